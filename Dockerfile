@@ -1,0 +1,85 @@
+# The project's images: operator, api and runner. `dev/images` builds them with Docker, or with buildah where there is
+# none; then a fresh Debian made on the spot stands in for the pinned one below, under the same name.
+ARG DEBIAN=docker.io/library/debian:trixie-20251117-slim
+
+FROM ${DEBIAN} AS python
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3 \
+ && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* \
+ && useradd --system --uid 65532 --user-group --no-create-home --home-dir /tmp --shell /bin/sh borg
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+
+# Dependencies first, the project's own code after: a change of code leaves every layer but the last as it was.
+FROM python AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates python3-venv
+ARG UV_VERSION=0.13.9
+ARG PIP_INDEX_URL
+ARG UV_DEFAULT_INDEX
+# The secret "certificates", with CERTIFICATES pointing to it, brings what a machine behind an inspecting proxy trusts.
+ARG CERTIFICATES=/etc/ssl/certs/ca-certificates.crt
+ENV SSL_CERT_FILE=${CERTIFICATES} PIP_CERT=${CERTIFICATES} \
+    UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never \
+    UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1
+RUN --mount=type=secret,id=certificates \
+    python3 -m venv /uv && /uv/bin/pip install --no-cache-dir --quiet "uv==${UV_VERSION}"
+WORKDIR /source
+COPY pyproject.toml uv.lock ./
+COPY core/pyproject.toml core/
+COPY runner/pyproject.toml runner/
+COPY operator/pyproject.toml operator/
+COPY api/pyproject.toml api/
+
+FROM build AS operator-dependencies
+RUN --mount=type=secret,id=certificates \
+    /uv/bin/uv sync --locked --no-dev --no-install-workspace --package borg-operator
+
+FROM operator-dependencies AS operator-code
+COPY runner runner
+COPY core core
+COPY operator operator
+RUN --mount=type=secret,id=certificates \
+    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./operator
+
+FROM build AS api-dependencies
+RUN --mount=type=secret,id=certificates \
+    /uv/bin/uv sync --locked --no-dev --no-install-workspace --package borg-api
+
+FROM api-dependencies AS api-code
+COPY runner runner
+COPY core core
+COPY api api
+RUN --mount=type=secret,id=certificates \
+    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./api
+
+
+FROM python AS operator
+COPY --from=operator-dependencies /venv /venv
+COPY --from=operator-code /app /app
+ENV PATH=/app/bin:/venv/bin:/usr/bin:/bin PYTHONPATH=/app
+USER 65532:65532
+ENTRYPOINT ["borg-operator"]
+
+
+FROM python AS api
+COPY --from=api-dependencies /venv /venv
+COPY --from=api-code /app /app
+ENV PATH=/app/bin:/venv/bin:/usr/bin:/bin PYTHONPATH=/app
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["uvicorn", "--factory", "borg_api.app:create_app", "--host", "0.0.0.0", "--port", "8080"]
+
+
+# What runs in backup pods: borg, ssh, and a program of the standard library alone, so there is nothing to install.
+# libnss-wrapper names the user of a pod that runs under a number of its own: ssh refuses nameless ones.
+FROM python AS runner
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends borgbackup libnss-wrapper openssh-client \
+ && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/*
+COPY runner/borg_runner /usr/lib/python3/dist-packages/borg_runner
+RUN python3 -m compileall -q /usr/lib/python3/dist-packages/borg_runner \
+ && printf '#!/bin/sh\nexec python3 -m borg_runner "$@"\n' >/usr/local/bin/borg-runner \
+ && chmod 0755 /usr/local/bin/borg-runner
+USER 65532:65532
+ENTRYPOINT ["borg-runner"]

@@ -1,0 +1,68 @@
+# `make` alone prints what there is. The work is done by the scripts in dev/; this file gives it names.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+# kubectl, helm, KUBECONFIG and NAMESPACE, as in your own shell after `source dev/.state/env`.
+IN_CLUSTER := source dev/.state/env 2>/dev/null || { echo "there is no cluster: run make up" >&2; exit 1; };
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: bootstrap
+bootstrap: ## uv and the locked Python environment (.venv)
+	@dev/bootstrap
+
+.PHONY: up
+up: bootstrap ## a running cluster with everything deployed in it; then: source dev/.state/env
+	@dev/cluster up
+	@dev/images
+	@dev/deploy
+
+.PHONY: down
+down: ## remove the cluster and all it left on this machine
+	@dev/cluster down
+
+.PHONY: status
+status: ## what runs in the cluster
+	@dev/cluster status
+
+.PHONY: images
+images: ## build the images that changed and load them into the cluster
+	@dev/images
+
+.PHONY: deploy
+deploy: images ## build, load, and upgrade the operator in the cluster
+	@dev/deploy
+
+.PHONY: demo
+demo: up ## back up a real tree on a schedule, and compare what comes back
+	@$(IN_CLUSTER) dev/demo
+
+.PHONY: test
+test: ## every test, from nothing: unit, then a cluster, then integration and end to end
+	@dev/test
+
+.PHONY: unit
+unit: bootstrap ## the tests that need no cluster
+	@.venv/bin/pytest tests/unit
+
+.PHONY: integration
+integration: up ## the tests against a real API server
+	@dev/packages tests
+	@$(IN_CLUSTER) .venv/bin/pytest tests/integration
+
+.PHONY: e2e
+e2e: up ## the tests of whole backups
+	@$(IN_CLUSTER) .venv/bin/pytest tests/e2e
+
+.PHONY: check
+check: bootstrap ## format, lints, types, import boundaries, shell, chart
+	@dev/check
+
+.PHONY: fmt
+fmt: bootstrap ## put code into shape, and copy the CRDs into the chart
+	@.venv/bin/ruff format
+	@.venv/bin/ruff check --fix
+	@dev/crds copy

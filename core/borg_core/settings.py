@@ -1,0 +1,17 @@
+"""What the installer decides for all schedules of a cluster."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`allowed_images` are globs of images that schedules may name besides `runner_image`."""
+
+    runner_image: str
+    image_pull_policy: str = "IfNotPresent"
+    allow_host_path: bool = False
+    allowed_images: tuple[str, ...] = ()
+
+    def allows_image(self, image: str) -> bool:
+        return image == self.runner_image or any(fnmatchcase(image, glob) for glob in self.allowed_images)

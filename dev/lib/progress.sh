@@ -1,0 +1,42 @@
+# How long steps speak: one line when they begin, one now and then while they last, one when they end. Sourced, never run.
+# shellcheck shell=bash
+
+say() { printf '==> %s\n' "$*"; }
+note() { printf '    %s\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# step <what> <command…>: runs a command quietly; a line every 20 seconds shows it is alive, its output shows if it fails.
+step() {
+  local what=$1 begin=$SECONDS log pid ticks=0
+  shift
+  log=$(mktemp)
+  say "$what"
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    sleep 0.2
+    ticks=$((ticks + 1))
+    ((ticks % 100)) || note "still at it after $((SECONDS - begin)) s: $(tail -n 1 "$log" | tr -dc '[:print:]' | cut -c 1-90)"
+  done
+  if wait "$pid"; then
+    note "done in $((SECONDS - begin)) s"
+    rm -f "$log"
+  else
+    note "failed after $((SECONDS - begin)) s:"
+    tail -n 40 "$log" | sed 's/^/    | /' >&2
+    rm -f "$log"
+    return 1
+  fi
+}
+
+# await <what> <seconds> <command…>: repeats a command until it succeeds, and says what it waits for.
+await() {
+  local what=$1 limit=$2 begin=$SECONDS told=0
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS - begin < limit)) || { note "gave up waiting for $what after $limit s" >&2; return 1; }
+    ((SECONDS - begin < told + 10)) || { told=$((SECONDS - begin)); note "waiting for $what: $told s"; }
+    sleep 0.2
+  done
+  note "$what after $((SECONDS - begin)) s"
+}

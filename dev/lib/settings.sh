@@ -1,0 +1,41 @@
+# Every name, version and folder of the development cluster, in one place. Sourced, never run.
+# shellcheck shell=bash disable=SC2034  # the sourcing scripts use what is set here
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+STATE=$REPO/dev/.state
+CACHE=${BORG_DEV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/borg-operator}
+UV_VERSION=0.13.9                 # installed where there is none, or only one older than UV_OLDEST
+UV_OLDEST=0.13.0
+
+KUBERNETES_VERSION=$(awk '$1 == "k8s.io/kubernetes" {print $2; exit}' "$REPO/dev/tools/go.mod")
+KIND_VERSION=v0.31.0
+KIND_NODE_IMAGE=kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48
+
+IMAGE_PREFIX=${BORG_DEV_IMAGE_PREFIX:-ghcr.io/borg-operator}
+IMAGE_TAG=${BORG_DEV_IMAGE_TAG:-dev}
+IMAGES=(operator api runner sshd)
+
+RELEASE=borg-operator             # the Helm release
+RELEASE_NAMESPACE=borg-system     # where the operator runs
+DEMO_NAMESPACE=borg-demo          # where a newcomer plays; `make up` creates it
+OURS=borg-dev/made-by=make-up     # the label of namespaces that may go with `make down`
+
+# What dev/tools builds, by what it was built from: kubectl, helm and, for the local driver, Kubernetes.
+TOOLS=$CACHE/tools-$KUBERNETES_VERSION-$(cat "$REPO"/dev/tools/{go.mod,go.sum,dns/main.go,pause/main.go} | sha256sum | cut -c 1-10)
+
+# The local driver's one node. It lives in namespaces of its own, so of all this only the link, the subnet of HOST_IP,
+# the firewall table and the control group are visible on the machine. Clusters of several checkouts differ in their
+# number, which the driver chooses: 0, 1, 2…
+NUMBER=$(cat "$STATE/number" 2>/dev/null || echo 0)
+NODE=borg-dev
+LINK=borg-dev$NUMBER              # the machine's end of the cable into the node
+FIREWALL_TABLE=borg-dev$NUMBER
+CGROUP=borg-dev$NUMBER
+HOST_IP=10.213.$NUMBER.1
+NODE_IP=10.213.$NUMBER.2
+POD_SUBNET=10.214.0.0/16
+SERVICE_SUBNET=10.215.0.0/16
+SERVICE_IP=10.215.0.1             # of the service "kubernetes": the first of its subnet
+CONTAINERS=$CACHE/containerd$NUMBER    # containerd's images and layers; they outlive the cluster
+VOLUMES=40                        # PersistentVolumes that wait for claims
+KIND_CLUSTER=borg-dev-$(cksum <<<"$REPO" | cut -d ' ' -f 1)

@@ -1,0 +1,62 @@
+"""The operator's settings, read once from the environment that the chart writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from borg_core.settings import Settings
+from borg_operator.controller import Limits
+
+_PREFIX = "BORG_OPERATOR_"
+
+
+class ConfigurationError(ValueError):
+    """An environment value is missing or cannot be read; the message names it."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    settings: Settings
+    limits: Limits
+    log_format: str = "plain"
+
+
+def read_configuration(environment: Mapping[str, str]) -> Configuration:
+    """Return the configuration in `environment`. Raises ConfigurationError."""
+
+    def value(name: str, default: str = "") -> str:
+        return environment.get(_PREFIX + name, default).strip()
+
+    def listed(name: str) -> tuple[str, ...]:
+        return tuple(item.strip() for item in value(name).split(",") if item.strip())
+
+    runner_image = value("RUNNER_IMAGE")
+    if not runner_image:
+        raise ConfigurationError(f"{_PREFIX}RUNNER_IMAGE is not set: the image of the backup pods")
+    return Configuration(
+        settings=Settings(
+            runner_image=runner_image,
+            image_pull_policy=value("RUNNER_IMAGE_PULL_POLICY", "IfNotPresent"),
+            allow_host_path=_boolean("ALLOW_HOST_PATH", value("ALLOW_HOST_PATH", "false")),
+            allowed_images=listed("ALLOWED_IMAGES"),
+        ),
+        limits=Limits(
+            resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300")), namespaces=listed("NAMESPACES")
+        ),
+        log_format=value("LOG_FORMAT", "plain"),
+    )
+
+
+def _boolean(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ConfigurationError(f'{_PREFIX}{name} is "{text}": it must be true or false')
+    return text.lower() == "true"
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds < 1:
+        raise ConfigurationError(f'{_PREFIX}{name} is "{text}": it must be a number of seconds, 1 or more')
+    return seconds

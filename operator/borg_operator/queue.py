@@ -1,0 +1,83 @@
+"""A work queue of keys, as Kubernetes' controllers have it.
+
+A key that is added while it waits is there once; one that is added while it is being worked on is worked on again
+afterwards, never twice at once. A key that failed comes back later and later.
+"""
+
+import asyncio
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+FIRST_RETRY_SECONDS = 0.2
+LAST_RETRY_SECONDS = 300.0
+
+
+class WorkQueue(Generic[Key]):
+    """To be used from one event loop."""
+
+    def __init__(self) -> None:
+        self._ready: asyncio.Queue[Key] = asyncio.Queue()
+        self._waiting: set[Key] = set()
+        self._working: set[Key] = set()
+        self._again: set[Key] = set()
+        self._later: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        """Return how many keys wait to be worked on now."""
+        return len(self._waiting)
+
+    def add(self, key: Key) -> None:
+        """Let `key` be worked on as soon as a worker is free."""
+        if key in self._working:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.put_nowait(key)
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """Let `key` be worked on in `seconds`; an earlier time that is set already stays."""
+        loop = asyncio.get_running_loop()
+        planned = self._later.get(key)
+        if planned and planned.when() <= loop.time() + seconds:
+            return
+        if planned:
+            planned.cancel()
+        self._later[key] = loop.call_later(seconds, self._due, key)
+
+    async def get(self) -> Key:
+        """Wait for a key and return it; `done` must follow."""
+        key = await self._ready.get()
+        self._waiting.discard(key)
+        self._working.add(key)
+        return key
+
+    def done(self, key: Key) -> None:
+        self._working.discard(key)
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
+
+    def retry(self, key: Key) -> float:
+        """Let `key` come back after a failure; return in how many seconds: twice as many each time."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        seconds = min(FIRST_RETRY_SECONDS * 2.0 ** min(failures, 30), LAST_RETRY_SECONDS)
+        self.add_after(key, seconds)
+        return seconds
+
+    def forget(self, key: Key) -> None:
+        """Forget earlier failures of `key`."""
+        self._failures.pop(key, None)
+
+    def close(self) -> None:
+        """Cancel what was to come later."""
+        for handle in self._later.values():
+            handle.cancel()
+        self._later.clear()
+
+    def _due(self, key: Key) -> None:
+        self._later.pop(key, None)
+        self.add(key)

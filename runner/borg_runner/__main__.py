@@ -1,0 +1,64 @@
+"""`python3 -m borg_runner`: one run of the plan in BORG_RUN_PLAN.
+
+Exit codes: 0 when completed, with warnings or without; 1 when failed; 2 when the plan cannot be used. The result is in
+the termination message in each case.
+"""
+
+import io
+import os
+import sys
+
+from borg_runner.contract import GRACE_SECONDS, PLAN_ENV, Phase, RunPlan, RunResult, decode_plan
+from borg_runner.interruption import Interruption
+from borg_runner.log import Log
+from borg_runner.places import find_places
+from borg_runner.reasons import Reason
+from borg_runner.result import write_result
+from borg_runner.run import Runner, find_identity
+
+EXIT_COMPLETED = 0
+EXIT_FAILED = 1
+EXIT_UNUSABLE_PLAN = 2
+
+
+def main() -> int:
+    """Run, leave the result, return the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # no locale may make a log line fatal
+    log = Log()
+    interruption = Interruption(GRACE_SECONDS)
+    interruption.listen()
+    code, result = _run(log, interruption)
+    try:
+        write_result(result, find_places().termination_log)
+    except OSError as error:
+        log.say(f"error: the result could not be written: {error}")
+    return code
+
+
+def _run(log: Log, interruption: Interruption) -> tuple[int, RunResult]:
+    try:
+        plan = _read_plan()
+    except (ValueError, KeyError, TypeError) as error:
+        text = f"The plan in {PLAN_ENV} cannot be used: {error!r}. Do operator and runner image have one version?"
+        log.say(f"error: {text}")
+        return EXIT_UNUSABLE_PLAN, RunResult(Phase.FAILED, reason=Reason.INVALID_PLAN.value, message=text)
+    try:
+        runner = Runner(plan, find_identity(), find_places(), log, interruption, os.environ.get("PATH", ""))
+        result = runner.run()
+    except Exception as error:  # noqa: BLE001 - a fault of ours must leave a result too
+        text = f"The runner failed: {error!r}."
+        log.say(f"error: {text}")
+        result = RunResult(Phase.FAILED, reason=Reason.INTERNAL_ERROR.value, message=log.conceal(text))
+    return (EXIT_FAILED if result.phase is Phase.FAILED else EXIT_COMPLETED), result
+
+
+def _read_plan() -> RunPlan:
+    text = os.environ.get(PLAN_ENV)
+    if text is None:
+        raise ValueError("it is not set")
+    return decode_plan(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Names of archives: how a schedule's template becomes a name, and which names of a repository are the schedule's own.
+
+Prune trusts the second half with other people's backups, so the pattern leaves nothing open: all literal text is
+escaped and each time placeholder stands for exactly as many digits as it writes. Schedule `db` therefore never matches
+`db-daily-…`. Pure functions of their arguments; the operator asks them at admission, the runner at work.
+"""
+
+import datetime as dt
+import re
+import string
+from collections.abc import Iterator
+
+NAME_PLACEHOLDERS = ("job_name", "repo_name")
+"""Who: the schedule's `metadata.name` and the repository's."""
+
+TIME_PLACEHOLDERS = ("now", "date", "time", "timestamp")
+"""When the archive was begun, always in UTC."""
+
+PLACEHOLDERS = (*NAME_PLACEHOLDERS, *TIME_PLACEHOLDERS)
+
+_DIGIT = "[0-9]"
+_SHAPES = {
+    "now": "dddd-dd-ddTdd:dd:dd",
+    "date": "dddd-dd-dd",
+    "time": "dd:dd:dd",
+    "timestamp": "d" * 10,  # until the year 2286
+}
+_FORMATS = {"now": "%Y-%m-%dT%H:%M:%S", "date": "%Y-%m-%d", "time": "%H:%M:%S"}
+_CHECKPOINT = ".checkpoint"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TOKEN = re.compile(r"\[0-9\]|\[(.)\]|(.)", re.DOTALL)
+
+
+def render_archive_name(template: str, *, schedule: str, repository: str, now: dt.datetime) -> str:
+    """Return the name of an archive begun at `now` (any time zone). Raises ValueError for an invalid template."""
+    moment = now.astimezone(dt.UTC)
+    values = {name: moment.strftime(text) for name, text in _FORMATS.items()}
+    values |= {"job_name": schedule, "repo_name": repository, "timestamp": str(int(moment.timestamp()))}
+    return "".join(literal + (values[name] if name else "") for literal, name in _checked_parts(template))
+
+
+def find_template_problems(template: str, *, prune: bool = False) -> list[str]:
+    """Return what is wrong with `template`, one sentence each; with `prune`, also what makes it unfit for prune."""
+    return [f'archiveNameTemplate "{template}" {problem}' for problem in _find_problems(template, prune)]
+
+
+def _find_problems(template: str, prune: bool) -> list[str]:
+    stray = "has a stray brace: write placeholders as {now}, and no other braces"
+    try:
+        parts = list(_parts(template))
+    except ValueError:
+        return [stray]
+    problems = []
+    known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    unknown = [name for _, name in parts if name is not None and name not in PLACEHOLDERS]
+    problems += [f"has the unknown placeholder {{{name}}}: known are {known}" for name in unknown]
+    if any("{" in literal or "}" in literal for literal, _ in parts):
+        problems.append(stray)
+    if "/" in template:
+        problems.append("has a slash, which borg allows in no archive name")
+    if _CONTROL.search(template):
+        problems.append("has a control character")
+    if not template or template != template.strip():
+        problems.append("is empty, or begins or ends with a blank")
+    if _CHECKPOINT in template:
+        problems.append(f'has "{_CHECKPOINT}", by which borg tells unfinished archives that prune may delete')
+    if prune and "job_name" not in [name for _, name in parts]:
+        problems.append("needs {job_name} when prune is enabled: it tells this schedule's archives from others'")
+    return problems
+
+
+def derive_prune_glob(template: str, *, schedule: str, repository: str) -> str:
+    """Return the pattern, for `borg --glob-archives`, of all names that the schedule gives and of no other names.
+
+    Raises ValueError for an invalid template.
+    """
+    values = {"job_name": schedule, "repo_name": repository}
+    pieces = []
+    for literal, name in _checked_parts(template):
+        pieces.append(_escaped(literal))
+        if name in values:
+            pieces.append(_escaped(values[name]))
+        elif name:
+            pieces.append(_SHAPES[name].replace("d", _DIGIT))
+    return "".join(pieces)
+
+
+def overlaps(pattern_a: str, pattern_b: str) -> bool:
+    """Return whether one same name can match both patterns, which `derive_prune_glob` made."""
+    tokens_a, tokens_b = list(_tokens(pattern_a)), list(_tokens(pattern_b))
+    return len(tokens_a) == len(tokens_b) and all(map(_compatible, tokens_a, tokens_b))
+
+
+def _compatible(a: str, b: str) -> bool:
+    if a == _DIGIT:
+        return b == _DIGIT or b in string.digits
+    return a == b or (b == _DIGIT and a in string.digits)
+
+
+def _tokens(pattern: str) -> Iterator[str]:
+    """Yield what stands for one character each: the digit class, or a literal character without its brackets."""
+    for match in _TOKEN.finditer(pattern):
+        yield match[1] or match[2] or _DIGIT
+
+
+def _parts(template: str) -> Iterator[tuple[str, str | None]]:
+    """Yield (literal, placeholder that follows or None). Raises ValueError for unbalanced braces."""
+    for literal, name, spec, conversion in string.Formatter().parse(template):
+        yield (
+            literal,
+            None if name is None else name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else ""),
+        )
+
+
+def _checked_parts(template: str) -> list[tuple[str, str | None]]:
+    if problems := find_template_problems(template):
+        raise ValueError(problems[0])
+    return list(_parts(template))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[*?\[]", lambda match: f"[{match[0]}]", text)

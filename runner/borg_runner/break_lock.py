@@ -1,0 +1,13 @@
+"""`borg break-lock`: removes the locks of repository and cache, whoever holds them."""
+
+from borg_runner.borg import escape_placeholders, make_connection_arguments
+from borg_runner.contract import RepositoryPlan
+
+
+def make_break_lock_arguments(repository: RepositoryPlan) -> list[str]:
+    """Return the arguments that break all locks."""
+    return [
+        "break-lock",
+        *make_connection_arguments(repository, lock_wait=1),
+        escape_placeholders(repository.location),
+    ]

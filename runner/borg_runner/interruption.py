@@ -1,0 +1,40 @@
+"""The wish to stop: SIGTERM from the kubelet, who allows so many seconds before it kills.
+
+The first signal starts the clock; whoever runs a process looks at it and stops that process in the way that suits it.
+"""
+
+import math
+import signal
+import time
+import types
+
+
+class Interruption:
+    """Whether the run shall stop, and how many seconds are left for it."""
+
+    def __init__(self, grace_seconds: float) -> None:
+        self._grace_seconds = grace_seconds
+        self._requested_at: float | None = None
+
+    @property
+    def requested(self) -> bool:
+        return self._requested_at is not None
+
+    def seconds_left(self) -> float:
+        """Return seconds until the pod is killed, infinity when nobody asked to stop."""
+        if self._requested_at is None:
+            return math.inf
+        return self._requested_at + self._grace_seconds - time.monotonic()
+
+    def request(self) -> None:
+        """Ask to stop; only the first time counts."""
+        if self._requested_at is None:
+            self._requested_at = time.monotonic()
+
+    def listen(self) -> None:
+        """Take SIGTERM and SIGINT as the wish to stop; as process 1, the runner would else ignore them."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: types.FrameType | None) -> None:
+        self.request()

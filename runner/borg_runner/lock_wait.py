@@ -1,0 +1,98 @@
+"""Waiting for a repository's lock within a bound, saying whom we wait for, and clearing what the dead left behind.
+
+Borg polls a lock every tenth of its `--lock-wait`, at most once a minute; several short waits notice a free lock
+sooner than one long wait, and between them the log can say what is going on.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from borg_runner.borg import Borg, BorgOutcome
+from borg_runner.borg_message import BorgMessage
+from borg_runner.failure import LOCK_TIMEOUT
+from borg_runner.locks import Holder, find_lock_folders, read_holders, release_dead
+from borg_runner.log import Log
+
+_FIRST_WAIT_SECONDS = 10
+_NEXT_WAIT_SECONDS = 60
+_SECONDS_PER_MINUTE = 60
+
+
+class LockedError(Exception):
+    """Somebody else kept the lock for longer than we may wait; `locked_by` is their host id where it can be read."""
+
+    def __init__(self, text: str, locked_by: str | None) -> None:
+        super().__init__(text)
+        self.locked_by = locked_by
+
+
+@dataclass(frozen=True)
+class LockWait:
+    """The locks of one repository and of its cache."""
+
+    location: str
+    base_dir: Path
+    seconds: int
+    dead_job_uids: frozenset[str]
+    log: Log
+
+    def run(
+        self,
+        borg: Borg,
+        make_arguments: Callable[[int], list[str]],
+        *,
+        on_note: Callable[[BorgMessage], None] | None = None,
+    ) -> BorgOutcome:
+        """Run borg with the arguments for each `--lock-wait`, until it had the lock. Raises LockedError."""
+        deadline = time.monotonic() + self.seconds
+        patience = _FIRST_WAIT_SECONDS
+        while True:
+            self.release_dead()
+            left = int(deadline - time.monotonic())
+            outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
+            if outcome.exit_code < 0:
+                self.release_dead()  # our own borg was killed, for want of memory perhaps: its lock is stale
+            if outcome.exit_code != LOCK_TIMEOUT or outcome.interrupted:
+                return outcome
+            left = int(deadline - time.monotonic())
+            if left <= 0:
+                raise self._make_error()
+            self.log.say(f"locked by {self._describe_holder()}: waiting, for at most {_describe_seconds(left)} more")
+            patience = _NEXT_WAIT_SECONDS
+
+    def holders(self) -> list[Holder]:
+        """Return who holds a lock, as far as the locks can be read."""
+        try:
+            return [holder for folder in self._folders() for holder in read_holders(folder)]
+        except OSError:
+            return []  # borg says better what is wrong with the folder
+
+    def release_dead(self) -> None:
+        """Remove the locks that Jobs proven dead left behind."""
+        try:
+            for folder in self._folders():
+                for holder in release_dead(folder, self.dead_job_uids):
+                    self.log.say(f"removed the lock that {holder.describe()} left behind: its process is gone")
+        except OSError as error:
+            self.log.say(f"locks left behind could not be removed: {error}")
+
+    def _folders(self) -> list[Path]:
+        return find_lock_folders(self.location, self.base_dir)
+
+    def _describe_holder(self) -> str:
+        holders = self.holders()
+        return holders[0].describe() if holders else "someone whom the lock does not name"
+
+    def _make_error(self) -> LockedError:
+        holders = self.holders()
+        text = (
+            f"The repository is locked by {self._describe_holder()}; waited {_describe_seconds(self.seconds)}. "
+            "If nothing works on it any more, break the lock with a BorgRun of operation BreakLock."
+        )
+        return LockedError(text, holders[0].host if holders else None)
+
+
+def _describe_seconds(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 2 * _SECONDS_PER_MINUTE else f"{seconds // _SECONDS_PER_MINUTE} min"

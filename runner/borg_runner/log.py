@@ -1,0 +1,44 @@
+"""The pod's log: lines for people, without any secret. The kubelet adds the time to each."""
+
+import re
+import sys
+from typing import TextIO
+
+SHORTEST_SECRET = 3
+"""Values below this length are not concealed: doing so would blacken half of each line and protect nothing."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Log:
+    """Writes lines to one stream, with all known secret values concealed and control characters made visible."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._secrets: list[str] = []
+
+    def learn_secret(self, value: str) -> None:
+        """Conceal `value` from now on, and each line of it, as output comes line by line."""
+        texts = {value, value.strip(), *(line.strip() for line in value.splitlines())}
+        new = {text for text in texts if len(text) >= SHORTEST_SECRET}
+        # The longest first: a secret may be part of another one.
+        self._secrets = sorted(new.union(self._secrets), key=len, reverse=True)
+
+    def conceal(self, text: str) -> str:
+        """Return `text` with `***` in place of each known secret value."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def say(self, text: str, prefix: str = "") -> None:
+        """Write `text`, each of its lines behind `prefix`."""
+        for line in self.conceal(text).split("\n"):
+            visible = make_printable(line)
+            self._stream.write(f"{prefix}{visible}\n")
+        self._stream.flush()
+
+
+def make_printable(text: str) -> str:
+    """Return `text` on one line that UTF-8 can carry: names of files may hold newlines, escapes and broken bytes."""
+    escaped = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,39 @@
+"""Where things are in the pod. Tests move all of it below a folder of theirs with one environment value."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from borg_runner import contract
+
+ROOT_ENV = "BORG_RUNNER_ROOT"
+"""A folder below which all of these places lie; unset in pods."""
+
+
+@dataclass(frozen=True)
+class Places:
+    root: Path = Path("/")
+
+    @property
+    def sources(self) -> Path:
+        return self._below(contract.SOURCES_DIR)
+
+    @property
+    def cache(self) -> Path:
+        return self._below(contract.CACHE_DIR)
+
+    @property
+    def scratch(self) -> Path:
+        return self._below(contract.SCRATCH_DIR)
+
+    @property
+    def termination_log(self) -> Path:
+        return self._below(contract.TERMINATION_LOG)
+
+    def _below(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+
+def find_places() -> Places:
+    """Return the places of this process, as its environment says."""
+    return Places(Path(os.environ.get(ROOT_ENV, "/")))

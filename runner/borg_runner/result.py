@@ -1,0 +1,110 @@
+"""The result as the kubelet keeps it: at most 4,096 bytes of valid JSON, whatever happened.
+
+Texts give way in the order of their use: warnings first, then the length of errors, then figures. Every repository's
+name, phase and archive stay to the last. Texts are cut before they are encoded, so no escape is cut in two.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from borg_runner.contract import RESULT_LIMIT_BYTES, RepositoryResult, RunResult, encode
+from borg_runner.log import make_printable
+
+_WARNING_STAGES = ((20, 400), (10, 300), (10, 200), (5, 200), (5, 120), (3, 120), (2, 100), (1, 100), (1, 60), (0, 0))
+"""How many warnings stay per repository, and how many characters of each."""
+
+_ERROR_STAGES = (1200, 800, 600, 400, 300, 240, 180, 140, 100, 70, 40, 20, 0)
+"""How many characters of each error and of the message stay."""
+
+_LONGEST_ERROR = 2000
+_GAP = " ... "
+
+
+def encode_result(result: RunResult, limit: int = RESULT_LIMIT_BYTES) -> str:
+    """Return `result` as JSON of at most `limit` bytes (it is ASCII)."""
+    cleaned = _clean(result)
+    text = ""
+    for candidate in _shrink(cleaned):
+        text = encode(candidate)
+        if len(text) <= limit:
+            return text
+    return _drop_repositories(cleaned, limit)
+
+
+def write_result(result: RunResult, path: Path) -> None:
+    """Write `result` where the kubelet looks for it. Raises OSError."""
+    path.write_text(encode_result(result), encoding="ascii")
+
+
+def shorten(text: str, length: int) -> str:
+    """Return at most `length` characters of `text`: its beginning (what happened) and its end (what to do)."""
+    if len(text) <= length:
+        return text
+    if length <= 4 * len(_GAP):
+        return text[:length]
+    head = (length - len(_GAP)) * 3 // 5
+    tail = length - len(_GAP) - head
+    return f"{text[:head]}{_GAP}{text[-tail:]}"
+
+
+def _shrink(result: RunResult) -> Iterator[RunResult]:
+    for count, length in _WARNING_STAGES:
+        yield _cut(result, warnings=count, warning_length=length, errors=_LONGEST_ERROR)
+    for length in _ERROR_STAGES:
+        yield _cut(result, warnings=0, warning_length=0, errors=length)
+    bare = _cut(result, warnings=0, warning_length=0, errors=0)
+    yield replace(bare, repositories=tuple(_without_figures(repository) for repository in bare.repositories))
+
+
+def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) -> RunResult:
+    return replace(
+        result,
+        message=shorten(result.message, errors),
+        repositories=tuple(
+            replace(
+                repository,
+                warnings=tuple(shorten(text, warning_length) for text in repository.warnings[:warnings]),
+                error=(shorten(repository.error, errors) or None) if repository.error else None,
+            )
+            for repository in result.repositories
+        ),
+    )
+
+
+def _without_figures(repository: RepositoryResult) -> RepositoryResult:
+    return RepositoryResult(repository.name, repository.phase, archive=repository.archive, reason=repository.reason)
+
+
+def _drop_repositories(result: RunResult, limit: int) -> str:
+    """Names too long even for that: keep as many repositories as fit, and say so."""
+    bare = [_without_figures(repository) for repository in result.repositories]
+    while True:
+        dropped = len(result.repositories) - len(bare)
+        message = f"Only {len(bare)} of {len(result.repositories)} repositories fit here." if dropped else ""
+        text = encode(RunResult(result.phase, tuple(bare), result.reason, message))
+        if len(text) <= limit or not bare:
+            return text
+        bare.pop()
+
+
+def _cleaned(text: str) -> str:
+    return make_printable(shorten(text, _LONGEST_ERROR))
+
+
+def _clean(result: RunResult) -> RunResult:
+    """Make all texts fit for UTF-8, as names of files may hold anything; drop what no stage would keep."""
+    most = _WARNING_STAGES[0][0]
+    return replace(
+        result,
+        message=_cleaned(result.message),
+        repositories=tuple(
+            replace(
+                repository,
+                warnings=tuple(_cleaned(text) for text in repository.warnings[:most]),
+                error=_cleaned(repository.error) if repository.error else None,
+                locked_by=make_printable(repository.locked_by) if repository.locked_by else None,
+            )
+            for repository in result.repositories
+        ),
+    )

@@ -1,0 +1,234 @@
+"""A team with data worth a backup: a namespace, its objects, a workbench to make and to look at files, and patience."""
+
+import json
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from support.cluster import Kubectl
+
+T = TypeVar("T")
+Object = dict[str, Any]
+
+API_VERSION = "borgoperator.io/v1alpha1"
+PASSPHRASE = "correct horse 'battery' \"staple\""
+RUNNER_UID = 10001
+NEVER = "0 0 1 1 *"
+"""A schedule that the clock does not begin while a test runs, New Year apart."""
+
+_PAUSE_SECONDS = 0.3
+_RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+_RESTRICTED_CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+_OWNERS_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"], "add": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID"]},
+}
+
+
+@dataclass(frozen=True)
+class Team:
+    """What one namespace needs for backups. Names are short: `main` is a repository, `db` a schedule."""
+
+    kubectl: Kubectl
+    namespace: str
+    images: dict[str, str] = field(repr=False)
+
+    # Making things
+
+    def apply(self, *objects: Object) -> None:
+        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self("apply", "-f", "-", stdin=json.dumps(items))
+
+    def make(self, kind: str, name: str, **spec: Any) -> None:
+        """Apply a resource of ours."""
+        self.apply({"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec})
+
+    def claim(self, name: str) -> None:
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        self.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec})
+
+    def secret(self, name: str, **values: str) -> None:
+        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values})
+
+    def repository(self, name: str, *, passphrase: str = "borg-passphrase", **spec: Any) -> None:
+        """Apply a repository: on the claim `borg-repo` in a folder of its own name, of the source claim `app-data`."""
+        place = {"local": {"volume": _claim("borg-repo"), "path": name}} if "ssh" not in spec else {}
+        encryption = {"mode": "repokey-blake2", "passphraseSecretRef": {"name": passphrase, "key": "passphrase"}}
+        sources = [{"name": "data", "volume": _claim("app-data")}]
+        self.make("BorgRepository", name, **{**place, "encryption": encryption, "sources": sources, **spec})
+
+    def schedule(self, name: str, *repositories: str, **spec: Any) -> None:
+        refs = [{"name": repository} for repository in repositories or ("main",)]
+        self.make("BorgSchedule", name, **{"schedule": NEVER, "repositoryRefs": refs, **spec})
+
+    def script(self, name: str, content: str, *parameters: str, secret: Iterable[str] = (), timeout: int = 60) -> None:
+        """Apply a script that takes the parameters, those of `secret` as Passwords."""
+        declared = [{"name": parameter} for parameter in parameters]
+        declared += [{"name": parameter, "type": "Password"} for parameter in secret]
+        self.make("BorgScript", name, content=content, timeoutSeconds=timeout, parameters=declared)
+
+    def prepare(self, **workbench: Any) -> None:
+        """Make what `repository` names, and the workbench."""
+        self.claim("app-data")
+        self.claim("borg-repo")
+        self.secret("borg-passphrase", passphrase=PASSPHRASE)
+        self.workbench(**workbench)
+
+    # Runs
+
+    def begin(self, name: str, schedule: str, operation: str = "Backup") -> None:
+        """Ask for a run."""
+        run = {"scheduleRef": {"name": schedule}, "operation": operation}
+        manifest = {"apiVersion": API_VERSION, "kind": "BorgRun", "metadata": {"name": name}, "spec": run}
+        self("create", "-f", "-", stdin=json.dumps(manifest))
+
+    def finished(self, name: str, within: float = 60) -> Object:
+        """Wait for the run to end; return its status."""
+        run = self.eventually(
+            lambda: self.find("brun", name),
+            f"BorgRun {name} has finished",
+            holds=lambda seen: bool(seen and "completionTime" in seen.get("status", {})),
+            within=within,
+        )
+        status: Object = run["status"]
+        return status
+
+    def run(self, name: str, schedule: str, operation: str = "Backup", within: float = 60) -> Object:
+        """Ask for a run and return its status when it has ended."""
+        self.begin(name, schedule, operation)
+        return self.finished(name, within)
+
+    def completed(self, name: str, schedule: str, operation: str = "Backup") -> Object:
+        """Return the status of a run that must end well."""
+        status = self.run(name, schedule, operation)
+        assert status["phase"] == "Completed", f"{json.dumps(status, indent=1)}\n{self.story()}"
+        return status
+
+    def log(self, name: str) -> str:
+        """Return the log of the run's pod."""
+        text: str = self("logs", f"job/{name}", "--tail=-1").stdout
+        return text
+
+    # Looking
+
+    def __call__(self, *arguments: str, stdin: str = "", check: bool = True) -> Any:
+        """Run kubectl in the namespace."""
+        return self.kubectl("--namespace", self.namespace, *arguments, stdin=stdin, check=check)
+
+    def get(self, kind: str, name: str) -> Object:
+        return self.kubectl.get(kind, name, "--namespace", self.namespace)
+
+    def find(self, kind: str, name: str) -> Object | None:
+        """Return the object, None when there is none."""
+        text = self("get", kind, name, "--ignore-not-found", "-o", "json").stdout
+        found: Object | None = json.loads(text) if text else None
+        return found
+
+    def items(self, kind: str, selector: str = "") -> list[Object]:
+        items: list[Object] = self.kubectl.get(kind, "--namespace", self.namespace, f"--selector={selector}")["items"]
+        return items
+
+    def names(self, kind: str, selector: str = "") -> set[str]:
+        return {item["metadata"]["name"] for item in self.items(kind, selector)}
+
+    def notes(self, schedule: str) -> list[tuple[str, str, str]]:
+        """Return type, reason and text of the Events about a schedule."""
+        return [
+            (event["type"], event["reason"], event["note"])
+            for event in self.items("events.events.k8s.io")
+            if event["regarding"].get("kind") == "BorgSchedule" and event["regarding"]["name"] == schedule
+        ]
+
+    def eventually(
+        self, look: Callable[[], T], what: str, *, holds: Callable[[Any], bool] = bool, within: float = 30
+    ) -> Any:
+        """Return what `look` sees as soon as it holds; fail, with all that is known, when that takes too long."""
+        deadline = time.monotonic() + within
+        while True:
+            seen = look()
+            if holds(seen):
+                return seen
+            if time.monotonic() > deadline:
+                shown = json.dumps(seen, indent=1, default=str)
+                pytest.fail(f"not within {within} s: {what}\nlast seen: {shown}\n{self.story()}")
+            time.sleep(_PAUSE_SECONDS)
+
+    def story(self) -> str:
+        """Return what a person would look at: runs, pods, logs, Events."""
+        parts = [
+            self("get", "brun,bsched,brepo,jobs,pods", "-o", "wide", check=False).stdout,
+            self("logs", "--selector=app.kubernetes.io/name=borg-run", "--tail=30", "--prefix", check=False).stdout,
+            self("get", "events.events.k8s.io", check=False).stdout,
+        ]
+        return "\n".join(parts)
+
+    # The workbench: a pod that mounts the data and the repositories
+
+    def workbench(self, *, user: int = RUNNER_UID, owners: bool = False) -> None:
+        """Make the pod, as `user`, or with `owners` as root who may give files away. The data is at /data."""
+        run_as = {"runAsUser": 0} if owners else {**_RESTRICTED_POD, "runAsUser": user, "fsGroup": RUNNER_UID}
+        mounts = [
+            {"name": "data", "mountPath": "/data"},
+            {"name": "repositories", "mountPath": "/repositories"},
+            {"name": "tmp", "mountPath": "/tmp"},
+        ]
+        volumes = [
+            {"name": "data", **_claim("app-data")},
+            {"name": "repositories", **_claim("borg-repo")},
+            {"name": "tmp", "emptyDir": {}},
+        ]
+        container = {
+            "command": ["sleep", "infinity"],
+            "securityContext": _OWNERS_CONTAINER if owners else _RESTRICTED_CONTAINER,
+            "volumeMounts": mounts,
+        }
+        self.pod("workbench", "runner", container, {"securityContext": run_as, "volumes": volumes})
+
+    def pod(self, name: str, image: str, container: Object, spec: Object) -> None:
+        """Make a pod of one of the images and wait until it is ready."""
+        whole = {"name": name, "image": self.images[image], "imagePullPolicy": "IfNotPresent", **container}
+        body = {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 0,
+            "containers": [whole],
+            **spec,
+        }
+        self.apply(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": body}
+        )
+        self("wait", "--for=condition=Ready", "--timeout=60s", f"pod/{name}")
+
+    def work(self, script: str, *, check: bool = True) -> str:
+        """Run a shell script in the workbench, return its output."""
+        output: str = self("exec", "workbench", "--", "sh", "-euc", script, check=check).stdout
+        return output
+
+    def borg(self, repository: str, arguments: str, passphrase: str = PASSPHRASE, folder: str = "/tmp") -> str:
+        """Run borg itself, in a folder of the workbench, on a repository of the claim."""
+        exports = f"export BORG_REPO=/repositories/{repository} BORG_PASSPHRASE={shlex.quote(passphrase)}"
+        return self.work(f"mkdir -p {folder}; cd {folder}; {exports} BORG_BASE_DIR=/tmp/borg; borg {arguments}")
+
+    def archives(self, repository: str, options: str = "") -> list[str]:
+        """Return the names of all archives of a repository, oldest first, as borg itself lists them."""
+        return self.borg(repository, f"list --short {options}").split()
+
+
+def condition(resource: Object, type_: str) -> Object:
+    """Return the condition of that type, empty when there is none."""
+    conditions = resource.get("status", {}).get("conditions", [])
+    return next((item for item in conditions if item["type"] == type_), {})
+
+
+def is_time(text: str) -> bool:
+    """Tell whether it is a time as Kubernetes writes them."""
+    return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text))
+
+
+def _claim(name: str) -> Object:
+    return {"persistentVolumeClaim": {"claimName": name}}

@@ -1,0 +1,151 @@
+"""Kill anything: the run says what became of it, nothing stays locked, and the next run goes on."""
+
+import pytest
+
+from e2e.conftest import Operator
+from e2e.team import Team
+
+FREEZE = r"""#!/usr/bin/python3
+# Stops borg, in the run `killed`, as soon as it holds the repository's lock, as a disk that hangs would.
+import os, signal, sys, time
+from pathlib import Path
+
+if os.environ["BORG_RUN_NAME"] != "killed" or os.fork():
+    sys.exit()
+for stream in (0, 1, 2):
+    os.dup2(os.open(os.devnull, os.O_RDWR), stream)
+while True:
+    if Path("/repositories/main/main/lock.exclusive").exists():
+        for process in Path("/proc").glob("[0-9]*"):
+            if b"\0create\0" in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGSTOP)
+                Path("/repositories/main/frozen").touch()
+                sys.exit()
+    time.sleep(0.02)
+"""
+LONG = 40_000_000
+
+
+@pytest.fixture(scope="module")
+def fragile(team: Team) -> Team:
+    """Make schedules `night`, in which the run `killed` hangs, and `long`, which takes a while to compress."""
+    team.prepare()
+    team.work(
+        f"""
+        mkdir /data/long /data/short
+        echo hello > /data/short/hello
+        head -c {LONG} /dev/urandom | split --bytes=1000000 - /data/long/part-
+        """
+    )
+    team.script("freeze", FREEZE)
+    team.repository("main", sources=_source("short"))
+    team.schedule("night", hooks={"preBackup": {"scriptRef": {"name": "freeze"}}})
+    team.script("report", 'echo "told: $BORG_RUN_PHASE" > /repositories/long/told')
+    team.repository("long", sources=_source("long"), compression="lzma,9")
+    team.schedule("long", "long", hooks={"postBackup": {"scriptRef": {"name": "report"}}})
+    return team
+
+
+def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_succeeds(fragile: Team) -> None:
+    fragile.begin("killed", "night")
+    fragile.work("timeout 60 sh -c 'until [ -e /repositories/frozen ]; do sleep 0.1; done'")
+    assert fragile.work("ls /repositories/main/lock.exclusive").startswith("borgoperator.io_")
+
+    fragile("delete", "pod", "--selector=batch.kubernetes.io/job-name=killed", "--grace-period=0", "--force")
+
+    status = fragile.finished("killed", within=30)
+    assert status["phase"] == "Failed"
+    assert status["reason"] in ("PodLost", "RunnerCrashed")
+    assert "The next run goes on from borg's last checkpoint" in status["message"]
+    fragile.eventually(lambda: fragile.find("brun", "killed-unlock"), "the operator asks for the lock's removal")
+    unlock = fragile.finished("killed-unlock")
+    assert (unlock["phase"], unlock["trigger"]) == ("Completed", "Automatic"), fragile.story()
+    assert fragile.get("brun", "killed-unlock")["spec"]["operation"] == "BreakLock"
+    assert 'run "killed"' in fragile.log("killed-unlock")
+    assert fragile.work("ls /repositories/main | grep lock || true") == ""
+    fragile.completed("after", "night")
+    assert fragile.names("brun", "borgoperator.io/schedule=night") == {"killed", "killed-unlock", "after"}
+
+
+def test_a_cancelled_run_stops_with_a_checkpoint_and_the_post_backup_script_and_the_next_run_goes_on(
+    fragile: Team,
+) -> None:
+    _begin_long(fragile, "regretted")
+
+    fragile("patch", "brun", "regretted", "--type=merge", '--patch={"spec":{"cancel":true}}')
+
+    status = fragile.finished("regretted", within=40)
+    assert (status["phase"], status["reason"]) == ("Cancelled", "RunCancelled")
+    assert "spec.cancel" in status["message"]
+    _expect_checkpoint(fragile, "regretted")
+    assert fragile.work("cat /repositories/told; rm /repositories/told") == "told: Failed\n"
+    assert fragile.get("bsched", "long")["status"]["lastRunPhase"] == "Cancelled"
+
+
+def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Team) -> None:
+    before = set(fragile.archives("long", "--consider-checkpoints"))
+    _begin_long(fragile, "orphaned")
+
+    fragile("delete", "job", "orphaned", "--wait=false")
+
+    status = fragile.finished("orphaned", within=40)
+    assert (status["phase"], status["reason"]) == ("Cancelled", "JobDeleted")
+    assert "Job was deleted" in status["message"]
+    _expect_checkpoint(fragile, "orphaned", before)
+    fragile.repository("long", sources=_source("long"), compression="none")
+    (repository,) = fragile.completed("patient", "long")["repositories"]
+    assert repository["originalSize"] > LONG
+    assert repository["deduplicatedSize"] < LONG * 0.97  # the checkpoints held some of it
+
+
+def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: Team, operator: Operator) -> None:
+    fragile.script("dawdle", "sleep 6")
+    fragile.repository("other", sources=_source("short"))
+    fragile.schedule("slow", "other", hooks={"preBackup": {"scriptRef": {"name": "dawdle"}}})
+    fragile.begin("unwatched", "slow")
+    fragile.eventually(
+        lambda: fragile.get("brun", "unwatched"),
+        "the run is under way",
+        holds=lambda seen: seen.get("status", {}).get("phase") == "Running",
+    )
+
+    fragile.kubectl(
+        *("--namespace", operator.namespace, "delete", "pod", f"--selector={operator.selector}"),
+        *("--grace-period=0", "--force"),
+    )
+
+    status = fragile.finished("unwatched")
+    assert status["phase"] == "Completed"
+    (repository,) = status["repositories"]
+    assert repository["archive"] == fragile.archives("other")[0]
+    assert repository["files"] == 1
+    assert repository["totals"]["archives"] == 1
+    assert len(fragile.items("pods", "batch.kubernetes.io/job-name=unwatched")) == 1
+    assert fragile.names("brun", "borgoperator.io/schedule=slow") == {"unwatched"}
+
+
+def _source(path: str) -> list[dict[str, object]]:
+    return [{"name": "data", "volume": {"persistentVolumeClaim": {"claimName": "app-data"}}, "paths": [path]}]
+
+
+def _begin_long(team: Team, name: str) -> None:
+    """Begin a run and wait until borg has written some of the data and not all."""
+    old = team.work("du --bytes --summarize /repositories/long/data 2>/dev/null | cut -f 1 || true").strip() or "0"
+    team.begin(name, "long")
+    more = int(old) + 5_000_000
+    grown = f"[ $(du --bytes --summarize /repositories/long/data 2>/dev/null | cut -f 1 || echo 0) -gt {more} ]"
+    team.work(f"timeout 60 sh -c 'until {grown} 2>/dev/null; do sleep 0.1; done'")
+
+
+def _expect_checkpoint(team: Team, run: str, before: frozenset[str] | set[str] = frozenset()) -> None:
+    """Expect that pod and Job go, the lock too, and that a new checkpoint is in the repository."""
+    team.eventually(
+        lambda: team.names("pods,jobs", f"batch.kubernetes.io/job-name={run}"),
+        f"pods of {run} are gone",
+        holds=lambda names: not names,
+        within=40,
+    )
+    assert not team.find("job", run)
+    assert team.work("ls /repositories/long | grep lock || true") == ""
+    new = set(team.archives("long", "--consider-checkpoints")) - before
+    assert [name for name in new if ".checkpoint" in name]

@@ -1,0 +1,890 @@
+"""What the API server must refuse, each with the field and the words it says, and what it must let in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "data"}}
+SECRET = {"name": "borg", "key": "passphrase"}
+HOOK = {"scriptRef": {"name": "wake-nas"}}
+
+VALID: dict[str, dict[str, Any]] = {
+    "BorgRepository": {
+        "local": {"volume": CLAIM},
+        "encryption": {"passphraseSecretRef": SECRET},
+        "sources": [{"name": "data", "volume": CLAIM}],
+    },
+    "BorgSchedule": {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]},
+    "BorgScript": {"content": "#!/bin/sh\ntrue\n"},
+    "BorgRun": {"scheduleRef": {"name": "daily"}},
+}
+
+SSH = {
+    "url": "ssh://u1@backup.example.com:23/./borg/main",
+    "privateKeySecretRef": {"name": "borg-ssh", "key": "id_ed25519"},
+    "knownHostsSecretRef": {"name": "borg-ssh", "key": "known_hosts"},
+}
+
+FIVE_FIELDS = (
+    'a CronJob takes exactly five fields: minute, hour, day of month, month, weekday, for example "0 2 * * *" '
+    "(there is no field for seconds or years)"
+)
+DIALECT = (
+    'a CronJob knows numbers, "*", "?", ",", "-" and "/", the months JAN-DEC and the weekdays SUN-SAT only; '
+    "there is no L, W, # or H"
+)
+DESCRIPTORS = (
+    "after @ a CronJob knows yearly, annually, monthly, weekly, daily, midnight, hourly and every (as in "
+    "@every 1h30m) only"
+)
+SUNDAY = "a CronJob numbers the weekdays 0 (Sunday) to 6 (Saturday); write 0 or SUN for Sunday, not 7"
+NO_ZONE = "a time zone is not part of the schedule; put it into spec.timeZone, for example Europe/Berlin"
+ZONE = "name an IANA time zone, for example Europe/Berlin or Etc/UTC"
+ONE_VOLUME = "give exactly one of persistentVolumeClaim, hostPath, nfs and csi"
+PASSPHRASE = (
+    "give encryption.passphraseSecretRef, a Secret in this namespace with the repository's passphrase, or set "
+    "encryption.mode to none for a repository that anyone with its files can read"
+)
+URL = (
+    "give ssh://user@host[:port]/path, for example ssh://u1@backup.example.com:23/./borg/main; no password, no '::', "
+    "no braces"
+)
+SOURCE_PATH = "a path is relative to the volume's root: no leading '/', no '..' part, for example uploads/2024 or ."
+LOCAL_PATH = (
+    "give a path below the volume's root, for example borg/main: no leading '/', no '..', no '::', no braces, "
+    "no control characters"
+)
+COMPRESSION = (
+    "give none, lz4, zstd[,1-22], zlib[,0-9] or lzma[,0-9], with auto, or obfuscate,LEVEL, in front if wanted; "
+    "for example zstd,3 or auto,zstd,10"
+)
+PLACEHOLDERS = (
+    "known placeholders are {job_name}, {repo_name}, {now}, {date}, {time} and {timestamp}; other braces cannot be used"
+)
+PARAMETER = (
+    "a parameter is an environment variable: letters, digits and '_' only, not beginning with a digit, for example HOST"
+)
+CLOBBER = (
+    "this name steers the shell, the loader, Python or borg itself; choose another one, for example with a prefix of "
+    "your own"
+)
+ONE_VALUE = "give exactly one of value (a plain text) and valueFrom (from a Secret)"
+KEEP_WITHIN = (
+    "give a whole number above 0 and a unit: H (hours), d (days), w (weeks), m (months of 31 days) or y (years), for "
+    "example 7d"
+)
+OWN_KEYS = (
+    "labels and annotations under borgoperator.io/, app.kubernetes.io/ and batch.kubernetes.io/ are set by the "
+    "operator and by Kubernetes; choose another prefix"
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A resource that differs from the valid one of its kind in `changes` (path → value); `name` is the resource's."""
+
+    kind: str
+    what: str
+    changes: dict[str, Any]
+    field: str
+    message: str
+    name: str = "main"
+
+
+REFUSALS = (
+    # --- where a repository is
+    Refusal(
+        "BorgRepository",
+        "neither local nor ssh",
+        {"local": None},
+        "spec",
+        "give exactly one of local (a folder in a volume) and ssh (a server with borg)",
+    ),
+    Refusal(
+        "BorgRepository",
+        "both local and ssh",
+        {"ssh": SSH},
+        "spec",
+        "give exactly one of local (a folder in a volume) and ssh (a server with borg)",
+    ),
+    Refusal(
+        "BorgRepository",
+        "two kinds of volume",
+        {"local.volume.nfs": {"server": "nas", "path": "/a"}},
+        "spec.local.volume",
+        ONE_VOLUME,
+    ),
+    Refusal("BorgRepository", "no kind of volume", {"local.volume": {}}, "spec.local.volume", ONE_VOLUME),
+    Refusal(
+        "BorgRepository",
+        "two kinds of volume in a source",
+        {"sources.0.volume": CLAIM | {"hostPath": {"path": "/a"}}},
+        "spec.sources[0].volume",
+        ONE_VOLUME,
+    ),
+    Refusal(
+        "BorgRepository",
+        "two kinds of volume for the cache",
+        {"cache": CLAIM | {"csi": {"driver": "a"}}},
+        "spec.cache",
+        ONE_VOLUME,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a relative hostPath",
+        {"local.volume": {"hostPath": {"path": "srv/borg"}}},
+        "spec.local.volume.hostPath.path",
+        "give an absolute path on the node without '..', for example /srv/borg",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a hostPath that climbs",
+        {"local.volume": {"hostPath": {"path": "/srv/../etc"}}},
+        "spec.local.volume.hostPath.path",
+        "give an absolute path on the node without '..', for example /srv/borg",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a relative NFS path",
+        {"local.volume": {"nfs": {"server": "nas", "path": "a"}}},
+        "spec.local.volume.nfs.path",
+        "give the exported path, which begins with '/', for example /export/data",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a repository in a read-only claim",
+        {"local.volume.persistentVolumeClaim.readOnly": True},
+        "spec.local.volume.persistentVolumeClaim.readOnly",
+        "a repository is written to: remove readOnly",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a repository in a read-only export",
+        {"local.volume": {"nfs": {"server": "nas", "path": "/a", "readOnly": True}}},
+        "spec.local.volume",
+        "a repository is written to: remove readOnly",
+    ),
+    Refusal(
+        "BorgRepository", "an absolute folder in the volume", {"local.path": "/main"}, "spec.local.path", LOCAL_PATH
+    ),
+    Refusal("BorgRepository", "a folder that climbs out", {"local.path": "a/../../b"}, "spec.local.path", LOCAL_PATH),
+    Refusal(
+        "BorgRepository",
+        "a folder that borg would read as an archive",
+        {"local.path": "a::b"},
+        "spec.local.path",
+        LOCAL_PATH,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a folder with one of borg's placeholders",
+        {"local.path": "{hostname}"},
+        "spec.local.path",
+        LOCAL_PATH,
+    ),
+    Refusal(
+        "BorgRepository", "an scp-like URL", {"local": None, "ssh": SSH | {"url": "u1@host:borg"}}, "spec.ssh.url", URL
+    ),
+    Refusal(
+        "BorgRepository",
+        "a URL without user",
+        {"local": None, "ssh": SSH | {"url": "ssh://host/borg"}},
+        "spec.ssh.url",
+        URL,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a URL with a password",
+        {"local": None, "ssh": SSH | {"url": "ssh://u:p@host/borg"}},
+        "spec.ssh.url",
+        URL,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a user that ssh would read as an option",
+        {"local": None, "ssh": SSH | {"url": "ssh://-oProxyCommand=x@host/borg"}},
+        "spec.ssh.url",
+        URL,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a URL without path",
+        {"local": None, "ssh": SSH | {"url": "ssh://u@host"}},
+        "spec.ssh.url",
+        URL,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a URL that names an archive",
+        {"local": None, "ssh": SSH | {"url": "ssh://u@host/a::b"}},
+        "spec.ssh.url",
+        URL,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a port that does not exist",
+        {"local": None, "ssh": SSH | {"url": "ssh://u@h:65536/a"}},
+        "spec.ssh.url",
+        "the port must be between 1 and 65535",
+    ),
+    Refusal(
+        "BorgRepository",
+        "port 0",
+        {"local": None, "ssh": SSH | {"url": "ssh://u@h:0/a"}},
+        "spec.ssh.url",
+        "the port must be between 1 and 65535",
+    ),
+    Refusal(
+        "BorgRepository",
+        "no pinned host keys",
+        {"local": None, "ssh": {key: SSH[key] for key in ("url", "privateKeySecretRef")}},
+        "spec.ssh.knownHostsSecretRef",
+        "Required value",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a remote command that the server's shell would take apart",
+        {"local": None, "ssh": SSH | {"remotePath": "borg; rm -rf ~"}},
+        "spec.ssh.remotePath",
+        "give the borg command on the server, for example borg-1.4: letters, digits, spaces and ./~_+- only",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a Secret's key with a slash",
+        {"encryption.passphraseSecretRef.key": "a/b"},
+        "spec.encryption.passphraseSecretRef.key",
+        "a key in a Secret has letters, digits, '-', '_' and '.' only",
+    ),
+    # --- how it is protected
+    Refusal("BorgRepository", "no word about encryption", {"encryption": None}, "spec.encryption", PASSPHRASE),
+    Refusal(
+        "BorgRepository",
+        "encryption without passphrase",
+        {"encryption": {"mode": "repokey"}},
+        "spec.encryption",
+        PASSPHRASE,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a mode that keeps the key in the pod",
+        {"encryption.mode": "keyfile"},
+        "spec.encryption.mode",
+        'supported values: "none", "authenticated", "authenticated-blake2", "repokey", "repokey-blake2"',
+    ),
+    # --- what is backed up into it
+    Refusal(
+        "BorgRepository",
+        "an absolute source path",
+        {"sources.0.paths": ["/etc"]},
+        "spec.sources[0].paths[0]",
+        SOURCE_PATH,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a source path that climbs out",
+        {"sources.0.paths": ["a", "b/.."]},
+        "spec.sources[0].paths[1]",
+        SOURCE_PATH,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a source without paths",
+        {"sources.0.paths": []},
+        "spec.sources[0].paths",
+        "spec.sources[0].paths in body should have at least 1 items",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a source's name with capitals",
+        {"sources.0.name": "Data"},
+        "spec.sources[0].name",
+        "a source's name is a folder and a volume name: lower-case letters, digits and '-', beginning and ending "
+        "with a letter or digit, for example app-data",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a source named twice",
+        {"sources": [{"name": "data", "volume": CLAIM}, {"name": "data", "volume": CLAIM}]},
+        "spec.sources[1]",
+        'Duplicate value: {"name":"data"}',
+    ),
+    Refusal(
+        "BorgRepository",
+        "an unknown pattern style",
+        {"exclude": ["*.tmp", "rx:a"]},
+        "spec.exclude[1]",
+        "borg knows the pattern styles fm:, sh:, re:, pp: and pf: only; write fm: in front of a pattern whose "
+        "third character is ':'",
+    ),
+    Refusal("BorgRepository", "an unknown compression", {"compression": "gzip"}, "spec.compression", COMPRESSION),
+    Refusal("BorgRepository", "a level beyond zstd's", {"compression": "zstd,23"}, "spec.compression", COMPRESSION),
+    Refusal("BorgRepository", "a level for lz4", {"compression": "lz4,9"}, "spec.compression", COMPRESSION),
+    Refusal(
+        "BorgRepository",
+        "a negative rate limit",
+        {"uploadRateLimitKiB": -1},
+        "spec.uploadRateLimitKiB",
+        "spec.uploadRateLimitKiB in body should be greater than or equal to 0",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a name with a dot",
+        {},
+        "metadata.name",
+        "the name becomes a folder and part of volume names: at most 63 characters, lower-case letters, digits and "
+        "'-' only (no '.')",
+        name="nas.example",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a name of 64 characters",
+        {},
+        "metadata.name",
+        "the name becomes a folder and part of volume names: at most 63 characters, lower-case letters, digits and "
+        "'-' only (no '.')",
+        name="n" * 64,
+    ),
+    # --- when
+    Refusal("BorgSchedule", "no schedule", {"schedule": None}, "spec.schedule", "Required value"),
+    Refusal("BorgSchedule", "an empty schedule", {"schedule": "  "}, "spec.schedule", FIVE_FIELDS),
+    Refusal("BorgSchedule", "seconds", {"schedule": "0 0 2 * * *"}, "spec.schedule", FIVE_FIELDS),
+    Refusal("BorgSchedule", "four fields", {"schedule": "0 2 * *"}, "spec.schedule", FIVE_FIELDS),
+    Refusal("BorgSchedule", "the last day (L)", {"schedule": "0 2 L * *"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "the last Friday (5L)", {"schedule": "0 2 * * 5L"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "a working day (W)", {"schedule": "0 2 15W * *"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "the second Monday (#)", {"schedule": "0 2 * * MON#2"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "a hashed minute (H)", {"schedule": "H 2 * * *"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "a month where a weekday belongs", {"schedule": "0 2 * * JAN"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "a month's whole name", {"schedule": "0 2 * JANUARY *"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "weekday 7", {"schedule": "0 2 * * 7"}, "spec.schedule", SUNDAY),
+    Refusal("BorgSchedule", "a range up to weekday 7", {"schedule": "0 2 * * 1-7"}, "spec.schedule", SUNDAY),
+    Refusal("BorgSchedule", "minute 60", {"schedule": "60 2 * * *"}, "spec.schedule", "a minute is 0 to 59"),
+    Refusal("BorgSchedule", "hour 24", {"schedule": "0 20-24 * * *"}, "spec.schedule", "an hour is 0 to 23"),
+    Refusal("BorgSchedule", "day 0", {"schedule": "0 2 0 * *"}, "spec.schedule", "a day of the month is 1 to 31"),
+    Refusal("BorgSchedule", "day 32", {"schedule": "0 2 1,32 * *"}, "spec.schedule", "a day of the month is 1 to 31"),
+    Refusal(
+        "BorgSchedule", "month 13", {"schedule": "0 2 * 13 *"}, "spec.schedule", "a month is 1 to 12 or JAN to DEC"
+    ),
+    Refusal(
+        "BorgSchedule",
+        "weekday 8",
+        {"schedule": "0 2 * * 8"},
+        "spec.schedule",
+        "a weekday is 0 (Sunday) to 6 (Saturday) or SUN to SAT",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a step of 0",
+        {"schedule": "*/0 2 * * *"},
+        "spec.schedule",
+        "a step is a number of at least 1, for example */15",
+    ),
+    Refusal("BorgSchedule", "@reboot", {"schedule": "@reboot"}, "spec.schedule", DESCRIPTORS),
+    Refusal("BorgSchedule", "@every in words", {"schedule": "@every 2 days"}, "spec.schedule", DESCRIPTORS),
+    Refusal(
+        "BorgSchedule", "a zone in the schedule", {"schedule": "TZ=Europe/Berlin 0 2 * * *"}, "spec.schedule", NO_ZONE
+    ),
+    Refusal(
+        "BorgSchedule", "a CRON_TZ in the schedule", {"schedule": "CRON_TZ=UTC 0 2 * * *"}, "spec.schedule", NO_ZONE
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a schedule of two lines",
+        {"schedule": "0 2 * * *\n0 3 * * *"},
+        "spec.schedule",
+        'write the schedule on one line, for example "0 2 * * *"',
+    ),
+    Refusal(
+        "BorgSchedule",
+        "the zone Local",
+        {"timeZone": "Local"},
+        "spec.timeZone",
+        '"Local" depends on the machine; name an IANA time zone, for example Europe/Berlin or Etc/UTC',
+    ),
+    Refusal("BorgSchedule", "a zone that is a path", {"timeZone": "../etc/passwd"}, "spec.timeZone", ZONE),
+    Refusal("BorgSchedule", "a zone with a blank", {"timeZone": "Europe/New York"}, "spec.timeZone", ZONE),
+    # --- into which repositories
+    Refusal(
+        "BorgSchedule",
+        "no repository",
+        {"repositoryRefs": []},
+        "spec.repositoryRefs",
+        "spec.repositoryRefs in body should have at least 1 items",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a repository twice",
+        {"repositoryRefs": [{"name": "main"}, {"name": "main"}]},
+        "spec.repositoryRefs",
+        "name each repository once",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "17 repositories",
+        {"repositoryRefs": [{"name": f"r{n}"} for n in range(17)]},
+        "spec.repositoryRefs",
+        "must have at most 16 items",
+    ),
+    # --- what is kept
+    Refusal(
+        "BorgSchedule",
+        "prune that would keep nothing",
+        {"prune": {"enabled": True, "keepDaily": 0, "keepWeekly": 0, "keepMonthly": 0, "keepYearly": 0}},
+        "spec.prune",
+        "prune would delete every archive: give keepWithin or at least one keep* above 0",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "prune of archives that could be anybody's",
+        {"prune": {"enabled": True}, "archiveNameTemplate": "backup-{now}"},
+        "spec.archiveNameTemplate",
+        "prune is enabled, so the template must contain {job_name}: it tells this schedule's archives from all "
+        "others, for example {job_name}-{now}",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "minutes in keepWithin",
+        {"prune": {"keepWithin": "90min"}},
+        "spec.prune.keepWithin",
+        KEEP_WITHIN,
+    ),
+    Refusal(
+        "BorgSchedule", "keepWithin of nothing", {"prune": {"keepWithin": "0d"}}, "spec.prune.keepWithin", KEEP_WITHIN
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a negative count",
+        {"prune": {"keepDaily": -1}},
+        "spec.prune.keepDaily",
+        "spec.prune.keepDaily in body should be greater than or equal to 0",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a threshold over 100 percent",
+        {"compact": {"threshold": 101}},
+        "spec.compact.threshold",
+        "spec.compact.threshold in body should be less than or equal to 100",
+    ),
+    # --- what archives and schedules are called
+    Refusal(
+        "BorgSchedule",
+        "an unknown placeholder",
+        {"archiveNameTemplate": "{hostname}-{now}"},
+        "spec.archiveNameTemplate",
+        PLACEHOLDERS,
+    ),
+    Refusal("BorgSchedule", "a stray brace", {"archiveNameTemplate": "{now"}, "spec.archiveNameTemplate", PLACEHOLDERS),
+    Refusal(
+        "BorgSchedule",
+        "a slash in an archive's name",
+        {"archiveNameTemplate": "a/{now}"},
+        "spec.archiveNameTemplate",
+        "Borg allows neither '/' nor '::' in an archive's name",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a control character in an archive's name",
+        {"archiveNameTemplate": "a\t{now}"},
+        "spec.archiveNameTemplate",
+        "an archive's name cannot contain control characters",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a blank at the end of an archive's name",
+        {"archiveNameTemplate": "{now} "},
+        "spec.archiveNameTemplate",
+        "an archive's name neither begins nor ends with a blank",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a name that looks like a checkpoint",
+        {"archiveNameTemplate": "{now}.checkpoint"},
+        "spec.archiveNameTemplate",
+        "Borg marks unfinished archives with .checkpoint, so a name cannot contain it",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a title of blanks",
+        {"title": "  "},
+        "spec.title",
+        "a title needs at least one character that is not blank; leave it out to use the resource's name",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a title of two lines",
+        {"title": "Daily\nBackup"},
+        "spec.title",
+        "a title is one line without control characters",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a title of 254 characters",
+        {"title": "t" * 254},
+        "spec.title",
+        "may not be more than 253 bytes",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a name that no CronJob can have",
+        {},
+        "metadata.name",
+        "a schedule's CronJob has the same name, and Kubernetes allows a CronJob 52 characters: choose a shorter "
+        "name and put the long one into spec.title",
+        name="n" * 53,
+    ),
+    # --- how its runs run
+    Refusal(
+        "BorgSchedule",
+        "a deadline that the CronJob controller would always miss",
+        {"startingDeadlineSeconds": 5},
+        "spec.startingDeadlineSeconds",
+        "spec.startingDeadlineSeconds in body should be greater than or equal to 10",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "no time to run",
+        {"activeDeadlineSeconds": 0},
+        "spec.activeDeadlineSeconds",
+        "spec.activeDeadlineSeconds in body should be greater than or equal to 60",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "no history",
+        {"runHistoryLimit": 0},
+        "spec.runHistoryLimit",
+        "spec.runHistoryLimit in body should be greater than or equal to 1",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a history that fills etcd",
+        {"runHistoryLimit": 101},
+        "spec.runHistoryLimit",
+        "spec.runHistoryLimit in body should be less than or equal to 100",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "ReadAll as an ordinary user",
+        {"job": {"fileAccess": "ReadAll", "runAsUser": 1000}},
+        "spec.job.runAsUser",
+        "fileAccess ReadAll means root, who alone may read every file: remove runAsUser",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "root without ReadAll",
+        {"job": {"runAsUser": 0}},
+        "spec.job.runAsUser",
+        "fileAccess Restricted forbids root: choose another user, or set fileAccess to ReadAll to read files of "
+        "every owner",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "an unknown file access",
+        {"job": {"fileAccess": "Everything"}},
+        "spec.job.fileAccess",
+        'supported values: "Restricted", "ReadAll"',
+    ),
+    Refusal(
+        "BorgSchedule",
+        "an image that is a URL",
+        {"job": {"image": "https://example.com/a b"}},
+        "spec.job.image",
+        "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no spaces, no https://)",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a label of the operator's own",
+        {"job": {"labels": {"borgoperator.io/schedule": "x"}}},
+        "spec.job.labels",
+        OWN_KEYS,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "an annotation of Kubernetes' own",
+        {"job": {"annotations": {"batch.kubernetes.io/x": "y"}}},
+        "spec.job.annotations",
+        OWN_KEYS,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a label that is no label",
+        {"job": {"labels": {"a b": "c"}}},
+        "spec.job.labels",
+        "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the name, for "
+        "example example.com/team",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a label's value with blanks",
+        {"job": {"labels": {"team": "a b"}}},
+        "spec.job.labels[team]",
+        "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a letter or digit",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "memory that is no quantity",
+        {"job": {"resources": {"limits": {"memory": "2 GB"}}}},
+        "spec.job.resources.limits",
+        "give quantities, for example cpu 500m and memory 2Gi",
+    ),
+    # --- scripts
+    Refusal(
+        "BorgSchedule",
+        "a parameter with two values",
+        {
+            "hooks": {
+                "preBackup": HOOK | {"parameters": [{"name": "A", "value": "b", "valueFrom": {"secretKeyRef": SECRET}}]}
+            }
+        },
+        "spec.hooks.preBackup.parameters[0]",
+        ONE_VALUE,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a parameter without a value",
+        {"hooks": {"postBackup": HOOK | {"parameters": [{"name": "A"}]}}},
+        "spec.hooks.postBackup.parameters[0]",
+        ONE_VALUE,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a parameter given twice",
+        {"hooks": {"preBackup": HOOK | {"parameters": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}}},
+        "spec.hooks.preBackup.parameters[1]",
+        'Duplicate value: {"name":"A"}',
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a hook without a script",
+        {"hooks": {"preBackup": {}}},
+        "spec.hooks.preBackup.scriptRef",
+        "Required value",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a parameter that is no variable",
+        {"hooks": {"preBackup": HOOK | {"parameters": [{"name": "MY-HOST", "value": "nas"}]}}},
+        "spec.hooks.preBackup.parameters[0].name",
+        PARAMETER,
+    ),
+    Refusal("BorgScript", "an empty script", {"content": " \n"}, "spec.content", "the script is empty"),
+    Refusal(
+        "BorgScript",
+        "a NUL in a script",
+        {"content": "echo \0"},
+        "spec.content",
+        "a script cannot contain a NUL character",
+    ),
+    Refusal(
+        "BorgScript",
+        "a script of 32,769 characters",
+        {"content": "#" * 32769},
+        "spec.content",
+        "may not be more than 32768 bytes",
+    ),
+    Refusal(
+        "BorgScript",
+        "no time at all",
+        {"timeoutSeconds": 0},
+        "spec.timeoutSeconds",
+        "spec.timeoutSeconds in body should be greater than or equal to 1",
+    ),
+    Refusal(
+        "BorgScript",
+        "a script that may run for days",
+        {"timeoutSeconds": 86401},
+        "spec.timeoutSeconds",
+        "spec.timeoutSeconds in body should be less than or equal to 86400",
+    ),
+    Refusal(
+        "BorgScript",
+        "a parameter that begins with a digit",
+        {"parameters": [{"name": "1ST"}]},
+        "spec.parameters[0].name",
+        PARAMETER,
+    ),
+    Refusal(
+        "BorgScript",
+        "a parameter that takes over PATH",
+        {"parameters": [{"name": "PATH"}]},
+        "spec.parameters[0].name",
+        CLOBBER,
+    ),
+    Refusal(
+        "BorgScript",
+        "a parameter that preloads a library",
+        {"parameters": [{"name": "LD_PRELOAD"}]},
+        "spec.parameters[0].name",
+        CLOBBER,
+    ),
+    Refusal(
+        "BorgScript",
+        "a parameter that borg would read",
+        {"parameters": [{"name": "BORG_PASSPHRASE"}]},
+        "spec.parameters[0].name",
+        CLOBBER,
+    ),
+    Refusal(
+        "BorgScript",
+        "a password for everybody",
+        {"parameters": [{"name": "TOKEN", "type": "Password", "default": "x"}]},
+        "spec.parameters[0]",
+        "a Password has no default, which everyone could read here: remove it, and give the value from a Secret "
+        "where the script is used (valueFrom.secretKeyRef)",
+    ),
+    Refusal(
+        "BorgScript",
+        "a parameter declared twice",
+        {"parameters": [{"name": "A"}, {"name": "A"}]},
+        "spec.parameters[1]",
+        'Duplicate value: {"name":"A"}',
+    ),
+    Refusal(
+        "BorgScript",
+        "an unknown type",
+        {"parameters": [{"name": "A", "type": "Number"}]},
+        "spec.parameters[0].type",
+        'supported values: "Text", "Password"',
+    ),
+    # --- runs
+    Refusal("BorgRun", "no schedule", {"scheduleRef": None}, "spec.scheduleRef", "Required value"),
+    Refusal(
+        "BorgRun",
+        "an unknown operation",
+        {"operation": "Restore"},
+        "spec.operation",
+        'supported values: "Backup", "Prune", "Compact", "Check", "BreakLock"',
+    ),
+    Refusal(
+        "BorgRun",
+        "a name that no Job's pod can have",
+        {},
+        "metadata.name",
+        "the run's Job and its pods' labels have the same name, which Kubernetes limits to 63 characters",
+        name="n" * 64,
+    ),
+)
+
+ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
+    "a minimal local repository": ("BorgRepository", {}),
+    "an unencrypted repository": ("BorgRepository", {"encryption": {"mode": "none"}}),
+    "a repository over SSH": ("BorgRepository", {"local": None, "ssh": SSH}),
+    "an SSH repository by IPv6 address": (
+        "BorgRepository",
+        {"local": None, "ssh": SSH | {"url": "ssh://borg@[2001:db8::1]:22/srv/my backups", "remotePath": "borg-1.4"}},
+    ),
+    "every kind of volume": (
+        "BorgRepository",
+        {
+            "local.path": "borg/main",
+            "cache": {"nfs": {"server": "nas", "path": "/cache"}},
+            "sources": [
+                {"name": "data", "volume": {"persistentVolumeClaim": {"claimName": "a", "readOnly": True}}},
+                {
+                    "name": "host",
+                    "volume": {"hostPath": {"path": "/srv", "type": "Directory"}},
+                    "paths": ["./a", "..b"],
+                },
+                {
+                    "name": "smb",
+                    "volume": {
+                        "csi": {
+                            "driver": "smb.csi.k8s.io",
+                            "readOnly": True,
+                            "fsType": "cifs",
+                            "volumeAttributes": {"source": "//nas/share"},
+                            "nodePublishSecretRef": {"name": "smb"},
+                        }
+                    },
+                    "paths": ["a\nb", "-x", "…"],
+                },
+            ],
+        },
+    ),
+    "patterns of every style": (
+        "BorgRepository",
+        {"exclude": ["*.tmp", "sh:**/cache", r"re:\.bak$", "pp:sources/data/x", "pf:sources/data/y", "fm:aa:b"]},
+    ),
+    "the longest repository name": ("BorgRepository", {}),
+    "a minimal schedule": ("BorgSchedule", {}),
+    "a schedule with all that there is": (
+        "BorgSchedule",
+        {
+            "title": "Täglich 🕑",
+            "description": "Ask the storage team.",
+            "timeZone": "America/Argentina/Buenos_Aires",
+            "suspend": True,
+            "repositoryRefs": [{"name": f"r{n}"} for n in range(16)],
+            "sources": [{"name": "data", "volume": CLAIM, "paths": ["a", "b/c"]}],
+            "archiveNameTemplate": "{job_name}.{repo_name}_{date} {time} {timestamp} {now}",
+            "runRepositoryHooks": True,
+            "hooks": {
+                "preBackup": HOOK | {"parameters": [{"name": "HOST", "value": "a 'b' \"c\" $(d)\n"}]},
+                "postBackup": HOOK | {"parameters": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": SECRET}}]},
+            },
+            "prune": {"enabled": True, "keepWithin": "2w", "keepHourly": 24},
+            "compact": {"enabled": True, "threshold": 0},
+            "startingDeadlineSeconds": 10,
+            "activeDeadlineSeconds": 3600,
+            "runHistoryLimit": 100,
+            "job": {
+                "fileAccess": "ReadAll",
+                "runAsUser": 0,
+                "runAsGroup": 0,
+                "fsGroup": 1000,
+                "image": "registry.example.com:5000/borg/runner@sha256:" + "0" * 64,
+                "imagePullPolicy": "Always",
+                "imagePullSecrets": [{"name": "registry"}],
+                "resources": {"requests": {"cpu": 1, "memory": "512Mi"}, "limits": {"memory": "2Gi"}},
+                "nodeSelector": {"kubernetes.io/arch": "amd64"},
+                "tolerations": [{"key": "backup", "operator": "Exists", "effect": "NoSchedule"}],
+                "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}},
+                "priorityClassName": "low",
+                "labels": {"example.com/team": "storage"},
+                "annotations": {"note": "any text, even with blanks"},
+            },
+        },
+    ),
+    "a null where a value is optional": ("BorgSchedule", {"activeDeadlineSeconds": "null", "title": "null"}),
+    "a prune that only keepWithin limits": (
+        "BorgSchedule",
+        {
+            "prune": {
+                "enabled": True,
+                "keepWithin": "12H",
+                "keepDaily": 0,
+                "keepWeekly": 0,
+                "keepMonthly": 0,
+                "keepYearly": 0,
+            }
+        },
+    ),
+    "a template without {job_name} while prune is off": ("BorgSchedule", {"archiveNameTemplate": "{now}"}),
+    "a script with parameters": (
+        "BorgScript",
+        {
+            "description": "Wakes the NAS.",
+            "timeoutSeconds": 86400,
+            "parameters": [
+                {"name": "LDAP_HOST", "required": True, "description": "Its name."},
+                {"name": "BORGBASE_TOKEN", "type": "Password"},
+                {"name": "_port", "default": ""},
+            ],
+        },
+    ),
+    "a minimal run": ("BorgRun", {}),
+    "a check": ("BorgRun", {"operation": "Check"}),
+}
+
+COMPRESSIONS = (
+    "none", "lz4", "zstd", "zstd,1", "zstd,22", "zlib", "zlib,0", "lzma,9", "auto,lz4", "auto,zstd,10",
+    "obfuscate,3,none", "obfuscate,110,auto,zstd,3",
+)  # fmt: skip
+
+SCHEDULES = (
+    "0 2 * * *", "*/15 8-18 * * MON-FRI", "0 2 * JAN MON-FRI", "0 2 ? * ?", "*/2 * * * *", "1-5/2,7 * * * *",
+    "5/10 * * * *", "0 0 1,15 * 0", "0 0 * jan-dec/2 sun,Sat", "0  2\t* * *", " 0 2 * * * ", "00 02 01 01 00",
+    "59 23 31 12 6", "0 2 * * */7", "0 2 * * 1/7", "0 2 * * 0-6/2", "*/99 * * * *", "7 7 7 7 6", "0 2 */8 * *",
+    "+5 2 * * *", "1,,2 2 * * *", "*-70 2 * * *", "?/5 2 * * *", "0 2 * JUL WED", "0 2 * MAR-JUN THU",
+    "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly",
+    "@every 1h30m", "@every 90s", "@every 1.5h", "@every 10m0.5s", "@every 1µs",
+)  # fmt: skip
+"""What a CronJob takes. The test asks the CronJob API as well, so the list cannot be wrong."""

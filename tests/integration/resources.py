@@ -1,0 +1,41 @@
+"""The smallest resources that work, as a user would write them."""
+
+from typing import Any
+
+API_VERSION = "borgoperator.io/v1alpha1"
+
+
+def schedule(name: str = "db", **spec: Any) -> dict[str, Any]:
+    """Return a schedule that does not fire by itself during a test."""
+    body = {"schedule": "0 0 1 1 *", "repositoryRefs": [{"name": "main"}], **spec}
+    return {"apiVersion": API_VERSION, "kind": "BorgSchedule", "metadata": {"name": name}, "spec": body}
+
+
+def repository(name: str = "main", **spec: Any) -> dict[str, Any]:
+    body = {
+        "local": {"volume": {"persistentVolumeClaim": {"claimName": "borg-repo"}}},
+        "encryption": {"mode": "none"},
+        "sources": [{"name": "data", "volume": {"persistentVolumeClaim": {"claimName": "app-data"}}}],
+        **spec,
+    }
+    return {"apiVersion": API_VERSION, "kind": "BorgRepository", "metadata": {"name": name}, "spec": body}
+
+
+def script(name: str, *parameters: dict[str, Any], content: str = "true") -> dict[str, Any]:
+    spec = {"content": content, "parameters": list(parameters)}
+    return {"apiVersion": API_VERSION, "kind": "BorgScript", "metadata": {"name": name}, "spec": spec}
+
+
+def run(name: str, schedule_name: str = "db", **spec: Any) -> dict[str, Any]:
+    body = {"scheduleRef": {"name": schedule_name}, **spec}
+    return {"apiVersion": API_VERSION, "kind": "BorgRun", "metadata": {"name": name}, "spec": body}
+
+
+def claim(name: str) -> dict[str, Any]:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+
+
+def claims() -> list[dict[str, Any]]:
+    """Return the claims that `repository()` names."""
+    return [claim("app-data"), claim("borg-repo")]

@@ -1,0 +1,140 @@
+"""The CronJob is what the schedule says, whatever anybody does to it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from integration import resources
+from integration.cluster import Kubectl
+from integration.test_operator_conditions import apply
+from support.waiting import condition, wait_for
+
+REPAIR_SECONDS = 5.0
+FOLLOW_SECONDS = 1.0
+KUBECTL_SECONDS = 1.0
+
+
+@pytest.fixture
+def cron_job(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
+    """Make a schedule and return its CronJob."""
+    apply(kubectl, namespace, *resources.claims(), resources.repository(), resources.schedule())
+    return wait_for_cron_job(kubectl, namespace, bool, 5)
+
+
+def wait_for_cron_job(
+    kubectl: Kubectl, namespace: str, holds: Callable[[dict[str, Any]], bool], within: float
+) -> dict[str, Any]:
+    def look() -> dict[str, Any]:
+        done = kubectl("-n", namespace, "get", "cronjob", "db", "-o", "json", check=False)
+        found: dict[str, Any] = json.loads(done.stdout) if done.returncode == 0 else {}
+        return found
+
+    cron_job, _ = wait_for(look, holds, within, "the CronJob")
+    return cron_job
+
+
+def patch(kubectl: Kubectl, namespace: str, kind: str, change: dict[str, Any]) -> None:
+    kubectl("-n", namespace, "patch", kind, "db", "--type=merge", "-p", json.dumps(change))
+
+
+def test_a_deleted_cron_job_comes_back(kubectl: Kubectl, namespace: str, cron_job: dict[str, Any]) -> None:
+    kubectl("-n", namespace, "delete", "cronjob", "db")
+    again = wait_for_cron_job(kubectl, namespace, bool, REPAIR_SECONDS)
+    assert again["metadata"]["uid"] != cron_job["metadata"]["uid"]
+    assert again["spec"] == cron_job["spec"]
+
+
+EDITS: dict[str, dict[str, Any]] = {
+    "another time": {"schedule": "* * * * *"},
+    "suspended": {"suspend": True},
+    "another policy": {"concurrencyPolicy": "Allow"},
+    "a field removed": {"startingDeadlineSeconds": None},
+    "a field added": {"jobTemplate": {"spec": {"ttlSecondsAfterFinished": 1}}},
+    "a node chosen": {"jobTemplate": {"spec": {"template": {"spec": {"nodeSelector": {"disk": "fast"}}}}}},
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.usefixtures("cron_job")
+def test_an_edited_cron_job_is_repaired(kubectl: Kubectl, namespace: str, cron_job: dict[str, Any], edit: str) -> None:
+    patch(kubectl, namespace, "cronjob", {"spec": EDITS[edit]})
+    wait_for_cron_job(kubectl, namespace, lambda found: found["spec"] == cron_job["spec"], REPAIR_SECONDS)
+
+
+def test_a_container_that_somebody_added_is_taken_out(
+    kubectl: Kubectl, namespace: str, cron_job: dict[str, Any]
+) -> None:
+    extra = [{"op": "add", "path": "/spec/jobTemplate/spec/template/spec/containers/-", "value": _miner(cron_job)}]
+    kubectl("-n", namespace, "patch", "cronjob", "db", "--type=json", "-p", json.dumps(extra))
+    wait_for_cron_job(kubectl, namespace, lambda found: found["spec"] == cron_job["spec"], REPAIR_SECONDS)
+
+
+def _miner(cron_job: dict[str, Any]) -> dict[str, Any]:
+    (borg,) = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    return {**borg, "name": "miner", "command": ["sleep", "1d"]}
+
+
+def test_lost_labels_and_owner_come_back(kubectl: Kubectl, namespace: str, cron_job: dict[str, Any]) -> None:
+    kubectl("-n", namespace, "label", "cronjob", "db", "borgoperator.io/schedule-")
+
+    def is_ours_again(found: dict[str, Any]) -> bool:
+        return bool(found["metadata"].get("labels") == cron_job["metadata"]["labels"])
+
+    wait_for_cron_job(kubectl, namespace, is_ours_again, REPAIR_SECONDS)
+
+
+@pytest.mark.usefixtures("cron_job")
+@pytest.mark.parametrize(
+    ("change", "follows"),
+    [
+        ({"schedule": "15 3 * * *"}, {"schedule": "15 3 * * *"}),
+        ({"timeZone": "Asia/Tokyo"}, {"timeZone": "Asia/Tokyo"}),
+        ({"suspend": True}, {"suspend": True}),
+        ({"runHistoryLimit": 3}, {"successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 3}),
+    ],
+)
+def test_the_cron_job_follows_the_schedule(
+    kubectl: Kubectl, namespace: str, change: dict[str, Any], follows: dict[str, Any]
+) -> None:
+    patch(kubectl, namespace, "borgschedule", {"spec": change})
+    wait_for_cron_job(
+        kubectl,
+        namespace,
+        lambda found: follows.items() <= found["spec"].items(),
+        FOLLOW_SECONDS + KUBECTL_SECONDS,
+    )
+
+
+def test_a_cron_job_of_somebody_else_is_left_alone_and_named(kubectl: Kubectl, namespace: str) -> None:
+    foreign = ["create", "cronjob", "db", "--image=none", "--schedule=0 0 1 1 *"]
+    kubectl("-n", namespace, *foreign)
+    before = kubectl.get("-n", namespace, "cronjob", "db")
+    apply(kubectl, namespace, *resources.claims(), resources.repository(), resources.schedule())
+    seen, _ = wait_for(
+        lambda: kubectl.get("-n", namespace, "borgschedule", "db"), lambda s: bool(condition(s, "Ready")), 3, "Ready"
+    )
+    assert condition(seen, "Ready")["reason"] == "CronJobNameTaken"
+    assert kubectl.get("-n", namespace, "cronjob", "db")["spec"] == before["spec"]
+    kubectl("-n", namespace, "delete", "cronjob", "db")
+    wait_for_cron_job(kubectl, namespace, lambda found: bool(found.get("metadata", {}).get("ownerReferences")), 8)
+
+
+@pytest.mark.usefixtures("cron_job")
+def test_deleting_the_schedule_removes_the_cron_job(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("-n", namespace, "delete", "borgschedule", "db", "--timeout=5s")
+    wait_for_cron_job(kubectl, namespace, lambda found: not found, 10)
+
+
+def test_a_run_of_a_schedule_that_does_not_exist_waits_and_says_so(kubectl: Kubectl, namespace: str) -> None:
+    apply(kubectl, namespace, resources.run("now"))
+    seen, _ = wait_for(
+        lambda: kubectl.get("-n", namespace, "borgrun", "now"), lambda r: "status" in r, 2, "the run's status"
+    )
+    assert seen["status"] == {
+        "phase": "Pending",
+        "trigger": "Manual",
+        "reason": "ScheduleNotFound",
+        "message": f'BorgSchedule "db" does not exist in namespace "{namespace}": create it',
+    }

@@ -1,0 +1,296 @@
+"""The runner with a real borg: backups, what can go wrong with them, and the upkeep of repositories."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from borg_runner.contract import Operation, Phase, RetentionPlan, SourcePlan
+from runner_kit.borg_binary import find_borg
+from runner_kit.pod import Pod, wait_until
+
+
+@pytest.fixture(scope="session")
+def borg() -> Path:
+    return find_borg()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, borg: Path) -> Pod:
+    return Pod(tmp_path, borg)
+
+
+def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> None:
+    (pod.data / "odd é\n name").write_text("x" * 100_000)
+    repository = pod.repository(compression="zstd,3")
+    ended = pod.run(pod.plan(repository, prune=RetentionPlan(keep_daily=7), compact_threshold=10))
+    assert ended.code == 0, ended.log
+    assert ended.result.phase is Phase.COMPLETED
+    assert ended.result.message == ""
+    [result] = ended.result.repositories
+    assert pod.archives(repository) == [result.archive]
+    assert result.archive is not None
+    assert result.archive.startswith("db-")
+    assert result.files == 2
+    assert result.original_size is not None
+    assert 100_006 <= result.original_size < 102_000  # borg before 1.4.1 counts metadata too
+    assert result.prune is not None
+    assert (result.prune.kept, result.prune.deleted) == (1, 0)
+    assert result.compact is not None
+    assert result.totals is not None
+    assert result.totals.archives == 1
+    listed = pod.ask_borg(repository, "list", "--format={path}{NL}", f"REPO::{result.archive}")
+    assert f"{pod.data}/hello.txt".lstrip("/") in listed
+    comment = pod.ask_borg(repository, "info", f"REPO::{result.archive}")
+    assert "borgoperator.io team/db db-1" in comment
+
+
+def test_a_second_backup_into_the_same_repository_is_incremental(pod: Pod) -> None:
+    (pod.data / "big").write_bytes(os.urandom(3_000_000))
+    first, second = (
+        pod.run(pod.plan(archive_name_template=f"{{job_name}}-{{repo_name}}-{number}-{{now}}")).result.repositories[0]
+        for number in (1, 2)
+    )
+    assert first.deduplicated_size is not None
+    assert first.deduplicated_size > 2_900_000
+    assert second.deduplicated_size is not None
+    assert second.deduplicated_size < 5000
+    assert second.totals is not None
+    assert second.totals.archives == 2
+
+
+@pytest.mark.parametrize("encryption", ["none", "authenticated", "repokey", "repokey-blake2"])
+def test_each_mode_works_twice_and_with_a_fresh_cache(pod: Pod, encryption: str) -> None:
+    repository = pod.repository(encryption=encryption)
+    if encryption == "none":
+        repository = replace(repository, passphrase=None)
+    for number in range(3):
+        ended = pod.run(pod.plan(repository, archive_name_template=f"{{job_name}}-{number}"))
+        assert ended.result.phase is Phase.COMPLETED, ended.log
+        if number == 1:
+            shutil.rmtree(pod.root / "var/cache/borg/main")
+    assert len(pod.archives(repository)) == 3
+
+
+def test_a_trailing_newline_in_the_secret_is_no_part_of_the_passphrase(pod: Pod) -> None:
+    repository = pod.repository(passphrase=pod.secret("borg", "p", "word\n"))
+    assert pod.run(pod.plan(repository)).code == 0
+    repository = pod.repository(passphrase=pod.secret("borg", "p", "word"))
+    assert pod.run(pod.plan(repository, archive_name_template="{job_name}-2")).code == 0
+
+
+def test_a_file_that_cannot_be_read_is_a_warning_with_its_path(pod: Pod) -> None:
+    (pod.data / "locked.txt").write_text("secret")
+    (pod.data / "locked.txt").chmod(0)
+    ended = pod.run(pod.plan())
+    assert ended.code == 0
+    assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS
+    [result] = ended.result.repositories
+    assert result.archive is not None
+    assert result.files == 1
+    assert result.warning_count == 1
+    assert "data/locked.txt" in result.warnings[0]
+    assert "Permission denied" in result.warnings[0]
+    assert "main (1)" in ended.result.message
+
+
+def test_a_file_that_vanishes_during_the_backup_is_a_warning_with_its_path(pod: Pod) -> None:
+    (pod.data / "a-slow-one").write_bytes(os.urandom(8_000_000))
+    (pod.data / "z-vanishes").mkdir()
+    (pod.data / "z-vanishes/gone.txt").write_text("x")
+    plan = pod.plan(
+        pod.repository(
+            compression="lzma,9", sources=(SourcePlan("data", ("a-slow-one", "z-vanishes/gone.txt", "hello.txt")),)
+        )
+    )
+    with pod.running(plan) as process:
+        wait_until(lambda: pod.written_bytes(plan.repositories[0]) > 1_000_000)
+        (pod.data / "z-vanishes/gone.txt").unlink()
+        ended = pod.wait(process)
+    assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS, ended.log
+    assert "z-vanishes/gone.txt" in ended.result.repositories[0].warnings[0]
+    assert ended.result.repositories[0].files == 2
+
+
+@pytest.mark.parametrize("how", ["missing", "root unreadable", "all files unreadable"])
+def test_a_source_of_which_nothing_can_be_read_fails_the_run(pod: Pod, how: str) -> None:
+    if how == "missing":
+        shutil.rmtree(pod.data)
+    elif how == "root unreadable":
+        pod.data.chmod(0)
+    else:
+        (pod.data / "hello.txt").chmod(0)
+    ended = pod.run(pod.plan())
+    pod.root.joinpath("sources").chmod(0o755)
+    assert ended.code == 1
+    [result] = ended.result.repositories
+    assert result.phase is Phase.FAILED
+    assert result.reason == "SourceUnreadable"
+    assert result.error is not None
+    assert "data" in result.error
+
+
+def test_excluded_files_are_not_in_the_archive(pod: Pod) -> None:
+    (pod.data / "x.tmp").write_text("x")
+    repository = pod.repository(exclude=("*.tmp", "-strange"))
+    [result] = pod.run(pod.plan(repository)).result.repositories
+    assert result.files == 1
+
+
+def test_one_of_two_repositories_with_a_wrong_passphrase_does_not_stop_the_other(pod: Pod) -> None:
+    broken, good = pod.repository("broken"), pod.repository("good")
+    assert pod.run(pod.plan(broken, good)).code == 0
+    pod.secret("borg-broken", "passphrase", "something else")
+    ended = pod.run(pod.plan(broken, good, archive_name_template="{job_name}-2"))
+    assert ended.code == 1
+    assert ended.result.phase is Phase.FAILED
+    assert "broken (PassphraseWrong)" in ended.result.message
+    first, second = ended.result.repositories
+    assert (first.phase, first.reason, first.archive) == (Phase.FAILED, "PassphraseWrong", None)
+    assert first.error == (
+        'The passphrase is wrong. Secret "borg-broken", key "passphrase", holds another one than this repository was '
+        "created with: correct the Secret, or `encryption.passphraseSecretRef`."
+    )
+    assert (second.phase, second.archive) == (Phase.COMPLETED, "db-2")
+    assert "something else" not in ended.log
+
+
+def test_a_missing_secret_is_named_at_once_with_the_command_that_makes_it(pod: Pod) -> None:
+    ended = pod.run(pod.plan(pod.repository(passphrase=pod.secret("nowhere", "passphrase"))))
+    assert ended.code == 1
+    [result] = ended.result.repositories
+    assert result.reason == "SecretMissing"
+    assert result.error == (
+        'Secret "nowhere" has no key "passphrase" (or does not exist) in namespace "team": create it with: '
+        "kubectl -n team create secret generic nowhere --from-literal=passphrase=…"
+    )
+
+
+def test_a_missing_repository_is_not_created_unasked(pod: Pod) -> None:
+    [result] = pod.run(pod.plan(pod.repository(initialize=False))).result.repositories
+    assert result.reason == "RepositoryMissing"
+    assert result.error is not None
+    assert "`initialize: true`" in result.error
+    assert list((pod.root / "repositories").iterdir()) == []
+
+
+def test_a_repository_is_created_in_an_empty_volume_and_below_missing_folders(pod: Pod) -> None:
+    (pod.root / "repositories/main").mkdir()
+    deep = pod.repository("deep", location=str(pod.root / "repositories/x/y/deep"))
+    assert pod.run(pod.plan(pod.repository(), deep)).code == 0
+
+
+def test_a_folder_of_something_else_is_never_made_a_repository(pod: Pod) -> None:
+    folder = pod.root / "repositories/main"
+    (folder / "lost+found").mkdir(parents=True)
+    [result] = pod.run(pod.plan()).result.repositories
+    assert result.reason == "NotARepository"
+    assert result.error is not None
+    assert "lost+found" in result.error
+    assert "`local.path`" in result.error
+    assert [path.name for path in folder.iterdir()] == ["lost+found"]
+
+
+def test_a_plaintext_repository_in_the_place_of_an_encrypted_one_gets_no_data(pod: Pod) -> None:
+    (pod.data / "private").write_bytes(os.urandom(1_000_000))
+    repository = pod.repository()
+    pod.ask_borg(repository, "init", "--encryption=none", "REPO")
+    before = pod.written_bytes(repository)
+    [result] = pod.run(pod.plan(repository)).result.repositories
+    assert result.reason == "EncryptionMismatch"
+    assert pod.written_bytes(repository) == before
+    assert pod.archives(repository) == []
+
+
+def test_a_name_that_is_taken_is_explained(pod: Pod) -> None:
+    plan = pod.plan(archive_name_template="{job_name}")
+    assert pod.run(plan).code == 0
+    [result] = pod.run(plan).result.repositories
+    assert result.reason == "ArchiveExists"
+    assert "archiveNameTemplate" in (result.error or "")
+
+
+def test_prune_deletes_only_the_schedules_own_archives(pod: Pod) -> None:
+    repository = pod.repository()
+    names = ["db", "db-daily", "db-2026", "xdb"]
+    pod.ask_borg(repository, "init", "--encryption=repokey-blake2", "REPO")
+    for name in (*(f"{schedule}-2026-01-0{day}T01:02:03" for day in (1, 2, 3) for schedule in names), "db-by-hand"):
+        pod.ask_borg(repository, "create", f"REPO::{name}", str(pod.data))
+    plan = pod.plan(
+        repository,
+        archive_name_template="{job_name}-{now}",
+        operation=Operation.PRUNE,
+        prune=RetentionPlan(keep_daily=1),
+    )
+    ended = pod.run(plan)
+    assert ended.code == 0, ended.log
+    [result] = ended.result.repositories
+    assert result.prune is not None
+    assert (result.prune.kept, result.prune.deleted) == (1, 2)
+    assert result.totals is not None
+    assert result.totals.archives == 11
+    left = pod.archives(repository)
+    assert [name for name in left if name.startswith("db-2026-01-")] == ["db-2026-01-03T01:02:03"]
+    assert len(left) == 11
+
+
+def test_compact_gives_back_what_prune_deleted(pod: Pod) -> None:
+    repository = pod.repository()
+    for number in range(3):
+        (pod.data / "big").write_bytes(os.urandom(5_000_000))
+        assert pod.run(pod.plan(repository, archive_name_template=f"{{job_name}}-000000000{number}")).code == 0
+    before = pod.written_bytes(repository)
+    prune = pod.plan(repository, operation=Operation.PRUNE, prune=RetentionPlan(keep_daily=1))
+    assert pod.run(prune).code == 0
+    ended = pod.run(pod.plan(repository, operation=Operation.COMPACT))
+    [result] = ended.result.repositories
+    assert result.compact is not None
+    assert result.compact.freed_bytes > 9_000_000
+    assert before - pod.written_bytes(repository) > 9_000_000
+
+
+def test_a_failed_prune_is_not_hidden_by_the_good_backup_before_it(pod: Pod) -> None:
+    [result] = pod.run(pod.plan(prune=RetentionPlan(keep_within="nonsense"))).result.repositories
+    assert result.phase is Phase.FAILED
+    assert result.reason == "PruneFailed"
+    assert result.archive is not None
+    assert (result.error or "").startswith(f'Archive "{result.archive}" was written, but prune failed: ')
+
+
+def test_check_of_a_sound_repository_completes_and_shows_what_it_does(pod: Pod) -> None:
+    assert pod.run(pod.plan()).code == 0
+    ended = pod.run(pod.plan(operation=Operation.CHECK))
+    assert ended.result.phase is Phase.COMPLETED
+    assert "no problems found" in ended.log
+
+
+def test_check_of_a_damaged_repository_fails(pod: Pod) -> None:
+    (pod.data / "big").write_bytes(os.urandom(1_000_000))
+    repository = pod.repository()
+    assert pod.run(pod.plan(repository)).code == 0
+    segment = max(Path(repository.location).glob("data/*/*"), key=lambda path: path.stat().st_size)
+    content = bytearray(segment.read_bytes())
+    content[5000:5100] = b"\0" * 100
+    segment.write_bytes(content)
+    ended = pod.run(pod.plan(repository, operation=Operation.CHECK))
+    assert ended.code == 1
+    assert ended.result.repositories[0].reason == "CheckFailed"
+    assert "borg check --repair" in (ended.result.repositories[0].error or "")
+
+
+def test_a_plan_that_cannot_be_used_has_an_exit_code_of_its_own(pod: Pod) -> None:
+    ended = pod.run(replace(pod.plan(), operation="Juggle"))  # type: ignore[arg-type]
+    assert ended.code == 2
+    assert ended.result.reason == "InvalidPlan"
+
+
+def test_sixteen_broken_repositories_leave_a_result_that_fits(pod: Pod) -> None:
+    repositories = [
+        pod.repository(f"repository-{number}", passphrase=pod.secret(f"missing-{number}", "passphrase"))
+        for number in range(16)
+    ]
+    ended = pod.run(pod.plan(*repositories))
+    assert len(ended.message) <= 4096
+    assert [item.name for item in ended.result.repositories] == [item.name for item in repositories]

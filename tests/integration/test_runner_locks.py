@@ -1,0 +1,190 @@
+"""Locks of a real borg: waited for, broken only when proven dead; and what happens when a run is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from borg_runner.contract import HooksPlan, Operation, Phase, RepositoryPlan
+from runner_kit.borg_binary import find_borg
+from runner_kit.pod import PASSPHRASE, Pod, children_of, hook, powerless, wait_until
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Pod:
+    pod = Pod(tmp_path, find_borg())
+    assert pod.run(pod.plan(archive_name_template="{job_name}-first")).code == 0
+    return pod
+
+
+@contextmanager
+def locked(pod: Pod, repository: RepositoryPlan, host_id: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Let a borg under another host id hold the lock."""
+    process = subprocess.Popen(
+        [*powerless(), str(pod.borg), "with-lock", repository.location, "sleep", "600"],
+        env={
+            "PATH": os.environ["PATH"],
+            "BORG_HOST_ID": host_id,
+            "BORG_PASSPHRASE": PASSPHRASE,
+            "BORG_BASE_DIR": str(pod.root / "tmp/locker"),
+        },
+        start_new_session=True,
+    )
+    try:
+        wait_until((Path(repository.location) / "lock.exclusive").exists)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def die(process: "subprocess.Popen[bytes]") -> None:
+    """Kill as a node does that loses power: the lock stays."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_lock_of_somebody_else_is_waited_for_within_the_bound_and_named(pod: Pod) -> None:
+    repository = pod.repository()
+    with locked(pod, repository, pod.holder("db-7", "uid-7")):
+        began = time.monotonic()
+        ended = pod.run(pod.plan(repository, lock_wait_seconds=3))
+        assert time.monotonic() - began < 10
+    [result] = ended.result.repositories
+    assert result.reason == "Locked"
+    assert result.locked_by == pod.holder("db-7", "uid-7")
+    assert 'locked by run "db-7" in namespace "team"; waited 3 s' in (result.error or "")
+    assert "BreakLock" in (result.error or "")
+
+
+def test_a_lock_that_is_released_in_time_only_delays_the_backup(pod: Pod) -> None:
+    repository = pod.repository()
+    with (
+        locked(pod, repository, pod.holder("db-7", "uid-7")) as locker,
+        pod.running(pod.plan(repository, lock_wait_seconds=60)) as process,
+    ):
+        time.sleep(2)
+        os.killpg(locker.pid, signal.SIGTERM)
+        assert pod.wait(process).code == 0
+
+
+def test_the_lock_of_an_earlier_pod_of_the_same_job_is_removed(pod: Pod) -> None:
+    repository = pod.repository()
+    with locked(pod, repository, pod.holder(pod.job_name, pod.job_uid)) as locker:
+        die(locker)
+    ended = pod.run(pod.plan(repository, lock_wait_seconds=1))
+    assert ended.code == 0, ended.log
+    assert 'removed the lock that run "db-1" in namespace "team" left behind' in ended.log
+
+
+@pytest.mark.parametrize("operation", [Operation.BACKUP, Operation.BREAK_LOCK])
+def test_the_lock_of_a_job_proven_dead_is_removed(pod: Pod, operation: Operation) -> None:
+    repository = pod.repository()
+    with locked(pod, repository, pod.holder("db-7", "uid-7")) as locker:
+        die(locker)
+    plan = pod.plan(repository, operation=operation, lock_wait_seconds=1, dead_job_uids=("uid-7",))
+    ended = pod.run(plan)
+    assert ended.code == 0, ended.log
+    assert not (Path(repository.location) / "lock.exclusive").exists()
+
+
+@pytest.mark.parametrize("holder", ["host.example.org@42", "borgoperator.io_team_db-8_uid-8"])
+def test_an_automatic_break_lock_leaves_every_other_holder_alone(pod: Pod, holder: str) -> None:
+    repository = pod.repository()
+    with locked(pod, repository, holder):
+        ended = pod.run(pod.plan(repository, operation=Operation.BREAK_LOCK, dead_job_uids=("uid-7",)))
+        assert (Path(repository.location) / "lock.exclusive").exists()
+    assert ended.code == 0
+    assert ended.result.repositories[0].locked_by == holder
+    assert "is not proven dead: left alone" in ended.log
+
+
+def test_a_person_who_asks_for_break_lock_gets_it_and_the_log_says_whose_it_was(pod: Pod) -> None:
+    repository = pod.repository()
+    with locked(pod, repository, "host.example.org@42") as locker:
+        die(locker)
+    ended = pod.run(pod.plan(repository, operation=Operation.BREAK_LOCK))
+    assert ended.code == 0, ended.log
+    assert 'on host "host.example.org@42"' in ended.log
+    assert pod.run(pod.plan(repository, lock_wait_seconds=1)).code == 0
+
+
+def test_a_dead_jobs_lock_on_the_cache_is_removed_too(pod: Pod) -> None:
+    [cache] = [path for path in (pod.root / "var/cache/borg/main/.cache/borg").iterdir() if path.is_dir()]
+    holder = pod.holder("db-7", "uid-7")
+    (cache / "lock.exclusive").mkdir()
+    (cache / "lock.exclusive" / f"{holder}.1-0").touch()
+    (cache / "lock.roster").write_text(json.dumps({"exclusive": [[holder, 1, 0]]}))
+    assert pod.run(pod.plan(lock_wait_seconds=1)).result.repositories[0].reason == "Locked"
+    assert pod.run(pod.plan(lock_wait_seconds=1, dead_job_uids=("uid-7",))).code == 0
+
+
+def test_a_borg_that_is_killed_leaves_no_lock_and_the_error_says_why(pod: Pod) -> None:
+    (pod.data / "slow").write_bytes(os.urandom(16_000_000))
+    repository = pod.repository(compression="lzma,9")
+    before = pod.written_bytes(repository)
+    with pod.running(pod.plan(repository)) as process:
+        wait_until(lambda: pod.written_bytes(repository) > before + 1_000_000)
+        [borg] = children_of(process.pid)
+        os.kill(borg, signal.SIGKILL)  # as the kernel does when memory runs out
+        ended = pod.wait(process)
+    [result] = ended.result.repositories
+    assert result.reason == "Killed"
+    assert "job.resources.limits.memory" in (result.error or "")
+    assert not (Path(repository.location) / "lock.exclusive").exists()
+    assert pod.run(pod.plan(pod.repository(), lock_wait_seconds=1)).code == 0
+
+
+def test_sigterm_lets_borg_write_its_checkpoint_and_the_next_run_goes_on(pod: Pod, tmp_path: Path) -> None:
+    (pod.data / "slow").write_bytes(os.urandom(16_000_000))
+    told = {"WHERE": str(tmp_path / "told")}
+    post = hook('echo "$BORG_RUN_PHASE" > "$WHERE"', parameters=told)
+    repository = pod.repository(compression="lzma,9")
+    plan = pod.plan(repository, pod.repository("second"), hooks=HooksPlan(post_backup=post))
+    before = pod.written_bytes(repository)
+    with pod.running(plan) as process:
+        wait_until(lambda: pod.written_bytes(repository) > before + 2_000_000)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+    assert time.monotonic() - began < 30
+    assert ended.code == 1
+    assert ended.result.phase is Phase.FAILED
+    assert ended.result.reason == "Interrupted"
+    first, second = ended.result.repositories
+    assert (first.phase, first.reason) == (Phase.FAILED, "Interrupted"), ended.log
+    assert (second.phase, second.reason) == (Phase.SKIPPED, "Interrupted")
+    assert (tmp_path / "told").read_text() == "Failed\n"
+    assert ".checkpoint" in pod.ask_borg(repository, "list", "--short", "--consider-checkpoints", "REPO")
+    again = pod.run(replace(plan, archive_name_template="{job_name}-again", lock_wait_seconds=1))
+    assert again.code == 0, again.log
+    assert (again.result.repositories[0].deduplicated_size or 0) < 15_000_000
+
+
+def test_sigterm_while_waiting_for_a_lock_ends_the_run_at_once(pod: Pod) -> None:
+    repository = pod.repository()
+    with locked(pod, repository, "elsewhere@1"), pod.running(pod.plan(repository, lock_wait_seconds=600)) as process:
+        time.sleep(2)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+        assert time.monotonic() - began < 10
+    assert ended.result.repositories[0].reason == "Interrupted"
+
+
+def test_sigterm_during_the_pre_backup_script_skips_the_backup(pod: Pod, tmp_path: Path) -> None:
+    pre = hook('touch "$HERE"; sleep 600', parameters={"HERE": str(tmp_path / "here")}, timeout=600)
+    with pod.running(pod.plan(hooks=HooksPlan(pre))) as process:
+        wait_until((tmp_path / "here").exists)
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+    assert (ended.code, ended.result.reason) == (1, "Interrupted")
+    assert ended.result.repositories[0].phase is Phase.SKIPPED

@@ -1,0 +1,134 @@
+"""What keeps a schedule from running, each with the sentence that the user reads."""
+
+from typing import Any
+
+import pytest
+
+from borg_core.bundle import Bundle
+from borg_core.problems import Severity, derive_problems
+from support import builders
+from support.builders import SETTINGS, bundle, local_repository, schedule, script, source
+
+
+def with_hook(parameters: list[dict[str, object]], declared: tuple[dict[str, object], ...]) -> Bundle:
+    hooks = {"preBackup": {"scriptRef": {"name": "wake"}, "parameters": parameters}}
+    return bundle(schedule(hooks=hooks), scripts=(script("wake", parameters=declared),))
+
+
+HOST_PATH = {"hostPath": {"path": "/srv"}}
+TWO = schedule(repositories=("a", "b"))
+
+CASES: dict[str, tuple[Bundle, str, str, Severity]] = {
+    "an unusable schedule": (
+        bundle(schedule(schedule="0 2 * * 7")),
+        "InvalidSchedule",
+        "Sunday is 0",
+        Severity.INVALID,
+    ),
+    "no repository": (bundle(repositories=()), "RepositoryNotFound", '"main" does not exist', Severity.WAITING),
+    "no claim of a repository": (
+        bundle(claims=("app-data",)),
+        "ClaimNotFound",
+        '"repo-main" (volume of BorgRepository "main") does not exist',
+        Severity.WAITING,
+    ),
+    "nothing to back up": (
+        bundle(repositories=(local_repository(sources=[]),)),
+        "NoSources",
+        'neither the schedule nor BorgRepository "main" has sources',
+        Severity.INVALID,
+    ),
+    "one source name for two volumes": (
+        bundle(
+            TWO,
+            (local_repository("a"), local_repository("b", sources=[source(claim="other")])),
+            claims=("app-data", "other", "repo-a", "repo-b"),
+        ),
+        "SourceConflict",
+        'source "data" is another volume in BorgRepository "b" than in "a"',
+        Severity.INVALID,
+    ),
+    "a repository in its own source": (
+        bundle(repositories=(local_repository(sources=[source(claim="repo-main")]),)),
+        "SourceConflict",
+        "cannot be backed up into itself",
+        Severity.INVALID,
+    ),
+    "an unknown parameter": (
+        with_hook([{"name": "HOTS", "value": "nas"}], ({"name": "HOST"},)),
+        "InvalidParameters",
+        'BorgScript "wake" has no parameter "HOTS" (it takes: HOST)',
+        Severity.INVALID,
+    ),
+    "a missing parameter": (
+        with_hook([], ({"name": "HOST", "required": True},)),
+        "InvalidParameters",
+        'BorgScript "wake" needs parameter "HOST"',
+        Severity.INVALID,
+    ),
+    "a password in plain text": (
+        with_hook([{"name": "TOKEN", "value": "x"}], ({"name": "TOKEN", "type": "Password"},)),
+        "InvalidParameters",
+        "valueFrom.secretKeyRef, not as plain text",
+        Severity.INVALID,
+    ),
+    "a hostPath source": (
+        bundle(repositories=(local_repository(sources=[{"name": "srv", "volume": HOST_PATH}]),)),
+        "HostPathNotAllowed",
+        'hostPath is not allowed in this cluster (source "srv")',
+        Severity.FORBIDDEN,
+    ),
+    "a foreign image": (
+        bundle(schedule(job={"image": "evil:1"})),
+        "ImageNotAllowed",
+        'image "evil:1" is not allowed in this cluster',
+        Severity.FORBIDDEN,
+    ),
+    "a plan that does not fit": (
+        bundle(schedule(hooks={"preBackup": {"scriptRef": {"name": "wake"}}}), scripts=(script("wake", "é" * 30000),)),
+        "PlanTooLarge",
+        "shorten the scripts",
+        Severity.INVALID,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_problem_is_named_with_what_to_do(case: str) -> None:
+    of, reason, says, severity = CASES[case]
+    (problem,) = derive_problems(of, SETTINGS)
+    assert (problem.reason, problem.severity) == (reason, severity)
+    assert says in problem.message
+
+
+PRUNE = {"enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "clash"),
+    [
+        ({"prune": PRUNE}, {}, False),
+        ({"prune": PRUNE, "archiveNameTemplate": "{job_name}-daily-{now}"}, {}, True),
+        ({"archiveNameTemplate": "{job_name}-daily-{now}"}, {"prune": PRUNE}, True),
+        ({"archiveNameTemplate": "{job_name}-daily-{now}"}, {}, False),
+        ({"prune": PRUNE, "archiveNameTemplate": "{job_name}-weekly-{now}"}, {}, False),
+    ],
+)
+def test_no_schedule_may_prune_what_looks_like_its_own(
+    mine: dict[str, Any], other: dict[str, Any], clash: bool
+) -> None:
+    of = bundle(schedule("db", **mine), neighbours=(schedule("db-daily", **other),))
+    assert [problem.reason for problem in derive_problems(of, SETTINGS)] == (["ArchiveNamesOverlap"] if clash else [])
+
+
+def test_a_valid_schedule_has_no_problem() -> None:
+    assert derive_problems(builders.bundle(), SETTINGS) == ()
+
+
+def test_the_installer_can_allow_host_paths_and_images() -> None:
+    of = bundle(
+        schedule(job={"image": "registry.example/borg:1"}),
+        (local_repository(sources=[{"name": "srv", "volume": HOST_PATH}]),),
+    )
+    allowing = type(SETTINGS)("runner:1", allow_host_path=True, allowed_images=("registry.example/*",))
+    assert derive_problems(of, allowing) == ()

@@ -1,0 +1,106 @@
+"""What backup pods are made of."""
+
+from typing import Any
+
+import pytest
+
+from borg_core.bundle import Bundle
+from borg_core.rendering.manifests import render_cron_job
+from borg_core.rendering.run_plan import render_run_plan
+from borg_runner.contract import PLAN_ENV, Operation, decode_plan
+from support import builders
+from support.builders import SETTINGS
+
+
+def pod_spec(bundle: Bundle) -> dict[str, Any]:
+    spec: dict[str, Any] = render_cron_job(bundle, SETTINGS)["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return spec
+
+
+def container(bundle: Bundle) -> dict[str, Any]:
+    (only,) = pod_spec(bundle)["containers"]
+    result: dict[str, Any] = only
+    return result
+
+
+def mounts(bundle: Bundle) -> dict[str, tuple[dict[str, Any], bool]]:
+    """Return volume source and read-only flag by mount path."""
+    spec = pod_spec(bundle)
+    volumes = {volume["name"]: {k: v for k, v in volume.items() if k != "name"} for volume in spec["volumes"]}
+    return {
+        m["mountPath"]: (volumes[m["name"]], m.get("readOnly", False)) for m in spec["containers"][0]["volumeMounts"]
+    }
+
+
+def test_a_pod_meets_the_restricted_standard() -> None:
+    spec = pod_spec(builders.bundle())
+    security = spec["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container(builders.bundle())["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert spec["automountServiceAccountToken"] is False
+
+
+def test_read_all_is_root_with_one_capability_and_nothing_else() -> None:
+    bundle = builders.bundle(builders.schedule(job={"fileAccess": "ReadAll"}))
+    assert pod_spec(bundle)["securityContext"]["runAsUser"] == 0
+    assert container(bundle)["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["DAC_OVERRIDE"]}
+
+
+def test_sources_are_read_only_in_the_volume_too_so_that_fs_group_never_touches_them() -> None:
+    claim, read_only = mounts(builders.bundle())["/sources/data"]
+    assert read_only
+    assert claim == {"persistentVolumeClaim": {"claimName": "app-data", "readOnly": True}}
+
+
+def test_a_claim_that_two_repositories_share_is_one_volume() -> None:
+    shared = {"volume": {"persistentVolumeClaim": {"claimName": "repos"}}}
+    repositories = (
+        builders.local_repository("a", local={**shared, "path": "a"}),
+        builders.local_repository("b", local={**shared, "path": "b"}),
+    )
+    bundle = builders.bundle(builders.schedule(repositories=("a", "b")), repositories)
+    claims = [v for v in pod_spec(bundle)["volumes"] if v.get("persistentVolumeClaim", {}).get("claimName") == "repos"]
+    assert len(claims) == 1
+    assert {"/repositories/a", "/repositories/b"} <= mounts(bundle).keys()
+    locations = [target.location for target in render_run_plan(bundle, Operation.BACKUP).repositories]
+    assert locations == ["/repositories/a/a", "/repositories/b/b"]
+
+
+def test_secrets_are_optional_files_of_just_the_keys_that_are_needed() -> None:
+    bundle = builders.bundle(builders.schedule(repositories=("offsite",)), (builders.ssh_repository(),))
+    source, read_only = mounts(bundle)["/run/borg/secrets/borg-ssh"]
+    assert read_only
+    assert source["secret"]["optional"] is True
+    assert [item["key"] for item in source["secret"]["items"]] == ["id_ed25519", "known_hosts"]
+
+
+def test_the_plan_in_the_pod_is_the_rendered_one_and_holds_no_dollar_that_the_kubelet_would_expand() -> None:
+    tricky = builders.script("wake", "echo $(HOST) $$ '\"\n", ({"name": "HOST"},))
+    hooks = {"preBackup": {"scriptRef": {"name": "wake"}, "parameters": [{"name": "HOST", "value": "$(X) \n'"}]}}
+    bundle = builders.bundle(builders.schedule(hooks=hooks), scripts=(tricky,))
+    value = next(item["value"] for item in container(bundle)["env"] if item["name"] == PLAN_ENV)
+    assert "$" not in value
+    assert decode_plan(value) == render_run_plan(bundle, Operation.BACKUP)
+
+
+def test_a_secret_parameter_is_a_path_in_the_plan() -> None:
+    reference = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "nas", "key": "token"}}}
+    hooks = {"postBackup": {"scriptRef": {"name": "sleep"}, "parameters": [reference]}}
+    declared = builders.script("sleep", parameters=({"name": "TOKEN", "type": "Password"},))
+    plan = render_run_plan(builders.bundle(builders.schedule(hooks=hooks), scripts=(declared,)), Operation.BACKUP)
+    assert plan.hooks
+    assert plan.hooks.post_backup
+    assert plan.hooks.post_backup.secret_parameters["TOKEN"].path == "/run/borg/secrets/nas/token"
+    assert plan.hooks.post_backup.parameters == {}
+
+
+@pytest.mark.parametrize("operation", [Operation.PRUNE, Operation.CHECK, Operation.COMPACT, Operation.BREAK_LOCK])
+def test_scripts_belong_to_backups_only(operation: Operation) -> None:
+    hooks = {"preBackup": {"scriptRef": {"name": "wake"}}}
+    bundle = builders.bundle(builders.schedule(hooks=hooks), scripts=(builders.script("wake"),))
+    assert render_run_plan(bundle, operation).hooks is None

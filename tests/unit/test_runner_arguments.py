@@ -1,0 +1,174 @@
+"""What each borg verb is called with: vectors, nothing that a shell or borg's placeholders could expand."""
+
+from dataclasses import replace
+
+import pytest
+
+from borg_runner.borg import make_connection_arguments
+from borg_runner.borg_message import BorgMessage, describe_size, parse_message
+from borg_runner.break_lock import make_break_lock_arguments
+from borg_runner.check import make_check_arguments
+from borg_runner.compact import make_compact_arguments, parse_freed_bytes
+from borg_runner.contract import RepositoryPlan, RetentionPlan, SecretFile, SourcePlan, SshPlan
+from borg_runner.create import make_create_arguments
+from borg_runner.environment import make_borg_environment
+from borg_runner.init import make_init_arguments
+from borg_runner.prune import PruneFigures, make_prune_arguments, parse_prune_notes
+from borg_runner.ssh import make_rsh
+from borg_runner.totals import make_info_arguments, make_list_arguments
+
+LOCAL = RepositoryPlan("main", "/repositories/main", "repokey-blake2", (SourcePlan("data"),))
+KEY, HOSTS = SecretFile("/run/key", "ssh", "key"), SecretFile("/run/hosts", "ssh", "hosts")
+REMOTE = replace(LOCAL, location="ssh://u@h:22/./main", ssh=SshPlan(KEY, HOSTS), remote_path="borg-1.4")
+COMMON = ["--log-json", "--lock-wait", "7"]
+
+
+def create(repository: RepositoryPlan) -> list[str]:
+    return make_create_arguments(repository, archive="db-1", paths=["/sources/data"], comment="c", lock_wait=7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            create(LOCAL),
+            ["create", *COMMON, "--progress", "--json", "--comment=c", "/repositories/main::db-1", "/sources/data"],
+        ),
+        (
+            create(replace(LOCAL, compression="zstd,3", exclude=("*.tmp", "-x", "{hostname}"))),
+            [
+                *["create", *COMMON, "--progress", "--json", "--comment=c", "--compression=zstd,3"],
+                *["--exclude=*.tmp", "--exclude=-x", "--exclude={hostname}"],
+                *["/repositories/main::db-1", "/sources/data"],
+            ],
+        ),
+        (
+            make_init_arguments(LOCAL, lock_wait=7)[-3:],
+            ["--encryption=repokey-blake2", "--make-parent-dirs", LOCAL.location],
+        ),
+        (make_init_arguments(REMOTE, lock_wait=7)[-2:], ["--encryption=repokey-blake2", REMOTE.location]),
+        (
+            make_compact_arguments(LOCAL, threshold=30, lock_wait=7),
+            ["compact", *COMMON, "--info", "--progress", "--threshold=30", LOCAL.location],
+        ),
+        (make_check_arguments(LOCAL, lock_wait=7), ["check", *COMMON, "--info", "--progress", LOCAL.location]),
+        (make_break_lock_arguments(LOCAL), ["break-lock", "--log-json", "--lock-wait", "1", LOCAL.location]),
+        (make_list_arguments(LOCAL, lock_wait=7), ["list", *COMMON, "--format=.{NL}", LOCAL.location]),
+        (make_info_arguments(LOCAL, lock_wait=7), ["info", *COMMON, "--json", LOCAL.location]),
+        (
+            make_connection_arguments(replace(REMOTE, upload_rate_limit_kib=512), lock_wait=7),
+            [*COMMON, "--remote-path", "borg-1.4", "--upload-ratelimit", "512"],
+        ),
+        (
+            make_prune_arguments(
+                LOCAL, RetentionPlan("2d", keep_daily=7, keep_quarterly=2), glob="db-[0-9]", lock_wait=7
+            ),
+            [
+                *["prune", *COMMON, "--info", "--list", "--progress", "--glob-archives=db-[0-9]"],
+                *["--keep-within=2d", "--keep-daily=7", "--keep-3monthly=2", LOCAL.location],
+            ],
+        ),
+    ],
+)
+def test_arguments_are_these(arguments: list[str], expected: list[str]) -> None:
+    assert arguments == expected
+
+
+def test_braces_in_a_location_are_not_borgs_placeholders() -> None:
+    repository = replace(LOCAL, location="/repositories/{hostname}")
+    assert create(repository)[-2] == "/repositories/{{hostname}}::db-1"
+    assert make_info_arguments(repository, lock_wait=1)[-1] == "/repositories/{{hostname}}"
+
+
+@pytest.mark.parametrize(
+    ("encryption", "answer"),
+    [
+        ("none", "yes"),
+        ("authenticated", "yes"),
+        ("authenticated-blake2", "yes"),
+        ("repokey", "no"),
+        ("repokey-blake2", "no"),
+    ],
+)
+def test_an_unknown_plaintext_repository_is_accepted_only_where_it_is_meant(encryption: str, answer: str) -> None:
+    environment = make_borg_environment(
+        replace(LOCAL, encryption=encryption), base_dir="/b", schedule="db", host_id="h", rsh=None
+    )
+    assert environment["BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK"] == answer
+    assert environment["BORG_HOST_ID"] == "h"
+    assert not {"BORG_PASSPHRASE", "BORG_PASSCOMMAND", "BORG_RSH"} & environment.keys()
+
+
+def test_ssh_takes_one_key_and_pinned_hosts_and_never_prompts() -> None:
+    rsh = make_rsh(key_path="/tmp/k", known_hosts_path="/run/h")
+    assert rsh.startswith("ssh -F /dev/null -i /tmp/k ")
+    for option in (
+        "StrictHostKeyChecking=yes",
+        "BatchMode=yes",
+        "IdentitiesOnly=yes",
+        "GlobalKnownHostsFile=/dev/null",
+    ):
+        assert f"-o {option}" in rsh
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536 * 1024, "1.5 MiB"), (1 << 60, "1024.0 PiB")],
+)
+def test_sizes_read_well(size: int, expected: str) -> None:
+    assert describe_size(size) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("usage: borg", BorgMessage("log_message", "ERROR", "usage: borg", logger="plain")),
+        ("{not json", BorgMessage("log_message", "ERROR", "{not json", logger="plain")),
+        (
+            '{"type":"log_message","levelname":"WARNING","message":"m","name":"n","msgid":"i"}',
+            BorgMessage("log_message", "WARNING", "m", "i", "n"),
+        ),
+        ('{"type":"archive_progress","finished":true}', BorgMessage("archive_progress")),
+        (
+            '{"type":"archive_progress","original_size":2048,"compressed_size":1024,"deduplicated_size":1,"nfiles":1200,"path":"a\\nb"}',
+            BorgMessage(
+                "archive_progress", progress="1,200 files, 2.0 KiB read, 1.0 KiB compressed, 1 B new, now at a\\x0ab"
+            ),
+        ),
+        (
+            '{"type":"progress_percent","msgid":"prune","message":"50%"}',
+            BorgMessage("progress_percent", msgid="prune", progress="50%"),
+        ),
+    ],
+)
+def test_each_line_of_borg_is_understood(line: str, expected: BorgMessage) -> None:
+    assert parse_message(line) == expected
+
+
+def note(text: str, logger: str = "borg.output.list") -> BorgMessage:
+    return BorgMessage("log_message", "INFO", text, logger=logger)
+
+
+def test_prune_counts_archives_but_not_checkpoints() -> None:
+    notes = [
+        note("Repository contains 9 normal archives and 1 checkpoint archives.", "borg.archiver"),
+        note("Keeping archive (rule: daily #1):            db-2   Mon, 2026-11-23 23:32:43 [aa]"),
+        note("Pruning archive (1/2):                       db-1   Mon, 2026-11-23 23:32:43 [bb]"),
+        note("Pruning archive (2/2):                       db-1.checkpoint   Mon, 2026-11-23 23:32:43 [cc]"),
+    ]
+    assert parse_prune_notes(notes) == PruneFigures(kept=1, deleted=1, remaining=8)
+    assert parse_prune_notes(notes[1:]).remaining is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("compaction freed about 992 B repository space.", 992),
+        ("compaction freed about 1.23 MB repository space.", 1_230_000),
+        ("Remote: compaction freed about 4.00 kB repository space.", 4000),
+        ("compaction freed about -12 B repository space.", 0),
+        ("something else", 0),
+    ],
+)
+def test_freed_space_is_read_from_borgs_words(text: str, expected: int) -> None:
+    assert parse_freed_bytes([note(text, "borg.repository")]) == expected

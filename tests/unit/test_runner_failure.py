@@ -1,0 +1,121 @@
+"""What goes wrong, in words that help: each fault has a reason for machines and says what to do."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from borg_runner.borg import BorgOutcome
+from borg_runner.borg_message import BorgMessage
+from borg_runner.contract import RepositoryPlan, SecretFile, SourcePlan, SshPlan
+from borg_runner.failure import explain_failure
+from borg_runner.reasons import Reason, derive_exit_code
+from borg_runner.source import find_source_fault, make_source_paths
+
+LOCAL = RepositoryPlan(
+    "main", "/repositories/main", "repokey", (SourcePlan("data"),), SecretFile("/p", "borg-main", "passphrase")
+)
+REMOTE = replace(LOCAL, ssh=SshPlan(SecretFile("/k", "borg-ssh", "id"), SecretFile("/h", "borg-ssh", "known_hosts")))
+
+
+def failed(code: int, text: str = "", msgid: str = "", remote: tuple[str, ...] = ()) -> BorgOutcome:
+    errors = (BorgMessage("log_message", "ERROR", text, msgid),) if text else ()
+    return BorgOutcome(code, errors=errors, remote=remote)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "words"),
+    [
+        (failed(13, "no repository", "Repository.DoesNotExist"), Reason.REPOSITORY_MISSING, "initialize: true"),
+        (failed(30, "Archive a already exists", "Archive.AlreadyExists"), Reason.ARCHIVE_EXISTS, "archiveNameTemplate"),
+        (failed(50, "Cannot acquire a passphrase: x"), Reason.PASSPHRASE_WRONG, "passphraseSecretRef"),
+        (failed(52, "incorrect"), Reason.PASSPHRASE_WRONG, 'Secret "borg-main", key "passphrase"'),
+        (failed(60, "Cache initialization aborted"), Reason.ENCRYPTION_MISMATCH, "nothing was sent"),
+        (failed(64, "Cache, or information …"), Reason.REPOSITORY_REPLACED, "replaced or rolled back"),
+        (failed(20, "The storage quota (1) has been exceeded (2)."), Reason.QUOTA_EXCEEDED, "Prune"),
+        (failed(90, "Data integrity error: x"), Reason.REPOSITORY_DAMAGED, "operation Check"),
+        (failed(-9), Reason.KILLED, "resources.limits.memory"),
+        (failed(2, "Traceback\nOSError: No space left on device: x\n\nPlatform"), Reason.DISK_FULL, "Enlarge"),
+        (failed(2, "T\nPermissionError: [Errno 13] Permission denied: 'r'"), Reason.PERMISSION_DENIED, "fsGroup"),
+        (failed(2, "Traceback …\nOSError: [Errno 30] Read-only file system: '/r'"), Reason.READ_ONLY, "writable"),
+        (failed(2, "Traceback\nOSError: No space left on device", "OSError"), Reason.DISK_FULL, "Enlarge"),
+        (failed(2), Reason.BORG_FAILED, "borg ended with exit code 2"),
+        (replace(failed(2, "Got Ctrl-C / SIGINT."), interrupted=True), Reason.INTERRUPTED, "next run"),
+    ],
+)  # fmt: skip
+def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words: str) -> None:
+    fault = explain_failure(outcome, LOCAL)
+    assert fault.reason is reason
+    assert words in fault.text
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "words"),
+    [
+        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", Reason.HOST_KEY_MISMATCH, 'key "known_hosts"'),
+        ("Host key verification failed.", Reason.HOST_KEY_UNKNOWN, "ssh-keyscan"),
+        ("u@h: Permission denied (publickey).", Reason.SSH_PERMISSION_DENIED, "authorized_keys"),
+        ('Load key "/tmp/k": error in libcrypto', Reason.SSH_KEY_UNUSABLE, 'Secret "borg-ssh", key "id"'),
+        ("ssh: Could not resolve hostname h: Name or service not known", Reason.HOST_UNRESOLVED, "DNS"),
+        ("ssh: connect to host h port 22: Connection refused", Reason.HOST_UNREACHABLE, "No ssh server"),
+        ("ssh: connect to host h port 22: Connection timed out", Reason.HOST_UNREACHABLE, "firewalls"),
+        ("ssh: connect to host h port 22: No route to host", Reason.HOST_UNREACHABLE, "routes"),
+        ("sh: 1: borg: not found", Reason.REMOTE_BORG_MISSING, "Install borg"),
+        ("bash: line 1: borg: command not found", Reason.REMOTE_BORG_MISSING, "Install borg"),
+        ("kex_exchange_identification: read: Connection reset by peer", Reason.CONNECTION_LOST, "next run"),
+    ],
+)
+def test_a_failed_connection_is_told_apart_with_the_words_of_ssh(line: str, reason: Reason, words: str) -> None:
+    closed = "Connection closed by remote host. Is borg working on the server?"
+    fault = explain_failure(failed(81, closed, "ConnectionClosedWithHint", (line,)), REMOTE)
+    assert fault.reason is reason
+    assert line in fault.text
+    assert words in fault.text
+
+
+@pytest.mark.parametrize(
+    ("code", "msgid", "expected"),
+    [
+        (2, "InvalidRepository", 15),
+        (2, "PathAlreadyExists", 19),
+        (2, "OSError", 2),
+        (2, "", 2),
+        (52, "InvalidRepository", 52),
+    ],
+)
+def test_a_remote_error_with_the_generic_code_gets_its_own(code: int, msgid: str, expected: int) -> None:
+    assert derive_exit_code(code, [msgid]) == expected
+
+
+@pytest.mark.parametrize("code", [0, 1, 100, 127])
+def test_warnings_are_no_failures(code: int) -> None:
+    assert BorgOutcome(code).succeeded
+
+
+@pytest.mark.parametrize("code", [2, 3, 99, 128, 143, -9])
+def test_all_other_codes_are_failures(code: int) -> None:
+    assert not BorgOutcome(code).succeeded
+
+
+def test_paths_are_absolute_and_each_is_backed_up_once(tmp_path: Path) -> None:
+    sources = (SourcePlan("data", (".", "a", "./a/")), SourcePlan("more"))
+    assert make_source_paths(sources, tmp_path) == [f"{tmp_path}/data", f"{tmp_path}/data/a", f"{tmp_path}/more"]
+
+
+@pytest.mark.parametrize("path", ["..", "a/../../x", "/etc", "link/passwd"])
+def test_a_path_that_leaves_its_volume_is_refused(tmp_path: Path, path: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/link").symlink_to("/etc")
+    fault = find_source_fault((SourcePlan("data", (path,)),), tmp_path)
+    assert fault is not None
+    assert "leads out of the volume" in fault.text
+
+
+def test_a_source_of_which_nothing_is_there_is_a_fault_and_a_missing_part_is_borgs_to_warn_of(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    assert find_source_fault((), tmp_path) is not None
+    assert find_source_fault((SourcePlan("nix"),), tmp_path) is not None
+    assert find_source_fault((SourcePlan("data", ("x", "y")),), tmp_path) is not None
+    assert find_source_fault((SourcePlan("data", ("x", ".")),), tmp_path) is None
+    (tmp_path / "data/dangling").symlink_to("nowhere")
+    assert find_source_fault((SourcePlan("data", ("dangling",)),), tmp_path) is None

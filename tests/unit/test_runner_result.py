@@ -1,0 +1,118 @@
+"""The termination message: 4,096 bytes at most, valid JSON, and the useful words last to go."""
+
+import json
+import random
+
+import pytest
+
+from borg_runner.contract import (
+    RESULT_LIMIT_BYTES,
+    CompactResult,
+    Phase,
+    PruneResult,
+    RepositoryResult,
+    RepositoryTotals,
+    RunResult,
+    decode_result,
+)
+from borg_runner.result import encode_result, shorten
+
+SIZE = 123_456_789_012
+
+
+def repository(number: int, *, error: str | None = None, warnings: tuple[str, ...] = ()) -> RepositoryResult:
+    return RepositoryResult(
+        name=f"repository-{number:02}-{'n' * 40}",
+        phase=Phase.FAILED if error else Phase.COMPLETED_WITH_WARNINGS,
+        archive=f"{'s' * 52}-2026-03-29T01:02:03",
+        original_size=SIZE,
+        compressed_size=SIZE,
+        deduplicated_size=SIZE,
+        files=1_000_000,
+        seconds=12345.6,
+        prune=PruneResult(100, 100),
+        compact=CompactResult(SIZE),
+        totals=RepositoryTotals(1000, SIZE, SIZE),
+        warnings=warnings,
+        warning_count=len(warnings),
+        reason="BorgFailed" if error else None,
+        error=error,
+    )
+
+
+def encoded(result: RunResult) -> tuple[str, RunResult]:
+    text = encode_result(result)
+    assert len(text.encode()) <= RESULT_LIMIT_BYTES
+    return text, decode_result(text)
+
+
+def test_a_short_result_is_not_touched() -> None:
+    result = RunResult(Phase.FAILED, (repository(1, error="broken", warnings=("a", "b")),), "X", "message")
+    assert encoded(result)[1] == result
+
+
+@pytest.mark.parametrize("character", ["x", "é", "💾", '"', "\\", "\n", "$", "\x00"])
+def test_sixteen_repositories_with_long_errors_fit_and_stay_named(character: str) -> None:
+    result = RunResult(
+        Phase.FAILED,
+        tuple(repository(number, error=character * 5000, warnings=(character * 5000,) * 50) for number in range(16)),
+        "RepositoriesFailed",
+        character * 5000,
+    )
+    text, decoded = encoded(result)
+    json.loads(text)
+    assert [item.name for item in decoded.repositories] == [item.name for item in result.repositories]
+    assert [item.archive for item in decoded.repositories] == [item.archive for item in result.repositories]
+    assert {item.phase for item in decoded.repositories} == {Phase.FAILED}
+
+
+def test_warnings_give_way_before_errors() -> None:
+    error = "what happened " + "x" * 900 + " what to do"
+    result = RunResult(Phase.FAILED, (repository(1, error=error, warnings=("w" * 300,) * 50),))
+    _, decoded = encoded(result)
+    assert decoded.repositories[0].error == error
+    assert 0 < len(decoded.repositories[0].warnings) < 50
+    assert decoded.repositories[0].warning_count == 50
+
+
+def test_one_long_error_stays_long_beside_fifteen_good_repositories() -> None:
+    error = "what happened " + "x" * 3000 + " what to do"
+    good = [RepositoryResult(f"r{number}", Phase.COMPLETED, archive=f"a{number}") for number in range(15)]
+    result = RunResult(Phase.FAILED, (*good, repository(99, error=error)))
+    kept = encoded(result)[1].repositories[-1].error
+    assert kept is not None
+    assert kept.startswith("what happened")
+    assert kept.endswith("what to do")
+    assert len(kept) > 1000
+
+
+def test_names_too_long_for_any_room_still_give_valid_json() -> None:
+    result = RunResult(
+        Phase.FAILED, tuple(RepositoryResult("n" * 253, Phase.FAILED, archive="a" * 255) for _ in range(16))
+    )
+    _, decoded = encoded(result)
+    assert decoded.phase is Phase.FAILED
+    assert 0 < len(decoded.repositories) < 16
+    assert "of 16 repositories" in decoded.message
+
+
+def test_broken_bytes_of_a_file_name_become_text() -> None:
+    name = b"bad\xff\n".decode("utf-8", "surrogateescape")
+    _, decoded = encoded(RunResult(Phase.COMPLETED, (repository(1, warnings=(name,)),), message="ü"))
+    assert decoded.repositories[0].warnings == ("bad\ufffd\\x0a",)
+    decoded.repositories[0].warnings[0].encode()
+
+
+def test_any_result_fits() -> None:
+    chance = random.Random(1)
+    for _ in range(200):
+        items = []
+        for number in range(chance.randrange(17)):
+            words = "".join(chance.choices('ab "\\é💾$', k=chance.randrange(3000)))
+            items.append(repository(number, error=words or None, warnings=(words,) * chance.randrange(30)))
+        encoded(RunResult(Phase.FAILED, tuple(items), "R", "m" * chance.randrange(4000)))
+
+
+@pytest.mark.parametrize("length", range(60))
+def test_shortened_text_is_never_longer_than_asked(length: int) -> None:
+    assert len(shorten("0123456789" * 10, length)) == length
