@@ -27,6 +27,7 @@ RUN --mount=type=secret,id=certificates \
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
 COPY core/pyproject.toml core/
+COPY cluster/pyproject.toml cluster/
 COPY runner/pyproject.toml runner/
 COPY operator/pyproject.toml operator/
 COPY api/pyproject.toml api/
@@ -38,9 +39,10 @@ RUN --mount=type=secret,id=certificates \
 FROM operator-dependencies AS operator-code
 COPY runner runner
 COPY core core
+COPY cluster cluster
 COPY operator operator
 RUN --mount=type=secret,id=certificates \
-    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./operator
+    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./cluster ./operator
 
 FROM build AS api-dependencies
 RUN --mount=type=secret,id=certificates \
@@ -49,9 +51,10 @@ RUN --mount=type=secret,id=certificates \
 FROM api-dependencies AS api-code
 COPY runner runner
 COPY core core
+COPY cluster cluster
 COPY api api
 RUN --mount=type=secret,id=certificates \
-    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./api
+    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./cluster ./api
 
 
 FROM python AS operator
@@ -67,8 +70,8 @@ COPY --from=api-dependencies /venv /venv
 COPY --from=api-code /app /app
 ENV PATH=/app/bin:/venv/bin:/usr/bin:/bin PYTHONPATH=/app
 USER 65532:65532
-EXPOSE 8080
-ENTRYPOINT ["uvicorn", "--factory", "borg_api.app:create_app", "--host", "0.0.0.0", "--port", "8080"]
+EXPOSE 5000
+ENTRYPOINT ["borg-api"]
 
 
 # What runs in backup pods: borg, ssh, and a program of the standard library alone, so there is nothing to install.

@@ -5,6 +5,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from borg_cluster.api_server import ApiError, ApiServer
+from borg_cluster.resources import BY_KIND, CRON_JOBS, EVENTS, JOBS, RUNS, ResourceType
 from borg_core import labels
 from borg_core.actions import (
     Action,
@@ -21,8 +23,6 @@ from borg_core.actions import (
 from borg_core.drift import covers
 from borg_core.models.base import API_VERSION
 from borg_core.timestamps import format_time
-from borg_operator.api_server import ApiError, ApiServer
-from borg_operator.resources import BY_KIND, CRON_JOBS, EVENTS, JOBS, RUNS, ResourceType
 from borg_operator.store import Store
 
 logger = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class Applier:
             case AdoptRun(namespace, name, metadata):
                 await self._merge(RUNS, namespace, name, {"metadata": metadata})
             case DeleteJob(namespace, name, uid):
-                await self._api.delete(JOBS, namespace, name, uid)
+                await self._delete(JOBS, namespace, name, uid)
             case DeleteRun(namespace, name, uid):
-                await self._api.delete(RUNS, namespace, name, uid)
+                await self._delete(RUNS, namespace, name, uid)
                 self._store.runs.remove(namespace, name, uid)
             case PatchStatus(kind, namespace, name, status):
                 await self._merge(BY_KIND[kind], namespace, name, {"status": status}, "status")
@@ -119,6 +119,13 @@ class Applier:
             return body  # made by hand with the name of a Job; adopted next
         subject = f"{resource.kind}/{metadata['name']}"
         raise Refused(subject, f"another {resource.kind} has this name already") from error
+
+    async def _delete(self, resource: ResourceType, namespace: str, name: str, uid: str) -> None:
+        try:
+            await self._api.delete(resource, namespace, name, uid)
+        except ApiError as error:
+            if error.status not in (_NOT_FOUND, _CONFLICT):  # gone already, or another one has its name
+                raise
 
     async def _merge(
         self, resource: ResourceType, namespace: str, name: str, patch: dict[str, Any], subresource: str | None = None

@@ -5,10 +5,10 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from borg_cluster.api_server import ApiError, ApiServer
 from borg_core.actions import Action
 from borg_core.planning.repository import plan_repository
 from borg_core.planning.schedule import plan_schedule
-from borg_operator.api_server import ApiError, ApiServer
 from borg_operator.apply import Applier, Refused
 from borg_operator.gather import Gatherer
 from borg_operator.keys import Key, RepositoryKey, ScheduleKey, derive_concerned

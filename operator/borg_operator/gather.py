@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from borg_cluster.api_server import ApiServer
+from borg_cluster.resources import CRON_JOBS, JOBS, PODS
 from borg_core import labels
 from borg_core.bundle import Bundle
 from borg_core.models.hooks import BorgScript
@@ -16,8 +18,6 @@ from borg_core.planning.runs import derive_entries
 from borg_core.planning.world import World
 from borg_core.settings import Settings
 from borg_operator import projections
-from borg_operator.api_server import ApiServer
-from borg_operator.resources import CRON_JOBS, JOBS, PODS
 from borg_operator.store import Store
 
 

@@ -1,9 +1,9 @@
 """The edge: what the API server hands out becomes a model or a slim projection here, and nowhere else."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from borg_cluster.collection import Body, Reference
 from borg_core import labels
 from borg_core.models.base import Metadata
 from borg_core.models.hooks import BorgScript
@@ -13,10 +13,6 @@ from borg_core.models.schedule import BorgSchedule, BorgScheduleSpec
 from borg_core.observed import ObservedCronJob, ObservedJob, PodOutcome
 from borg_core.timestamps import parse_time
 from borg_runner.contract import Operation, decode_result
-
-Body = Mapping[str, Any]
-Reference = tuple[str, str, str]
-"""(kind, namespace, name) of something that an object refers to."""
 
 _CONTROLLERS = frozenset({labels.MANAGER, "kube-controller-manager"})
 

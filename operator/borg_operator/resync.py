@@ -1,8 +1,8 @@
 """Finding what is gone without a word: after an interrupted watch, deletions that happened meanwhile bring no event."""
 
+from borg_cluster.api_server import ApiServer
+from borg_cluster.resources import CRON_JOBS, JOBS, WATCHED
 from borg_core import labels
-from borg_operator.api_server import ApiServer
-from borg_operator.resources import CRON_JOBS, JOBS, WATCHED
 from borg_operator.store import Store
 
 SELECTORS = {CRON_JOBS: labels.SCHEDULE, JOBS: labels.SCHEDULE}

@@ -10,8 +10,8 @@ from typing import Any
 import kopf
 from pydantic import ValidationError
 
+from borg_cluster.resources import CLAIMS, WATCHED, ResourceType
 from borg_operator.controller import Controller
-from borg_operator.resources import CLAIMS, WATCHED, ResourceType
 from borg_operator.resync import SELECTORS
 from borg_operator.statelessness import NoDiffBase, NoProgress
 from borg_operator.store import Store

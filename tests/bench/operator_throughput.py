@@ -12,8 +12,8 @@ import sys
 import time
 from typing import Any
 
-from borg_operator.api_server import ApiServer, connect
-from borg_operator.resources import CLAIMS, CRON_JOBS, REPOSITORIES, SCHEDULES, ResourceType
+from borg_cluster.api_server import ApiServer, connect
+from borg_cluster.resources import CLAIMS, CRON_JOBS, REPOSITORIES, SCHEDULES, ResourceType
 from integration import resources
 
 NAMESPACES = ResourceType("Namespace", "", "v1", "namespaces")

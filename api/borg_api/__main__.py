@@ -1,0 +1,35 @@
+"""Starts the facade: settings, the application, its server."""
+
+import logging
+import os
+import sys
+
+import uvicorn
+
+from borg_api.app import create_app
+from borg_api.configuration import ConfigurationError, read_configuration
+
+
+def main() -> None:
+    """Run until SIGTERM. Exit code 2 and one sentence when a setting is wrong."""
+    try:
+        configuration = read_configuration(os.environ)
+    except ConfigurationError as error:
+        print(f"borg-api: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
+        sys.exit(2)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    uvicorn.run(
+        create_app(configuration),
+        host=None,  # type: ignore[arg-type]  # every address of the pod, IPv4 and IPv6
+        port=configuration.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        timeout_graceful_shutdown=20,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""What the facade knows of one kind: found by name and by id, listed oldest first, and counted in revisions."""
+
+import asyncio
+import heapq
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, Generic, TypeVar
+
+from borg_api.identifiers import derive_id
+from borg_cluster.collection import Body, Collection, Key, Reference
+
+T = TypeVar("T")
+
+Order = tuple[str, str, str]
+"""(creation time, namespace, name): sorts by age, and never ties."""
+
+
+class Catalogue(Generic[T]):
+    """Fed by a watch and by the answers to this facade's own writes; read by the routes. Of one event loop."""
+
+    def __init__(
+        self, kind: str, parse: Callable[[Body], T], references: Callable[[T], Iterable[Reference]] = lambda _: ()
+    ) -> None:
+        self.kind = kind
+        self._objects: Collection[T] = Collection(parse, references)
+        self._created: dict[Key, str] = {}
+        self._by_id: dict[int, Key] = {}
+        self._ordered: dict[str, list[Order]] = defaultdict(list)
+        self._revisions: dict[str, int] = defaultdict(int)
+        self._seen = 0
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._ticket = count()
+        self._goodbyes: dict[str, list[asyncio.Future[int]]] = defaultdict(list)
+
+    # Reading
+
+    def get(self, namespace: str, name: str) -> T | None:
+        return self._objects.get(namespace, name)
+
+    def find(self, namespace: str, reference: int | str) -> T | None:
+        """Return the object of the namespace that has this id or name."""
+        if isinstance(reference, int) or reference.isdecimal():
+            key = self._by_id.get(int(reference))
+            if key and key[0] == namespace:
+                return self._objects.get(*key)
+        return self._objects.get(namespace, str(reference))
+
+    def in_order(self, namespace: str, after: Order | None = None) -> list[T]:
+        """Return the objects of a namespace, oldest first; with `after`, those that follow it."""
+        ordered = self._ordered.get(namespace, [])
+        first = bisect_left(ordered, (*after[:2], after[2] + "\0")) if after else 0
+        found = (self._objects.get(namespace, name) for _, _, name in ordered[first:])
+        return [item for item in found if item is not None]
+
+    def order_of(self, namespace: str, name: str) -> Order:
+        return self._created[namespace, name], namespace, name
+
+    def referring_to(self, kind: str, namespace: str, name: str) -> list[T]:
+        return self._objects.referring_to(kind, namespace, name)
+
+    def revision(self, namespace: str) -> int:
+        """Return a number that changes whenever an object of the namespace does."""
+        return self._revisions[namespace]
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    # Feeding
+
+    def put(self, body: Body) -> None:
+        """Take in an object as the watch shows it."""
+        self._put(body)
+        self.advance(int(body["metadata"]["resourceVersion"]))
+
+    def put_own(self, body: Body) -> None:
+        """Take in an object as the API server answered a write, unless the watch has seen it go meanwhile."""
+        metadata = body["metadata"]
+        known = self._objects.get(metadata["namespace"], metadata["name"])
+        if known is not None or int(metadata["resourceVersion"]) > self._seen:
+            self._put(body)
+
+    def remove(self, body: Body) -> None:
+        """Take an object away as the watch shows it: its version is that of the deletion."""
+        metadata = body["metadata"]
+        self._remove((metadata["namespace"], metadata["name"]), metadata["uid"])
+        version = int(metadata["resourceVersion"])
+        self.advance(version)
+        self._say_goodbye(metadata["uid"], version)
+
+    def replace(self, bodies: Iterable[Body], version: int) -> None:
+        """Take in a whole listing, of `version`: what is not in it is gone."""
+        alive = set()
+        for body in bodies:
+            alive.add(body["metadata"]["uid"])
+            self._put(body)
+        for key, uid in self._objects.uids().items():
+            if uid not in alive:
+                self._remove(key, uid)
+                self._say_goodbye(uid, version)
+        self.advance(version)
+
+    def advance(self, version: int) -> None:
+        """Note that all up to `version` has been seen."""
+        self._seen = max(self._seen, version)
+        while self._waiting and self._waiting[0][0] <= self._seen:
+            _, _, waiting = heapq.heappop(self._waiting)
+            if not waiting.done():
+                waiting.set_result(None)
+
+    # Waiting
+
+    async def seen(self, version: int) -> None:
+        """Return when the watch has come to `version`."""
+        if version > self._seen:
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (version, next(self._ticket), waiting))
+            await waiting
+
+    @contextmanager
+    def goodbye(self, uid: str) -> "Iterator[asyncio.Future[int]]":
+        """Give what will be the version at which the watch sees the object of this uid go."""
+        waiting: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._goodbyes[uid].append(waiting)
+        try:
+            yield waiting
+        finally:
+            waiting.cancel()
+            if all(other.done() for other in self._goodbyes.get(uid, ())):
+                self._goodbyes.pop(uid, None)
+
+    def _put(self, body: Body) -> None:
+        metadata: dict[str, Any] = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        if not self._objects.put(body):
+            return
+        if self._created.get(key) != metadata["creationTimestamp"]:
+            self._forget_order(key)
+            self._created[key] = metadata["creationTimestamp"]
+            insort(self._ordered[key[0]], self.order_of(*key))
+            self._by_id[derive_id(self.kind, *key)] = key
+        self._revisions[key[0]] += 1
+
+    def _remove(self, key: Key, uid: str) -> None:
+        if self._objects.remove(*key, uid):
+            self._forget_order(key)
+            self._by_id.pop(derive_id(self.kind, *key), None)
+            self._revisions[key[0]] += 1
+
+    def _say_goodbye(self, uid: str, version: int) -> None:
+        for waiting in self._goodbyes.pop(uid, ()):
+            if not waiting.done():
+                waiting.set_result(version)
+
+    def _forget_order(self, key: Key) -> None:
+        if key in self._created:
+            ordered = self._ordered[key[0]]
+            del ordered[bisect_left(ordered, self.order_of(*key))]
+            del self._created[key]

@@ -1,0 +1,45 @@
+"""The facade's settings, read once from the environment that the chart writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_PREFIX = "BORG_API_"
+_PORTS = range(1, 65536)
+
+
+class ConfigurationError(ValueError):
+    """An environment value cannot be read; the message names it."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """`namespaces`: those it serves, empty for all. `peers`: `host:port` of all replicas, empty for a single one.
+
+    `own_address`: the IP address of this replica among its peers.
+    """
+
+    default_namespace: str
+    namespaces: tuple[str, ...] = ()
+    port: int = 5000
+    peers: str = ""
+    own_address: str = ""
+
+    def serves(self, namespace: str) -> bool:
+        return not self.namespaces or namespace in self.namespaces
+
+
+def read_configuration(environment: Mapping[str, str]) -> Configuration:
+    """Return the configuration in `environment`. Raises ConfigurationError."""
+
+    def value(name: str, default: str = "") -> str:
+        return environment.get(_PREFIX + name, default).strip()
+
+    namespaces = tuple(item.strip() for item in value("NAMESPACES").split(",") if item.strip())
+    default = value("DEFAULT_NAMESPACE") or (namespaces[0] if namespaces else "default")
+    if namespaces and default not in namespaces:
+        served = ", ".join(namespaces)
+        raise ConfigurationError(f'{_PREFIX}DEFAULT_NAMESPACE is "{default}": it must be one of those served, {served}')
+    port = value("PORT", "5000")
+    if not port.isdecimal() or int(port) not in _PORTS:
+        raise ConfigurationError(f'{_PREFIX}PORT is "{port}": it must be a number from 1 to 65535')
+    return Configuration(default, namespaces, int(port), value("PEERS"), value("OWN_ADDRESS"))

@@ -1,0 +1,54 @@
+"""Cron expressions for people: presets, what one means, when it runs."""
+
+from datetime import datetime
+from typing import Any
+
+from cron_descriptor import ExpressionDescriptor, Options
+
+from borg_api.schedule.answers import render_times
+from borg_core.cron import CronError, CronSchedule, dst_warnings
+from borg_core.cron.expression import MACROS
+
+_PREVIEWED = 10
+
+PRESETS = (
+    ("Every Minute", "* * * * *", "Run every minute"),
+    ("Every 5 Minutes", "*/5 * * * *", "Run every 5 minutes"),
+    ("Every 15 Minutes", "*/15 * * * *", "Run every 15 minutes"),
+    ("Every Hour", "0 * * * *", "Run every hour"),
+    ("Every 6 Hours", "0 */6 * * *", "Run every 6 hours"),
+    ("Daily at Midnight", "0 0 * * *", "Run daily at midnight"),
+    ("Daily at 2 AM", "0 2 * * *", "Run daily at 2 AM"),
+    ("Weekly on Sunday", "0 0 * * 0", "Run weekly on Sunday at midnight"),
+    ("Monthly on 1st", "0 0 1 * *", "Run monthly on the 1st at midnight"),
+    ("Weekdays at 9 AM", "0 9 * * 1-5", "Run Monday to Friday at 9 AM"),
+    ("Weekends at 6 AM", "0 6 * * 0,6", "Run Saturday and Sunday at 6 AM"),
+)
+
+
+def preview(expression: str, zone: str, now: datetime) -> dict[str, Any]:
+    """Return the answer of validate-cron, for an expression that is refused too."""
+    try:
+        schedule = CronSchedule.parse(expression, zone)
+    except CronError as error:
+        return {"success": False, "error": str(error), "cron_expression": expression}
+    return {
+        "success": True,
+        "cron_expression": expression,
+        "timezone": zone,
+        "next_runs": render_times(schedule.next_runs(now, _PREVIEWED)),
+        "description": describe(expression),
+        "warnings": dst_warnings(schedule, now),
+    }
+
+
+def describe(expression: str) -> str:
+    """Return the expression in English; itself where cron-descriptor has no words for it."""
+    if expression.startswith("@every "):
+        return f"Every {expression.removeprefix('@every ')}"
+    options = Options()
+    options.use_24hour_time_format = False
+    try:
+        return str(ExpressionDescriptor(MACROS.get(expression, expression), options).get_description())
+    except Exception:  # noqa: BLE001 - it takes a narrower dialect, and raises what it likes: words are no reason to fail
+        return expression

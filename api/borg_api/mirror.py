@@ -1,0 +1,101 @@
+"""The facade's picture of the cluster: four catalogues, and how old the picture may be."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from borg_api import records
+from borg_api.catalogue import Catalogue
+from borg_api.records import ScheduleRecord
+from borg_api.reflector import Reflector
+from borg_cluster.api_server import ApiError, ApiServer
+from borg_cluster.resources import REPOSITORIES, RUNS, SCHEDULES, SCRIPTS, ResourceType
+from borg_core.models.hooks import BorgScript
+from borg_core.models.repository import BorgRepository
+from borg_core.models.run import BorgRun
+
+_HEARTBEAT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The catalogues of one watched scope: a namespace, or the whole cluster."""
+
+    schedules: Catalogue[ScheduleRecord] = field(
+        default_factory=lambda: Catalogue(SCHEDULES.kind, records.parse_schedule, records.references_of_schedule)
+    )
+    repositories: Catalogue[BorgRepository] = field(
+        default_factory=lambda: Catalogue(REPOSITORIES.kind, records.parse_repository)
+    )
+    scripts: Catalogue[BorgScript] = field(default_factory=lambda: Catalogue(SCRIPTS.kind, records.parse_script))
+    runs: Catalogue[BorgRun] = field(
+        default_factory=lambda: Catalogue(RUNS.kind, records.parse_run, records.references_of_run)
+    )
+
+    def of(self, resource: ResourceType) -> Catalogue[Any]:
+        """Return the catalogue of a kind that the facade writes."""
+        return self.schedules if resource is SCHEDULES else self.runs
+
+
+class Mirror:
+    """Shelves by namespace, each kept by watches of its own."""
+
+    def __init__(self, api: ApiServer, namespaces: tuple[str, ...]) -> None:
+        self._api = api
+        self._shelves: dict[str | None, Shelf] = {namespace: Shelf() for namespace in namespaces or (None,)}
+        self._reflectors = [
+            Reflector(api, resource, namespace, catalogue)
+            for namespace, shelf in self._shelves.items()
+            for resource, catalogue in (
+                (SCHEDULES, shelf.schedules),
+                (REPOSITORIES, shelf.repositories),
+                (SCRIPTS, shelf.scripts),
+                (RUNS, shelf.runs),
+            )
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._answered = 0.0
+        self._alive = False
+
+    def shelf(self, namespace: str) -> Shelf:
+        """Return the shelf that holds the namespace. Raises KeyError for one that is not served."""
+        return self._shelves.get(None) or self._shelves[namespace]
+
+    def find(self, kind: str, namespace: str) -> Catalogue[Any] | None:
+        """Return the catalogue of a kind that the facade writes, None where nothing of it is watched."""
+        resource = next((resource for resource in (SCHEDULES, RUNS) if resource.kind == kind), None)
+        shelf = self._shelves.get(None) or self._shelves.get(namespace)
+        return shelf.of(resource) if shelf and resource else None
+
+    @property
+    def filled(self) -> bool:
+        """Whether all has been listed once."""
+        return all(reflector.filled.is_set() for reflector in self._reflectors)
+
+    def age(self) -> int:
+        """Return for how many seconds the picture may have been out of date; 0 while the watches are connected."""
+        if self._alive and all(reflector.connected for reflector in self._reflectors):
+            return 0
+        return max(1, round(time.monotonic() - self._answered))
+
+    def start(self) -> None:
+        tasks = [reflector.run() for reflector in self._reflectors]
+        self._tasks = [asyncio.create_task(task) for task in (*tasks, self._listen())]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Ask now and then whether the API server lives: a watch whose cable was cut hears nothing for long."""
+        while True:
+            try:
+                await self._api.ping()
+                self._alive = True
+                if self.age() == 0:
+                    self._answered = time.monotonic()
+            except (ApiError, OSError, TimeoutError):
+                self._alive = False
+            await asyncio.sleep(_HEARTBEAT_SECONDS)

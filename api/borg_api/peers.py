@@ -1,0 +1,64 @@
+"""Replicas that agree: a write is answered only when every replica's own watch has come to it.
+
+So whoever is told 2xx sees his change in every answer that follows, whichever replica gives it. The cost, a few
+milliseconds, falls on writes; reads never ask anybody.
+"""
+
+import asyncio
+import logging
+import socket
+import time
+
+import aiohttp
+
+from borg_api.configuration import Configuration
+
+logger = logging.getLogger(__name__)
+
+PATH = "/peers/seen"
+WAIT_SECONDS = 2.0
+_LOOK_UP_SECONDS = 1.0
+
+
+class Peers:
+    """The other replicas, found by the name of a headless service."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._host, _, self._port = configuration.peers.rpartition(":")
+        self._own = configuration.own_address
+        self._session: aiohttp.ClientSession | None = None
+        self._known: list[str] = []
+        self._looked_up = -_LOOK_UP_SECONDS
+
+    async def start(self) -> None:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WAIT_SECONDS))
+
+    async def stop(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def have_seen(self, kind: str, namespace: str, version: int) -> None:
+        """Return when all have, or when those that have not do not answer: they are dead, or about to be."""
+        if self._host:
+            query = {"kind": kind, "namespace": namespace, "version": str(version)}
+            await asyncio.gather(*(self._ask(address, query) for address in await self._addresses()))
+
+    async def _ask(self, address: str, query: dict[str, str]) -> None:
+        assert self._session  # noqa: S101 - as started
+        host = f"[{address}]" if ":" in address else address
+        try:
+            async with self._session.get(f"http://{host}:{self._port}{PATH}", params=query) as response:
+                await response.read()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            logger.warning("replica %s did not say what it has seen: %s", address, error or type(error).__name__)
+
+    async def _addresses(self) -> list[str]:
+        now = time.monotonic()
+        if now - self._looked_up > _LOOK_UP_SECONDS:
+            try:
+                found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                self._known = sorted({str(entry[4][0]) for entry in found} - {self._own})
+                self._looked_up = now
+            except OSError as error:
+                logger.warning("the replicas behind %s cannot be looked up: %s", self._host, error)
+        return self._known

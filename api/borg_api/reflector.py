@@ -1,0 +1,79 @@
+"""Keeps a catalogue like the cluster: one listing, then a watch, and a new listing where that has lost its place."""
+
+import asyncio
+import logging
+from typing import Any
+
+from borg_api.catalogue import Catalogue
+from borg_cluster.api_server import ApiError, ApiServer
+from borg_cluster.resources import ResourceType
+
+logger = logging.getLogger(__name__)
+
+_GONE = 410
+_FIRST_RETRY_SECONDS = 0.2
+_LAST_RETRY_SECONDS = 5.0
+
+
+class Reflector:
+    """One kind in one namespace, or in all. `connected`: the catalogue is as new as a watch can make it."""
+
+    def __init__(
+        self, api: ApiServer, resource: ResourceType, namespace: str | None, catalogue: Catalogue[Any]
+    ) -> None:
+        self._api = api
+        self._resource = resource
+        self._namespace = namespace
+        self._catalogue = catalogue
+        self._version = ""
+        self.connected = False
+        self.filled = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run for ever."""
+        retry = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                retry = _FIRST_RETRY_SECONDS
+                await self._watch()
+            except (ApiError, OSError, TimeoutError) as error:
+                self.connected = False
+                if isinstance(error, ApiError) and error.status == _GONE:
+                    self._version = ""
+                    continue
+                logger.warning("%s: %s; again in %.1f s", self._resource.plural, error or type(error).__name__, retry)
+                await asyncio.sleep(retry)
+                retry = min(retry * 2, _LAST_RETRY_SECONDS)
+
+    async def _list(self) -> None:
+        bodies: list[dict[str, Any]] = []
+        token = ""
+        while True:
+            page = await self._api.list_page(self._resource, self._namespace, token)
+            bodies += page["items"]
+            token = page["metadata"].get("continue", "")
+            if not token:
+                break
+        self._version = page["metadata"]["resourceVersion"]
+        self._catalogue.replace(bodies, int(self._version))
+        self.filled.set()
+
+    async def _watch(self) -> None:
+        async with self._api.watch(self._resource, self._namespace, self._version) as events:
+            self.connected = True
+            async for event in events:
+                self._take(event["type"], event["object"])
+
+    def _take(self, kind: str, body: dict[str, Any]) -> None:
+        if kind == "ERROR":
+            raise ApiError(body.get("code", 0), body.get("message", ""))
+        self._version = body["metadata"]["resourceVersion"]
+        match kind:
+            case "ADDED" | "MODIFIED":
+                self._catalogue.put(body)
+            case "DELETED":
+                self._catalogue.remove(body)
+            case "BOOKMARK":
+                self._catalogue.advance(int(self._version))

@@ -1,0 +1,44 @@
+"""/api/repositories/ and /api/scripts: what a schedule can name."""
+
+import orjson
+from fastapi import APIRouter, Response
+
+from borg_api import schema
+from borg_api.access import Permission
+from borg_api.choices import render_repositories, render_script
+from borg_api.facade import TheFacade
+from borg_api.guard import GuardedRoute, TheCaller, requires
+from borg_api.paging import Continue, Limit, decode_token, encode_token
+from borg_api.routes.answers import answer
+from borg_cluster.resources import REPOSITORIES, SCRIPTS
+
+router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
+
+
+@router.get("/api/repositories/", responses=schema.answers(schema.Repositories))
+@requires(Permission("list", REPOSITORIES))
+async def list_repositories(
+    facade: TheFacade, caller: TheCaller, limit: Limit = None, token: Continue = None
+) -> Response:
+    """List the repositories, oldest first."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    found = shelf.repositories.in_order(caller.namespace, decode_token(token))
+    shown = render_repositories(shelf, caller.namespace, found[:limit])
+    if limit is None:
+        return answer({"success": True, "repositories": shown})
+    more = len(found) > limit
+    last = shelf.repositories.order_of(caller.namespace, found[limit - 1].metadata.name) if more else None
+    return answer({"success": True, "repositories": shown, "continue": encode_token(last)})
+
+
+@router.get("/api/scripts", responses=schema.answers(list[schema.Script]))
+@requires(Permission("list", SCRIPTS))
+async def list_scripts(facade: TheFacade, caller: TheCaller, limit: Limit = None, token: Continue = None) -> Response:
+    """List the scripts of the library, oldest first. With `limit`, the header Link leads on."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    found = shelf.scripts.in_order(caller.namespace, decode_token(token))
+    body = orjson.dumps([render_script(script) for script in found[:limit]])
+    if limit is None or len(found) <= limit:
+        return answer(body)
+    last = encode_token(shelf.scripts.order_of(caller.namespace, found[limit - 1].metadata.name))
+    return answer(body, {"Link": f'</api/scripts?limit={limit}&continue={last}>; rel="next"'})

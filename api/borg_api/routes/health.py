@@ -1,0 +1,53 @@
+"""What needs no token: probes, metrics, and what replicas ask each other."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from borg_api import peers
+from borg_api.facade import TheFacade
+from borg_api.metrics import CONTENT_TYPE
+from borg_api.problem import Problem
+from borg_api.routes.answers import answer
+
+router = APIRouter(tags=["Health"])
+
+
+@router.get("/livez")
+async def live() -> Response:
+    """Say that the process answers."""
+    return answer({"status": "ok"})
+
+
+@router.get("/readyz")
+async def ready(facade: TheFacade) -> Response:
+    """Say whether all has been listed once: from then on reads are answered, even while the API server is away."""
+    if not facade.mirror.filled:
+        raise Problem(503, "The first listing is not complete yet.", headers={"Retry-After": "1"})
+    return answer({"status": "ok", "age_seconds": facade.mirror.age()})
+
+
+@router.get("/metrics")
+async def metrics(facade: TheFacade) -> Response:
+    """Show counters in Prometheus' text format."""
+    facade.metrics.age.set(facade.mirror.age())
+    return Response(facade.metrics.render(), media_type=CONTENT_TYPE)
+
+
+@router.get(peers.PATH, include_in_schema=False)
+async def seen(
+    facade: TheFacade,
+    kind: Annotated[str, Query(max_length=63)],
+    namespace: Annotated[str, Query(max_length=63)],
+    version: Annotated[int, Query(ge=0)],
+) -> Response:
+    """Answer as soon as the watch has come to the version; 503 if it does not."""
+    catalogue = facade.mirror.find(kind, namespace)
+    if catalogue is None:
+        raise Problem(404, "Nothing of that kind is watched here.")
+    try:
+        await asyncio.wait_for(catalogue.seen(version), peers.WAIT_SECONDS)
+    except TimeoutError:
+        raise Problem(503, "The watch has not come to that version.", headers={"Retry-After": "1"}) from None
+    return answer({"seen": version})

@@ -1,0 +1,118 @@
+"""/api/backup: runs, their logs, and how to stop one."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Response
+
+from borg_api import schema
+from borg_api.access import Permission
+from borg_api.facade import TheFacade
+from borg_api.guard import GuardedRoute, TheCaller, requires
+from borg_api.mirror import Shelf
+from borg_api.paging import Continue, Limit, decode_token, encode_token
+from borg_api.problem import Problem
+from borg_api.routes.answers import answer
+from borg_api.run.answers import render_run, run_status
+from borg_api.run.logs import READ_LOG, read_lines
+from borg_api.writes import Writer
+from borg_cluster.resources import RUNS, SCHEDULES
+from borg_core.models.run import BorgRun
+from borg_runner.contract import Operation
+
+router = APIRouter(prefix="/api/backup", route_class=GuardedRoute, tags=["Runs"])
+
+LIST = Permission("list", RUNS)
+RunId = Annotated[str, Path(description="The run's id, or its resource name.", max_length=253, examples=["1"])]
+Status = Literal["pending", "running", "completed", "completed_with_warnings", "failed", "cancelled"]
+
+
+@router.get("/jobs", responses=schema.answers(schema.BackupJobs, 404))
+@requires(LIST)
+async def list_jobs(
+    facade: TheFacade,
+    caller: TheCaller,
+    *,
+    schedule_id: Annotated[str | None, Query(max_length=253, description="Only runs of this schedule.")] = None,
+    status: Annotated[Status | None, Query(description="Only runs in this state.")] = None,
+    manual_only: Annotated[bool, Query(description="Only runs that the clock did not begin.")] = False,
+    scheduled_only: Annotated[bool, Query(description="Only runs that the clock began.")] = False,
+    repository: Annotated[str | None, Query(max_length=4096, description="Only runs into this location.")] = None,
+    limit: Limit = None,
+    token: Continue = None,
+) -> Response:
+    """List backups, newest first."""
+    shelf, namespace = facade.mirror.shelf(caller.namespace), caller.namespace
+    before = decode_token(token)
+    shown: list[dict[str, Any]] = []
+    last: BorgRun | None = None
+    more = False
+    for run in _backups(shelf, namespace, schedule_id):
+        if before and shelf.runs.order_of(namespace, run.metadata.name) >= before:
+            continue
+        job = render_run(run, shelf)
+        if status and job["status"] != status:
+            continue
+        if (manual_only and job["triggered_by"] != "manual") or (scheduled_only and job["triggered_by"] == "manual"):
+            continue
+        if repository and repository not in [item["path"] for item in job["repositories"]]:
+            continue
+        if limit and len(shown) == limit:
+            more = True
+            break
+        shown.append(job)
+        last = run
+    if limit is None:
+        return answer({"jobs": shown})
+    place = shelf.runs.order_of(namespace, last.metadata.name) if more and last else None
+    return answer({"jobs": shown, "continue": encode_token(place)})
+
+
+@router.get("/status/{job_id}", responses=schema.answers(schema.Run, 404))
+@requires(LIST)
+async def get_status(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
+    """Show one run."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    return answer(render_run(_find(shelf, caller.namespace, job_id), shelf))
+
+
+@router.get("/logs/{job_id}/stream", responses=schema.answers(schema.LogLines, 404))
+@requires(READ_LOG)
+async def read_log(
+    facade: TheFacade,
+    caller: TheCaller,
+    job_id: RunId,
+    offset: Annotated[int, Query(ge=0, le=2**31, description="How many lines to leave out.")] = 0,
+) -> Response:
+    """Show what the run's pod has written, for as long as it exists."""
+    run = _find(facade.mirror.shelf(caller.namespace), caller.namespace, job_id)
+    return answer(await read_lines(caller, run, offset))
+
+
+@router.post("/cancel/{job_id}", responses=schema.answers(schema.Cancelled, 404, 409))
+@requires(Permission("patch", RUNS))
+async def cancel(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
+    """Stop a run. Borg writes a checkpoint, from which the next one goes on."""
+    run = _find(facade.mirror.shelf(caller.namespace), caller.namespace, job_id)
+    if run.finished:
+        raise Problem(400, f"This run is {run_status(run).replace('_', ' ')} already: there is nothing to cancel.")
+    await Writer(facade, caller, RUNS).merge(run.metadata.name, {"spec": {"cancel": True}})
+    return answer({"message": "Backup cancelled successfully", "process_terminated": True})
+
+
+def _backups(shelf: Shelf, namespace: str, schedule: str | None) -> list[BorgRun]:
+    if schedule is None:
+        runs = shelf.runs.in_order(namespace)
+    else:
+        record = shelf.schedules.find(namespace, schedule)
+        if record is None:
+            raise Problem(404, "There is no schedule of that id.")
+        runs = shelf.runs.referring_to(SCHEDULES.kind, namespace, record.name)
+        runs.sort(key=lambda run: shelf.runs.order_of(namespace, run.metadata.name))
+    return [run for run in reversed(runs) if run.spec.operation is Operation.BACKUP]
+
+
+def _find(shelf: Shelf, namespace: str, reference: str) -> BorgRun:
+    run = shelf.runs.find(namespace, reference)
+    if run is None:
+        raise Problem(404, f"There is no run of that id in namespace {namespace}.")
+    return run

@@ -1,0 +1,1 @@
+"""Runs, in the shapes in which Borg UI shows its backup jobs."""

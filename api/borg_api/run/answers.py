@@ -1,0 +1,102 @@
+"""From BorgRuns to the contract's backup jobs."""
+
+from typing import Any
+
+from borg_api.identifiers import derive_id
+from borg_api.mirror import Shelf
+from borg_cluster.resources import RUNS, SCHEDULES
+from borg_core.models.run import BorgRun, Trigger
+from borg_core.rendering.run_plan import derive_location
+from borg_runner.contract import Phase
+
+STATUSES = {
+    Phase.PENDING: "pending",
+    Phase.RUNNING: "running",
+    Phase.COMPLETED: "completed",
+    Phase.COMPLETED_WITH_WARNINGS: "completed_with_warnings",
+    Phase.FAILED: "failed",
+    Phase.CANCELLED: "cancelled",
+    Phase.SKIPPED: "cancelled",
+}
+
+_SIZES = {"nfiles": "files", "original_size": "original_size", "compressed_size": "compressed_size"}
+_SIZES |= {"deduplicated_size": "deduplicated_size"}
+
+
+def run_id(run: BorgRun) -> int:
+    return derive_id(RUNS.kind, run.metadata.namespace, run.metadata.name)
+
+
+def run_status(run: BorgRun) -> str:
+    return STATUSES[run.status.phase or Phase.PENDING]
+
+
+def render_run(run: BorgRun, shelf: Shelf) -> dict[str, Any]:
+    """Return a run as the contract's backup job; sizes in bytes, summed over its repositories."""
+    status, namespace = run.status, run.metadata.namespace
+    places = _places(run, shelf)
+    sums = {key: sum(getattr(item, of) or 0 for item in status.repositories) for key, of in _SIZES.items()}
+    archives = [item.archive for item in status.repositories if item.archive]
+    return {
+        "id": run_id(run),
+        "name": run.metadata.name,
+        "operation": run.spec.operation.value,
+        "repository": ", ".join(places.values()) or None,
+        "repositories": _repositories(run, places),
+        "status": run_status(run),
+        "created_at": run.metadata.creation_timestamp,
+        "started_at": status.start_time,
+        "completed_at": status.completion_time,
+        "archive_name": archives[0] if archives else None,
+        "original_size": sums["original_size"],
+        "compressed_size": sums["compressed_size"],
+        "deduplicated_size": sums["deduplicated_size"],
+        "nfiles": sums["nfiles"],
+        "error_message": status.message or None,
+        "scheduled_job_id": derive_id(SCHEDULES.kind, namespace, run.spec.schedule_ref.name),
+        "triggered_by": "schedule" if status.trigger is Trigger.SCHEDULED else "manual",
+        "progress": 100 if run.finished else 0,
+        "progress_details": {
+            "current_file": "",
+            "progress_percent": 100 if run.finished else 0,
+            "backup_speed": 0.0,
+            "total_expected_size": 0,
+            "estimated_time_remaining": 0,
+            **sums,
+        },
+        "has_logs": status.job_uid is not None,
+        "maintenance_status": None,
+        "execution_mode": "local",
+    }
+
+
+def _places(run: BorgRun, shelf: Shelf) -> dict[str, str]:
+    """Return the location of each repository of the run by its name: before it tells, those of its schedule."""
+    namespace = run.metadata.namespace
+    names = [item.name for item in run.status.repositories]
+    if not names and (schedule := shelf.schedules.get(namespace, run.spec.schedule_ref.name)):
+        names = [ref.name for ref in schedule.resource.spec.repository_refs]
+    found = ((name, shelf.repositories.get(namespace, name)) for name in names)
+    return {name: derive_location(repository) if repository else name for name, repository in found}
+
+
+def _repositories(run: BorgRun, places: dict[str, str]) -> list[dict[str, Any]]:
+    done = {item.name: item for item in run.status.repositories}
+    rendered = []
+    for name, place in places.items():
+        item = done.get(name)
+        rendered.append(
+            {
+                "name": name,
+                "path": place,
+                "status": STATUSES[item.phase] if item else run_status(run),
+                "archive_name": item.archive if item else None,
+                "original_size": item.original_size if item else None,
+                "compressed_size": item.compressed_size if item else None,
+                "deduplicated_size": item.deduplicated_size if item else None,
+                "nfiles": item.files if item else None,
+                "warnings": list(item.warnings) if item else [],
+                "error_message": item.error if item else None,
+            }
+        )
+    return rendered

@@ -1,0 +1,188 @@
+"""What can be done to a schedule over REST, as writes of custom resources. All raise Problem."""
+
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from typing import Any, TypeVar
+
+from borg_api.access import Caller
+from borg_api.facade import Facade
+from borg_api.mirror import Shelf
+from borg_api.names import derive_copy_titles, derive_resource_names, derive_run_name
+from borg_api.problem import Problem, refused
+from borg_api.records import TITLE, ScheduleRecord, parse_schedule
+from borg_api.schedule.changes import DEFAULT_ZONE, derive_spec_patch
+from borg_api.schedule.request import NewSchedule, ScheduleFields
+from borg_api.writes import CONFLICT, Taken, Writer
+from borg_cluster.resources import RUNS, SCHEDULES
+from borg_core import labels
+from borg_core.models.run import BorgRun
+
+T = TypeVar("T")
+
+_NAMES_TRIED = 1000
+_COPIES = 1000
+_TOGGLES_TRIED = 500
+_VERSIONS_TRIED = 20
+
+
+def find_schedule(shelf: Shelf, namespace: str, reference: str) -> ScheduleRecord:
+    """Return the schedule of that id or resource name. Raises Problem 404."""
+    record = shelf.schedules.find(namespace, reference)
+    if record is None:
+        raise Problem(404, f"There is no schedule {_shown(reference)} in namespace {namespace}.")
+    return record
+
+
+async def create(facade: Facade, caller: Caller, fields: NewSchedule) -> ScheduleRecord:
+    shelf = facade.mirror.shelf(caller.namespace)
+    spec = derive_spec_patch(fields, shelf, caller.namespace, None)
+    if "repositoryRefs" not in spec:
+        raise refused("Name at least one repository to back up into.", "/repository_ids")
+    spec = {key: value for key, value in spec.items() if value is not None}
+    if "prune" in spec:
+        spec["prune"] = {key: value for key, value in spec["prune"].items() if value is not None}
+    return await _create(facade, caller, {"timeZone": DEFAULT_ZONE, **spec})
+
+
+async def update(
+    facade: Facade, caller: Caller, reference: str, fields: ScheduleFields, editions: frozenset[str] | None
+) -> ScheduleRecord:
+    """Change what was sent. `editions`: those of which the schedule must have one (If-Match), None for any."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    record = find_schedule(shelf, caller.namespace, reference)
+    patch = derive_spec_patch(fields, shelf, caller.namespace, record.resource.spec)
+    title = patch.get("title")
+    if title and title != record.resource.title:
+        _check_free(shelf, caller.namespace, title)
+    writer = Writer(facade, caller, SCHEDULES)
+
+    async def write(version: str | None) -> ScheduleRecord:
+        return parse_schedule(await writer.merge(record.name, {"spec": patch}, version)) if patch else record
+
+    return await write(None) if editions is None else await _at_edition(writer, record, editions, write)
+
+
+async def delete(facade: Facade, caller: Caller, reference: str, editions: frozenset[str] | None) -> None:
+    shelf = facade.mirror.shelf(caller.namespace)
+    record = find_schedule(shelf, caller.namespace, reference)
+    writer = Writer(facade, caller, SCHEDULES)
+
+    async def write(version: str | None) -> None:
+        await writer.delete(record.name, record.resource.metadata.uid, version)
+
+    await (write(None) if editions is None else _at_edition(writer, record, editions, write))
+
+
+async def toggle(facade: Facade, caller: Caller, reference: str) -> bool:
+    """Turn the clock of the schedule on or off; return whether it is on. Each of many at once turns it once."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    record = find_schedule(shelf, caller.namespace, reference)
+    writer = Writer(facade, caller, SCHEDULES)
+    suspended = record.resource.spec.suspend
+    path = "/spec/suspend"
+    for _ in range(_TOGGLES_TRIED):
+        test = {"op": "test", "path": path, "value": suspended}
+        body = await writer.patch(record.name, [test, {"op": "replace", "path": path, "value": not suspended}])
+        if body is not None:
+            return not body["spec"]["suspend"]
+        suspended = not suspended  # somebody else's toggle came first
+    raise Problem(409, "The schedule is being toggled by others all the time; try again.")
+
+
+async def duplicate(facade: Facade, caller: Caller, reference: str) -> ScheduleRecord:
+    """Copy every setting under the next free title, disabled."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    original = find_schedule(shelf, caller.namespace, reference).resource
+    spec = original.spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    for title in islice(derive_copy_titles(original.title), _COPIES):
+        try:
+            return await _create(facade, caller, {**spec, "title": title, "suspend": True})
+        except _TitleTakenError:
+            continue
+    raise Problem(409, f"There are {_COPIES} copies of this schedule already.")
+
+
+async def run_now(facade: Facade, caller: Caller, reference: str, idempotency_key: str | None) -> BorgRun:
+    """Ask for a run and return it: with a key that was used before, the one of then."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    schedule = find_schedule(shelf, caller.namespace, reference)
+    runs = shelf.runs.referring_to(SCHEDULES.kind, caller.namespace, schedule.name)
+    # Without a key, whoever sees the same runs asks for the same next one: of many at once, one begins.
+    newest = max(runs, key=lambda run: (run.metadata.creation_timestamp, run.metadata.uid), default=None)
+    seed = f"key {idempotency_key}" if idempotency_key else f"after {newest.metadata.uid if newest else ''}"
+    name = derive_run_name(schedule.name, f"{schedule.resource.metadata.uid} {seed}")
+    if idempotency_key and (known := shelf.runs.get(caller.namespace, name)):
+        return known
+    busy = next((run for run in runs if not run.finished), None)
+    if busy:
+        raise _in_progress(busy.metadata.name)
+    writer = Writer(facade, caller, RUNS)
+    spec = {"scheduleRef": {"name": schedule.name}, "operation": "Backup"}
+    try:
+        body = await writer.create(name, spec, {labels.SCHEDULE: schedule.name})
+    except Taken:
+        existing = await writer.read(name)
+        if existing is None or not idempotency_key:
+            raise _in_progress(name) from None
+        body = existing
+    return BorgRun.model_validate(body)
+
+
+def _in_progress(name: str) -> Problem:
+    return Problem(409, f"A run of this schedule is in progress already: {name}. Wait for it, or cancel it.")
+
+
+class _TitleTakenError(Problem):
+    """A schedule of that title exists."""
+
+    def __init__(self, title: str) -> None:
+        problem = refused(f"A schedule with the name {_shown(title)} exists already; choose another name.", "/name")
+        super().__init__(problem.status, problem.detail, problem.errors)
+
+
+async def _create(facade: Facade, caller: Caller, spec: dict[str, Any]) -> ScheduleRecord:
+    """Create a schedule under the first of its names that is free. Raises _TitleTakenError."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    title = spec["title"]
+    _check_free(shelf, caller.namespace, title)
+    writer = Writer(facade, caller, SCHEDULES)
+    for name in islice(derive_resource_names(title), _NAMES_TRIED):
+        holder = shelf.schedules.get(caller.namespace, name)
+        if holder is None:
+            try:
+                return parse_schedule(await writer.create(name, spec))
+            except Taken:
+                body = await writer.read(name)
+                holder = parse_schedule(body) if body else None
+        if holder and holder.resource.title == title:
+            raise _TitleTakenError(title)
+    raise Problem(409, f"No free resource name was found for {_shown(title)}; choose another name.")
+
+
+def _check_free(shelf: Shelf, namespace: str, title: str) -> None:
+    if shelf.schedules.referring_to(TITLE, namespace, title):
+        raise _TitleTakenError(title)
+
+
+async def _at_edition(
+    writer: Writer, record: ScheduleRecord, editions: frozenset[str], write: Callable[[str], Awaitable[T]]
+) -> T:
+    """Write at the record's version if it has one of the editions; a status that changes meanwhile does not matter."""
+    for _ in range(_VERSIONS_TRIED):
+        if record.edition not in editions:
+            raise Problem(412, "The schedule was changed since you read it: read it again, then decide.")
+        try:
+            return await write(record.resource.metadata.resource_version)
+        except Problem as error:
+            if error.status != CONFLICT:
+                raise
+        body = await writer.read(record.name)
+        if body is None:
+            raise Problem(404, "The schedule does not exist any more.")
+        record = parse_schedule(body)
+    raise Problem(409, "The schedule is being changed by others all the time; try again.")
+
+
+def _shown(text: str) -> str:
+    short = text if len(text) <= 80 else text[:80] + "…"  # noqa: PLR2004
+    return f'"{short}"'

@@ -1,0 +1,102 @@
+"""What clients send about a schedule, as types. Absent, null and given are three things: see `given`."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_LARGEST_ID = 2**53 - 1
+
+Id = Annotated[int, Field(ge=0, le=_LARGEST_ID)]
+Keep = Annotated[int, Field(ge=0, le=100_000)]
+
+
+class SecretKey(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class SecretParameter(BaseModel):
+    """The value of a Password parameter: where it stands, never the value itself."""
+
+    model_config = ConfigDict(strict=True)
+
+    secret_key_ref: Annotated[SecretKey, Field(alias="secretKeyRef")]
+
+
+ParameterValue = Annotated[str, Field(max_length=4096)] | SecretParameter
+Parameters = dict[str, ParameterValue]
+
+
+class ScheduleFields(BaseModel):
+    """Every field of a schedule that a client can set. Unknown keys are ignored."""
+
+    model_config = ConfigDict(strict=True, json_schema_extra={"examples": [{"enabled": False}]})
+
+    name: str | None = Field(
+        default=None, min_length=1, max_length=253, description="Unique in its namespace; trimmed."
+    )
+    cron_expression: str | None = Field(
+        default=None, min_length=1, max_length=512, description="What a Kubernetes CronJob takes."
+    )
+    timezone: str | None = Field(default=None, min_length=1, max_length=64, description="IANA; default UTC.")
+    repository: str | None = Field(
+        default=None, max_length=4096, description="A repository's location or name; the first target."
+    )
+    repository_id: Id | None = Field(default=None, description="A target after `repository`.")
+    repository_ids: list[Id] | None = Field(
+        default=None, max_length=256, description="Targets in order, after the other two; duplicates are dropped."
+    )
+    enabled: bool | None = Field(default=None, description="Default true.")
+    description: str | None = Field(default=None, max_length=4096)
+    archive_name_template: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Placeholders: {job_name}, {repo_name}, {now}, {date}, {time}, {timestamp}.",
+    )
+    run_repository_scripts: bool | None = Field(default=None, description="Default false.")
+    pre_backup_script_id: Id | None = None
+    post_backup_script_id: Id | None = None
+    pre_backup_script_parameters: Parameters | None = None
+    post_backup_script_parameters: Parameters | None = None
+    run_prune_after: bool | None = Field(default=None, description="Default false.")
+    run_compact_after: bool | None = Field(default=None, description="Default false.")
+    prune_keep_within: str | None = Field(default=None, max_length=8, description="Borg's interval: 7d, 12H.")
+    prune_keep_hourly: Keep | None = Field(default=None, description="Default 0.")
+    prune_keep_daily: Keep | None = Field(default=None, description="Default 7.")
+    prune_keep_weekly: Keep | None = Field(default=None, description="Default 4.")
+    prune_keep_monthly: Keep | None = Field(default=None, description="Default 6.")
+    prune_keep_quarterly: Keep | None = Field(default=None, description="Default 0.")
+    prune_keep_yearly: Keep | None = Field(default=None, description="Default 1.")
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields that were sent, null included."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class NewSchedule(ScheduleFields):
+    """A schedule to create: name, cron_expression and at least one target are needed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Daily Backup",
+                    "cron_expression": "0 2 * * *",
+                    "repository_ids": [1, 2],
+                    "enabled": True,
+                    "description": "Daily backup at 2 AM",
+                    "archive_name_template": "{job_name}-{now}",
+                    "run_prune_after": True,
+                    "prune_keep_daily": 7,
+                    "prune_keep_weekly": 4,
+                    "prune_keep_monthly": 6,
+                }
+            ]
+        }
+    )
+
+    name: str = Field(min_length=1, max_length=253, description="Unique in its namespace; trimmed.")
+    cron_expression: str = Field(min_length=1, max_length=512, description="What a Kubernetes CronJob takes.")

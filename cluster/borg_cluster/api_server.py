@@ -1,0 +1,282 @@
+"""The few requests this project makes, on the official client's connection and credentials, with plain JSON objects.
+
+The generated models would parse and rebuild every object twice; the project has models of its own at its edge.
+"""
+
+import copy
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from borg_cluster.resources import PODS, ResourceType
+from borg_core import labels
+
+_MERGE_PATCH = "application/merge-patch+json"
+_JSON_PATCH = "application/json-patch+json"
+_APPLY = "application/apply-patch+yaml"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_TIMEOUT_SECONDS = 30.0
+_PING_SECONDS = 3.0
+_PAGE = 500
+_WATCH_SECONDS = 600
+_WATCH_SILENCE_SECONDS = 90.0  # bookmarks come about once a minute
+
+
+class ApiError(Exception):
+    """The API server refused or failed; `message` is its own, `status` the HTTP status.
+
+    `details`: the `details` of its Status object. `retry_after`: in how many seconds it asks to be asked again.
+    """
+
+    def __init__(
+        self, status: int, message: str, details: dict[str, Any] | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.details = details or {}
+        self.retry_after = retry_after
+
+    @property
+    def is_refusal(self) -> bool:
+        """It understood and will not, now or later: another attempt with the same body is useless."""
+        return self.status in (400, 403, 413, 422)
+
+    @property
+    def is_passing(self) -> bool:
+        """It cannot answer at the moment: busy, or not well."""
+        return self.status == 429 or self.status >= 500  # noqa: PLR2004
+
+
+async def connect(connections: int, *, manager: str = labels.MANAGER) -> client.ApiClient:
+    """Return a client for the cluster this runs in, or else for the current context of KUBECONFIG.
+
+    `manager`: the field manager of its writes, and how it names itself to the API server.
+    """
+    configuration = client.Configuration()
+    try:
+        config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return _client(configuration, connections, manager)
+
+
+def without_credentials(api: client.ApiClient, connections: int) -> client.ApiClient:
+    """Return a client for the same API server that is nobody, neither by token nor by certificate: for `acting_as`."""
+    configuration = copy.copy(api.configuration)
+    configuration.api_key, configuration.api_key_prefix = {}, {}
+    configuration.cert_file = configuration.key_file = None
+    configuration.username = configuration.password = None
+    configuration.refresh_api_key_hook = None
+    return _client(configuration, connections, api.user_agent)
+
+
+def _client(configuration: client.Configuration, connections: int, manager: str) -> client.ApiClient:
+    configuration.connection_pool_maxsize = connections
+    api = client.ApiClient(configuration)
+    api.user_agent = manager
+    return api
+
+
+class ApiServer:
+    """Requests on objects as dicts. Every method raises ApiError, and OSError or TimeoutError on a lost connection."""
+
+    def __init__(self, api: client.ApiClient, token: str | None = None) -> None:
+        self._api = api
+        self._token = token
+
+    def acting_as(self, token: str) -> "ApiServer":
+        """Return the same connections in the name of whose bearer token this is. Only for `without_credentials`."""
+        return ApiServer(self._api, token)
+
+    async def close(self) -> None:
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def ping(self) -> None:
+        """Return when the API server answers that it lives."""
+        await self._request("GET", "/livez", timeout=_PING_SECONDS)
+
+    async def get(self, resource: ResourceType, namespace: str, name: str) -> dict[str, Any] | None:
+        """Return the object, None when there is none."""
+        try:
+            return await self._request("GET", resource.path(namespace, name))
+        except ApiError as error:
+            if error.status == 404:  # noqa: PLR2004
+                return None
+            raise
+
+    async def list_labelled(self, resource: ResourceType, namespace: str, label_selector: str) -> list[dict[str, Any]]:
+        """Return the objects of a namespace that bear the labels."""
+        found = await self._request("GET", resource.path(namespace), query=[("labelSelector", label_selector)])
+        items: list[dict[str, Any]] = found["items"]
+        return items
+
+    async def list_metadata(
+        self, resource: ResourceType, namespace: str | None, label_selector: str | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield only the metadata of the objects of a namespace, or of all, in pages."""
+        token = ""
+        while True:
+            query = [("limit", str(_PAGE)), ("continue", token), ("labelSelector", label_selector or "")]
+            query = [(key, value) for key, value in query if value]
+            page = await self._request("GET", resource.path(namespace), query=query, accept=_METADATA_LIST)
+            for item in page["items"]:
+                yield item["metadata"]
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return
+
+    async def list_page(
+        self, resource: ResourceType, namespace: str | None, continue_token: str = ""
+    ) -> dict[str, Any]:
+        """Return a page of whole objects as the API server's List: `metadata.continue` leads on."""
+        query = [("limit", str(_PAGE)), ("continue", continue_token)]
+        return await self._request("GET", resource.path(namespace), query=[pair for pair in query if pair[1]])
+
+    @asynccontextmanager
+    async def watch(
+        self, resource: ResourceType, namespace: str | None, version: str
+    ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """Give the events after `version`, bookmarks included, until the API server ends the watch.
+
+        It is established once this is entered. Raises TimeoutError when it has been silent for longer than bookmarks
+        leave it.
+        """
+        query = [("watch", "true"), ("resourceVersion", version), ("allowWatchBookmarks", "true")]
+        query.append(("timeoutSeconds", str(_WATCH_SECONDS)))
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_WATCH_SILENCE_SECONDS)
+        async with await self._send("GET", resource.path(namespace), query=query, timeout=timeout) as response:
+            yield _events(response)
+
+    async def read_log(self, namespace: str, pod: str) -> str:
+        """Return what the pod's only container has written until now."""
+        path = f"{PODS.path(namespace, pod)}/log"
+        async with await self._send("GET", path, accept="*/*") as response:
+            with _connection():
+                return await response.text(encoding="utf-8", errors="replace")
+
+    async def create(self, resource: ResourceType, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Create the object. Without a namespace in its metadata it is one of the cluster."""
+        path = resource.path(manifest.get("metadata", {}).get("namespace"))
+        return await self._request("POST", path, body=manifest, query=self._manager)
+
+    async def apply(self, resource: ResourceType, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Server-side apply, taking over fields that somebody else set."""
+        metadata = manifest["metadata"]
+        query = [*self._manager, ("force", "true")]
+        path = resource.path(metadata["namespace"], metadata["name"])
+        return await self._request("PATCH", path, body=manifest, query=query, content_type=_APPLY)
+
+    async def replace(self, resource: ResourceType, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Replace the whole object as it was read, if nobody changed it since."""
+        metadata = manifest["metadata"]
+        path = resource.path(metadata["namespace"], metadata["name"])
+        return await self._request("PUT", path, body=manifest, query=self._manager)
+
+    async def merge(
+        self, resource: ResourceType, namespace: str, name: str, patch: dict[str, Any], subresource: str | None = None
+    ) -> dict[str, Any]:
+        """Merge `patch` into the object, or into its subresource."""
+        path = resource.path(namespace, name, subresource)
+        return await self._request("PATCH", path, body=patch, query=self._manager, content_type=_MERGE_PATCH)
+
+    async def patch(
+        self, resource: ResourceType, namespace: str, name: str, operations: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Apply the operations of a JSON Patch (RFC 6902), all or none."""
+        path = resource.path(namespace, name)
+        return await self._request("PATCH", path, body=operations, query=self._manager, content_type=_JSON_PATCH)
+
+    async def delete(
+        self, resource: ResourceType, namespace: str, name: str, uid: str, version: str | None = None
+    ) -> None:
+        """Delete the object of that uid, if given at that version, and in the background what it owns."""
+        preconditions = {"uid": uid, **({"resourceVersion": version} if version else {})}
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
+        path = resource.path(namespace, name)
+        await self._request("DELETE", path, body={**body, "preconditions": preconditions})
+
+    @property
+    def _manager(self) -> list[tuple[str, str]]:
+        return [("fieldManager", self._api.user_agent)]
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: list[tuple[str, str]] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        timeout: float = _TIMEOUT_SECONDS,  # noqa: ASYNC109 - the client's own
+    ) -> dict[str, Any]:
+        response = await self._send(
+            method, path, body=body, query=query, content_type=content_type, accept=accept, timeout=timeout
+        )
+        with _connection():
+            data = await response.read()
+        parsed: dict[str, Any] = json.loads(data) if data[:1] == b"{" else {}
+        return parsed
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: list[tuple[str, str]] | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        timeout: float | aiohttp.ClientTimeout = _TIMEOUT_SECONDS,  # noqa: ASYNC109 - the client's own
+    ) -> aiohttp.ClientResponse:
+        """Return an answer of a status below 400, not yet read. Raises ApiError for the others."""
+        headers = {"Accept": accept, "Content-Type": content_type}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = await self._api.param_serialize(
+            method,
+            path,
+            query_params=query or [],
+            header_params=headers,
+            body=body,
+            auth_settings=None if self._token else ["BearerToken"],
+        )
+        with _connection():
+            answer = await self._api.call_api(*request, _request_timeout=timeout)
+        response: aiohttp.ClientResponse = answer.response
+        if response.status >= 400:  # noqa: PLR2004
+            raise await _error(response, f"{method} {path}: {response.status}")
+        return response
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
+    with _connection():
+        async for line in response.content:
+            yield json.loads(line)
+
+
+@contextmanager
+def _connection() -> Iterator[None]:
+    """Make OSErrors of the HTTP library's own errors, not all of which are."""
+    try:
+        yield
+    except aiohttp.ClientError as error:
+        raise ConnectionError(str(error) or type(error).__name__) from error
+
+
+async def _error(response: aiohttp.ClientResponse, otherwise: str) -> ApiError:
+    with _connection():
+        data = await response.read()
+    status: dict[str, Any] = json.loads(data) if data[:1] == b"{" else {}
+    retry_after = response.headers.get("Retry-After", "")
+    return ApiError(
+        response.status,
+        status.get("message") or otherwise,
+        status.get("details"),
+        int(retry_after) if retry_after.isdigit() else None,
+    )

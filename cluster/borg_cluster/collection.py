@@ -1,0 +1,88 @@
+"""What is known of the objects of one kind: the newest of each, found by name and by what it refers to."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+Body = Mapping[str, Any]
+Key = tuple[str, str]
+"""(namespace, name)."""
+Reference = tuple[str, str, str]
+"""(kind, namespace, name) of something that an object refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[T]):
+    uid: str
+    version: int
+    references: frozenset[Reference]
+    value: T
+
+
+class Collection(Generic[T]):
+    """The objects of one kind by (namespace, name), and by what they refer to."""
+
+    def __init__(
+        self, parse: Callable[[Body], T], references: Callable[[T], Iterable[Reference]] = lambda _: ()
+    ) -> None:
+        self._parse = parse
+        self._references = references
+        self._entries: dict[Key, _Entry[T]] = {}
+        self._referring: defaultdict[Reference, set[Key]] = defaultdict(set)
+
+    def put(self, body: Body) -> bool:
+        """Take the object in, unless what is known of it is newer: a watch may lag behind one's own write.
+
+        Return whether it was news.
+        """
+        metadata = body["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        version = int(metadata["resourceVersion"])
+        known = self._entries.get(key)
+        if known and known.uid == metadata["uid"] and known.version >= version:
+            return False
+        self._forget(key)
+        value = self._parse(body)
+        entry = _Entry(metadata["uid"], version, frozenset(self._references(value)), value)
+        self._entries[key] = entry
+        for reference in entry.references:
+            self._referring[reference].add(key)
+        return True
+
+    def remove(self, namespace: str, name: str, uid: str) -> bool:
+        """Forget the object, unless another one of its name came meanwhile. Return whether it was known."""
+        known = self._entries.get((namespace, name))
+        if known is None or known.uid != uid:
+            return False
+        self._forget((namespace, name))
+        return True
+
+    def get(self, namespace: str, name: str) -> T | None:
+        entry = self._entries.get((namespace, name))
+        return entry.value if entry else None
+
+    def referring_to(self, kind: str, namespace: str, name: str) -> list[T]:
+        """Return the objects that refer to it, in order of their names."""
+        keys = self._referring.get((kind, namespace, name), ())
+        return [self._entries[key].value for key in sorted(keys)]
+
+    def __iter__(self) -> Iterator[Key]:
+        """Iterate over the (namespace, name) of all objects, as they are at this moment."""
+        return iter(list(self._entries))
+
+    def uids(self) -> dict[Key, str]:
+        """Return the uid of every object known."""
+        return {key: entry.uid for key, entry in self._entries.items()}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _forget(self, key: Key) -> None:
+        entry = self._entries.pop(key, None)
+        for reference in entry.references if entry else ():
+            self._referring[reference].discard(key)
+            if not self._referring[reference]:
+                del self._referring[reference]
