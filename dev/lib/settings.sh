@@ -15,10 +15,16 @@ IMAGE_PREFIX=${BORG_DEV_IMAGE_PREFIX:-ghcr.io/borg-operator}
 IMAGE_TAG=${BORG_DEV_IMAGE_TAG:-dev}
 IMAGES=(operator api runner sshd)
 
-RELEASE=borg-operator             # the Helm release
-RELEASE_NAMESPACE=borg-system     # where the operator runs
+RELEASE=borg-operator             # the Helm release, and the operator's Deployment
+FACADE=$RELEASE-api               # the facade's Deployment and Service
+RELEASE_NAMESPACE=borg-system     # where both run
 DEMO_NAMESPACE=borg-demo          # where a newcomer plays; `make up` creates it
 OURS=borg-dev/made-by=make-up     # the label of namespaces that may go with `make down`
+
+# The facade's port on nodes; and on this machine, where that is another one, so that several checkouts do not meet.
+CHECKOUT=$(cksum <<<"$REPO" | cut -d ' ' -f 1)
+FACADE_NODE_PORT=30500
+FACADE_HOST_PORT=$((20000 + CHECKOUT % 10000))
 
 # What dev/tools builds, by what it was built from: kubectl, helm and, for the local driver, Kubernetes.
 TOOLS=$CACHE/tools-$KUBERNETES_VERSION-$(cat "$REPO"/dev/tools/{go.mod,go.sum,dns/main.go,pause/main.go} | sha256sum | cut -c 1-10)
@@ -38,4 +44,4 @@ SERVICE_SUBNET=10.215.0.0/16
 SERVICE_IP=10.215.0.1             # of the service "kubernetes": the first of its subnet
 CONTAINERS=$CACHE/containerd$NUMBER    # containerd's images and layers; they outlive the cluster
 VOLUMES=40                        # PersistentVolumes that wait for claims
-KIND_CLUSTER=borg-dev-$(cksum <<<"$REPO" | cut -d ' ' -f 1)
+KIND_CLUSTER=borg-dev-$CHECKOUT
