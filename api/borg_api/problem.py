@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problems: what each says, and the one place where exceptions become answers."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,6 +20,8 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 
 _BAD_REQUEST = 400
+_VALUE = re.compile(r"^Invalid value: (\"([^\"\\\\]|\\\\.)*\"|[^:]*): ")
+"""How the API server begins what it says of a field."""
 _WRONG_TYPES = ("missing", "json_invalid")
 
 
@@ -100,7 +103,7 @@ def of_validation(error: RequestValidationError) -> Problem:
     wrong = any(kind in _WRONG_TYPES or kind.endswith(("_type", "_parsing")) for kind, _, _ in faults)
     errors = [FieldError(pointer, message) for _, pointer, message in faults]
     first = errors[0]
-    detail = f"{first.pointer or 'The body'}: {first.reason}."
+    detail = sentence(f"{first.pointer or 'the body'}: {first.reason}")
     return Problem(422 if wrong else 400, detail, errors)
 
 
@@ -115,15 +118,15 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 def _refused_at_admission(error: ApiError) -> Problem:
     """Return the API server's own reasons: they are the messages of the CRD's rules, written for people."""
-    causes = error.details.get("causes") or []
-    reasons = [cause.get("message", "").removeprefix("Invalid value: ") for cause in causes]
-    reasons = [
-        reason.partition(": ")[2] if reason.startswith(('"', "object", "string")) else reason for reason in reasons
-    ]
-    detail = "; ".join(reason for reason in reasons if reason) or error.message
-    return Problem(
-        400, detail[:1000], [FieldError(cause.get("field", ""), cause.get("message", "")) for cause in causes]
-    )
+    causes = [cause.get("message", "") for cause in error.details.get("causes") or []] or [error.message]
+    reasons = [sentence(_VALUE.sub("", cause)) for cause in causes]
+    return Problem(400, " ".join(reasons)[:1000], [FieldError("", reason) for reason in reasons])
+
+
+def sentence(text: str) -> str:
+    """Return the text as one: with a capital, and a full stop."""
+    text = text.strip()
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def handle_problem(_: Request, error: Exception) -> Response:

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 BASELINE = {"pod-security.kubernetes.io/enforce": "baseline"}
 
-_ENVIRONMENT = REPOSITORY / "dev" / ".state" / "env"
+ENVIRONMENT = REPOSITORY / "dev" / ".state" / "env"
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def fresh_namespace(kubectl: Kubectl, labels: dict[str, str] = RESTRICTED) -> It
 
 def _exports() -> dict[str, str]:
     """Return what dev/.state/env exports, unless the caller has a KUBECONFIG of his own."""
-    if "KUBECONFIG" in os.environ or not _ENVIRONMENT.exists():
+    if "KUBECONFIG" in os.environ or not ENVIRONMENT.exists():
         return {}
-    exports = dict(re.findall(r"^export (\w+)=\"?([^\"\n]*)", _ENVIRONMENT.read_text(), re.MULTILINE))
-    tools = str(_ENVIRONMENT.parent / "bin")
+    exports = dict(re.findall(r"^export (\w+)=\"?([^\"\n]*)", ENVIRONMENT.read_text(), re.MULTILINE))
+    tools = str(ENVIRONMENT.parent / "bin")
     return {**exports, "PATH": os.pathsep.join([tools, os.environ["PATH"]])}

@@ -1,11 +1,12 @@
 """From what a client sends to a merge patch of a BorgSchedule's spec; what cannot be taken is refused here."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 from borg_api.mirror import Shelf
-from borg_api.problem import Problem, refused
+from borg_api.problem import Problem, refused, sentence
 from borg_api.schedule.request import Parameters, ScheduleFields, SecretParameter
 from borg_core.cron import CronError, CronSchedule
 from borg_core.models.base import NameRef, SecretKeyRef
@@ -36,6 +37,7 @@ _PRUNE = {
 }
 _CLEARABLE = {"description", "archive_name_template", "prune_keep_within"}
 """What null takes away, so that the default holds; null in another field leaves it as it is."""
+_INTERVAL = re.compile(r"[1-9][0-9]*[Hdwmy]")
 _TARGETS = ("repository", "repository_id", "repository_ids")
 _HOOKS = {"pre": "preBackup", "post": "postBackup"}
 
@@ -141,7 +143,7 @@ def _hook(script: BorgScript, given: dict[str, Any], parameters_field: str, befo
     )
     hook = Hook(script_ref=NameRef(name=name), parameters=parameters)
     for message in derive_parameter_problems(hook, script):
-        raise refused(f"{message[0].upper()}{message[1:]}.", f"/{parameters_field}")
+        raise refused(sentence(message), f"/{parameters_field}")
     return hook
 
 
@@ -163,12 +165,15 @@ def _check_times(spec: dict[str, Any], current: BorgScheduleSpec | None) -> None
             if zone:
                 CronSchedule.parse(expression, zone)
         except CronError as error:
-            raise refused(f"{str(error)[0].upper()}{str(error)[1:]}.", pointer) from error
+            raise refused(sentence(str(error)), pointer) from error
 
 
 def _check_archives(spec: dict[str, Any], current: BorgScheduleSpec | None) -> None:
     if not spec.keys() & {"prune", "archiveNameTemplate"}:
         return
+    within = spec.get("prune", {}).get("keepWithin")
+    if within and not _INTERVAL.fullmatch(within):
+        raise refused("Write a number above 0 and H, d, w, m or y, for example 7d.", "/prune_keep_within")
     before = current or BorgScheduleSpec(schedule="", repository_refs=())
     changes = {key: value for key, value in spec.get("prune", {}).items() if value is not None}
     if "keepWithin" in spec.get("prune", {}):
