@@ -9,6 +9,7 @@ from hashlib import sha256
 from fastapi import Request
 
 from borg_api import problem
+from borg_api.mirror import Mirror
 from borg_api.problem import Problem
 from borg_cluster.api_server import ApiError, ApiServer
 from borg_cluster.resources import ResourceType
@@ -31,6 +32,10 @@ class Permission:
     verb: str
     resource: ResourceType
     subresource: str = ""
+
+    @property
+    def writes(self) -> bool:
+        return self.verb not in ("get", "list", "watch")
 
     def describe(self, namespace: str) -> str:
         """Return what RBAC calls it: `create borgruns in namespace "team"`."""
@@ -70,8 +75,9 @@ def read_token(request: Request) -> str:
 class Access:
     """Answers by (hash of the token, permission, namespace); each question is on its way once at a time."""
 
-    def __init__(self, nobody: ApiServer) -> None:
+    def __init__(self, nobody: ApiServer, mirror: Mirror) -> None:
         self._nobody = nobody
+        self._mirror = mirror
         self._answers: dict[tuple[bytes, Permission, str], _Answer] = {}
         self._asking: dict[tuple[bytes, Permission, str], asyncio.Task[bool]] = {}
 
@@ -82,8 +88,12 @@ class Access:
         known = self._answers.get(key)
         if known and known.fresh(time.monotonic()):
             allowed = known.allowed
-        else:
+        elif self._mirror.alive:
             allowed = await self._ask(key, api, known)
+        elif _holds_in_outage(known):
+            allowed = True
+        else:
+            raise problem.unavailable()
         if not allowed:
             raise Problem(403, f"You may not {permission.describe(namespace)}.")
         return Caller(api, namespace)

@@ -39,7 +39,7 @@ class Facade:
         own, nobody = ApiServer(client), ApiServer(without_credentials(client, _CALLERS_CONNECTIONS))
         mirror = Mirror(own, configuration.namespaces)
         peers = Peers(configuration)
-        facade = cls(configuration, mirror, Access(nobody), peers, Listing(mirror), metrics, own, nobody)
+        facade = cls(configuration, mirror, Access(nobody, mirror), peers, Listing(mirror), metrics, own, nobody)
         await peers.start()
         mirror.start()
         return facade

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 
 from borg_api.access import Caller, Permission, read_token
 from borg_api.facade import Facade
-from borg_api.problem import Problem, refused
+from borg_api.problem import Problem, refused, unavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -44,6 +44,8 @@ class GuardedRoute(APIRoute):
                 raise refused(f'Namespace "{namespace}" is not served here.', "namespace")
             if not facade.mirror.filled:
                 raise Problem(503, "The facade has just started and is still reading.", headers={"Retry-After": "1"})
+            if permission.writes and not facade.mirror.alive:
+                raise unavailable()
             if takes_body and not _is_json(request):
                 raise Problem(415, 'Send JSON, with the header "Content-Type: application/json".')
             return await handle(request)

@@ -55,8 +55,9 @@ class Mirror:
             )
         ]
         self._tasks: list[asyncio.Task[None]] = []
-        self._answered = 0.0
-        self._alive = False
+        self._answered = time.monotonic()
+        self.alive = True
+        """Whether the API server answered when it was asked last."""
 
     def shelf(self, namespace: str) -> Shelf:
         """Return the shelf that holds the namespace. Raises KeyError for one that is not served."""
@@ -75,7 +76,7 @@ class Mirror:
 
     def age(self) -> int:
         """Return for how many seconds the picture may have been out of date; 0 while the watches are connected."""
-        if self._alive and all(reflector.connected for reflector in self._reflectors):
+        if self.alive and all(reflector.connected for reflector in self._reflectors):
             return 0
         return max(1, round(time.monotonic() - self._answered))
 
@@ -93,9 +94,9 @@ class Mirror:
         while True:
             try:
                 await self._api.ping()
-                self._alive = True
+                self.alive = True
                 if self.age() == 0:
                     self._answered = time.monotonic()
             except (ApiError, OSError, TimeoutError):
-                self._alive = False
+                self.alive = False
             await asyncio.sleep(_HEARTBEAT_SECONDS)

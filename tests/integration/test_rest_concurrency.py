@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from support.cluster import Kubectl
 from support.rest import Rest, problem
@@ -51,7 +52,7 @@ def test_of_fifty_run_nows_without_a_key_one_begins_and_the_others_name_it(rest:
 
 def test_two_hundred_edits_of_different_fields_lose_none(rest: Rest) -> None:
     jobs = [rest.create(f"Edited by many {number}") for number in range(20)]
-    edits = [{f"prune_keep_{keep}": 10 + number} for number, keep in enumerate(KEEPS)]
+    edits: list[dict[str, Any]] = [{f"prune_keep_{keep}": 10 + number} for number, keep in enumerate(KEEPS)]
     edits += [
         {"description": "new"},
         {"cron_expression": "30 4 * * *"},

@@ -108,8 +108,8 @@ async def run_now(facade: Facade, caller: Caller, reference: str, idempotency_ke
     schedule = find_schedule(shelf, caller.namespace, reference)
     runs = shelf.runs.referring_to(SCHEDULES.kind, caller.namespace, schedule.name)
     # Without a key, whoever sees the same runs asks for the same next one: of many at once, one begins.
-    newest = max(runs, key=lambda run: (run.metadata.creation_timestamp, run.metadata.uid), default=None)
-    seed = f"key {idempotency_key}" if idempotency_key else f"after {newest.metadata.uid if newest else ''}"
+    seen = " ".join(sorted(run.metadata.uid for run in runs))
+    seed = f"key {idempotency_key}" if idempotency_key else f"after {seen}"
     name = derive_run_name(schedule.name, f"{schedule.resource.metadata.uid} {seed}")
     if idempotency_key and (known := shelf.runs.get(caller.namespace, name)):
         return known
