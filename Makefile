@@ -33,7 +33,7 @@ images: ## build the images that changed and load them into the cluster
 	@dev/images
 
 .PHONY: deploy
-deploy: images ## build, load, and upgrade the operator in the cluster
+deploy: images ## build, load, and upgrade what runs in the cluster
 	@dev/deploy
 
 .PHONY: demo
@@ -56,6 +56,11 @@ integration: up ## the tests against a real API server
 .PHONY: e2e
 e2e: up ## the tests of whole backups
 	@$(IN_CLUSTER) .venv/bin/pytest tests/e2e
+
+.PHONY: bench
+bench: up ## how fast operator and facade are; on a machine that is doing nothing else
+	@$(IN_CLUSTER) export PYTHONPATH=tests; \
+	  .venv/bin/python tests/bench/operator_throughput.py; .venv/bin/python tests/bench/facade_latency.py
 
 .PHONY: check
 check: bootstrap ## format, lints, types, import boundaries, shell, chart
