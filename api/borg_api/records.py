@@ -4,14 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from borg_cluster.collection import Body, Reference
+from borg_cluster.collection import TITLE, Body, Reference
 from borg_core.models.hooks import BorgScript
 from borg_core.models.repository import BorgRepository
 from borg_core.models.run import BorgRun
 from borg_core.models.schedule import BorgSchedule
-
-TITLE = "title"
-"""Stands for a kind in references: what a schedule is called by people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ Key = tuple[str, str]
 Reference = tuple[str, str, str]
 """(kind, namespace, name) of something that an object refers to."""
 
+TITLE = "title"
+"""Stands for a kind in references: what people call a schedule."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry(Generic[T]):

@@ -19,6 +19,9 @@ class Bundle:
     neighbours: tuple[BorgSchedule, ...] = ()
     """Other schedules that write into one of its repositories and whose archive names are made another way."""
 
+    namesakes: tuple[BorgSchedule, ...] = ()
+    """Other schedules of the namespace that are called the same by people."""
+
     @property
     def targets(self) -> tuple[BorgRepository, ...]:
         """The repositories that exist, in the order of the schedule."""

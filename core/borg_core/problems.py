@@ -38,6 +38,7 @@ def derive_problems(bundle: Bundle, settings: Settings) -> tuple[Problem, ...]:
     """Return all problems of a schedule, those first that are the cause of others; none when it can run."""
     found = [
         *_times(bundle),
+        *_title(bundle),
         *_missing_repositories(bundle),
         *_missing_claims(bundle),
         *_scripts(bundle),
@@ -63,6 +64,16 @@ def _times(bundle: Bundle) -> Iterator[Problem]:
         CronSchedule.parse(spec.schedule, spec.time_zone)
     except CronError as error:
         yield Problem(Reason.INVALID_SCHEDULE, str(error))
+
+
+def _title(bundle: Bundle) -> Iterator[Problem]:
+    """Yield whose title it is, if somebody else's: of several, the oldest schedule keeps it."""
+    own = bundle.schedule.metadata
+    for other in bundle.namesakes:
+        if (other.metadata.creation_timestamp, other.metadata.name) < (own.creation_timestamp, own.name):
+            message = f'BorgSchedule "{other.metadata.name}" is called "{other.title}" already: choose another title'
+            yield Problem(Reason.TITLE_TAKEN, message)
+            return
 
 
 def _missing_repositories(bundle: Bundle) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     ACTIVE = "Active"
     INVALID_SCHEDULE = "InvalidSchedule"
     INVALID_ARCHIVE_NAME = "InvalidArchiveName"
+    TITLE_TAKEN = "TitleTaken"
     ARCHIVE_NAMES_OVERLAP = "ArchiveNamesOverlap"
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     SCRIPT_NOT_FOUND = "ScriptNotFound"

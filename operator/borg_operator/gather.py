@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from borg_cluster.api_server import ApiServer
+from borg_cluster.collection import TITLE
 from borg_cluster.resources import CRON_JOBS, JOBS, PODS
 from borg_core import labels
 from borg_core.bundle import Bundle
@@ -63,7 +64,11 @@ class Gatherer:
         volumes += [source.volume for target in bundle.targets for source in bundle.sources_of(target)]
         named = {volume.claim_name for volume in volumes if volume.claim_name}
         claims = frozenset(claim for claim in named if self._store.claims.get(namespace, claim))
-        return Bundle(schedule, repositories, scripts, claims, self._neighbours(schedule))
+        return Bundle(schedule, repositories, scripts, claims, self._neighbours(schedule), self._namesakes(schedule))
+
+    def _namesakes(self, schedule: BorgSchedule) -> tuple[BorgSchedule, ...]:
+        found = self._store.schedules.referring_to(TITLE, schedule.metadata.namespace, schedule.title)
+        return tuple(other for other in found if other.metadata.name != schedule.metadata.name)
 
     def _neighbours(self, schedule: BorgSchedule) -> tuple[BorgSchedule, ...]:
         """Return the schedules whose archives might look like this one's: none as a rule, however many there are."""

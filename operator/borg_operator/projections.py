@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from borg_cluster.collection import Body, Reference
+from borg_cluster.collection import TITLE, Body, Reference
 from borg_core import labels
 from borg_core.models.base import Metadata
 from borg_core.models.hooks import BorgScript
@@ -115,7 +115,8 @@ def references_of_schedule(schedule: BorgSchedule) -> set[Reference]:
     namespace = schedule.metadata.namespace
     kinds = ("BorgRepository", OWN_ARCHIVE_NAMES) if names_archives_itself(schedule) else ("BorgRepository",)
     repositories = {(kind, namespace, ref.name) for ref in schedule.spec.repository_refs for kind in kinds}
-    return repositories | {("BorgScript", namespace, hook.script_ref.name) for hook in schedule.spec.hooks.given}
+    scripts = {("BorgScript", namespace, hook.script_ref.name) for hook in schedule.spec.hooks.given}
+    return {(TITLE, namespace, schedule.title)} | repositories | scripts
 
 
 def references_of_repository(repository: BorgRepository) -> set[Reference]:

@@ -40,11 +40,7 @@ def render_archive_name(template: str, *, schedule: str, repository: str, now: d
 
 
 def find_template_problems(template: str, *, prune: bool = False) -> list[str]:
-    """Return what is wrong with `template`, one sentence each; with `prune`, also what makes it unfit for prune."""
-    return [f'archiveNameTemplate "{template}" {problem}' for problem in _find_problems(template, prune)]
-
-
-def _find_problems(template: str, prune: bool) -> list[str]:
+    """Return what is wrong with `template`, each as what follows "The template …"; with `prune`, what is for prune."""
     stray = "has a stray brace: write placeholders as {now}, and no other braces"
     try:
         parts = list(_parts(template))
@@ -114,7 +110,7 @@ def _parts(template: str) -> Iterator[tuple[str, str | None]]:
 
 def _checked_parts(template: str) -> list[tuple[str, str | None]]:
     if problems := find_template_problems(template):
-        raise ValueError(problems[0])
+        raise ValueError(f'archiveNameTemplate "{template}" {problems[0]}')
     return list(_parts(template))
 
 

@@ -38,6 +38,12 @@ CASES: dict[str, tuple[Objects, dict[str, Any], str, str]] = {
         "ClaimNotFound",
         'PersistentVolumeClaim "app-data" (source "data") does not exist in namespace "NS": create it',
     ),
+    "the title of another": (
+        [*READY, resources.schedule("a-first", title="Daily")],  # of the same second maybe: then the names decide
+        resources.schedule(title="Daily"),
+        "TitleTaken",
+        'BorgSchedule "a-first" is called "Daily" already: choose another title',
+    ),
     "a script that does not exist": (
         READY,
         resources.schedule(**HOOK),

@@ -80,7 +80,9 @@ def bundle(
     repositories: tuple[BorgRepository, ...] | None = None,
     scripts: tuple[BorgScript, ...] = (),
     claims: tuple[str, ...] = ("app-data", "repo-main", "repo-offsite"),
+    *,
     neighbours: tuple[BorgSchedule, ...] = (),
+    namesakes: tuple[BorgSchedule, ...] = (),
 ) -> Bundle:
     chosen = (local_repository(),) if repositories is None else repositories
     return Bundle(
@@ -89,6 +91,7 @@ def bundle(
         scripts={item.metadata.name: item for item in scripts},
         claims=frozenset(claims),
         neighbours=neighbours,
+        namesakes=namesakes,
     )
 
 

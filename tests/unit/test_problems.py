@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from borg_core.bundle import Bundle
+from borg_core.models.schedule import BorgSchedule
 from borg_core.problems import Severity, derive_problems
 from support import builders
 from support.builders import SETTINGS, bundle, local_repository, schedule, script, source
@@ -13,6 +14,12 @@ from support.builders import SETTINGS, bundle, local_repository, schedule, scrip
 def with_hook(parameters: list[dict[str, object]], declared: tuple[dict[str, object], ...]) -> Bundle:
     hooks = {"preBackup": {"scriptRef": {"name": "wake"}, "parameters": parameters}}
     return bundle(schedule(hooks=hooks), scripts=(script("wake", parameters=declared),))
+
+
+def older(name: str, **spec: Any) -> BorgSchedule:
+    made = schedule(name, **spec)
+    earlier = made.metadata.model_copy(update={"creation_timestamp": "2026-02-01T00:00:00Z"})
+    return made.model_copy(update={"metadata": earlier})
 
 
 HOST_PATH = {"hostPath": {"path": "/srv"}}
@@ -72,6 +79,18 @@ CASES: dict[str, tuple[Bundle, str, str, Severity]] = {
         "valueFrom.secretKeyRef, not as plain text",
         Severity.INVALID,
     ),
+    "a template without the schedule's name, pruned": (
+        bundle(schedule(prune={"enabled": True}, archiveNameTemplate="backup-{now}")),
+        "InvalidArchiveName",
+        'archiveNameTemplate "backup-{now}" needs {job_name}',
+        Severity.INVALID,
+    ),
+    "the title of an older schedule": (
+        bundle(schedule(title="Daily"), namesakes=(older("first", title="Daily"),)),
+        "TitleTaken",
+        'BorgSchedule "first" is called "Daily" already: choose another title',
+        Severity.INVALID,
+    ),
     "a hostPath source": (
         bundle(repositories=(local_repository(sources=[{"name": "srv", "volume": HOST_PATH}]),)),
         "HostPathNotAllowed",
@@ -119,6 +138,17 @@ def test_no_schedule_may_prune_what_looks_like_its_own(
 ) -> None:
     of = bundle(schedule("db", **mine), neighbours=(schedule("db-daily", **other),))
     assert [problem.reason for problem in derive_problems(of, SETTINGS)] == (["ArchiveNamesOverlap"] if clash else [])
+
+
+def test_of_two_schedules_of_one_title_the_older_one_keeps_it() -> None:
+    first, second = older("first", title="Daily"), schedule("db", title="Daily")
+    assert derive_problems(bundle(first, namesakes=(second,)), SETTINGS) == ()
+    # Of the same second: the names decide, so that it is always the same one.
+    twin = schedule("da", title="Daily")
+    assert derive_problems(bundle(twin, namesakes=(second,)), SETTINGS) == ()
+    assert [problem.reason for problem in derive_problems(bundle(second, namesakes=(twin,)), SETTINGS)] == [
+        "TitleTaken"
+    ]
 
 
 def test_a_valid_schedule_has_no_problem() -> None:

@@ -50,6 +50,15 @@ def test_a_script_concerns_the_schedules_of_the_repositories_that_use_it() -> No
     assert set(derive_concerned(store, "BorgScript", "team", "wake")) == {ScheduleKey("team", "db")}
 
 
+def test_a_schedule_concerns_those_of_its_title() -> None:
+    store = Store()
+    store.schedules.put(body(builders.schedule("db", title="Daily")))
+    store.schedules.put(body(builders.schedule("other", title="Daily")))
+    store.schedules.put(body(builders.schedule("third")))
+    assert ScheduleKey("team", "other") in set(derive_concerned(store, "BorgSchedule", "team", "db"))
+    assert ScheduleKey("team", "third") not in set(derive_concerned(store, "BorgSchedule", "team", "db"))
+
+
 def test_a_schedule_concerns_itself_and_its_repositories() -> None:
     store = Store()
     store.schedules.put(body(builders.schedule(repositories=("a", "b"))))

@@ -9,10 +9,11 @@ from borg_api.facade import Facade
 from borg_api.mirror import Shelf
 from borg_api.names import derive_copy_titles, derive_resource_names, derive_run_name
 from borg_api.problem import Problem, refused
-from borg_api.records import TITLE, ScheduleRecord, parse_schedule
+from borg_api.records import ScheduleRecord, parse_schedule
 from borg_api.schedule.changes import DEFAULT_ZONE, derive_spec_patch
 from borg_api.schedule.request import NewSchedule, ScheduleFields
 from borg_api.writes import CONFLICT, Taken, Writer
+from borg_cluster.collection import TITLE
 from borg_cluster.resources import RUNS, SCHEDULES
 from borg_core import labels
 from borg_core.models.run import BorgRun
