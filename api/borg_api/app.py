@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from borg_api import problem
@@ -18,6 +19,13 @@ from borg_api.schema import ProblemAnswer
 
 # The fixed paths of /api/schedule/ come before those with an id in them.
 _ROUTERS = (cron.router, schedules.router, runs.router, choices.router, health.router)
+_NAMESPACE = {
+    "name": "namespace",
+    "in": "query",
+    "required": False,
+    "description": "The Kubernetes namespace; without it, the facade's own default.",
+    "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},
+}
 _DESCRIPTION = """
 Backup schedules of a Kubernetes cluster over HTTP: the schedule API of Borg UI on custom resources.
 
@@ -45,13 +53,13 @@ def create_app(configuration: Configuration) -> FastAPI:
         lifespan=live,
         redirect_slashes=False,
         redoc_url=None,
-        responses={},
+        generate_unique_id_function=lambda route: route.name,
     )
     for router in _ROUTERS:
         app.include_router(router)
     app.add_exception_handler(problem.Problem, problem.handle_problem)
     app.add_exception_handler(RequestValidationError, problem.handle_validation)
-    app.add_exception_handler(HTTPException, problem.handle_http)
+    app.add_exception_handler(HTTPException, lambda request, error: problem.handle_http(request, error, _allowed))
     for lost in (OSError, TimeoutError):
         app.add_exception_handler(lost, problem.handle_lost_connection)
     app.add_exception_handler(Exception, problem.handle_unexpected)
@@ -65,6 +73,14 @@ def create_app(configuration: Configuration) -> FastAPI:
     app.add_middleware(Boundary, collections=collections, age=age, metrics=metrics)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
+
+
+def _allowed(path: str) -> str:
+    """Return the methods that the path takes, as the header Allow says them."""
+    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    fixed = [route for route in routes if route.path == path]
+    found = fixed or [route for route in routes if route.path_regex.match(path)]
+    return ", ".join(sorted({method for route in found for method in route.methods or ()}))
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
@@ -85,4 +101,5 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             if path.startswith("/api/"):
                 operation["security"] = [{"token": []}]
+                operation.setdefault("parameters", []).append(_NAMESPACE)
     return document

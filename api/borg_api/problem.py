@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 
-_BAD_REQUEST = 400
 _VALUE = re.compile(r"^Invalid value: (\"([^\"\\\\]|\\\\.)*\"|[^:]*): ")
 """How the API server begins what it says of a field."""
 _WRONG_TYPES = ("missing", "json_invalid")
@@ -139,14 +138,21 @@ def handle_validation(_: Request, error: Exception) -> Response:
     return of_validation(error).response()
 
 
-def handle_http(_: Request, error: Exception) -> Response:
-    """Answer for what the framework refuses: unknown paths and methods."""
+def handle_http(request: Request, error: Exception, allowed: Callable[[str], str]) -> Response:
+    """Answer for what the framework refuses: unknown paths and methods. `allowed`: the methods of a path."""
     assert isinstance(error, HTTPException)  # noqa: S101 - as registered
-    details = {404: "There is nothing at this path.", 405: "This path does not take this method."}
-    if error.status_code == _BAD_REQUEST and not error.headers:
-        details[_BAD_REQUEST] = "The body cannot be read."
-    detail = details.get(error.status_code, f"{error.detail}.")
-    return Problem(error.status_code, detail, headers=dict(error.headers or {})).response()
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            detail = "There is nothing at this path."
+        case 405:
+            detail = "This path does not take this method."
+            headers["Allow"] = allowed(request.scope["path"])
+        case 400:
+            detail = "The body cannot be read."
+        case _:
+            detail = str(error.detail)
+    return Problem(error.status_code, detail, headers=headers).response()
 
 
 def handle_lost_connection(_: Request, error: Exception) -> Response:

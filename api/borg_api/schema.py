@@ -115,6 +115,11 @@ class UpcomingJobs(Answer):
     continue_: str | None = Field(default=None, alias="continue", description="Only with `all`.")
 
 
+class Health(Answer):
+    status: str
+    age_seconds: int = Field(default=0, description="For how long what is shown may have been out of date.")
+
+
 class Preset(Answer):
     name: str
     expression: str
@@ -286,14 +291,21 @@ _WORDS = {
 _ALWAYS = (400, 401, 403, 422, 429, 503)
 
 
-def answers(model: Any, *more: int, conditional: bool = False) -> dict[int | str, dict[str, Any]]:
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the answers of these statuses, for the `responses` of an operation."""
+    content = {problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}}
+    return {status: {"description": _WORDS[status], "content": content} for status in sorted(set(statuses))}
+
+
+def links(place: str, *operations: str) -> dict[str, Any]:
+    """Return OpenAPI links: the id at `place` of an answer is what these operations take as `job_id`."""
+    return {name: {"operationId": name, "parameters": {"job_id": f"$response.body#{place}"}} for name in operations}
+
+
+def answers(
+    model: Any, *more: int, conditional: bool = False, leads_to: dict[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
     """Return what an operation may answer, for its `responses`."""
-    problems: dict[int | str, dict[str, Any]] = {
-        status: {
-            "description": _WORDS[status],
-            "content": {problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemAnswer"}}},
-        }
-        for status in sorted({*_ALWAYS, *more})
-    }
     unchanged: dict[int | str, dict[str, Any]] = {304: {"description": "As the ETag of If-None-Match says."}}
-    return {200: {"model": model, "description": "Done."}, **(unchanged if conditional else {}), **problems}
+    good: dict[str, Any] = {"model": model, "description": "Done.", **({"links": leads_to} if leads_to else {})}
+    return {200: good, **(unchanged if conditional else {}), **problems(*_ALWAYS, *more)}

@@ -4,8 +4,9 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
 
-from borg_api import peers
+from borg_api import peers, schema
 from borg_api.facade import TheFacade
 from borg_api.metrics import CONTENT_TYPE
 from borg_api.problem import Problem
@@ -14,13 +15,13 @@ from borg_api.routes.answers import answer
 router = APIRouter(tags=["Health"])
 
 
-@router.get("/livez")
+@router.get("/livez", responses={200: {"model": schema.Health}})
 async def live() -> Response:
     """Say that the process answers."""
     return answer({"status": "ok"})
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={200: {"model": schema.Health}, **schema.problems(503)})
 async def ready(facade: TheFacade) -> Response:
     """Say whether all has been listed once: from then on reads are answered, even while the API server is away."""
     if not facade.mirror.filled:
@@ -28,7 +29,7 @@ async def ready(facade: TheFacade) -> Response:
     return answer({"status": "ok", "age_seconds": facade.mirror.age()})
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(facade: TheFacade) -> Response:
     """Show counters in Prometheus' text format."""
     facade.metrics.age.set(facade.mirror.age())

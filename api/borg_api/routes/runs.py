@@ -28,7 +28,7 @@ Status = Literal["pending", "running", "completed", "completed_with_warnings", "
 
 @router.get("/jobs", responses=schema.answers(schema.BackupJobs, 404))
 @requires(LIST)
-async def list_jobs(
+async def list_runs(
     facade: TheFacade,
     caller: TheCaller,
     *,
@@ -69,7 +69,7 @@ async def list_jobs(
 
 @router.get("/status/{job_id}", responses=schema.answers(schema.Run, 404))
 @requires(LIST)
-async def get_status(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
+async def get_run(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
     """Show one run."""
     shelf = facade.mirror.shelf(caller.namespace)
     return answer(render_run(_find(shelf, caller.namespace, job_id), shelf))
@@ -77,7 +77,7 @@ async def get_status(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Res
 
 @router.get("/logs/{job_id}/stream", responses=schema.answers(schema.LogLines, 404))
 @requires(READ_LOG)
-async def read_log(
+async def read_run_log(
     facade: TheFacade,
     caller: TheCaller,
     job_id: RunId,
@@ -90,7 +90,7 @@ async def read_log(
 
 @router.post("/cancel/{job_id}", responses=schema.answers(schema.Cancelled, 404, 409))
 @requires(Permission("patch", RUNS))
-async def cancel(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
+async def cancel_run(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
     """Stop a run. Borg writes a checkpoint, from which the next one goes on."""
     run = _find(facade.mirror.shelf(caller.namespace), caller.namespace, job_id)
     if run.finished:

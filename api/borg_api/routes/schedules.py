@@ -23,6 +23,17 @@ router = APIRouter(prefix="/api/schedule", route_class=GuardedRoute, tags=["Sche
 
 LIST = Permission("list", SCHEDULES)
 _ALL_LIMIT = 500
+_OF_JOB = schema.links(
+    "/job/id",
+    "get_schedule",
+    "update_schedule",
+    "toggle_schedule",
+    "run_schedule_now",
+    "duplicate_schedule",
+    "list_schedule_runs",
+    "delete_schedule",
+)
+_OF_RUN = schema.links("/job_id", "get_run", "read_run_log", "cancel_run")
 
 JobId = Annotated[str, Path(description="The schedule's id, or its resource name.", max_length=253, examples=["1"])]
 IfMatch = Annotated[
@@ -88,7 +99,7 @@ async def get_schedule(request: Request, facade: TheFacade, caller: TheCaller, j
     return answer_tagged(request, b'{"success":true,"job":' + json + b"}", etag)
 
 
-@router.post("/", responses=schema.answers(schema.Written, 400, 404, 409, 413, 415, 422))
+@router.post("/", responses=schema.answers(schema.Written, 404, 409, 413, 415, leads_to=_OF_JOB))
 @requires(Permission("create", SCHEDULES))
 async def create_schedule(facade: TheFacade, caller: TheCaller, fields: NewSchedule) -> Response:
     """Create a schedule."""
@@ -96,7 +107,7 @@ async def create_schedule(facade: TheFacade, caller: TheCaller, fields: NewSched
     return _written(facade, record, "Scheduled job created successfully")
 
 
-@router.put("/{job_id}", responses=schema.answers(schema.Written, 400, 404, 409, 412, 413, 415, 422))
+@router.put("/{job_id}", responses=schema.answers(schema.Written, 404, 409, 412, 413, 415))
 @requires(Permission("update", SCHEDULES))
 async def update_schedule(
     facade: TheFacade, caller: TheCaller, job_id: JobId, fields: ScheduleFields, if_match: IfMatch = None
@@ -114,7 +125,7 @@ async def delete_schedule(facade: TheFacade, caller: TheCaller, job_id: JobId, i
     return answer({"success": True, "message": "Scheduled job deleted successfully"})
 
 
-@router.post("/{job_id}/toggle", responses=schema.answers(schema.Toggled, 400, 404, 409))
+@router.post("/{job_id}/toggle", responses=schema.answers(schema.Toggled, 404, 409))
 @requires(Permission("patch", SCHEDULES))
 async def toggle_schedule(facade: TheFacade, caller: TheCaller, job_id: JobId) -> Response:
     """Enable or disable a schedule. What it missed while disabled is not made up for."""
@@ -123,7 +134,7 @@ async def toggle_schedule(facade: TheFacade, caller: TheCaller, job_id: JobId) -
     return answer({"success": True, "message": message, "enabled": enabled})
 
 
-@router.post("/{job_id}/run-now", responses=schema.answers(schema.Started, 400, 404, 409))
+@router.post("/{job_id}/run-now", responses=schema.answers(schema.Started, 404, 409, leads_to=_OF_RUN))
 @requires(Permission("create", RUNS))
 async def run_schedule_now(
     facade: TheFacade, caller: TheCaller, job_id: JobId, idempotency_key: IdempotencyKey = None
@@ -133,7 +144,7 @@ async def run_schedule_now(
     return answer({"job_id": run_id(run), "status": "pending", "message": "Scheduled job started successfully"})
 
 
-@router.post("/{job_id}/duplicate", responses=schema.answers(schema.Written, 400, 404, 409))
+@router.post("/{job_id}/duplicate", responses=schema.answers(schema.Written, 404, 409, leads_to=_OF_JOB))
 @requires(Permission("create", SCHEDULES))
 async def duplicate_schedule(facade: TheFacade, caller: TheCaller, job_id: JobId) -> Response:
     """Copy a schedule with every setting, disabled."""

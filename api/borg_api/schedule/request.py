@@ -2,12 +2,18 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 _LARGEST_ID = 2**53 - 1
 
-Id = Annotated[int, Field(ge=0, le=_LARGEST_ID)]
-Keep = Annotated[int, Field(ge=0, le=100_000)]
+
+def _whole(value: Any) -> Any:
+    """Return 7 for 7.0, which JSON does not tell apart; Python does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Id = Annotated[int, Field(ge=0, le=_LARGEST_ID), BeforeValidator(_whole)]
+Keep = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
 
 
 class SecretKey(BaseModel):
@@ -81,6 +87,11 @@ class NewSchedule(ScheduleFields):
 
     model_config = ConfigDict(
         json_schema_extra={
+            "anyOf": [
+                {"required": ["repository"], "properties": {"repository": {"type": "string"}}},
+                {"required": ["repository_id"], "properties": {"repository_id": {"type": "integer"}}},
+                {"required": ["repository_ids"], "properties": {"repository_ids": {"type": "array", "minItems": 1}}},
+            ],
             "examples": [
                 {
                     "name": "Daily Backup",
@@ -94,7 +105,7 @@ class NewSchedule(ScheduleFields):
                     "prune_keep_weekly": 4,
                     "prune_keep_monthly": 6,
                 }
-            ]
+            ],
         }
     )
 
