@@ -14,11 +14,11 @@ from borg_api.boundary import Boundary
 from borg_api.configuration import Configuration
 from borg_api.facade import Facade
 from borg_api.metrics import Metrics
-from borg_api.routes import choices, cron, health, runs, schedules
+from borg_api.routes import choices, cron, documents, health, runs, schedules
 from borg_api.schema import ProblemAnswer
 
 # The fixed paths of /api/schedule/ come before those with an id in them.
-_ROUTERS = (cron.router, schedules.router, runs.router, choices.router, health.router)
+_ROUTERS = (cron.router, schedules.router, runs.router, choices.router, health.router, documents.router)
 _NAMESPACE = {
     "name": "namespace",
     "in": "query",
@@ -52,11 +52,13 @@ def create_app(configuration: Configuration) -> FastAPI:
         version="0.1.0",
         lifespan=live,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     for router in _ROUTERS:
         app.include_router(router)
+    documents.mount_assets(app)
     app.add_exception_handler(problem.Problem, problem.handle_problem)
     app.add_exception_handler(RequestValidationError, problem.handle_validation)
     app.add_exception_handler(HTTPException, lambda request, error: problem.handle_http(request, error, _allowed))

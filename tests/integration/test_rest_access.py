@@ -51,7 +51,7 @@ ENDPOINTS = (
 )
 ROLES = ("nobody", "viewer", "operator", "admin")
 STRANGERS = ("none", "basic", "malformed", "expired", "of a deleted account", "of another namespace")
-OPEN = ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json")
+OPEN = ("/livez", "/readyz", "/metrics", "/docs", "/docs-assets/swagger-ui-bundle.js", "/openapi.json")
 
 
 @pytest.fixture(scope="module")

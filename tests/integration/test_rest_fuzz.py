@@ -56,7 +56,7 @@ def test_no_request_that_can_be_thought_of_makes_it_stumble(fuzzed: Rest, tmp_pa
     }
     command = [str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run", "--no-color"]
     command += [f"{fuzzed.url}/openapi.json", "--url", fuzzed.url, "--max-examples", EXAMPLES, "--seed", SEED]
-    command += ["--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure", "--workers", "2"]
+    command += ["--phases", "examples,coverage,fuzzing,stateful", "--continue-on-failure"]
     command += ["--header", f"Authorization: Bearer {fuzzed.token}", "--suppress-health-check", "all"]
 
     done = subprocess.run(

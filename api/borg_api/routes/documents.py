@@ -1,0 +1,26 @@
+"""/docs: the OpenAPI document to try out, with scripts of its own, since a cluster may not reach the internet."""
+
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
+
+router = APIRouter()
+
+_ASSETS = "docs-assets"  # named relative to the page, which an Ingress may serve below a path of its own
+
+
+@router.get("/docs", include_in_schema=False)
+async def show_documentation() -> Response:
+    return get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title="Borg operator: REST",
+        swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{_ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{_ASSETS}/favicon-32x32.png",
+        swagger_ui_parameters={"persistAuthorization": True, "displayRequestDuration": True, "tryItOutEnabled": True},
+    )
+
+
+def mount_assets(app: FastAPI) -> None:
+    """Serve what the page needs."""
+    app.mount(f"/{_ASSETS}", StaticFiles(packages=[("fastapi_swagger", "resources")]))
