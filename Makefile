@@ -58,9 +58,15 @@ e2e: up ## the tests of whole backups
 	@$(IN_CLUSTER) .venv/bin/pytest tests/e2e
 
 .PHONY: bench
-bench: up ## how fast operator and facade are; on a machine that is doing nothing else
-	@$(IN_CLUSTER) export PYTHONPATH=tests; \
-	  .venv/bin/python tests/bench/operator_throughput.py; .venv/bin/python tests/bench/facade_latency.py
+bench: bench-operator bench-api ## how fast operator and facade are; on a machine that is doing nothing else
+
+.PHONY: bench-operator
+bench-operator: up ## schedules into CronJobs, beside what the API server itself can do
+	@$(IN_CLUSTER) PYTHONPATH=tests .venv/bin/python tests/bench/operator_throughput.py
+
+.PHONY: bench-api
+bench-api: up ## the facade's endpoints with 500 and with 5,000 schedules in the cluster
+	@$(IN_CLUSTER) PYTHONPATH=tests .venv/bin/python tests/bench/facade_latency.py
 
 .PHONY: check
 check: bootstrap ## format, lints, types, import boundaries, shell, chart

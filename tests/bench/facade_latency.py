@@ -21,7 +21,7 @@ from typing import Any
 import aiohttp
 
 from borg_cluster.api_server import ApiServer, connect
-from borg_cluster.resources import REPOSITORIES, SCHEDULES, ResourceType
+from borg_cluster.resources import CLAIMS, REPOSITORIES, SCHEDULES, ResourceType
 from integration import resources
 from support.facade import LocalFacade, run_facade
 
@@ -36,7 +36,8 @@ async def main(counts: list[int]) -> None:
     await api.create(ResourceType("Namespace", "", "v1", "namespaces"), {"metadata": {"name": namespace}})
     token = _token(namespace)
     try:
-        await _fill(api, namespace, REPOSITORIES, [resources.repository()])
+        for kind, items in ((CLAIMS, resources.claims()), (REPOSITORIES, [resources.repository()])):
+            await _fill(api, namespace, kind, items)
         present = 0
         for count in counts:
             names = [f"bench-{number:05}" for number in range(present, count)]
@@ -45,6 +46,7 @@ async def main(counts: list[int]) -> None:
             await _fill(api, namespace, SCHEDULES, made)
             present = count
             with run_facade(namespace) as facade:
+                await _settled(api, namespace, count)
                 await _measure(facade, token, count)
     finally:
         _kubectl("delete", "namespace", namespace, "--wait=false")
@@ -74,7 +76,7 @@ async def _measure(facade: LocalFacade, token: str, count: int) -> None:
         one = f"{base}{ids[count // 2]}"
         unique = itertools.count()
         new = lambda _: {  # noqa: E731
-            "name": f"made-{next(unique)}",
+            "name": f"made-{count}-{next(unique)}",
             "cron_expression": "0 2 * * *",
             "repository": "main",
             "enabled": False,
@@ -97,6 +99,15 @@ async def _measure(facade: LocalFacade, token: str, count: int) -> None:
             task.cancel()
         await asyncio.gather(*lists, return_exceptions=True)
     print(f"{'memory':<40}{facade.memory() / 2**20:>10.0f} MiB")
+
+
+async def _settled(api: ApiServer, namespace: str, count: int) -> None:
+    """Return when the operator has looked at all of them, and has the processors no longer."""
+    while True:
+        items = await api.list_labelled(SCHEDULES, namespace, "")
+        if sum("observedGeneration" in item.get("status", {}) for item in items) >= count:
+            return
+        await asyncio.sleep(1)
 
 
 async def _row(name: str, once: Send, requests: int, connections: int, expected: int) -> None:

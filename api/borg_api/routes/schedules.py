@@ -1,5 +1,7 @@
 """/api/schedule/: the documented endpoints."""
 
+import asyncio
+from datetime import timedelta
 from itertools import islice
 from typing import Annotated
 
@@ -23,6 +25,7 @@ router = APIRouter(prefix="/api/schedule", route_class=GuardedRoute, tags=["Sche
 
 LIST = Permission("list", SCHEDULES)
 _ALL_LIMIT = 500
+_UPCOMING = b'{"success":true,"upcoming_jobs":[%b],"hours_ahead":%d%b}'
 _OF_JOB = schema.links(
     "/job/id",
     "get_schedule",
@@ -76,17 +79,18 @@ async def list_upcoming_jobs(
     token: Continue = None,
 ) -> Response:
     """List what will run next, soonest first."""
-    shelf, now = facade.mirror.shelf(caller.namespace), whole_now()
-    end = upcoming.window_end(now, hours)
-    found = await facade.listing.rendered(shelf, caller.namespace, now)
+    now = whole_now()
+    end = now + timedelta(hours=hours)
+    page = await facade.listing.page(caller.namespace, now)
     if not every:
-        occurrences = upcoming.find_next(found, end)
-        return answer(upcoming.render_body(occurrences[:limit], shelf, hours, {}))
-    stream = upcoming.find_all(found, upcoming.decode_place(token, now), end)
-    page = list(islice(stream, (limit or _ALL_LIMIT) + 1))
-    shown = page[: limit or _ALL_LIMIT]
-    place = upcoming.encode_place(shown[-1]) if len(page) > len(shown) else None
-    return answer(upcoming.render_body(shown, shelf, hours, {"continue": place}))
+        return answer(_UPCOMING % (b",".join(upcoming.find_next(page, end)[:limit]), hours, b""))
+    stream = upcoming.find_all(page, upcoming.decode_place(token, now), end)
+    # Of many schedules that takes a while: in a thread, so that other requests get their turn.
+    found = await asyncio.to_thread(list, islice(stream, (limit or _ALL_LIMIT) + 1))
+    shown = found[: limit or _ALL_LIMIT]
+    place = upcoming.encode_place(shown[-1]) if len(found) > len(shown) else None
+    jobs = b",".join(occurrence.json for occurrence in shown)
+    return answer(_UPCOMING % (jobs, hours, b',"continue":' + orjson.dumps(place)))
 
 
 @router.get("/{job_id}", responses=schema.answers(schema.JobAnswer, 404, conditional=True))

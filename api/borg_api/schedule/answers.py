@@ -67,6 +67,12 @@ def render_job(record: ScheduleRecord, shelf: Shelf, next_run: datetime | None) 
     }
 
 
+def render_upcoming(job: dict[str, Any]) -> dict[str, Any]:
+    """Return an upcoming job, its next run left out, of a schedule as lists show it."""
+    kept = ("id", "name", "repository", "repository_id", "repository_ids", "cron_expression", "timezone")
+    return {"type": "schedule", **{key: job[key] for key in kept}}
+
+
 def render_times(runs: Sequence[datetime]) -> list[str]:
     return [format_time(run) for run in runs]
 

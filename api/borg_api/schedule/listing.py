@@ -10,9 +10,10 @@ import orjson
 from borg_api.catalogue import Order
 from borg_api.mirror import Mirror, Shelf
 from borg_api.records import ScheduleRecord
-from borg_api.schedule.answers import render_job, render_times
+from borg_api.schedule.answers import render_job, render_times, render_upcoming
 from borg_api.schedule.timetable import NEVER, Timetable
 from borg_core.models.repository import BorgRepository
+from borg_core.timestamps import format_time
 
 _AT_ONCE = 40
 """So many are rendered before other requests get their turn."""
@@ -20,26 +21,36 @@ _AT_ONCE = 40
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A schedule's JSON as a list shows it, and what it was made from. `runs` are its next five."""
+    """A schedule's JSON as a list shows it, and what it was made from.
+
+    `runs` are its next five, `until` the first of them; `head` begins its JSON as an upcoming job.
+    """
 
     record: ScheduleRecord
     repository: BorgRepository | None
+    id: int
     runs: tuple[datetime, ...]
+    until: datetime
     json: bytes
+    head: bytes
 
-    @property
-    def until(self) -> datetime:
-        return self.runs[0] if self.runs else NEVER
+    def upcoming(self, run: datetime) -> bytes:
+        """Return its JSON as an upcoming job, for one of its runs."""
+        return b'%b,"next_run":"%b"}' % (self.head, format_time(run).encode())
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer's body with its ETag, good until `until` unless the revision changes."""
+    """The whole list's body with its ETag, good until `until` unless the revision changes.
+
+    `soonest`: the enabled schedules that run again, by their next run and id.
+    """
 
     body: bytes
     etag: str
     revision: tuple[int, int]
     until: datetime
+    soonest: list[Rendered]
 
 
 class Listing:
@@ -58,8 +69,17 @@ class Listing:
         if known and known.record is record and known.repository is repository and now < known.until:
             return known
         runs = tuple(self._timetable.next_runs(record.resource, now))
-        json = orjson.dumps(render_job(record, shelf, runs[0] if runs else None))
-        rendered = self._rendered[key] = Rendered(record, repository, runs, json)
+        job = render_job(record, shelf, runs[0] if runs else None)
+        rendered = Rendered(
+            record=record,
+            repository=repository,
+            id=job["id"],
+            runs=runs,
+            until=runs[0] if runs else NEVER,
+            json=orjson.dumps(job),
+            head=orjson.dumps(render_upcoming(job))[:-1],
+        )
+        self._rendered[key] = rendered
         return rendered
 
     def detail(self, shelf: Shelf, record: ScheduleRecord, now: datetime) -> tuple[bytes, str]:
@@ -89,7 +109,9 @@ class Listing:
         found = await self.rendered(shelf, namespace, now)
         body = b'{"success":true,"jobs":[' + b",".join(item.json for item in found) + b"]}"
         until = min((item.until for item in found), default=NEVER)
-        page = self._pages[namespace] = Page(body, f'"{digest(body)}"', revision, until)
+        soonest = [item for item in found if item.runs and not item.record.resource.spec.suspend]
+        soonest.sort(key=lambda item: (item.until, item.id))
+        page = self._pages[namespace] = Page(body, f'"{digest(body)}"', revision, until, soonest)
         self._forget_gone(shelf, namespace)
         return page
 

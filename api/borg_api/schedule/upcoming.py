@@ -2,18 +2,14 @@
 
 import heapq
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
-
-from borg_api.mirror import Shelf
 from borg_api.problem import refused
-from borg_api.schedule.answers import render_targets, schedule_id
-from borg_api.schedule.listing import Rendered
+from borg_api.schedule.listing import Page, Rendered
 from borg_api.schedule.timetable import parse
-from borg_core.timestamps import format_time
 
 Place = tuple[datetime, int]
 """An occurrence's instant and id."""
@@ -30,56 +26,43 @@ class Occurrence(NamedTuple):
     id: int
     rendered: Rendered
 
-
-def find_next(found: Iterable[Rendered], end: datetime) -> list[Occurrence]:
-    """Return the next run of each enabled schedule that has one by `end`, soonest first."""
-    upcoming = [
-        Occurrence(item.runs[0], schedule_id(item.record.namespace, item.record.name), item)
-        for item in found
-        if item.runs and item.runs[0] <= end and not item.record.resource.spec.suspend
-    ]
-    return sorted(upcoming, key=lambda occurrence: occurrence[:2])
+    @property
+    def json(self) -> bytes:
+        return self.rendered.upcoming(self.run)
 
 
-def find_all(found: Iterable[Rendered], after: Place, end: datetime) -> Iterator[Occurrence]:
+def find_next(page: Page, end: datetime) -> list[bytes]:
+    """Return the JSON of the next run of each enabled schedule that has one by `end`, soonest first."""
+    last = bisect_right(page.soonest, end, key=lambda item: item.until)
+    return [item.upcoming(item.until) for item in page.soonest[:last]]
+
+
+def find_all(page: Page, after: Place, end: datetime) -> Iterator[Occurrence]:
     """Yield every run of the enabled schedules after a place and up to `end`, soonest first."""
     start = after[0] - _SECOND  # others of the same second may come after it
-    streams = (_stream(item, start, end) for item in found if not item.record.resource.spec.suspend)
-    merged = heapq.merge(*streams, key=lambda occurrence: occurrence[:2])
+    merged = heapq.merge(*_streams(page.soonest, start, end), key=lambda occurrence: occurrence[:2])
     return (occurrence for occurrence in merged if occurrence[:2] > after)
+
+
+def _streams(found: Iterable[Rendered], start: datetime, end: datetime) -> Iterator[Iterator[Occurrence]]:
+    for item in found:
+        if item.until > end:
+            return
+        yield _stream(item, start, end)
 
 
 def _stream(item: Rendered, start: datetime, end: datetime) -> Iterator[Occurrence]:
     schedule = parse(item.record.resource)
-    if schedule is None or not item.runs:
+    if schedule is None:
         return
-    identifier = schedule_id(item.record.namespace, item.record.name)
-    first = item.runs[0]
+    first = item.until
     if isinstance(schedule.rule, timedelta):  # counted from the run that lists show as the next
         behind = max(0, (start - first) // schedule.rule + 1)
         runs = schedule.runs_between(first + (behind - 1) * schedule.rule, end)
     else:
         runs = schedule.runs_between(start, end)
     for run in runs:
-        yield Occurrence(run, identifier, item)
-
-
-def render(occurrence: Occurrence, shelf: Shelf) -> dict[str, Any]:
-    resource = occurrence.rendered.record.resource
-    return {
-        "id": occurrence.id,
-        "type": "schedule",
-        "name": resource.title,
-        **render_targets(occurrence.rendered.record, shelf),
-        "next_run": format_time(occurrence.run),
-        "cron_expression": resource.spec.schedule,
-        "timezone": resource.spec.time_zone,
-    }
-
-
-def render_body(occurrences: Iterable[Occurrence], shelf: Shelf, hours: int, more: dict[str, Any]) -> bytes:
-    jobs = [render(occurrence, shelf) for occurrence in occurrences]
-    return orjson.dumps({"success": True, "upcoming_jobs": jobs, "hours_ahead": hours, **more})
+        yield Occurrence(run, item.id, item)
 
 
 def encode_place(occurrence: Occurrence) -> str:
@@ -95,7 +78,3 @@ def decode_place(token: str | None, now: datetime) -> Place:
     if match is None:
         raise refused("This token did not come from a list here: leave it out to begin anew.", "continue")
     return datetime.fromtimestamp(int(match[1]), UTC), int(match[2])
-
-
-def window_end(now: datetime, hours: int) -> datetime:
-    return now + timedelta(hours=hours)

@@ -1,0 +1,140 @@
+"""Lists and what is upcoming, rendered once and as often as something changed, and never older than the clock."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from borg_api.mirror import Mirror, Shelf
+from borg_api.problem import Problem
+from borg_api.schedule import upcoming
+from borg_api.schedule.listing import Listing, Page
+from borg_cluster.api_server import ApiServer
+from support import builders
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+TEAM = builders.NAMESPACE
+
+
+class Scene:
+    """A mirror that is fed by hand."""
+
+    def __init__(self) -> None:
+        nobody: Any = None  # the mirror is never started
+        self.mirror = Mirror(ApiServer(nobody), ())
+        self.listing = Listing(self.mirror)
+        self.version = 0
+
+    @property
+    def shelf(self) -> Shelf:
+        return self.mirror.shelf(TEAM)
+
+    def put(self, name: str, schedule: str = "0 2 * * *", status: Any = None, **spec: Any) -> None:
+        self.version += 1
+        made = builders.schedule(name, schedule=schedule, **spec).model_dump(
+            by_alias=True, exclude_none=True, mode="json"
+        )
+        made["metadata"]["resourceVersion"] = str(self.version)
+        self.shelf.schedules.put({**made, "status": status or {}})
+
+    def page(self, now: datetime = NOW) -> Page:
+        return asyncio.run(self.listing.page(TEAM, now))
+
+    def jobs(self, now: datetime = NOW) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = orjson.loads(self.page(now).body)["jobs"]
+        return found
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_an_unchanged_list_is_the_very_same_bytes(scene: Scene) -> None:
+    scene.put("a")
+    assert scene.page() is scene.page(NOW + timedelta(hours=1))
+
+
+def test_a_change_renders_what_changed_and_nothing_else(scene: Scene) -> None:
+    scene.put("a")
+    scene.put("b")
+    before = {item.record.name: item for item in scene.page().soonest}
+    scene.put("b", title="another")
+    after = {item.record.name: item for item in scene.page().soonest}
+    assert after["a"] is before["a"]
+    assert after["b"] is not before["b"]
+    assert [job["name"] for job in scene.jobs()] == ["a", "another"]
+
+
+def test_a_next_run_that_has_passed_is_not_shown_again(scene: Scene) -> None:
+    scene.put("a")
+    assert scene.jobs()[0]["next_run"] == "2026-03-03T02:00:00Z"
+    assert scene.jobs(datetime(2026, 3, 3, 1, 59, 59, tzinfo=UTC))[0]["next_run"] == "2026-03-03T02:00:00Z"
+    assert scene.jobs(datetime(2026, 3, 3, 2, 0, tzinfo=UTC))[0]["next_run"] == "2026-03-04T02:00:00Z"
+
+
+def test_a_repository_that_appears_changes_what_is_shown_of_it(scene: Scene) -> None:
+    scene.put("a")
+    assert scene.jobs()[0]["repository"] == "main"
+    made = builders.local_repository().model_dump(by_alias=True, exclude_none=True, mode="json")
+    scene.shelf.repositories.put(made)
+    assert scene.jobs()[0]["repository"] == "/repositories/main"
+
+
+def test_a_schedule_that_is_no_longer_valid_is_shown_without_a_next_run(scene: Scene) -> None:
+    scene.put("a", schedule="0 2 * * 7")
+    scene.put("b", suspend=True)
+    assert [job["next_run"] for job in scene.jobs()] == [None, None]
+    assert scene.page().soonest == []
+
+
+def test_what_is_upcoming_is_sorted_and_ends_with_the_window(scene: Scene) -> None:
+    scene.put("night")
+    scene.put("quarter", schedule="*/15 * * * *")
+    scene.put("spring", schedule="0 0 1 5 *")
+    found = [orjson.loads(job) for job in upcoming.find_next(scene.page(), NOW + timedelta(hours=24))]
+    assert [(job["name"], job["next_run"]) for job in found] == [
+        ("quarter", "2026-03-02T12:15:00Z"),
+        ("night", "2026-03-03T02:00:00Z"),
+    ]
+    assert upcoming.find_next(scene.page(), NOW + timedelta(minutes=14)) == []
+
+
+def every(scene: Scene, hours: float, size: int) -> list[tuple[str, str]]:
+    """Return every occurrence, read in pages of `size`."""
+    page, end = scene.page(), NOW + timedelta(hours=hours)
+    seen: list[tuple[str, str]] = []
+    token = None
+    while True:
+        stream = upcoming.find_all(page, upcoming.decode_place(token, NOW), end)
+        shown = [occurrence for occurrence, _ in zip(stream, range(size), strict=False)]
+        seen += [(f"{occurrence.run:%H:%M}", occurrence.rendered.record.name) for occurrence in shown]
+        if len(shown) < size:
+            return seen
+        token = upcoming.encode_place(shown[-1])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_every_occurrence_comes_once_whatever_the_pages(scene: Scene, size: int) -> None:
+    scene.put("half", schedule="*/30 * * * *")
+    scene.put("twin", schedule="*/30 * * * *")
+    scene.put("hour", schedule="0 * * * *")
+    # Counted from its last run, of which only its status tells.
+    scene.put("forty", schedule="@every 40m", status={"nextRunTime": "2026-03-02T12:10:00Z"})
+    found = every(scene, 2, size)
+    assert [time for time, _ in found] == sorted(time for time, _ in found)
+    assert len(set(found)) == len(found)
+    assert {name: [time for time, other in found if other == name] for name in ("twin", "hour", "forty")} == {
+        "twin": ["12:30", "13:00", "13:30", "14:00"],
+        "hour": ["13:00", "14:00"],
+        "forty": ["12:10", "12:50", "13:30"],
+    }
+
+
+@pytest.mark.parametrize("token", ["", "x", "1.2.3", "12345678901234.5", "-1.5"])
+def test_a_token_of_somebody_else_is_refused(token: str) -> None:
+    with pytest.raises(Problem) as refused:
+        upcoming.decode_place(token, NOW)
+    assert refused.value.status == 400
