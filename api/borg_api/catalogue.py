@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import logging
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -9,8 +10,12 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any, Generic, TypeVar
 
+from pydantic import ValidationError
+
 from borg_api.identifiers import derive_id
 from borg_cluster.collection import Body, Collection, Key, Reference
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -134,7 +139,12 @@ class Catalogue(Generic[T]):
     def _put(self, body: Body) -> None:
         metadata: dict[str, Any] = body["metadata"]
         key = (metadata["namespace"], metadata["name"])
-        if not self._objects.put(body):
+        try:
+            if not self._objects.put(body):
+                return
+        except ValidationError:
+            # One object that another version wrote must not end the watch of all.
+            logger.exception("%s %s/%s cannot be read", self.kind, *key)
             return
         if self._created.get(key) != metadata["creationTimestamp"]:
             self._forget_order(key)

@@ -36,13 +36,12 @@ class Reflector:
             try:
                 if not self._version:
                     await self._list()
-                retry = _FIRST_RETRY_SECONDS
                 await self._watch()
-            except (ApiError, OSError, TimeoutError) as error:
+                retry = _FIRST_RETRY_SECONDS
+            except (ApiError, OSError, TimeoutError, ValueError) as error:  # ValueError: a line that was cut off
                 self.connected = False
                 if isinstance(error, ApiError) and error.status == _GONE:
                     self._version = ""
-                    continue
                 logger.warning("%s: %s; again in %.1f s", self._resource.plural, error or type(error).__name__, retry)
                 await asyncio.sleep(retry)
                 retry = min(retry * 2, _LAST_RETRY_SECONDS)

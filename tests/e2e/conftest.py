@@ -9,6 +9,11 @@ from e2e.team import Team
 from support.cluster import BASELINE, RESTRICTED, Kubectl, connect, fresh_namespace
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what looks back at the whole run come last."""
+    items.sort(key=lambda item: bool(item.get_closest_marker("looks_back")))
+
+
 @dataclass(frozen=True)
 class Operator:
     """Where the operator runs, and the images that belong to it."""

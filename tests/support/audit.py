@@ -1,15 +1,19 @@
-"""The API server's audit log: who wrote what. The local cluster keeps one; elsewhere these tests cannot be made."""
+"""The API server's audit log: who did what. The local cluster keeps one; elsewhere these tests cannot be made."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.cluster import REPOSITORY
 
 OPERATOR = "system:serviceaccount:borg-system:borg-operator"
+FACADE = "system:serviceaccount:borg-system:borg-operator-api"
+READS = frozenset({"get", "list", "watch"})
+
 _LOG = REPOSITORY / "dev" / ".state" / "log" / "audit.log"
 
 
@@ -30,19 +34,31 @@ def audit_log() -> Path:
 
 
 def operator_writes(namespace: str, since: int = 0) -> Iterator[Write]:
-    """Yield what the operator wrote in a namespace, from byte `since` of the log on. Reads are not in the log."""
-    with audit_log().open("rb") as log:
+    """Yield what the operator wrote in a namespace, from byte `since` of the log on."""
+    for event in _events(audit_log(), OPERATOR, since):
+        target = event.get("objectRef", {})
+        if target.get("namespace") == namespace and event["verb"] not in READS:
+            yield Write(
+                verb=event["verb"],
+                resource=target["resource"],
+                subresource=target.get("subresource", ""),
+                name=target.get("name", ""),
+                time=event["requestReceivedTimestamp"],
+            )
+
+
+def requests_of(user: str) -> Iterator[dict[str, Any]]:
+    """Yield every request for a resource that a user of ours made, reads included, since the cluster began."""
+    rotated = sorted(audit_log().parent.glob("audit-*.log"))
+    for log in [*rotated, audit_log()]:
+        yield from (event for event in _events(log, user) if "objectRef" in event)
+
+
+def _events(path: Path, user: str, since: int = 0) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as log:
         log.seek(since)
         for line in log:
-            if namespace.encode() not in line:
-                continue
-            event = json.loads(line)
-            target = event.get("objectRef", {})
-            if event["user"]["username"] == OPERATOR and target.get("namespace") == namespace:
-                yield Write(
-                    verb=event["verb"],
-                    resource=target["resource"],
-                    subresource=target.get("subresource", ""),
-                    name=target.get("name", ""),
-                    time=event["requestReceivedTimestamp"],
-                )
+            if user.encode() in line:
+                event = json.loads(line)
+                if event["user"]["username"] == user:
+                    yield event

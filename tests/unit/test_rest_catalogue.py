@@ -7,6 +7,8 @@ import pytest
 
 from borg_api.catalogue import Catalogue
 from borg_api.identifiers import derive_id
+from borg_api.mirror import Shelf
+from support import builders
 
 
 def body(name: str, version: int, *, uid: str = "", created: str = "2026-03-01T00:00:00Z", value: str = "") -> Any:
@@ -78,6 +80,17 @@ def test_a_new_listing_takes_away_what_is_not_in_it(catalogue: Catalogue[str]) -
     assert sorted(catalogue.in_order("team")) == ["new", "stays"]
     assert catalogue.revision("team") > revision
     assert catalogue.find("team", derive_id("Thing", "team", "gone")) is None
+
+
+def test_an_object_that_cannot_be_read_does_not_hide_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    schedules = Shelf().schedules
+    good = builders.schedule("good").model_dump(by_alias=True, exclude_none=True, mode="json")
+    bad = builders.schedule("bad").model_dump(by_alias=True, exclude_none=True, mode="json")
+    del bad["spec"]["schedule"]
+    schedules.replace([bad, good], 5)
+    schedules.put({**bad, "metadata": {**bad["metadata"], "resourceVersion": "7"}})
+    assert [record.name for record in schedules.in_order("team")] == ["good"]
+    assert "BorgSchedule team/bad cannot be read" in caplog.text
 
 
 def test_who_waits_for_a_version_is_woken_when_the_watch_has_come_to_it(catalogue: Catalogue[str]) -> None:
