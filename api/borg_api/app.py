@@ -19,6 +19,7 @@ from borg_api.schema import ProblemAnswer
 
 # The fixed paths of /api/schedule/ come before those with an id in them.
 _ROUTERS = (cron.router, schedules.router, runs.router, choices.router, health.router, documents.router)
+_TAGS = ("Schedules", "Runs", "Cron expressions", "Choices", "Health")
 _NAMESPACE = {
     "name": "namespace",
     "in": "query",
@@ -52,6 +53,7 @@ def create_app(configuration: Configuration) -> FastAPI:
         version="0.1.0",
         lifespan=live,
         redirect_slashes=False,
+        openapi_tags=[{"name": name} for name in _TAGS],
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,

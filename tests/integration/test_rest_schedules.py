@@ -27,7 +27,7 @@ REFUSED: dict[str, tuple[Any, int, str]] = {
     "no expression": ({"name": "x", "repository": "main"}, 422, "/cron_expression: Field required"),
     "no target": ({"name": "x", "cron_expression": "0 2 * * *"}, 400, "at least one repository"),
     "no target but an empty list": (new(repository=None, repository_ids=[]), 400, "at least one repository"),
-    "a blank name": (new(name="  "), 400, "not blank"),
+    "a blank name": (new(name="  "), 400, "/name: String should have at least 1 character"),
     "an empty name": (new(name=""), 400, "/name"),
     "a name of two lines": (new(name="a\nb"), 400, "one line"),
     "a name that is too long": (new(name=LONG), 400, "/name"),
@@ -154,6 +154,11 @@ def test_a_name_is_taken_once_and_free_again_after_a_rename(rest: Rest) -> None:
     rest.send("PUT", f"/api/schedule/{first['id']}", {"name": "No longer"})
     rest.create("Twice")
     assert len({rest.job(name)["id"] for name in ("twice", "twice-2", "twice-3")}) == 3
+
+
+def test_blanks_around_a_name_do_not_count(rest: Rest) -> None:
+    long = "n" * 253
+    assert rest.create(f"  {long}\t ")["name"] == long
 
 
 def test_paths_take_ids_and_names_with_and_without_a_slash_at_the_end(rest: Rest) -> None:

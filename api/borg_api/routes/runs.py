@@ -1,4 +1,4 @@
-"""/api/backup: runs, their logs, and how to stop one."""
+"""/api/backup/ and the runs of a schedule: how they went, their logs, and how to stop one."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,21 +12,23 @@ from borg_api.mirror import Shelf
 from borg_api.paging import Continue, Limit, decode_token, encode_token
 from borg_api.problem import Problem
 from borg_api.routes.answers import answer
+from borg_api.routes.schedules import JobId
 from borg_api.run.answers import render_run, run_status
 from borg_api.run.logs import READ_LOG, read_lines
+from borg_api.schedule import operations
 from borg_api.writes import Writer
 from borg_cluster.resources import RUNS, SCHEDULES
 from borg_core.models.run import BorgRun
 from borg_runner.contract import Operation
 
-router = APIRouter(prefix="/api/backup", route_class=GuardedRoute, tags=["Runs"])
+router = APIRouter(route_class=GuardedRoute, tags=["Runs"])
 
 LIST = Permission("list", RUNS)
 RunId = Annotated[str, Path(description="The run's id, or its resource name.", max_length=253, examples=["1"])]
 Status = Literal["pending", "running", "completed", "completed_with_warnings", "failed", "cancelled"]
 
 
-@router.get("/jobs", responses=schema.answers(schema.BackupJobs, 404))
+@router.get("/api/backup/jobs", responses=schema.answers(schema.BackupJobs, 404))
 @requires(LIST)
 async def list_runs(
     facade: TheFacade,
@@ -67,7 +69,7 @@ async def list_runs(
     return answer({"jobs": shown, "continue": encode_token(place)})
 
 
-@router.get("/status/{job_id}", responses=schema.answers(schema.Run, 404))
+@router.get("/api/backup/status/{job_id}", responses=schema.answers(schema.Run, 404))
 @requires(LIST)
 async def get_run(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
     """Show one run."""
@@ -75,7 +77,7 @@ async def get_run(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Respon
     return answer(render_run(_find(shelf, caller.namespace, job_id), shelf))
 
 
-@router.get("/logs/{job_id}/stream", responses=schema.answers(schema.LogLines, 404))
+@router.get("/api/backup/logs/{job_id}/stream", responses=schema.answers(schema.LogLines, 404))
 @requires(READ_LOG)
 async def read_run_log(
     facade: TheFacade,
@@ -88,7 +90,7 @@ async def read_run_log(
     return answer(await read_lines(caller, run, offset))
 
 
-@router.post("/cancel/{job_id}", responses=schema.answers(schema.Cancelled, 404, 409))
+@router.post("/api/backup/cancel/{job_id}", responses=schema.answers(schema.Cancelled, 404, 409))
 @requires(Permission("patch", RUNS))
 async def cancel_run(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Response:
     """Stop a run. Borg writes a checkpoint, from which the next one goes on."""
@@ -97,6 +99,17 @@ async def cancel_run(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Res
         raise Problem(400, f"This run is {run_status(run).replace('_', ' ')} already: there is nothing to cancel.")
     await Writer(facade, caller, RUNS).merge(run.metadata.name, {"spec": {"cancel": True}})
     return answer({"message": "Backup cancelled successfully", "process_terminated": True})
+
+
+@router.get("/api/schedule/{job_id}/runs", responses=schema.answers(schema.RunList, 404))
+@requires(LIST)
+async def list_schedule_runs(facade: TheFacade, caller: TheCaller, job_id: JobId, limit: Limit = None) -> Response:
+    """List the runs of a schedule that are kept, newest first."""
+    shelf = facade.mirror.shelf(caller.namespace)
+    record = operations.find_schedule(shelf, caller.namespace, job_id)
+    runs = shelf.runs.referring_to(SCHEDULES.kind, caller.namespace, record.name)
+    runs.sort(key=lambda run: (run.metadata.creation_timestamp, run.metadata.name), reverse=True)
+    return answer({"success": True, "runs": [render_run(run, shelf) for run in runs[:limit]]})
 
 
 def _backups(shelf: Shelf, namespace: str, schedule: str | None) -> list[BorgRun]:

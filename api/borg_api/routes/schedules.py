@@ -15,7 +15,7 @@ from borg_api.guard import GuardedRoute, TheCaller, requires
 from borg_api.paging import Continue, Limit, decode_token, encode_token
 from borg_api.records import ScheduleRecord
 from borg_api.routes.answers import answer, answer_tagged, editions_of
-from borg_api.run.answers import render_run, run_id
+from borg_api.run.answers import run_id
 from borg_api.schedule import operations, upcoming
 from borg_api.schedule.request import NewSchedule, ScheduleFields
 from borg_api.schedule.timetable import whole_now
@@ -154,17 +154,6 @@ async def duplicate_schedule(facade: TheFacade, caller: TheCaller, job_id: JobId
     """Copy a schedule with every setting, disabled."""
     record = await operations.duplicate(facade, caller, job_id)
     return _written(facade, record, "Scheduled job duplicated successfully")
-
-
-@router.get("/{job_id}/runs", responses=schema.answers(schema.RunList, 404), tags=["Runs"])
-@requires(Permission("list", RUNS))
-async def list_schedule_runs(facade: TheFacade, caller: TheCaller, job_id: JobId, limit: Limit = None) -> Response:
-    """List the runs of a schedule that are kept, newest first."""
-    shelf = facade.mirror.shelf(caller.namespace)
-    record = operations.find_schedule(shelf, caller.namespace, job_id)
-    runs = shelf.runs.referring_to(SCHEDULES.kind, caller.namespace, record.name)
-    runs.sort(key=lambda run: (run.metadata.creation_timestamp, run.metadata.name), reverse=True)
-    return answer({"success": True, "runs": [render_run(run, shelf) for run in runs[:limit]]})
 
 
 def _written(facade: Facade, record: ScheduleRecord, message: str) -> Response:

@@ -42,14 +42,9 @@ _TARGETS = ("repository", "repository_id", "repository_ids")
 _HOOKS = {"pre": "preBackup", "post": "postBackup"}
 
 
-def clean_title(name: str) -> str:
-    """Return the name as people will see it. Raises Problem 400 for one that is blank or not one line."""
-    title = name.strip()
-    if not title:
-        raise refused("The name needs at least one character that is not blank.", "/name")
+def _check_title(title: str) -> None:
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in title):
         raise refused("The name is one line without control characters.", "/name")
-    return title
 
 
 def derive_spec_patch(fields: ScheduleFields, shelf: Shelf, namespace: str, current: BorgScheduleSpec | None) -> Any:
@@ -61,7 +56,8 @@ def derive_spec_patch(fields: ScheduleFields, shelf: Shelf, namespace: str, curr
     given = {name: value for name, value in fields.given.items() if value is not None or name in _CLEARABLE}
     spec: dict[str, Any] = {_SPEC[name]: given[name] for name in given.keys() & _SPEC.keys()}
     if "name" in given:
-        spec["title"] = clean_title(given["name"])
+        _check_title(given["name"])
+        spec["title"] = given["name"]
     if "enabled" in given:
         spec["suspend"] = not given["enabled"]
     if "timezone" in fields.given and fields.timezone is None:

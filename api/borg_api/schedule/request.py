@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from borg_api.names import TITLE_LIMIT
+
 _LARGEST_ID = 2**53 - 1
 
 
@@ -14,6 +16,14 @@ def _whole(value: Any) -> Any:
 
 Id = Annotated[int, Field(ge=0, le=_LARGEST_ID), BeforeValidator(_whole)]
 Keep = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_whole)]
+
+
+def _trim(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
+Title = Annotated[str, Field(min_length=1, max_length=TITLE_LIMIT), BeforeValidator(_trim)]
+"""Trimmed first: blanks around it do not count."""
 
 
 class SecretKey(BaseModel):
@@ -109,5 +119,5 @@ class NewSchedule(ScheduleFields):
         }
     )
 
-    name: str = Field(min_length=1, max_length=253, description="Unique in its namespace; trimmed.")
+    name: Title = Field(description="Unique in its namespace; trimmed.")
     cron_expression: str = Field(min_length=1, max_length=512, description="What a Kubernetes CronJob takes.")
