@@ -50,9 +50,7 @@ class ScheduleFields(BaseModel):
 
     model_config = ConfigDict(strict=True, json_schema_extra={"examples": [{"enabled": False}]})
 
-    name: str | None = Field(
-        default=None, min_length=1, max_length=253, description="Unique in its namespace; trimmed."
-    )
+    name: Title | None = Field(default=None, description="Unique in its namespace; trimmed.")
     cron_expression: str | None = Field(
         default=None, min_length=1, max_length=512, description="What a Kubernetes CronJob takes."
     )
