@@ -1,5 +1,7 @@
 """Starts the facade: settings, the application, its server."""
 
+import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -8,6 +10,7 @@ import uvicorn
 
 from borg_api.app import create_app
 from borg_api.configuration import ConfigurationError, read_configuration
+from borg_api.server import Certificate, serve
 
 
 def main() -> None:
@@ -18,7 +21,8 @@ def main() -> None:
         print(f"borg-api: {error}", file=sys.stderr)  # noqa: T201 - before there is a log
         sys.exit(2)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    uvicorn.run(
+    certificate = Certificate(configuration.certificate, configuration.key) if configuration.certificate else None
+    settings = uvicorn.Config(
         create_app(configuration),
         host=None,  # type: ignore[arg-type]  # every address of the pod, IPv4 and IPv6
         port=configuration.port,
@@ -28,7 +32,11 @@ def main() -> None:
         server_header=False,
         log_config=None,
         timeout_graceful_shutdown=20,
+        ssl_certfile=configuration.certificate or None,
+        ssl_keyfile=configuration.key or None,
     )
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=settings.get_loop_factory()) as runner:
+        runner.run(serve(uvicorn.Server(settings), certificate))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ class ConfigurationError(ValueError):
 class Configuration:
     """`namespaces`: those it serves, empty for all. `peers`: `host:port` of all replicas, empty for a single one.
 
-    `own_address`: the IP address of this replica among its peers.
+    `own_address`: the IP address of this replica among its peers. `certificate`, `key`: PEM files to speak TLS with;
+    empty for plain HTTP.
     """
 
     default_namespace: str
@@ -23,6 +24,8 @@ class Configuration:
     port: int = 5000
     peers: str = ""
     own_address: str = ""
+    certificate: str = ""
+    key: str = ""
 
     def serves(self, namespace: str) -> bool:
         return not self.namespaces or namespace in self.namespaces
@@ -42,4 +45,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
     port = value("PORT", "5000")
     if not port.isdecimal() or int(port) not in _PORTS:
         raise ConfigurationError(f'{_PREFIX}PORT is "{port}": it must be a number from 1 to 65535')
-    return Configuration(default, namespaces, int(port), value("PEERS"), value("OWN_ADDRESS"))
+    certificate, key = value("TLS_CERTIFICATE"), value("TLS_KEY")
+    if bool(certificate) != bool(key):
+        raise ConfigurationError(f"{_PREFIX}TLS_CERTIFICATE and {_PREFIX}TLS_KEY: give both or neither")
+    return Configuration(default, namespaces, int(port), value("PEERS"), value("OWN_ADDRESS"), certificate, key)

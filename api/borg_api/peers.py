@@ -26,6 +26,7 @@ class Peers:
     def __init__(self, configuration: Configuration) -> None:
         self._host, _, self._port = configuration.peers.rpartition(":")
         self._own = configuration.own_address
+        self._scheme = "https" if configuration.certificate else "http"
         self._session: aiohttp.ClientSession | None = None
         self._known: list[str] = []
         self._looked_up = -_LOOK_UP_SECONDS
@@ -47,7 +48,10 @@ class Peers:
         assert self._session  # noqa: S101 - as started
         host = f"[{address}]" if ":" in address else address
         try:
-            async with self._session.get(f"http://{host}:{self._port}{PATH}", params=query) as response:
+            url = f"{self._scheme}://{host}:{self._port}{PATH}"
+            # Certificates name the service and not its pods' addresses, so none is verified: nothing secret is asked,
+            # and a false answer could at most let somebody read what was a moment ago.
+            async with self._session.get(url, params=query, ssl=False) as response:
                 await response.read()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             logger.warning("replica %s did not say what it has seen: %s", address, error or type(error).__name__)
