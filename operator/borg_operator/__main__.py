@@ -43,7 +43,7 @@ async def _run(configuration: Configuration) -> None:
     watches.register(registry, store, controller)
 
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
-        watches.configure(settings)
+        watches.configure(settings, clusterwide=not limits.namespaces)
         controller.start()
 
     async def stop(**_: Any) -> None:
@@ -52,6 +52,8 @@ async def _run(configuration: Configuration) -> None:
 
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(start)
     kopf.on.cleanup(registry=registry)(stop)
+    if limits.namespaces:
+        await watches.await_kinds(api, limits.namespaces)
     await kopf.operator(
         registry=registry,
         standalone=True,

@@ -4,13 +4,16 @@ kopf calls all index functions of the first listings before any event handler, s
 picture. No finalizers, no annotations, no state of kopf's anywhere.
 """
 
+import asyncio
 import logging
 from typing import Any
 
 import kopf
 from pydantic import ValidationError
 
+from borg_cluster.api_server import ApiError, ApiServer
 from borg_cluster.resources import CLAIMS, WATCHED, ResourceType
+from borg_core.models.base import GROUP
 from borg_operator.controller import Controller
 from borg_operator.resync import SELECTORS
 from borg_operator.statelessness import NoDiffBase, NoProgress
@@ -18,9 +21,16 @@ from borg_operator.store import Store
 
 logger = logging.getLogger(__name__)
 
+_AWAIT_SECONDS = 2.0
+_NOT_FOUND = 404
 
-def configure(settings: kopf.OperatorSettings) -> None:
-    """Set what kopf does by default and this operator does not want."""
+
+def configure(settings: kopf.OperatorSettings, *, clusterwide: bool) -> None:
+    """Set what kopf does by default and this operator does not want.
+
+    Not `clusterwide`: it has rights in its namespaces alone, so kopf must not look for CRDs and namespaces that come.
+    """
+    settings.scanning.disabled = not clusterwide
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.persistence.progress_storage = NoProgress()
@@ -30,6 +40,28 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.server_timeout = 600
     for resource, selector in SELECTORS.items():
         settings.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
+
+
+async def await_kinds(api: ApiServer, namespaces: tuple[str, ...]) -> None:
+    """Return when the API server serves our kinds. Raises what ApiServer raises, but for kinds it does not know.
+
+    For an operator of some namespaces: with scanning off, kopf looks for kinds once, and would never see later ones.
+    """
+    for resource in (kind for kind in WATCHED if kind.group == GROUP):
+        while not await _is_served(api, resource, namespaces[0]):
+            logger.warning("%s.%s are not served: waiting for the CRDs of this operator", resource.plural, GROUP)
+            await asyncio.sleep(_AWAIT_SECONDS)
+
+
+async def _is_served(api: ApiServer, resource: ResourceType, namespace: str) -> bool:
+    try:
+        async for _ in api.list_metadata(resource, namespace, label_selector="borgoperator.io/none"):
+            break
+    except ApiError as error:
+        if error.status == _NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def register(registry: kopf.OperatorRegistry, store: Store, controller: Controller) -> None:
