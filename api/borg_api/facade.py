@@ -36,7 +36,8 @@ class Facade:
     async def create(cls, configuration: Configuration, metrics: Metrics) -> "Facade":
         """Return the facade, connected and with its watches begun."""
         client = await connect(_OWN_CONNECTIONS + 4 * len(configuration.namespaces), manager=MANAGER)
-        own, nobody = ApiServer(client), ApiServer(without_credentials(client, _CALLERS_CONNECTIONS))
+        own = ApiServer(client, observe=metrics.asked_as_itself)
+        nobody = ApiServer(without_credentials(client, _CALLERS_CONNECTIONS), observe=metrics.asked_as_caller)
         mirror = Mirror(own, configuration.namespaces)
         peers = Peers(configuration)
         facade = cls(configuration, mirror, Access(nobody, mirror), peers, Listing(mirror), metrics, own, nobody)

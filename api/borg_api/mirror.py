@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,14 @@ class Mirror:
         if self.alive and all(reflector.connected for reflector in self._reflectors):
             return 0
         return max(1, round(time.monotonic() - self._answered))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many objects of each kind are shown."""
+        counts: Counter[str] = Counter()
+        for shelf in self._shelves.values():
+            for catalogue in (shelf.schedules, shelf.repositories, shelf.scripts, shelf.runs):
+                counts[catalogue.kind] += len(catalogue)
+        return counts
 
     def start(self) -> None:
         tasks = [reflector.run() for reflector in self._reflectors]

@@ -5,7 +5,7 @@ The generated models would parse and rebuild every object twice; the project has
 
 import copy
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -83,15 +83,25 @@ def _client(configuration: client.Configuration, connections: int, manager: str)
 
 
 class ApiServer:
-    """Requests on objects as dicts. Every method raises ApiError, and OSError or TimeoutError on a lost connection."""
+    """Requests on objects as dicts. Every method raises ApiError, and OSError or TimeoutError on a lost connection.
 
-    def __init__(self, api: client.ApiClient, token: str | None = None) -> None:
+    `observe` is told the method and the HTTP status of each request, None where no answer came.
+    """
+
+    def __init__(
+        self,
+        api: client.ApiClient,
+        token: str | None = None,
+        *,
+        observe: Callable[[str, int | None], None] | None = None,
+    ) -> None:
         self._api = api
         self._token = token
+        self._observe = observe
 
     def acting_as(self, token: str) -> "ApiServer":
         """Return the same connections in the name of whose bearer token this is. Only for `without_credentials`."""
-        return ApiServer(self._api, token)
+        return ApiServer(self._api, token, observe=self._observe)
 
     async def close(self) -> None:
         await self._api.close()  # type: ignore[no-untyped-call]
@@ -246,9 +256,15 @@ class ApiServer:
             body=body,
             auth_settings=None if self._token else ["BearerToken"],
         )
-        with _connection():
-            answer = await self._api.call_api(*request, _request_timeout=timeout)
-        response: aiohttp.ClientResponse = answer.response
+        status: int | None = None
+        try:
+            with _connection():
+                answer = await self._api.call_api(*request, _request_timeout=timeout)
+            response: aiohttp.ClientResponse = answer.response
+            status = response.status
+        finally:
+            if self._observe:
+                self._observe(method, status)
         if response.status >= 400:  # noqa: PLR2004
             raise await _error(response, f"{method} {path}: {response.status}")
         return response

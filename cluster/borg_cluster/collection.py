@@ -67,6 +67,10 @@ class Collection(Generic[T]):
         entry = self._entries.get((namespace, name))
         return entry.value if entry else None
 
+    def values(self) -> list[T]:
+        """Return all objects, as they are at this moment."""
+        return [entry.value for entry in self._entries.values()]
+
     def referring_to(self, kind: str, namespace: str, name: str) -> list[T]:
         """Return the objects that refer to it, in order of their names."""
         keys = self._referring.get((kind, namespace, name), ())

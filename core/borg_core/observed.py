@@ -20,6 +20,9 @@ class ObservedCronJob:
     spec: dict[str, Any]
     foreign_managers: tuple[str, ...] = ()
     """Who else than this operator and the controllers holds fields of `spec`: somebody edited it."""
+    created: datetime | None = None
+    last_scheduled: datetime | None = None
+    """The newest tick for which the CronJob controller made a Job, or from which this operator lets it reckon."""
 
 
 @dataclass(frozen=True)

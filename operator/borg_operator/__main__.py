@@ -14,6 +14,8 @@ from borg_operator.apply import Applier
 from borg_operator.configuration import Configuration, ConfigurationError, read_configuration
 from borg_operator.controller import Controller
 from borg_operator.gather import Gatherer
+from borg_operator.metrics import Metrics
+from borg_operator.metrics_server import MetricsServer
 from borg_operator.store import Store
 
 _HEALTH = "http://0.0.0.0:8080/healthz"
@@ -35,18 +37,22 @@ def main() -> None:
 
 async def _run(configuration: Configuration) -> None:
     limits = configuration.limits
-    api = ApiServer(await connect(limits.workers + 2))
+    metrics = Metrics()
+    api = ApiServer(await connect(limits.workers + 2), observe=metrics.requested)
     store = Store()
     gatherer = Gatherer(store, api, configuration.settings)
-    controller = Controller(store, api, gatherer, Applier(store, api), limits)
+    controller = Controller(store, api, gatherer, Applier(store, api), limits, metrics=metrics)
+    server = MetricsServer(store, metrics)
     registry = kopf.OperatorRegistry()
     watches.register(registry, store, controller)
 
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         watches.configure(settings, clusterwide=not limits.namespaces)
         controller.start()
+        await server.start()
 
     async def stop(**_: Any) -> None:
+        await server.stop()
         await controller.stop()
         await api.close()
 

@@ -12,6 +12,7 @@ from borg_core.planning.schedule import plan_schedule
 from borg_operator.apply import Applier, Refused
 from borg_operator.gather import Gatherer
 from borg_operator.keys import Key, RepositoryKey, ScheduleKey, derive_concerned
+from borg_operator.metrics import CLUSTER, UNEXPECTED, Metrics
 from borg_operator.queue import WorkQueue
 from borg_operator.resync import purge_ghosts
 from borg_operator.store import Store
@@ -35,14 +36,18 @@ class Limits:
 class Controller:
     """Owns the queue and its workers. `notice` is all that the watches need."""
 
-    def __init__(self, store: Store, api: ApiServer, gatherer: Gatherer, applier: Applier, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, api: ApiServer, gatherer: Gatherer, applier: Applier, limits: Limits, *, metrics: Metrics
+    ) -> None:
         self._store = store
         self._api = api
         self._gatherer = gatherer
         self._applier = applier
         self._limits = limits
+        self._metrics = metrics
         self._queue: WorkQueue[Key] = WorkQueue()
         self._tasks: list[asyncio.Task[None]] = []
+        metrics.watch_queue(self._queue)
 
     def start(self) -> None:
         """Start the workers in the running event loop."""
@@ -57,6 +62,7 @@ class Controller:
 
     def notice(self, kind: str, namespace: str, name: str) -> None:
         """Let all who are concerned by this object be looked at again."""
+        self._metrics.saw(kind)
         for key in derive_concerned(self._store, kind, namespace, name):
             self._enqueue(key)
 
@@ -70,14 +76,17 @@ class Controller:
         while True:
             key = await self._queue.get()
             try:
-                await self._reconcile(key)
+                with self._metrics.reconciling(key):
+                    await self._reconcile(key)
                 self._queue.forget(key)
             except (ApiError, OSError, TimeoutError) as error:
                 seconds = self._queue.retry(key)
+                self._metrics.failed(key, CLUSTER)
                 logger.warning("%s: %s; again in %.1f s", key, error or type(error).__name__, seconds)
             except Exception:
                 # A fault of ours in one schedule must not end the worker that serves all others.
                 seconds = self._queue.retry(key)
+                self._metrics.failed(key, UNEXPECTED)
                 logger.exception("%s: unexpected; again in %.1f s", key, seconds)
             finally:
                 self._queue.done(key)
@@ -118,6 +127,7 @@ class Controller:
             try:
                 for kind, namespace, name in await purge_ghosts(self._store, self._api, self._limits.namespaces):
                     logger.info("%s %s/%s is gone and no event said so", kind, namespace, name)
+                self._metrics.resynced()
             except (ApiError, OSError, TimeoutError) as error:
                 logger.warning("resync: %s", error or type(error).__name__)
             for namespace, name in {*self._store.schedules, *self._schedules_asked_for()}:

@@ -54,6 +54,8 @@ def parse_cron_job(body: Body) -> ObservedCronJob:
             and not entry.get("subresource")
             and "f:spec" in entry.get("fieldsV1", {})
         ),
+        created=_time(metadata.get("creationTimestamp")),
+        last_scheduled=_time(body.get("status", {}).get("lastScheduleTime")),
     )
 
 

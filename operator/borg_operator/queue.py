@@ -29,6 +29,11 @@ class WorkQueue(Generic[Key]):
         """Return how many keys wait to be worked on now."""
         return len(self._waiting)
 
+    @property
+    def failing(self) -> int:
+        """How many keys failed when they were worked on last."""
+        return len(self._failures)
+
     def add(self, key: Key) -> None:
         """Let `key` be worked on as soon as a worker is free."""
         if key in self._working:

@@ -28,6 +28,11 @@ class Store:
         self.jobs: Collection[ObservedJob] = Collection(projections.parse_job, projections.references_of_job)
         self.claims: Collection[Metadata] = Collection(projections.parse_claim)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is known."""
+        return not any(len(each) for each in (self.schedules, self.repositories, self.scripts, self.runs, self.claims))
+
     def of(self, kind: str) -> Collection[Any]:
         """Return the collection of a kind. Raises KeyError for a kind that is not kept."""
         collections: dict[str, Collection[Any]] = {

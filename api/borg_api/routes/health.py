@@ -33,6 +33,8 @@ async def ready(facade: TheFacade) -> Response:
 async def metrics(facade: TheFacade) -> Response:
     """Show counters in Prometheus' text format."""
     facade.metrics.age.set(facade.mirror.age())
+    for kind, count in facade.mirror.counts().items():
+        facade.metrics.objects.labels(kind).set(count)
     return Response(facade.metrics.render(), media_type=CONTENT_TYPE)
 
 

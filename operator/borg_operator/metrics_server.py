@@ -1,0 +1,80 @@
+"""Answers Prometheus on a port of its own, without holding up the work.
+
+The picture of the world is taken in the event loop and read off in a thread, so what reconciling notices of a scrape is
+that a second thread wants the interpreter for as long as that takes. Several that come at once share one answer.
+"""
+
+import asyncio
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from borg_operator.metrics import Metrics
+from borg_operator.metrics_world import World
+from borg_operator.store import Store
+
+PORT = 8081
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PATIENCE_SECONDS = 30.0
+
+
+class MetricsServer:
+    """`/metrics`. 503 until the first listings are complete: half a picture would end alerts that go on."""
+
+    def __init__(self, store: Store, metrics: Metrics, port: int = PORT) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._port = port
+        self._rendering: asyncio.Task[bytes] | None = None
+        application = web.Application()
+        application.router.add_get("/metrics", self._answer)
+        self._runner = web.AppRunner(application, access_log=None)
+
+    async def start(self) -> int:
+        """Listen on every address of the pod; return the port."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, None, self._port)
+        await site.start()
+        address: tuple[str, int] = self._runner.addresses[0]
+        return address[1]
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if not self._complete():
+            raise web.HTTPServiceUnavailable(text="the first listings are not complete yet\n")
+        if self._rendering is None or self._rendering.done():
+            self._rendering = asyncio.create_task(self._render())
+        # Shielded: when one of those who wait goes away, the others still get their answer.
+        text = await asyncio.shield(self._rendering)
+        headers = {"Content-Type": _CONTENT_TYPE}
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            text = await asyncio.to_thread(gzip.compress, text, 1)
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=text, headers=headers)
+
+    async def _render(self) -> bytes:
+        world = World.picture(self._store, datetime.now(UTC))
+        return await asyncio.to_thread(generate_latest, Chain(world, self._metrics.registry))
+
+    def _complete(self) -> bool:
+        # A cluster without any object of ours never brings an event: there, nothing is all there is.
+        return self._metrics.listed or (self._metrics.age > _PATIENCE_SECONDS and self._store.empty)
+
+
+class Chain(Collector):
+    """Several collectors as one."""
+
+    def __init__(self, *parts: Collector) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what each part does, in turn."""
+        for part in self._parts:
+            yield from part.collect()
