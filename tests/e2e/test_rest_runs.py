@@ -56,9 +56,13 @@ def test_a_run_is_followed_while_it_goes_on_and_told_when_it_has_ended(team: Tea
     after = person.job(job["id"])
     assert after["last_run"] == told["started_at"]
     assert after["last_prune"] == told["completed_at"]
-    shown = {item["name"]: item for item in person.get("/api/repositories/")["repositories"]}
-    assert shown["main"]["archive_count"] == 1
-    assert shown["main"]["total_size"].endswith(" MB")
+    (shown, *_) = team.eventually(
+        lambda: [item for item in person.get("/api/repositories/")["repositories"] if item["archive_count"] == 1],
+        "the repositories count their archives",
+        holds=lambda found: len(found) == 2,
+    )
+    assert shown["last_backup"] == told["completed_at"]
+    assert shown["total_size"].endswith(" MB")
 
 
 def test_a_run_that_fails_says_over_rest_what_to_do(team: Team, person: Rest) -> None:

@@ -52,7 +52,7 @@ def render_run(run: BorgRun, shelf: Shelf) -> dict[str, Any]:
         "compressed_size": sums["compressed_size"],
         "deduplicated_size": sums["deduplicated_size"],
         "nfiles": sums["nfiles"],
-        "error_message": status.message or None,
+        "error_message": _explain(run),
         "scheduled_job_id": derive_id(SCHEDULES.kind, namespace, run.spec.schedule_ref.name),
         "triggered_by": "schedule" if status.trigger is Trigger.SCHEDULED else "manual",
         "progress": 100 if run.finished else 0,
@@ -68,6 +68,13 @@ def render_run(run: BorgRun, shelf: Shelf) -> dict[str, Any]:
         "maintenance_status": None,
         "execution_mode": "local",
     }
+
+
+def _explain(run: BorgRun) -> str | None:
+    """Return what the run says, and a line for each repository that failed: borg's reason and what to do."""
+    said = [run.status.message] if run.status.message else []
+    failed = [f"{item.name}: {item.error}" for item in run.status.repositories if item.error]
+    return "\n".join(said + failed) or None
 
 
 def _places(run: BorgRun, shelf: Shelf) -> dict[str, str]:
