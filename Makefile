@@ -72,6 +72,10 @@ bench-api: up ## the facade's endpoints with 500 and with 5,000 schedules in the
 check: bootstrap ## format, lints, types, import boundaries, shell, chart
 	@dev/check
 
+.PHONY: docs
+docs: bootstrap ## the documentation as a site, into dist/docs
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet && echo dist/docs/index.html
+
 .PHONY: fmt
 fmt: bootstrap ## put code into shape, and copy the CRDs into the chart
 	@.venv/bin/ruff format

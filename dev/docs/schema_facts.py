@@ -1,0 +1,55 @@
+"""What a JSON schema says of one value, in words: its type, its bounds."""
+
+from typing import Any
+
+from markup import code
+
+Schema = dict[str, Any]
+
+_BOUNDS = (
+    ("minimum", "at least {}"),
+    ("exclusiveMinimum", "more than {}"),
+    ("maximum", "at most {}"),
+    ("minLength", "at least {} characters"),
+    ("maxLength", "at most {} characters"),
+    ("minItems", "at least {} items"),
+    ("maxItems", "at most {} items"),
+    ("maxProperties", "at most {} keys"),
+)
+
+
+def name_type(schema: Schema) -> str:
+    """Return the type in a few words, for example `list of string`."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    if options := schema.get("anyOf", schema.get("oneOf")):
+        return " or ".join(dict.fromkeys(name_type(option) for option in options))
+    match schema:
+        case {"type": "array", "items": dict(items)}:
+            return f"list of {name_type(items)}"
+        case {"type": "object", "additionalProperties": dict(values)}:
+            return f"map of string to {name_type(values)}"
+        case {"type": "string", "format": "date-time"}:
+            return "time"
+    return str(schema.get("type", "any"))
+
+
+def list_bounds(schema: Schema) -> list[str]:
+    """Return enum, bounds and pattern as phrases."""
+    inner = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    known = schema | inner[0] if len(inner) == 1 else schema
+    phrases = []
+    if "enum" in known:
+        phrases.append("one of " + ", ".join(code(value) for value in known["enum"]))
+    if "const" in known:
+        phrases.append(f"always {code(known['const'])}")
+    if known.get("minLength") == 1:
+        known = {**known, "minLength": None}
+        phrases.append("not empty")
+    phrases += [words.format(f"{known[key]:,}") for key, words in _BOUNDS if known.get(key)]
+    if known.get("minimum") == 0:
+        phrases.append("at least 0")
+    if "pattern" in known:
+        phrases.append(f"matches `{known['pattern']}`")
+    return phrases
