@@ -1,5 +1,6 @@
 {{- define "borg-operator.name" -}}
-{{- if contains "borg-operator" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-borg-operator" .Release.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- $name := .Values.fullnameOverride | default (contains "borg-operator" .Release.Name | ternary .Release.Name (printf "%s-borg-operator" .Release.Name)) -}}
+{{ $name | trunc 50 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "borg-operator.serviceAccountName" -}}
@@ -8,6 +9,19 @@
 
 {{- define "borg-operator.apiName" -}}
 {{ include "borg-operator.name" . }}-api
+{{- end }}
+
+{{- define "borg-operator.apiServiceAccountName" -}}
+{{ .Values.api.serviceAccount.name | default (include "borg-operator.apiName" .) }}
+{{- end }}
+
+{{- /* HTTP or HTTPS, as the facade speaks it. */}}
+{{- define "borg-operator.apiScheme" -}}
+{{ empty .Values.api.tls.secretName | ternary "HTTP" "HTTPS" }}
+{{- end }}
+
+{{- define "borg-operator.testNamespace" -}}
+{{ .Values.test.namespace | default (first (append .Values.operator.namespaces .Release.Namespace)) }}
 {{- end }}
 
 {{- /* Of a component, "operator" or "api": (dict "root" . "component" "api"). */}}
@@ -28,8 +42,25 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
+{{- /* Labels and annotations of an object: (dict "root" . "component" "api" "annotations" {…}), the last two as needed. */}}
+{{- define "borg-operator.metadata" -}}
+labels:
+  {{- if .component }}
+  {{- include "borg-operator.componentLabels" . | nindent 2 }}
+  {{- else }}
+  {{- include "borg-operator.labels" .root | nindent 2 }}
+  {{- end }}
+{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* (dict "image" .Values.image.api "chart" .Chart) */}}
 {{- define "borg-operator.image" -}}
-{{ .image.repository }}:{{ .image.tag | default .chart.AppVersion }}
+{{ .image.repository }}:{{ .image.tag | default .chart.AppVersion }}{{ with .image.digest }}@{{ . }}{{ end }}
 {{- end }}

@@ -1,0 +1,17 @@
+{{- /* What values.schema.json cannot say. */}}
+{{- define "borg-operator.validate" -}}
+{{- $namespaces := .Values.operator.namespaces }}
+{{- if $namespaces }}
+{{- range $path, $namespace := dict "api.defaultNamespace" .Values.api.defaultNamespace "test.namespace" .Values.test.namespace }}
+{{- if and $namespace (not (has $namespace $namespaces)) }}
+{{- fail (printf "%s is %q: it must be one of operator.namespaces, %s" $path $namespace (join ", " $namespaces)) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if and .Values.api.ingress.enabled (not .Values.api.ingress.hosts) }}
+{{- fail "api.ingress.enabled needs api.ingress.hosts: without a host name it would take over every host of the controller" }}
+{{- end }}
+{{- if and .Values.api.httpRoute.enabled (not .Values.api.httpRoute.parentRefs) }}
+{{- fail "api.httpRoute.enabled needs api.httpRoute.parentRefs: the Gateways that it is for" }}
+{{- end }}
+{{- end }}

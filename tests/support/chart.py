@@ -1,0 +1,57 @@
+"""The Helm chart, rendered by Helm itself."""
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support.cluster import REPOSITORY
+
+CHART = REPOSITORY / "charts" / "borg-operator"
+
+Object = dict[str, Any]
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a fault
+    """Helm will not render: the message is what a user reads."""
+
+
+@functools.cache
+def find_helm() -> str:
+    """Return the path of helm: the one on PATH, else the one of dev/tools, which is built if it is not there yet."""
+    if found := shutil.which("helm"):
+        return found
+    subprocess.run([REPOSITORY / "dev" / "tools" / "build", "helm"], check=True, capture_output=True)
+    settings = REPOSITORY / "dev" / "lib" / "settings.sh"
+    command = ["bash", "-c", f"source {settings}; echo $TOOLS"]
+    folder = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    return str(Path(folder) / "helm")
+
+
+def render(values: Object | None = None, *, release: str = "backups", namespace: str = "borg-system") -> list[Object]:
+    """Return the objects of a release with these values. Raises Refused."""
+    command = [find_helm(), "template", release, str(CHART), "--namespace", namespace, "--values", "-"]
+    # Without a KUBECONFIG: a chart that looked into the cluster would be another one in GitOps.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
+    done = subprocess.run(
+        command, input=yaml.safe_dump(values or {}), capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        raise Refused(done.stderr)
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+def of_kind(objects: list[Object], kind: str) -> list[Object]:
+    return [item for item in objects if item["kind"] == kind]
+
+
+def pod_specs(objects: list[Object]) -> dict[str, Object]:
+    """Return the spec of every pod that the chart makes, by the name of its Deployment or its own."""
+    specs = {item["metadata"]["name"]: item["spec"] for item in of_kind(objects, "Pod")}
+    return specs | {
+        item["metadata"]["name"]: item["spec"]["template"]["spec"] for item in of_kind(objects, "Deployment")
+    }

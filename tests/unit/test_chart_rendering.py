@@ -1,0 +1,243 @@
+"""What the chart renders: least rights, restricted pods, and nothing of one install in the way of another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from support.chart import Object, Refused, of_kind, pod_specs, render
+
+EVERYTHING: Object = {
+    "commonLabels": {"team": "storage"},
+    "commonAnnotations": {"contact": "storage@example.com"},
+    "image": {"pullSecrets": [{"name": "registry"}], "api": {"digest": f"sha256:{'0' * 64}"}},
+    "api": {
+        "tls": {"secretName": "facade-tls"},
+        "ingress": {"enabled": True, "hosts": ["backup.example.com"], "tls": [{"secretName": "public-tls"}]},
+        "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["backup.example.com"]},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+        ],
+        "priorityClassName": "important",
+    },
+    "operator": {"priorityClassName": "important", "nodeSelector": {"disk": "ssd"}},
+    "networkPolicy": {
+        "apiFrom": [{"namespaceSelector": {}}],
+        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+        "egress": {"enabled": True, "apiServerCIDRs": ["10.0.0.1/32"]},
+    },
+    "metrics": {
+        "serviceMonitor": {"enabled": True},
+        "alerts": {"enabled": True},
+        "dashboard": {"enabled": True},
+    },
+}
+NAMESPACED: Object = {"operator": {"namespaces": ["team-a", "team-b"]}, "crds": {"install": False}}
+CASES = {"defaults": {}, "everything": EVERYTHING, "namespaced": NAMESPACED}
+CLUSTER_WIDE_KINDS = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace"}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def objects(request: pytest.FixtureRequest) -> list[Object]:
+    return render(CASES[request.param])
+
+
+@pytest.fixture(scope="module")
+def everything() -> list[Object]:
+    return render(EVERYTHING)
+
+
+@pytest.fixture(scope="module")
+def namespaced() -> list[Object]:
+    return render(NAMESPACED)
+
+
+def named(objects: list[Object], kind: str, name: str) -> Object:
+    (found,) = (item for item in of_kind(objects, kind) if item["metadata"]["name"] == name)
+    return found
+
+
+def rules(objects: list[Object]) -> Iterator[tuple[str, Object]]:
+    for item in [*of_kind(objects, "Role"), *of_kind(objects, "ClusterRole")]:
+        yield from ((item["metadata"]["name"], rule) for rule in item["rules"])
+
+
+def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespaced: list[Object]) -> None:
+    assert {item["kind"] for item in namespaced} & CLUSTER_WIDE_KINDS == set()
+    assert {item["roleRef"]["kind"] for item in of_kind(namespaced, "RoleBinding")} == {"Role"}
+    places = {(item["metadata"]["name"], item["metadata"]["namespace"]) for item in of_kind(namespaced, "Role")}
+    names = {"borg-viewer", "borg-operator", "borg-admin", "backups-borg-operator-manager", "backups-borg-operator-api"}
+    wanted = {(name, namespace) for name in names for namespace in ("team-a", "team-b")}
+    assert places == {*wanted, ("backups-borg-operator-test", "team-a")}
+
+
+def test_a_cluster_wide_install_has_the_same_rights_and_one_more_to_see_crds_come(namespaced: list[Object]) -> None:
+    def manager(objects: list[Object], kind: str) -> list[Object]:
+        role = next(item for item in of_kind(objects, kind) if item["metadata"]["name"].endswith("-manager"))
+        found: list[Object] = role["rules"]
+        return found
+
+    crds = {
+        "apiGroups": ["apiextensions.k8s.io"],
+        "resources": ["customresourcedefinitions"],
+        "verbs": ["list", "watch"],
+    }
+    assert manager(render(), "ClusterRole") == [*manager(namespaced, "Role"), crds]
+
+
+def test_installs_side_by_side_have_no_object_in_common() -> None:
+    def identities(release: str, namespace: str, watched: str) -> set[tuple[str, str, str]]:
+        values = {"operator": {"namespaces": [watched]}, "crds": {"install": False}}
+        objects = render(values, release=release, namespace=namespace)
+        return {(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]) for item in objects}
+
+    one = identities("borg-operator", "system-a", "team-a")
+    assert one & identities("borg-operator", "system-b", "team-b") == set()
+    assert one & identities("other", "system-a", "team-b") == set()
+
+
+def test_no_account_may_read_secrets_or_create_pods(objects: list[Object]) -> None:
+    for name, rule in rules(objects):
+        assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]], name
+        assert "secrets" not in rule["resources"], name
+        if {"pods", "pods/exec"} & set(rule["resources"]):
+            assert rule["verbs"] == ["list"], name
+
+
+def test_every_pod_is_restricted_and_says_whether_it_has_a_token(objects: list[Object]) -> None:
+    specs = pod_specs(objects)
+    assert len(specs) == 4
+    for name, spec in specs.items():
+        assert isinstance(spec["automountServiceAccountToken"], bool), name
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in spec["containers"]:
+            security = container["securityContext"]
+            assert security == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }, name
+            assert {"requests", "limits"} <= container["resources"].keys(), name
+
+
+def test_a_service_account_gives_its_token_to_nobody_who_does_not_ask(objects: list[Object]) -> None:
+    accounts = of_kind(objects, "ServiceAccount")
+    assert len(accounts) == 3
+    assert {account["automountServiceAccountToken"] for account in accounts} == {False}
+
+
+def test_common_labels_and_annotations_are_everywhere_but_in_selectors(everything: list[Object]) -> None:
+    pods = [item["spec"]["template"] for item in of_kind(everything, "Deployment")]
+    for item in [*everything, *pods]:
+        if item.get("kind") == "CustomResourceDefinition":
+            continue  # a copy of crds/, as text
+        assert item["metadata"]["labels"]["team"] == "storage", item
+        assert item["metadata"]["annotations"]["contact"] == "storage@example.com", item
+    for deployment in of_kind(everything, "Deployment"):
+        assert deployment["spec"]["selector"]["matchLabels"].keys() == {
+            "app.kubernetes.io/name",
+            "app.kubernetes.io/instance",
+            "app.kubernetes.io/component",
+        }
+
+
+def test_only_what_people_use_is_passed_from_outside(everything: list[Object]) -> None:
+    (rule,) = named(everything, "Ingress", "backups-borg-operator-api")["spec"]["rules"]
+    passed = {(path["pathType"], path["path"]) for path in rule["http"]["paths"]}
+    assert passed == {("Prefix", "/api/"), ("Prefix", "/docs-assets/"), ("Exact", "/docs"), ("Exact", "/openapi.json")}
+    (rule,) = named(everything, "HTTPRoute", "backups-borg-operator-api")["spec"]["rules"]
+    routed = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
+    assert routed == {
+        ("PathPrefix", "/api"),
+        ("PathPrefix", "/docs-assets"),
+        ("Exact", "/docs"),
+        ("Exact", "/openapi.json"),
+    }
+
+
+def test_with_a_certificate_all_speak_tls_to_the_facade(everything: list[Object]) -> None:
+    spec = pod_specs(everything)["backups-borg-operator-api"]
+    (container,) = spec["containers"]
+    probes = [container[kind]["httpGet"]["scheme"] for kind in ("startupProbe", "livenessProbe", "readinessProbe")]
+    assert probes == ["HTTPS"] * 3
+    environment = {item["name"]: item.get("value") for item in container["env"]}
+    assert environment["BORG_API_TLS_CERTIFICATE"] == "/tls/tls.crt"
+    assert environment["BORG_API_TLS_KEY"] == "/tls/tls.key"
+    assert spec["volumes"] == [{"name": "tls", "secret": {"secretName": "facade-tls", "defaultMode": 0o440}}]
+    assert named(everything, "Service", "backups-borg-operator-api")["spec"]["ports"][0]["appProtocol"] == "https"
+    (test,) = pod_specs(everything)["backups-borg-operator-test"]["containers"]
+    assert any(item["value"].startswith("https://") for item in test["env"])
+
+
+def test_a_digest_decides_which_image_runs(everything: list[Object]) -> None:
+    (container,) = pod_specs(everything)["backups-borg-operator-api"]["containers"]
+    assert container["image"] == f"ghcr.io/borg-operator/api:0.1.0@sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1), (3, 1)])
+def test_a_disruption_budget_is_for_several_replicas(replicas: int, budgets: int) -> None:
+    objects = render({"api": {"replicas": replicas}})
+    assert len(of_kind(objects, "PodDisruptionBudget")) == budgets
+    (container,) = pod_specs(objects)["backups-borg-operator-api"]["containers"]
+    assert any(item["name"] == "BORG_API_PEERS" for item in container["env"]) == bool(budgets)
+
+
+def test_spread_constraints_mean_the_facade_where_they_do_not_say(everything: list[Object]) -> None:
+    (constraint,) = pod_specs(everything)["backups-borg-operator-api"]["topologySpreadConstraints"]
+    assert constraint["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == "api"
+
+
+def test_replicas_reach_each_other_whoever_else_may(everything: list[Object]) -> None:
+    spec = named(everything, "NetworkPolicy", "backups-borg-operator-api")["spec"]
+    own = {"podSelector": spec["podSelector"]}
+    assert own in spec["ingress"][0]["from"]
+    assert any(own in rule.get("to", []) for rule in spec["egress"])
+
+
+def test_the_operator_is_asked_for_health_and_metrics_only(everything: list[Object]) -> None:
+    policies = [
+        item
+        for item in of_kind(everything, "NetworkPolicy")
+        if item["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "operator"
+    ]
+    ports = {port["port"] for item in policies for rule in item["spec"]["ingress"] for port in rule["ports"]}
+    (container,) = pod_specs(everything)["backups-borg-operator"]["containers"]
+    numbers = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert {numbers.get(port, port) for port in ports} == {8080, 8081}
+    assert set(numbers.values()) == {8080, 8081}
+
+
+def test_crds_are_kept_when_the_release_goes() -> None:
+    crds = of_kind(render(), "CustomResourceDefinition")
+    assert len(crds) == 4
+    assert {crd["metadata"]["annotations"]["helm.sh/resource-policy"] for crd in crds} == {"keep"}
+
+
+def test_without_the_facade_nothing_of_it_is_left() -> None:
+    objects = render({"api": {"enabled": False}})
+    assert [item for item in objects if item["metadata"]["name"].endswith("-api")] == []
+    assert of_kind(objects, "Deployment") != []
+
+
+def test_accounts_that_exist_are_used_and_not_made() -> None:
+    objects = render({"serviceAccount": {"create": False, "name": "mine"}})
+    assert "mine" not in {item["metadata"]["name"] for item in of_kind(objects, "ServiceAccount")}
+    assert pod_specs(objects)["backups-borg-operator"]["serviceAccountName"] == "mine"
+    bound = {subject["name"] for item in of_kind(objects, "ClusterRoleBinding") for subject in item["subjects"]}
+    assert bound == {"mine", "backups-borg-operator-api"}
+
+
+MISTAKES: list[tuple[Object, str]] = [
+    ({"operator": {"namespaces": ["a"]}, "api": {"defaultNamespace": "b"}}, "api.defaultNamespace"),
+    ({"operator": {"namespaces": ["a"]}, "test": {"namespace": "b"}}, "test.namespace"),
+    ({"api": {"ingress": {"enabled": True}}}, "api.ingress.hosts"),
+    ({"api": {"httpRoute": {"enabled": True}}}, "api.httpRoute.parentRefs"),
+    ({"operatr": {}}, "operatr"),
+]
+
+
+@pytest.mark.parametrize(("values", "told"), MISTAKES, ids=[told for _, told in MISTAKES])
+def test_a_mistake_is_told_by_the_name_of_its_value(values: Any, told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        render(values)
