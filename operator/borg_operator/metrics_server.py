@@ -5,6 +5,7 @@ that a second thread wants the interpreter for as long as that takes. Several th
 """
 
 import asyncio
+import gc
 import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,19 +27,19 @@ _PATIENCE_SECONDS = 30.0
 class MetricsServer:
     """`/metrics`. 503 until the first listings are complete: half a picture would end alerts that go on."""
 
-    def __init__(self, store: Store, metrics: Metrics, port: int = PORT) -> None:
+    def __init__(self, store: Store, metrics: Metrics, *, host: str | None = None, port: int = PORT) -> None:
         self._store = store
         self._metrics = metrics
-        self._port = port
+        self._host, self._port = host, port
         self._rendering: asyncio.Task[bytes] | None = None
         application = web.Application()
         application.router.add_get("/metrics", self._answer)
         self._runner = web.AppRunner(application, access_log=None)
 
     async def start(self) -> int:
-        """Listen on every address of the pod; return the port."""
+        """Listen, without a host on every address there is; return the port."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, None, self._port)
+        site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         address: tuple[str, int] = self._runner.addresses[0]
         return address[1]
@@ -61,11 +62,24 @@ class MetricsServer:
 
     async def _render(self) -> bytes:
         world = World.picture(self._store, datetime.now(UTC))
-        return await asyncio.to_thread(generate_latest, Chain(world, self._metrics.registry))
+        return await asyncio.to_thread(_write, Chain(world, self._metrics.registry))
 
     def _complete(self) -> bool:
         # A cluster without any object of ours never brings an event: there, nothing is all there is.
         return self._metrics.listed or (self._metrics.age > _PATIENCE_SECONDS and self._store.empty)
+
+
+def _write(collector: Collector) -> bytes:
+    """Return the text, without waking the garbage collector.
+
+    Nothing here is cyclic, but it is a lot: it would soon make Python look through all objects of the store, which
+    halts every thread, for most of a second where there are thousands of schedules.
+    """
+    gc.disable()
+    try:
+        return generate_latest(collector)
+    finally:
+        gc.enable()
 
 
 class Chain(Collector):

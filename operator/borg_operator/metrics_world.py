@@ -39,10 +39,10 @@ _SCHEDULE: Gauges[ScheduleReading] = (
     ("next_run_timestamp_seconds", "When its next run is due; absent while none is.", lambda s: s.next_run),
     (
         "missed_runs",
-        "Runs that have been due since the last one that began, and can no longer be made up for; at most 100.",
+        "Runs that have been due since the last one that began, and can no longer be made up for; at most 20.",
         lambda s: s.missed,
     ),
-    ("skipped_runs", "Runs that were due while the present one has been at work; at most 100.", lambda s: s.skipped),
+    ("skipped_runs", "Runs that were due while the present one has been at work; at most 20.", lambda s: s.skipped),
     ("active_runs", "Runs that have not finished, those by hand included.", lambda s: s.active),
     ("last_run_timestamp_seconds", "When its newest backup began, whatever became of it.", lambda s: s.last_run),
     ("last_success_timestamp_seconds", "When a backup last ended well, warnings included.", lambda s: s.last_success),

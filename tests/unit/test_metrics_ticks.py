@@ -8,7 +8,7 @@ import pytest
 
 from borg_core.cron import CronSchedule
 from borg_core.metrics.rhythm import derive_interval
-from borg_core.metrics.ticks import derive_clock
+from borg_core.metrics.ticks import COUNT_LIMIT, derive_clock
 from borg_core.observed import ObservedCronJob
 from support import builders
 
@@ -91,7 +91,7 @@ def test_a_run_that_begins_clears_what_was_missed() -> None:
 def test_a_cron_job_that_never_fired_is_reckoned_from_its_creation() -> None:
     clock = derive_clock(builders.schedule(), cron_job())
     assert clock
-    assert clock.count_missed(MIDNIGHT) == 30
+    assert clock.count_missed(MIDNIGHT - 25 * DAY) == 5
 
 
 def test_a_schedule_without_a_cron_job_of_its_own_misses_its_own_times() -> None:
@@ -119,7 +119,7 @@ def test_the_cron_jobs_times_count_while_an_edit_of_the_schedule_is_not_valid() 
     assert derive_clock(builders.schedule(schedule="every day"), None) is None
 
 
-def test_counting_ends_at_a_hundred() -> None:
+def test_counting_ends_somewhere() -> None:
     clock = derive_clock(builders.schedule(), cron_job("* * * * *", last=MIDNIGHT))
     assert clock
-    assert clock.count_missed(MIDNIGHT + 365 * DAY) == 100
+    assert clock.count_missed(MIDNIGHT + 365 * DAY) == COUNT_LIMIT

@@ -1,6 +1,7 @@
 """How far apart the runs of a schedule are meant to be: what "too old" means differs from schedule to schedule."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -24,12 +25,18 @@ def derive_interval(rule: Fields | timedelta) -> float | None:
     if rule.names_nothing():
         return None
     minutes = [hour * 60 + minute for hour in _bits(rule.hours) for minute in _bits(rule.minutes)]
+    days = _longest_between_days(replace(rule, minutes=1, hours=1))
+    if days is None:
+        return None
+    overnight = days * _DAY_MINUTES + minutes[0] - minutes[-1]
+    return 60.0 * max([overnight, *(after - before for before, after in pairwise(minutes))])
+
+
+@lru_cache(maxsize=1024)
+def _longest_between_days(rule: Fields) -> int | None:
+    """Return the days from one that matches to the next; most schedules share those, and differ in their hours."""
     days = [day for day in _days() if rule.months >> day.month & 1 and rule.names_day(day.day, day.isoweekday() % 7)]
-    within_days = (after - before for before, after in pairwise(minutes))
-    overnight = minutes[0] - minutes[-1]
-    between_days = ((after - before).days * _DAY_MINUTES + overnight for before, after in pairwise(days))
-    longest = max((*within_days, *between_days), default=0) if days else 0
-    return longest * 60.0 if longest else None
+    return max(((after - before).days for before, after in pairwise(days)), default=None)
 
 
 def _bits(values: int) -> list[int]:

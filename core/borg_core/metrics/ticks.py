@@ -10,8 +10,8 @@ from borg_core.models.schedule import BorgSchedule
 from borg_core.observed import ObservedCronJob
 from borg_core.timestamps import parse_time
 
-COUNT_LIMIT = 100
-"""More are not counted: that many need no finer answer, and a schedule of every minute may have a year of them."""
+COUNT_LIMIT = 20
+"""More are not counted: nobody needs it finer, and after an outage it is asked of every schedule at each scrape."""
 
 _LEAST_PATIENCE = timedelta(seconds=60)
 """The CronJob controller looks every ten seconds, and a busy one takes longer."""
