@@ -1,4 +1,4 @@
-"""The reference: one page for each custom resource, one for the REST API, as text in Markdown by file name."""
+"""The reference: a page for each custom resource, for the REST API and for the chart, as Markdown by file name."""
 
 from pathlib import Path
 
@@ -16,10 +16,13 @@ CRDS = {
     "reference/borgrun.md": "crds/borgruns.yaml",
 }
 REST = "reference/rest-api.md"
-PAGES = frozenset({*CRDS, REST})
+CHART = "reference/chart.md"
+PAGES = frozenset({*CRDS, REST, CHART})
 
 
 def render_pages(repository: Path) -> dict[str, str]:
     """Return all pages of the reference."""
     pages = {name: crd_page.render_page(yaml.safe_load((repository / path).read_text())) for name, path in CRDS.items()}
-    return {**pages, REST: rest_page.render_page(create_app(Configuration("default")).openapi())}
+    pages[REST] = rest_page.render_page(create_app(Configuration("default")).openapi())
+    pages[CHART] = (repository / "charts" / "borg-operator" / "README.md").read_text()
+    return pages
