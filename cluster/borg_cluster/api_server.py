@@ -134,7 +134,7 @@ class ApiServer:
             query = [("limit", str(_PAGE)), ("continue", token), ("labelSelector", label_selector or "")]
             query = [(key, value) for key, value in query if value]
             page = await self._request("GET", resource.path(namespace), query=query, accept=_METADATA_LIST)
-            for item in page["items"]:
+            for item in page["items"] or ():  # null where there is none
                 yield item["metadata"]
             token = page["metadata"].get("continue", "")
             if not token:
