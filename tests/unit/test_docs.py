@@ -26,8 +26,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#[^)]*)?\)")
 MAKE = re.compile(r"(?:^ {4}|`|&& |=\w+ )make ([a-z0-9]+)", re.MULTILINE)
 FILE = re.compile(r"\b((?:docs|dev|charts|crds|tests|core|runner)/[\w./-]+\w)")
-BLOCK = re.compile(r"^( *)```yaml.*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
-HEREDOC = re.compile(r"^( *)kubectl .*<<'?END'?\n(.*?)^\1END", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^( *)```yaml[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+HEREDOC = re.compile(r"^( *)kubectl [^\n]*<<'?END'?\n(.*?)^\1END", re.MULTILINE | re.DOTALL)
 SETTING = re.compile(r"(?:--set |`)((?:api|image|operator|rbac|crds)\.[A-Za-z.]+)\b")
 INCLUDED = "--8<--"
 
