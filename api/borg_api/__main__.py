@@ -10,7 +10,7 @@ import uvicorn
 
 from borg_api.app import create_app
 from borg_api.configuration import ConfigurationError, read_configuration
-from borg_api.server import Certificate, serve
+from borg_api.server import Certificate, LimitedProtocol, serve
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         host=None,  # type: ignore[arg-type]  # every address of the pod, IPv4 and IPv6
         port=configuration.port,
         loop="uvloop",
-        http="httptools",
+        http=LimitedProtocol,
         access_log=False,
         server_header=False,
         log_config=None,

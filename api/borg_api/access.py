@@ -19,7 +19,10 @@ _ALLOWED_SECONDS = 5.0
 _DENIED_SECONDS = 1.0
 _OUTAGE_SECONDS = 600.0
 """For so long what was allowed stays allowed while the API server cannot be asked: reading goes on."""
+_PATIENCE_SECONDS = 3.0
+"""For so long a caller who was allowed before waits for a review; then it is an outage."""
 _REMEMBERED = 10_000
+_UNAUTHORIZED = 401
 _HEADERS = ("x-borg-authorization", "authorization")
 """Borg UI's client sends the first only; where both are given, it holds."""
 _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*) *")
@@ -56,11 +59,17 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    allowed: bool
+    """`allowed` None: the API server does not know the token."""
+
+    allowed: bool | None
     at: float
 
     def fresh(self, now: float) -> bool:
         return now - self.at < (_ALLOWED_SECONDS if self.allowed else _DENIED_SECONDS)
+
+
+_Question = tuple[bytes, Permission, str]
+"""The token's hash, what is asked, and in which namespace."""
 
 
 def read_token(request: Request) -> str:
@@ -78,8 +87,8 @@ class Access:
     def __init__(self, nobody: ApiServer, mirror: Mirror) -> None:
         self._nobody = nobody
         self._mirror = mirror
-        self._answers: dict[tuple[bytes, Permission, str], _Answer] = {}
-        self._asking: dict[tuple[bytes, Permission, str], asyncio.Task[bool]] = {}
+        self._answers: dict[_Question, _Answer] = {}
+        self._asking: dict[_Question, asyncio.Task[bool]] = {}
 
     async def authorize(self, token: str, permission: Permission, namespace: str) -> Caller:
         """Return the caller. Raises Problem 401, 403, or 503 when nobody can tell."""
@@ -87,6 +96,8 @@ class Access:
         key = (sha256(token.encode()).digest(), permission, namespace)
         known = self._answers.get(key)
         if known and known.fresh(time.monotonic()):
+            if known.allowed is None:
+                raise problem.unauthorized(problem.UNKNOWN_TOKEN)
             allowed = known.allowed
         elif self._mirror.alive:
             allowed = await self._ask(key, api, known)
@@ -98,25 +109,28 @@ class Access:
             raise Problem(403, f"You may not {permission.describe(namespace)}.")
         return Caller(api, namespace)
 
-    async def _ask(self, key: tuple[bytes, Permission, str], api: ApiServer, known: _Answer | None) -> bool:
+    async def _ask(self, key: _Question, api: ApiServer, known: _Answer | None) -> bool:
         asking = self._asking.get(key)
         if asking is None:
             asking = self._asking[key] = asyncio.create_task(self._review(key, api))
             asking.add_done_callback(lambda _: self._asking.pop(key, None))
+        fallback = _holds_in_outage(known)
         try:
             # Shielded: when one of those who wait goes away, the others still get their answer.
-            return await asyncio.shield(asking)
+            async with asyncio.timeout(_PATIENCE_SECONDS if fallback else None):
+                return await asyncio.shield(asking)
         except ApiError as error:
-            if error.is_passing and _holds_in_outage(known):
+            if error.is_passing and fallback:
                 return True
-            self._answers.pop(key, None)
+            if error.status == _UNAUTHORIZED:
+                self._remember(key, None)
             raise problem.of_api_error(error, "create", _REVIEWS.plural) from error
         except (OSError, TimeoutError) as error:
-            if _holds_in_outage(known):
+            if fallback:
                 return True
             raise problem.unavailable() from error
 
-    async def _review(self, key: tuple[bytes, Permission, str], api: ApiServer) -> bool:
+    async def _review(self, key: _Question, api: ApiServer) -> bool:
         _, permission, namespace = key
         attributes = {
             "namespace": namespace,
@@ -132,11 +146,17 @@ class Access:
         }
         review = await api.create(_REVIEWS, manifest)
         allowed = bool(review["status"].get("allowed"))
-        if len(self._answers) >= _REMEMBERED:
-            self._answers.clear()
-        self._answers[key] = _Answer(allowed, time.monotonic())
+        self._remember(key, allowed)
         return allowed
+
+    def _remember(self, key: _Question, allowed: bool | None) -> None:
+        """Keep an answer, and of too many those that were given last: whoever asks for much forgets his own."""
+        self._answers.pop(key, None)
+        self._answers[key] = _Answer(allowed, time.monotonic())
+        while len(self._answers) > _REMEMBERED:
+            refused = next((other for other, answer in self._answers.items() if not answer.allowed), None)
+            del self._answers[refused or next(iter(self._answers))]
 
 
 def _holds_in_outage(known: _Answer | None) -> bool:
-    return known is not None and known.allowed and time.monotonic() - known.at < _OUTAGE_SECONDS
+    return known is not None and known.allowed is True and time.monotonic() - known.at < _OUTAGE_SECONDS

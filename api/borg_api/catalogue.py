@@ -13,14 +13,12 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from borg_api.identifiers import derive_id
+from borg_api.records import Order
 from borg_cluster.collection import Body, Collection, Key, Reference
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-Order = tuple[str, str, str]
-"""(creation time, namespace, name): sorts by age, and never ties."""
 
 
 class Catalogue(Generic[T]):
@@ -60,15 +58,17 @@ class Catalogue(Generic[T]):
         found = (self._objects.get(namespace, name) for _, _, name in ordered[first:])
         return [item for item in found if item is not None]
 
-    def order_of(self, namespace: str, name: str) -> Order:
-        return self._created[namespace, name], namespace, name
-
     def referring_to(self, kind: str, namespace: str, name: str) -> list[T]:
         return self._objects.referring_to(kind, namespace, name)
 
     def revision(self, namespace: str) -> int:
         """Return a number that changes whenever an object of the namespace does."""
-        return self._revisions[namespace]
+        return self._revisions.get(namespace, 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a version that the watch has not come to."""
+        return len(self._waiting)
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -95,14 +95,15 @@ class Catalogue(Generic[T]):
         self.advance(version)
         self._say_goodbye(metadata["uid"], version)
 
-    def replace(self, bodies: Iterable[Body], version: int) -> None:
-        """Take in a whole listing, of `version`: what is not in it is gone."""
-        alive = set()
+    def put_listed(self, bodies: Iterable[Body]) -> None:
+        """Take in a part of a listing."""
         for body in bodies:
-            alive.add(body["metadata"]["uid"])
             self._put(body)
-        for key, uid in self._objects.uids().items():
-            if uid not in alive:
+
+    def retain(self, alive: set[str], version: int) -> None:
+        """Forget what a whole listing of `version` does not have: all but the uids `alive`, and what is newer."""
+        for key, (uid, known) in self._objects.versions().items():
+            if uid not in alive and known <= version:
                 self._remove(key, uid)
                 self._say_goodbye(uid, version)
         self.advance(version)
@@ -119,10 +120,17 @@ class Catalogue(Generic[T]):
 
     async def seen(self, version: int) -> None:
         """Return when the watch has come to `version`."""
-        if version > self._seen:
-            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            heapq.heappush(self._waiting, (version, next(self._ticket), waiting))
+        if version <= self._seen:
+            return
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (version, next(self._ticket), waiting)
+        heapq.heappush(self._waiting, entry)
+        try:
             await waiting
+        finally:
+            if entry in self._waiting:  # it gave up
+                self._waiting.remove(entry)
+                heapq.heapify(self._waiting)
 
     @contextmanager
     def goodbye(self, uid: str) -> "Iterator[asyncio.Future[int]]":
@@ -139,6 +147,7 @@ class Catalogue(Generic[T]):
     def _put(self, body: Body) -> None:
         metadata: dict[str, Any] = body["metadata"]
         key = (metadata["namespace"], metadata["name"])
+        before = self._objects.uid(*key)
         try:
             if not self._objects.put(body):
                 return
@@ -149,9 +158,11 @@ class Catalogue(Generic[T]):
         if self._created.get(key) != metadata["creationTimestamp"]:
             self._forget_order(key)
             self._created[key] = metadata["creationTimestamp"]
-            insort(self._ordered[key[0]], self.order_of(*key))
+            insort(self._ordered[key[0]], (self._created[key], *key))
             self._by_id[derive_id(self.kind, *key)] = key
         self._revisions[key[0]] += 1
+        if before and before != metadata["uid"]:
+            self._say_goodbye(before, int(metadata["resourceVersion"]))
 
     def _remove(self, key: Key, uid: str) -> None:
         if self._objects.remove(*key, uid):
@@ -167,5 +178,4 @@ class Catalogue(Generic[T]):
     def _forget_order(self, key: Key) -> None:
         if key in self._created:
             ordered = self._ordered[key[0]]
-            del ordered[bisect_left(ordered, self.order_of(*key))]
-            del self._created[key]
+            del ordered[bisect_left(ordered, (self._created.pop(key), *key))]

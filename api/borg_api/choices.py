@@ -1,20 +1,25 @@
 """Repositories and scripts, which a client chooses from."""
 
+from datetime import datetime
 from typing import Any
 
 from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
 from borg_api.records import ScheduleRecord
+from borg_api.schedule.listing import Listing, Rendered
 from borg_cluster.resources import REPOSITORIES, SCRIPTS
 from borg_core.models.hooks import BorgScript
 from borg_core.models.repository import BorgRepository
 from borg_core.rendering.run_plan import derive_location
+from borg_core.timestamps import format_time
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _STEP = 1024
 
 
-def render_repositories(shelf: Shelf, namespace: str, repositories: list[BorgRepository]) -> list[dict[str, Any]]:
+def render_repositories(
+    shelf: Shelf, namespace: str, repositories: list[BorgRepository], listing: Listing, now: datetime
+) -> list[dict[str, Any]]:
     """Return them in Borg UI's shape, with the schedule that goes with each: an enabled one if there is any."""
     schedules: dict[str, ScheduleRecord] = {}
     for record in shelf.schedules.in_order(namespace):
@@ -22,7 +27,8 @@ def render_repositories(shelf: Shelf, namespace: str, repositories: list[BorgRep
             known = schedules.get(ref.name)
             if known is None or (known.resource.spec.suspend and not record.resource.spec.suspend):
                 schedules[ref.name] = record
-    return [_render_repository(item, schedules.get(item.metadata.name)) for item in repositories]
+    rendered = {name: listing.render(shelf, record, now) for name, record in schedules.items()}
+    return [_render_repository(item, rendered.get(item.metadata.name)) for item in repositories]
 
 
 def render_script(script: BorgScript) -> dict[str, Any]:
@@ -49,9 +55,10 @@ def render_script(script: BorgScript) -> dict[str, Any]:
     }
 
 
-def _render_repository(repository: BorgRepository, record: ScheduleRecord | None) -> dict[str, Any]:
+def _render_repository(repository: BorgRepository, rendered: Rendered | None) -> dict[str, Any]:
     spec, status, metadata = repository.spec, repository.status, repository.metadata
-    schedule = record.resource if record else None
+    schedule = rendered.record.resource if rendered else None
+    runs = rendered.runs if rendered and schedule and not schedule.spec.suspend else ()
     return {
         "id": derive_id(REPOSITORIES.kind, metadata.namespace, metadata.name),
         "name": metadata.name,
@@ -76,7 +83,7 @@ def _render_repository(repository: BorgRepository, record: ScheduleRecord | None
         "schedule_enabled": bool(schedule and not schedule.spec.suspend),
         "schedule_name": schedule.title if schedule else None,
         "schedule_timezone": schedule.spec.time_zone if schedule else None,
-        "next_run": schedule.status.next_run_time if schedule and not schedule.spec.suspend else None,
+        "next_run": format_time(runs[0]) if runs else None,
     }
 
 

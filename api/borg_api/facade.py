@@ -52,7 +52,7 @@ class Facade:
         await self.nobody.close()
 
 
-def _get_facade(request: Request) -> Facade:
+async def _get_facade(request: Request) -> Facade:
     facade: Facade = request.app.state.facade
     return facade
 

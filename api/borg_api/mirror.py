@@ -8,13 +8,12 @@ from typing import Any
 
 from borg_api import records
 from borg_api.catalogue import Catalogue
-from borg_api.records import ScheduleRecord
+from borg_api.records import RunRecord, ScheduleRecord
 from borg_api.reflector import Reflector
 from borg_cluster.api_server import ApiError, ApiServer
 from borg_cluster.resources import REPOSITORIES, RUNS, SCHEDULES, SCRIPTS, ResourceType
 from borg_core.models.hooks import BorgScript
 from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun
 
 _HEARTBEAT_SECONDS = 2.0
 
@@ -30,7 +29,7 @@ class Shelf:
         default_factory=lambda: Catalogue(REPOSITORIES.kind, records.parse_repository)
     )
     scripts: Catalogue[BorgScript] = field(default_factory=lambda: Catalogue(SCRIPTS.kind, records.parse_script))
-    runs: Catalogue[BorgRun] = field(
+    runs: Catalogue[RunRecord] = field(
         default_factory=lambda: Catalogue(RUNS.kind, records.parse_run, records.references_of_run)
     )
 
@@ -98,14 +97,19 @@ class Mirror:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _answers(self) -> bool:
+        try:
+            await self._api.ping()
+        except ApiError as error:
+            return not error.is_passing  # one that refuses to say how it is, is there
+        except (OSError, TimeoutError):
+            return False
+        return True
+
     async def _listen(self) -> None:
         """Ask now and then whether the API server lives: a watch whose cable was cut hears nothing for long."""
         while True:
-            try:
-                await self._api.ping()
-                self.alive = True
-                if self.age() == 0:
-                    self._answered = time.monotonic()
-            except (ApiError, OSError, TimeoutError):
-                self.alive = False
+            self.alive = await self._answers()
+            if self.age() == 0:
+                self._answered = time.monotonic()
             await asyncio.sleep(_HEARTBEAT_SECONDS)

@@ -10,6 +10,7 @@ TITLE_LIMIT = 253
 _LIMIT = 52  # the CronJob has the same name
 _RUN_LIMIT = 63
 _DIGEST_LENGTH = 10
+_LABEL_LIMIT = 40
 _NOT_ALLOWED = re.compile(r"[^a-z0-9]+")
 
 
@@ -35,5 +36,9 @@ def derive_copy_titles(title: str) -> Iterator[str]:
 
 def derive_run_name(schedule: str, seed: str) -> str:
     """Return the name of a run by hand: the same for the same `seed`, so that asking twice makes one."""
-    digest = sha256(seed.encode()).hexdigest()[:_DIGEST_LENGTH]
-    return f"{schedule[: _RUN_LIMIT - _DIGEST_LENGTH - 1]}-{digest}"
+    return f"{schedule[: _RUN_LIMIT - _DIGEST_LENGTH - 1]}-{derive_digest(seed)[:_DIGEST_LENGTH]}"
+
+
+def derive_digest(text: str) -> str:
+    """Return what fits into a label and tells texts apart."""
+    return sha256(text.encode()).hexdigest()[:_LABEL_LIMIT]

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Query
 
-from borg_api.catalogue import Order
 from borg_api.problem import refused
+from borg_api.records import Order
 
 _TOKEN_LIMIT = 1024
 

@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 PATH = "/peers/seen"
 WAIT_SECONDS = 2.0
 _LOOK_UP_SECONDS = 1.0
+_OK = 200
 
 
 class Peers:
@@ -53,16 +54,22 @@ class Peers:
             # and a false answer could at most let somebody read what was a moment ago.
             async with self._session.get(url, params=query, ssl=False) as response:
                 await response.read()
+                if response.status != _OK:
+                    logger.warning(
+                        "replica %s has not come to version %s: %s", address, query["version"], response.status
+                    )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             logger.warning("replica %s did not say what it has seen: %s", address, error or type(error).__name__)
 
     async def _addresses(self) -> list[str]:
         now = time.monotonic()
         if now - self._looked_up > _LOOK_UP_SECONDS:
+            self._looked_up = now
             try:
-                found = await asyncio.get_running_loop().getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+                async with asyncio.timeout(WAIT_SECONDS):
+                    loop = asyncio.get_running_loop()
+                    found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
                 self._known = sorted({str(entry[4][0]) for entry in found} - {self._own})
-                self._looked_up = now
-            except OSError as error:
+            except OSError as error:  # TimeoutError is one
                 logger.warning("the replicas behind %s cannot be looked up: %s", self._host, error)
         return self._known

@@ -18,9 +18,12 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+UNKNOWN_TOKEN = "The API server does not accept this token; it may have expired."  # noqa: S105 - a sentence
 
-_VALUE = re.compile(r"^Invalid value: (\"([^\"\\\\]|\\\\.)*\"|[^:]*): ")
+_VALUE = re.compile(r'^Invalid value: ("([^"\\]|\\.)*"|[^:]*): ')
 """How the API server begins what it says of a field."""
+_TAGS = ("<text>", "<secret>")
+"""Where pydantic says of which kind a parameter's value was (schedule.request), the body has nothing."""
 _WRONG_TYPES = ("missing", "json_invalid")
 
 
@@ -79,9 +82,11 @@ def of_api_error(error: ApiError, verb: str, what: str) -> Problem:  # noqa: PLR
     """Return the answer for what the API server said to `verb` on `what` ("borgschedules in namespace team")."""
     match error.status:
         case 401:
-            return unauthorized("The API server does not accept this token; it may have expired.")
+            return unauthorized(UNKNOWN_TOKEN)
         case 403:
-            return Problem(403, f"You may not {verb} {what}.")
+            # RBAC's own words begin so; a policy at admission has reasons of its own.
+            by_rbac = "cannot " in error.message and " resource " in error.message
+            return Problem(403, f"You may not {verb} {what}." if by_rbac else sentence(error.message))
         case 404:
             return Problem(404, "It does not exist any more.")
         case 409:
@@ -107,12 +112,12 @@ def of_validation(error: RequestValidationError) -> Problem:
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    where, *path = location
+    where, *path = (part for part in location if part not in _TAGS)
     if where != "body":
         return str(path[-1]) if path else str(where)
     if path and isinstance(path[0], int):
         return ""  # an offset into JSON that cannot be parsed
-    return "".join(f"/{part}" for part in path)
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def _refused_at_admission(error: ApiError) -> Problem:

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from borg_cluster.collection import TITLE, Body, Reference
+from borg_core import labels
 from borg_core.models.hooks import BorgScript
 from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun
+from borg_core.models.run import BorgRun, Trigger
 from borg_core.models.schedule import BorgSchedule
+from borg_runner.contract import Operation, Phase
+
+Order = tuple[str, str, str]
+"""(creation time, namespace, name): sorts by age, and never ties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,10 @@ class ScheduleRecord:
     @property
     def name(self) -> str:
         return self.resource.metadata.name
+
+    @property
+    def version(self) -> int:
+        return int(self.resource.metadata.resource_version)
 
     @property
     def edition(self) -> str:
@@ -48,12 +57,93 @@ def parse_script(body: Body) -> BorgScript:
     return BorgScript.model_validate(body)
 
 
-def parse_run(body: Body) -> BorgRun:
-    return BorgRun.model_validate(body)
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """What a run did in one repository; sizes in bytes."""
+
+    name: str
+    phase: Phase
+    archive: str | None
+    original_size: int | None
+    compressed_size: int | None
+    deduplicated_size: int | None
+    files: int | None
+    warnings: tuple[str, ...]
+    error: str | None
 
 
-def references_of_run(run: BorgRun) -> Iterable[Reference]:
-    return [("BorgSchedule", run.metadata.namespace, run.spec.schedule_ref.name)]
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What is shown of a run, and no more: ten are kept of every schedule. `key`: of what made it, see `labels`."""
+
+    namespace: str
+    name: str
+    uid: str
+    version: int
+    created: str
+    key: str | None
+    schedule: str
+    operation: Operation
+    phase: Phase
+    trigger: Trigger | None
+    job_uid: str | None
+    started: str | None
+    completed: str | None
+    message: str
+    repositories: tuple[RunOutcome, ...]
+
+    @property
+    def finished(self) -> bool:
+        return self.phase.finished
+
+    @property
+    def order(self) -> Order:
+        return self.created, self.namespace, self.name
+
+
+def parse_run(body: Body) -> RunRecord:
+    run = BorgRun.model_validate(body)
+    metadata, status = run.metadata, run.status
+    return RunRecord(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        version=int(metadata.resource_version),
+        created=metadata.creation_timestamp,
+        key=metadata.labels.get(labels.IDEMPOTENCY_KEY),
+        schedule=run.spec.schedule_ref.name,
+        operation=run.spec.operation,
+        phase=status.phase or Phase.PENDING,
+        trigger=status.trigger,
+        job_uid=status.job_uid,
+        started=status.start_time,
+        completed=status.completion_time,
+        message=status.message,
+        repositories=tuple(
+            RunOutcome(
+                name=item.name,
+                phase=item.phase,
+                archive=item.archive,
+                original_size=item.original_size,
+                compressed_size=item.compressed_size,
+                deduplicated_size=item.deduplicated_size,
+                files=item.files,
+                warnings=item.warnings,
+                error=item.error,
+            )
+            for item in status.repositories
+        ),
+    )
+
+
+def references_of_run(run: RunRecord) -> Iterable[Reference]:
+    return [("BorgSchedule", run.namespace, run.schedule)]
+
+
+def order_of(resource: BorgSchedule | BorgRepository | BorgScript) -> Order:
+    """Return the resource's place in lists: oldest first."""
+    metadata = resource.metadata
+    return metadata.creation_timestamp, metadata.namespace, metadata.name
 
 
 def _written(metadata: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from borg_api.catalogue import Catalogue
@@ -13,6 +14,14 @@ logger = logging.getLogger(__name__)
 _GONE = 410
 _FIRST_RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 5.0
+_AT_ONCE = 50
+"""So many objects are parsed before other requests get their turn."""
+
+
+def batched(items: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the items, `size` at a time."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
 
 
 class Reflector:
@@ -37,26 +46,37 @@ class Reflector:
                 if not self._version:
                     await self._list()
                 await self._watch()
-                retry = _FIRST_RETRY_SECONDS
-            except (ApiError, OSError, TimeoutError, ValueError) as error:  # ValueError: a line that was cut off
-                self.connected = False
+            except (ApiError, OSError, TimeoutError) as error:
                 if isinstance(error, ApiError) and error.status == _GONE:
                     self._version = ""
-                logger.warning("%s: %s; again in %.1f s", self._resource.plural, error or type(error).__name__, retry)
-                await asyncio.sleep(retry)
-                retry = min(retry * 2, _LAST_RETRY_SECONDS)
+                logger.warning("%s: %s", self._resource.plural, error or type(error).__name__)
+            except Exception:
+                # A fault of ours must not leave the picture as it is for ever: it is drawn anew.
+                self._version = ""
+                logger.exception("%s: unexpected; listing again", self._resource.plural)
+            else:
+                continue
+            if self.connected:
+                retry = _FIRST_RETRY_SECONDS
+            self.connected = False
+            await asyncio.sleep(retry)
+            retry = min(retry * 2, _LAST_RETRY_SECONDS)
 
     async def _list(self) -> None:
-        bodies: list[dict[str, Any]] = []
+        """Take in page after page, so that no listing is ever held whole, nor keeps other requests waiting."""
+        alive: set[str] = set()
         token = ""
         while True:
             page = await self._api.list_page(self._resource, self._namespace, token)
-            bodies += page["items"]
+            for some in batched(page["items"], _AT_ONCE):
+                alive.update(body["metadata"]["uid"] for body in some)
+                self._catalogue.put_listed(some)
+                await asyncio.sleep(0)
             token = page["metadata"].get("continue", "")
             if not token:
                 break
         self._version = page["metadata"]["resourceVersion"]
-        self._catalogue.replace(bodies, int(self._version))
+        self._catalogue.retain(alive, int(self._version))
         self.filled.set()
 
     async def _watch(self) -> None:

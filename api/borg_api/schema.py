@@ -112,7 +112,7 @@ class UpcomingJobs(Answer):
     success: bool
     upcoming_jobs: list[UpcomingJob]
     hours_ahead: int
-    continue_: str | None = Field(default=None, alias="continue", description="Only with `all`.")
+    continue_: str | None = Field(default=None, alias="continue", description="Only with `limit` or `all`.")
 
 
 class Health(Answer):
@@ -198,6 +198,7 @@ class Run(Answer):
 class RunList(Answer):
     success: bool
     runs: list[Run]
+    continue_: str | None = Field(default=None, alias="continue", description="Only with `limit`.")
 
 
 class BackupJobs(Answer):

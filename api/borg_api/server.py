@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 10.0
+
+HEAD_LIMIT = 32 * 1024
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 Stamp = tuple[tuple[int, int], ...]
 
@@ -37,11 +41,35 @@ class Certificate:
             try:
                 stamp = self.stamp()
                 if stamp != loaded:
+                    # First for trial: a context that fails to load a pair has lost the one that it had.
+                    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
                     context.load_cert_chain(self.certificate, self.key)
                     loaded = stamp
                     logger.info("the certificate in %s was renewed", self.certificate)
             except OSError as error:  # ssl.SSLError is one
                 logger.warning("the certificate in %s cannot be read again: %s", self.certificate, error)
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """HTTP whose request line and headers have a limit: the parser itself would collect them without end."""
+
+    _head_bytes: int | None = 0  # of the request being read; None once its headers are complete
+
+    def on_message_begin(self) -> None:
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_LIMIT and not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
 
 
 async def serve(server: uvicorn.Server, certificate: Certificate | None, look_seconds: float = _LOOK_SECONDS) -> None:

@@ -1,6 +1,7 @@
 """Writes with the caller's own token, answered when every replica knows of them."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ CONFLICT = 409
 _CONFLICTS = 100
 """So often a write that lost against others is tried again: each time somebody else's was done."""
 _GOODBYE_SECONDS = 5.0
+_SEEN_SECONDS = 2.0
 
 
 class Taken(Exception):  # noqa: N818 - an answer, not a fault
@@ -50,10 +52,22 @@ class Writer:
 
     async def read(self, name: str) -> dict[str, Any] | None:
         """Return it as it is at this moment, None when it is gone; read by the facade itself."""
-        body = await self._facade.own.get(self._resource, self._caller.namespace, name)
+        try:
+            body = await self._facade.own.get(self._resource, self._caller.namespace, name)
+        except ApiError as error:
+            raise self._problem(error, "get") from error
         if body:
             self._catalogue.put_own(body)
         return body
+
+    async def publish(self, version: int) -> None:
+        """Return when every other replica has come to the version."""
+        await self._facade.peers.have_seen(self._resource.kind, self._caller.namespace, version)
+
+    async def seen(self, version: int) -> None:
+        """Return when this replica's own watch has come to the version, or does not for long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._catalogue.seen(version), _SEEN_SECONDS)
 
     async def merge(self, name: str, patch: dict[str, Any], version: str | None = None) -> dict[str, Any]:
         """Merge the patch and return the whole; with `version` only if it is at that one, else Problem 409."""
@@ -82,7 +96,7 @@ class Writer:
             except TimeoutError:  # something holds it back with a finalizer: it is being deleted
                 logger.info("%s %s/%s is deleted, but still there", self._resource.kind, self._caller.namespace, name)
                 return
-        await self._facade.peers.have_seen(self._resource.kind, self._caller.namespace, gone_at)
+        await self.publish(gone_at)
 
     async def _insist(self, write: Callable[[], Awaitable[T]], verb: str, *, again: bool) -> T:
         """Try as long as others win, if `again`: what is written does not depend on what they wrote."""
@@ -99,8 +113,7 @@ class Writer:
 
     async def _settle(self, body: dict[str, Any]) -> dict[str, Any]:
         self._catalogue.put_own(body)
-        metadata = body["metadata"]
-        await self._facade.peers.have_seen(self._resource.kind, metadata["namespace"], int(metadata["resourceVersion"]))
+        await self.publish(int(body["metadata"]["resourceVersion"]))
         return body
 
     def _problem(self, error: ApiError, verb: str) -> Problem:

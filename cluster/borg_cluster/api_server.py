@@ -20,6 +20,7 @@ _JSON_PATCH = "application/json-patch+json"
 _APPLY = "application/apply-patch+yaml"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _TIMEOUT_SECONDS = 30.0
+_LIVENESS = "/livez"
 _PING_SECONDS = 3.0
 _PAGE = 500
 _WATCH_SECONDS = 600
@@ -77,6 +78,8 @@ def without_credentials(api: client.ApiClient, connections: int) -> client.ApiCl
 
 def _client(configuration: client.Configuration, connections: int, manager: str) -> client.ApiClient:
     configuration.connection_pool_maxsize = connections
+    # No cookies: many callers share these connections, and one's session is not another's.
+    configuration.client_session_kwargs = {"cookie_jar": aiohttp.DummyCookieJar()}
     api = client.ApiClient(configuration)
     api.user_agent = manager
     return api
@@ -108,7 +111,7 @@ class ApiServer:
 
     async def ping(self) -> None:
         """Return when the API server answers that it lives."""
-        await self._request("GET", "/livez", timeout=_PING_SECONDS)
+        await self._request("GET", _LIVENESS, timeout=_PING_SECONDS)
 
     async def get(self, resource: ResourceType, namespace: str, name: str) -> dict[str, Any] | None:
         """Return the object, None when there is none."""
@@ -162,12 +165,11 @@ class ApiServer:
         async with await self._send("GET", resource.path(namespace), query=query, timeout=timeout) as response:
             yield _events(response)
 
-    async def read_log(self, namespace: str, pod: str) -> str:
-        """Return what the pod's only container has written until now."""
-        path = f"{PODS.path(namespace, pod)}/log"
-        async with await self._send("GET", path, accept="*/*") as response:
-            with _connection():
-                return await response.text(encoding="utf-8", errors="replace")
+    @asynccontextmanager
+    async def log(self, namespace: str, pod: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give what the pod's only container has written until now, in pieces as they come."""
+        async with await self._send("GET", f"{PODS.path(namespace, pod)}/log", accept="*/*") as response:
+            yield _pieces(response)
 
     async def create(self, resource: ResourceType, manifest: dict[str, Any]) -> dict[str, Any]:
         """Create the object. Without a namespace in its metadata it is one of the cluster."""
@@ -230,8 +232,10 @@ class ApiServer:
         )
         with _connection():
             data = await response.read()
-        parsed: dict[str, Any] = json.loads(data) if data[:1] == b"{" else {}
-        return parsed
+        parsed = _parse(data)
+        if parsed is None and path != _LIVENESS:
+            raise ConnectionError(f"{method} {path}: the answer is no JSON object; something else than the API server?")
+        return parsed or {}
 
     async def _send(
         self,
@@ -273,7 +277,16 @@ class ApiServer:
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
     with _connection():
         async for line in response.content:
-            yield json.loads(line)
+            event = _parse(line)
+            if event is None:
+                raise ConnectionError("an event of the watch was cut off")
+            yield event
+
+
+async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    with _connection():
+        async for piece in response.content.iter_any():
+            yield piece
 
 
 @contextmanager
@@ -285,10 +298,19 @@ def _connection() -> Iterator[None]:
         raise ConnectionError(str(error) or type(error).__name__) from error
 
 
+def _parse(data: bytes) -> dict[str, Any] | None:
+    """Return the JSON object, None when it is none."""
+    try:
+        parsed = json.loads(data)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
 async def _error(response: aiohttp.ClientResponse, otherwise: str) -> ApiError:
     with _connection():
         data = await response.read()
-    status: dict[str, Any] = json.loads(data) if data[:1] == b"{" else {}
+    status = _parse(data) or {}
     retry_after = response.headers.get("Retry-After", "")
     return ApiError(
         response.status,

@@ -45,10 +45,10 @@ class Collection(Generic[T]):
         key = (metadata["namespace"], metadata["name"])
         version = int(metadata["resourceVersion"])
         known = self._entries.get(key)
-        if known and known.uid == metadata["uid"] and known.version >= version:
+        if known and known.version >= version:  # versions are counted for the whole cluster, whatever the object
             return False
-        self._forget(key)
         value = self._parse(body)
+        self._forget(key)
         entry = _Entry(metadata["uid"], version, frozenset(self._references(value)), value)
         self._entries[key] = entry
         for reference in entry.references:
@@ -71,6 +71,10 @@ class Collection(Generic[T]):
         """Return all objects, as they are at this moment."""
         return [entry.value for entry in self._entries.values()]
 
+    def uid(self, namespace: str, name: str) -> str | None:
+        entry = self._entries.get((namespace, name))
+        return entry.uid if entry else None
+
     def referring_to(self, kind: str, namespace: str, name: str) -> list[T]:
         """Return the objects that refer to it, in order of their names."""
         keys = self._referring.get((kind, namespace, name), ())
@@ -83,6 +87,10 @@ class Collection(Generic[T]):
     def uids(self) -> dict[Key, str]:
         """Return the uid of every object known."""
         return {key: entry.uid for key, entry in self._entries.items()}
+
+    def versions(self) -> dict[Key, tuple[str, int]]:
+        """Return the uid and the version of every object known."""
+        return {key: (entry.uid, entry.version) for key, entry in self._entries.items()}
 
     def __len__(self) -> int:
         return len(self._entries)

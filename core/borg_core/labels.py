@@ -6,6 +6,9 @@ SCHEDULE = "borgoperator.io/schedule"
 OPERATION = "borgoperator.io/operation"
 TRIGGER = "borgoperator.io/trigger"
 
+IDEMPOTENCY_KEY = "borgoperator.io/idempotency-key"
+"""On a run that was asked for over REST: a digest of the key that the call came with."""
+
 MANAGER = "borg-operator"
 """Value of `app.kubernetes.io/managed-by`, and the field manager of every server-side apply."""
 

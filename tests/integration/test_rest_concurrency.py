@@ -50,6 +50,27 @@ def test_of_fifty_run_nows_without_a_key_one_begins_and_the_others_name_it(rest:
     assert all(run["metadata"]["name"] in answer.json()["detail"] for answer in answers if answer.status_code == 409)
 
 
+def test_of_run_nows_with_different_keys_one_begins_and_says_so_again(rest: Rest) -> None:
+    job = rest.create("Run by keys")
+    path = f"/api/schedule/{job['id']}/run-now"
+    answers = rest.at_once(("POST", path, None, {"Idempotency-Key": f"key {number}"}) for number in range(20))
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 19}
+    winner = next(number for number, answer in enumerate(answers) if answer.status_code == 200)
+    run = answers[winner].json()["job_id"]
+    for _ in range(4):  # whichever replica is asked
+        assert rest.send("POST", path, headers={"Idempotency-Key": f"key {winner}"})["job_id"] == run
+        assert rest.get(f"/api/backup/status/{run}")["id"] == run
+
+
+def test_of_ten_renames_to_one_name_at_most_one_stays(rest: Rest) -> None:
+    jobs = [rest.create(f"To be renamed {number}") for number in range(10)]
+    answers = rest.at_once(("PUT", f"/api/schedule/{job['id']}", {"name": "The same"}, {}) for job in jobs)
+    named = [rest.job(job["id"])["name"] for job in jobs]
+    assert named.count("The same") == 1
+    for job, answer, name in zip(jobs, answers, named, strict=True):
+        assert (answer.status_code, name) in {(200, "The same"), (400, job["name"])}
+
+
 def test_two_hundred_edits_of_different_fields_lose_none(rest: Rest) -> None:
     jobs = [rest.create(f"Edited by many {number}") for number in range(20)]
     edits: list[dict[str, Any]] = [{f"prune_keep_{keep}": 10 + number} for number, keep in enumerate(KEEPS)]

@@ -80,6 +80,30 @@ def test_a_schedule_that_cannot_be_is_refused_with_words_that_help(rest: Rest, c
     assert "refused" not in [job["name"] for job in rest.get("/api/schedule/")["jobs"]]
 
 
+POINTERS: dict[str, tuple[Any, int, str]] = {
+    "a parameter that is a number": ({"HOST": 5}, 422, "/pre_backup_script_parameters/HOST"),
+    "a parameter that is too long": ({"HOST": "x" * 5000}, 400, "/pre_backup_script_parameters/HOST"),
+    "a Secret that cannot be": (
+        {"TOKEN": {"secretKeyRef": {"name": "No!", "key": "k"}}},
+        400,
+        "/pre_backup_script_parameters/TOKEN/secretKeyRef/name",
+    ),
+    "a Secret without a key": (
+        {"a/b~c": {"secretKeyRef": {"name": "nas"}}},
+        422,
+        "/pre_backup_script_parameters/a~1b~0c/secretKeyRef/key",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", POINTERS)
+def test_a_fault_deep_in_the_body_is_pointed_at(rest: Rest, case: str) -> None:
+    parameters, status, pointer = POINTERS[case]
+    answer = rest("POST", "/api/schedule/", new(pre_backup_script_parameters=parameters))
+    problem(answer, status)
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
 def test_scripts_need_their_parameters_and_passwords_stay_in_secrets(rest: Rest, ids: dict[str, int]) -> None:
     def create(parameters: Any) -> Any:
         fields = {"pre_backup_script_id": ids["wake"], "pre_backup_script_parameters": parameters}
@@ -247,6 +271,17 @@ def test_upcoming_jobs_show_each_schedule_once_or_every_occurrence(rest: Rest) -
     assert names.count("each quarter") == 1
     assert times == sorted(times)
     assert not {"never in sight", "resting"} & set(names)
+
+    paged: list[str] = []
+    token = None
+    while True:
+        query = {"hours": 24, "limit": 1, **({"continue": token} if token else {})}
+        page = rest.get("/api/schedule/upcoming-jobs", params=query)
+        paged += [job["name"] for job in page["upcoming_jobs"]]
+        token = page["continue"]
+        if token is None:
+            break
+    assert paged == names
 
     seen: list[str] = []
     token = None

@@ -39,9 +39,9 @@ def test_they_are_listed_oldest_first_and_from_any_place_on(catalogue: Catalogue
     for name, day in (("c", 1), ("a", 2), ("b", 2), ("d", 3)):
         catalogue.put(body(name, day, created=f"2026-03-0{day}T00:00:00Z", value=name))
     assert catalogue.in_order("team") == ["c", "a", "b", "d"]
-    assert catalogue.in_order("team", catalogue.order_of("team", "a")) == ["b", "d"]
+    assert catalogue.in_order("team", ("2026-03-02T00:00:00Z", "team", "a")) == ["b", "d"]
     # The place of one that is gone still is a place.
-    place = catalogue.order_of("team", "b")
+    place = ("2026-03-02T00:00:00Z", "team", "b")
     catalogue.remove(body("b", 9))
     assert catalogue.in_order("team", place) == ["d"]
     assert catalogue.in_order("nowhere") == []
@@ -76,7 +76,8 @@ def test_a_new_listing_takes_away_what_is_not_in_it(catalogue: Catalogue[str]) -
     catalogue.put(body("gone", 1))
     catalogue.put(body("stays", 2, value="stays"))
     revision = catalogue.revision("team")
-    catalogue.replace([body("stays", 2, value="stays"), body("new", 7, value="new")], 8)
+    catalogue.put_listed([body("stays", 2, value="stays"), body("new", 7, value="new")])
+    catalogue.retain({"uid-stays", "uid-new"}, 8)
     assert sorted(catalogue.in_order("team")) == ["new", "stays"]
     assert catalogue.revision("team") > revision
     assert catalogue.find("team", derive_id("Thing", "team", "gone")) is None
@@ -87,7 +88,7 @@ def test_an_object_that_cannot_be_read_does_not_hide_the_others(caplog: pytest.L
     good = builders.schedule("good").model_dump(by_alias=True, exclude_none=True, mode="json")
     bad = builders.schedule("bad").model_dump(by_alias=True, exclude_none=True, mode="json")
     del bad["spec"]["schedule"]
-    schedules.replace([bad, good], 5)
+    schedules.put_listed([bad, good])
     schedules.put({**bad, "metadata": {**bad["metadata"], "resourceVersion": "7"}})
     assert [record.name for record in schedules.in_order("team")] == ["good"]
     assert "BorgSchedule team/bad cannot be read" in caplog.text
@@ -116,7 +117,7 @@ def test_who_deletes_learns_when_the_watch_has_seen_it_go(catalogue: Catalogue[s
             catalogue.remove(body("one", 6))
             assert [await first, await second] == [6, 6]
         with catalogue.goodbye("uid-two") as gone:
-            catalogue.replace([], 9)
+            catalogue.retain(set(), 9)
             assert await gone == 9
         with catalogue.goodbye("uid-never"):
             pass

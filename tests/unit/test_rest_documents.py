@@ -10,14 +10,16 @@ from borg_api.app import create_app
 from borg_api.choices import render_repositories, render_script
 from borg_api.configuration import Configuration, ConfigurationError, read_configuration
 from borg_api.cron_expressions import PRESETS, preview
-from borg_api.mirror import Shelf
-from borg_api.records import ScheduleRecord
+from borg_api.mirror import Mirror, Shelf
+from borg_api.records import ScheduleRecord, parse_run
 from borg_api.run.answers import render_run
 from borg_api.schedule.answers import render_job, render_upcoming
+from borg_api.schedule.listing import Listing
+from borg_cluster.api_server import ApiServer
 from support import builders
 
 RECORD = ScheduleRecord(builders.schedule(), "2026-03-01T00:00:00Z")
-RUN = builders.run(
+_RUN = builders.run(
     "db-1",
     {
         "phase": "Failed",
@@ -25,14 +27,26 @@ RUN = builders.run(
         "repositories": [{"name": "main", "phase": "Failed", "error": "locked", "warnings": ["a"], "files": 3}],
     },
 )
+RUN = _RUN.model_dump(by_alias=True, exclude_none=True, mode="json")
 JOB = render_job(RECORD, Shelf(), builders.NOW)
 SCRIPT = builders.script("wake", parameters=({"name": "HOST", "required": True},))
+_NOBODY: Any = None  # the mirror is never started
+LISTING = Listing(Mirror(ApiServer(_NOBODY), ()))
+REPOSITORIES = render_repositories(
+    Shelf(), builders.NAMESPACE, [builders.local_repository(), builders.ssh_repository()], LISTING, builders.NOW
+)
 RENDERED: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (schema.Job, JOB),
     (schema.UpcomingJob, {**render_upcoming(JOB), "next_run": "2026-03-02T02:00:00Z"}),
-    (schema.Run, render_run(RUN, Shelf())),
-    (schema.Repository, render_repositories(Shelf(), builders.NAMESPACE, [builders.local_repository()])[0]),
-    (schema.Repository, render_repositories(Shelf(), builders.NAMESPACE, [builders.ssh_repository()])[0]),
+    (schema.Run, render_run(parse_run(RUN), Shelf())),
+    (
+        schema.Repository,
+        render_repositories(Shelf(), builders.NAMESPACE, [builders.local_repository()], LISTING, builders.NOW)[0],
+    ),
+    (
+        schema.Repository,
+        render_repositories(Shelf(), builders.NAMESPACE, [builders.ssh_repository()], LISTING, builders.NOW)[0],
+    ),
     (schema.Script, render_script(SCRIPT)),
     (schema.Preview, preview("0 2 * * *", "Europe/Berlin", builders.NOW)),
     (schema.Preview, preview("0 2 * * 7", "Europe/Berlin", builders.NOW)),

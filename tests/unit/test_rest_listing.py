@@ -16,6 +16,7 @@ from support import builders
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TEAM = builders.NAMESPACE
+NONE = upcoming.decode_place(None, NOW)
 
 
 class Scene:
@@ -94,12 +95,12 @@ def test_what_is_upcoming_is_sorted_and_ends_with_the_window(scene: Scene) -> No
     scene.put("night")
     scene.put("quarter", schedule="*/15 * * * *")
     scene.put("spring", schedule="0 0 1 5 *")
-    found = [orjson.loads(job) for job in upcoming.find_next(scene.page(), NOW + timedelta(hours=24))]
+    found = [orjson.loads(job.json) for job in upcoming.find_next(scene.page(), NONE, NOW + timedelta(hours=24))]
     assert [(job["name"], job["next_run"]) for job in found] == [
         ("quarter", "2026-03-02T12:15:00Z"),
         ("night", "2026-03-03T02:00:00Z"),
     ]
-    assert upcoming.find_next(scene.page(), NOW + timedelta(minutes=14)) == []
+    assert list(upcoming.find_next(scene.page(), NONE, NOW + timedelta(minutes=14))) == []
 
 
 def every(scene: Scene, hours: float, size: int) -> list[tuple[str, str]]:

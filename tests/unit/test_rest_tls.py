@@ -94,6 +94,18 @@ def test_a_broken_pair_is_told_and_the_old_certificate_goes_on(
     wait_for(presented_at(port), lambda seen: seen == third, 5, "the next good pair is presented")
 
 
+def test_a_key_of_another_certificate_does_not_break_what_goes_on(
+    files: Certificate, port: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = presented_at(port)()
+    other = Certificate(str(tmp_path / "other.crt"), str(tmp_path / "other.key"))
+    issue(other, "other")
+    with caplog.at_level(logging.WARNING):
+        Path(other.certificate).rename(files.certificate)
+        wait_for(lambda: caplog.text, lambda text: "cannot be read again" in text, 5, "the log tells of it")
+    assert presented_at(port)() == first
+
+
 def test_replicas_ask_each_other_over_tls(port: int, caplog: pytest.LogCaptureFixture) -> None:
     async def ask() -> None:
         configuration = Configuration("team", peers=f"127.0.0.1:{port}", certificate="tls.crt", key="tls.key")

@@ -25,7 +25,7 @@ def test_an_event_that_lags_behind_an_own_write_changes_nothing() -> None:
 def test_an_object_made_anew_under_the_same_name_replaces_the_old_one_and_outlives_its_deletion() -> None:
     store = Store()
     store.schedules.put(body(builders.schedule(), version=9, uid="old"))
-    store.schedules.put(body(builders.schedule(title="again"), version=3, uid="new"))
+    store.schedules.put(body(builders.schedule(title="again"), version=12, uid="new"))
     store.schedules.remove("team", "db", "old")
     found = store.schedules.get("team", "db")
     assert found

@@ -16,7 +16,7 @@ def answer_tagged(request: Request, body: bytes, etag: str) -> Response:
     """Return the body, or 304 when the client has it already."""
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     sent = request.headers.get("if-none-match")
-    if sent and (sent == "*" or etag in _tags(sent)):
+    if sent and (sent == "*" or etag in {tag.removeprefix("W/") for tag in _tags(sent)}):
         return Response(status_code=304, headers=headers)
     return answer(body, headers)
 

@@ -1,5 +1,7 @@
 """/api/repositories/ and /api/scripts: what a schedule can name."""
 
+from urllib.parse import urlencode
+
 import orjson
 from fastapi import APIRouter, Response
 
@@ -9,7 +11,9 @@ from borg_api.choices import render_repositories, render_script
 from borg_api.facade import TheFacade
 from borg_api.guard import GuardedRoute, TheCaller, requires
 from borg_api.paging import Continue, Limit, decode_token, encode_token
+from borg_api.records import order_of
 from borg_api.routes.answers import answer
+from borg_api.schedule.timetable import whole_now
 from borg_cluster.resources import REPOSITORIES, SCRIPTS
 
 router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
@@ -23,11 +27,11 @@ async def list_repositories(
     """List the repositories, oldest first."""
     shelf = facade.mirror.shelf(caller.namespace)
     found = shelf.repositories.in_order(caller.namespace, decode_token(token))
-    shown = render_repositories(shelf, caller.namespace, found[:limit])
+    shown = render_repositories(shelf, caller.namespace, found[:limit], facade.listing, whole_now())
     if limit is None:
         return answer({"success": True, "repositories": shown})
     more = len(found) > limit
-    last = shelf.repositories.order_of(caller.namespace, found[limit - 1].metadata.name) if more else None
+    last = order_of(found[limit - 1]) if more else None
     return answer({"success": True, "repositories": shown, "continue": encode_token(last)})
 
 
@@ -40,5 +44,7 @@ async def list_scripts(facade: TheFacade, caller: TheCaller, limit: Limit = None
     body = orjson.dumps([render_script(script) for script in found[:limit]])
     if limit is None or len(found) <= limit:
         return answer(body)
-    last = encode_token(shelf.scripts.order_of(caller.namespace, found[limit - 1].metadata.name))
-    return answer(body, {"Link": f'</api/scripts?limit={limit}&continue={last}>; rel="next"'})
+    query = urlencode(
+        {"namespace": caller.namespace, "limit": limit, "continue": encode_token(order_of(found[limit - 1]))}
+    )
+    return answer(body, {"Link": f'</api/scripts?{query}>; rel="next"'})

@@ -12,6 +12,8 @@ from borg_api.metrics import CONTENT_TYPE
 from borg_api.problem import Problem
 from borg_api.routes.answers import answer
 
+_WAITING_LIMIT = 5_000
+
 router = APIRouter(tags=["Health"])
 
 
@@ -43,12 +45,14 @@ async def seen(
     facade: TheFacade,
     kind: Annotated[str, Query(max_length=63)],
     namespace: Annotated[str, Query(max_length=63)],
-    version: Annotated[int, Query(ge=0)],
+    version: Annotated[int, Query(ge=0, lt=2**63)],
 ) -> Response:
     """Answer as soon as the watch has come to the version; 503 if it does not."""
     catalogue = facade.mirror.find(kind, namespace)
     if catalogue is None:
         raise Problem(404, "Nothing of that kind is watched here.")
+    if catalogue.waiting > _WAITING_LIMIT:
+        raise Problem(503, "Too many are waiting already.", headers={"Retry-After": "1"})
     try:
         await asyncio.wait_for(catalogue.seen(version), peers.WAIT_SECONDS)
     except TimeoutError:

@@ -1,5 +1,8 @@
 """/api/backup/ and the runs of a schedule: how they went, their logs, and how to stop one."""
 
+import asyncio
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
@@ -11,17 +14,20 @@ from borg_api.guard import GuardedRoute, TheCaller, requires
 from borg_api.mirror import Shelf
 from borg_api.paging import Continue, Limit, decode_token, encode_token
 from borg_api.problem import Problem
+from borg_api.records import RunRecord
 from borg_api.routes.answers import answer
 from borg_api.routes.schedules import JobId
-from borg_api.run.answers import render_run, run_status
+from borg_api.run.answers import places_of, render_run, run_status, triggered_by
 from borg_api.run.logs import READ_LOG, read_lines
 from borg_api.schedule import operations
 from borg_api.writes import Writer
 from borg_cluster.resources import RUNS, SCHEDULES
-from borg_core.models.run import BorgRun
 from borg_runner.contract import Operation
 
 router = APIRouter(route_class=GuardedRoute, tags=["Runs"])
+
+_AT_ONCE = 40
+"""So many are rendered before other requests get their turn."""
 
 LIST = Permission("list", RUNS)
 RunId = Annotated[str, Path(description="The run's id, or its resource name.", max_length=253, examples=["1"])]
@@ -45,28 +51,16 @@ async def list_runs(
     """List backups, newest first."""
     shelf, namespace = facade.mirror.shelf(caller.namespace), caller.namespace
     before = decode_token(token)
-    shown: list[dict[str, Any]] = []
-    last: BorgRun | None = None
-    more = False
-    for run in _backups(shelf, namespace, schedule_id):
-        if before and shelf.runs.order_of(namespace, run.metadata.name) >= before:
-            continue
-        job = render_run(run, shelf)
-        if status and job["status"] != status:
-            continue
-        if (manual_only and job["triggered_by"] != "manual") or (scheduled_only and job["triggered_by"] == "manual"):
-            continue
-        if repository and repository not in [item["path"] for item in job["repositories"]]:
-            continue
-        if limit and len(shown) == limit:
-            more = True
-            break
-        shown.append(job)
-        last = run
-    if limit is None:
-        return answer({"jobs": shown})
-    place = shelf.runs.order_of(namespace, last.metadata.name) if more and last else None
-    return answer({"jobs": shown, "continue": encode_token(place)})
+    triggers = {name for name, left_out in (("schedule", manual_only), ("manual", scheduled_only)) if not left_out}
+    found = (
+        run
+        for run in _backups(shelf, namespace, schedule_id)
+        if (before is None or run.order < before)
+        and (status is None or run_status(run) == status)
+        and triggered_by(run) in triggers
+        and (repository is None or repository in places_of(run, shelf).values())
+    )
+    return answer(await _page(found, shelf, "jobs", limit))
 
 
 @router.get("/api/backup/status/{job_id}", responses=schema.answers(schema.Run, 404))
@@ -97,22 +91,26 @@ async def cancel_run(facade: TheFacade, caller: TheCaller, job_id: RunId) -> Res
     run = _find(facade.mirror.shelf(caller.namespace), caller.namespace, job_id)
     if run.finished:
         raise Problem(400, f"This run is {run_status(run).replace('_', ' ')} already: there is nothing to cancel.")
-    await Writer(facade, caller, RUNS).merge(run.metadata.name, {"spec": {"cancel": True}})
+    await Writer(facade, caller, RUNS).merge(run.name, {"spec": {"cancel": True}})
     return answer({"message": "Backup cancelled successfully", "process_terminated": True})
 
 
 @router.get("/api/schedule/{job_id}/runs", responses=schema.answers(schema.RunList, 404))
 @requires(LIST)
-async def list_schedule_runs(facade: TheFacade, caller: TheCaller, job_id: JobId, limit: Limit = None) -> Response:
+async def list_schedule_runs(
+    facade: TheFacade, caller: TheCaller, job_id: JobId, limit: Limit = None, token: Continue = None
+) -> Response:
     """List the runs of a schedule that are kept, newest first."""
     shelf = facade.mirror.shelf(caller.namespace)
     record = operations.find_schedule(shelf, caller.namespace, job_id)
     runs = shelf.runs.referring_to(SCHEDULES.kind, caller.namespace, record.name)
-    runs.sort(key=lambda run: (run.metadata.creation_timestamp, run.metadata.name), reverse=True)
-    return answer({"success": True, "runs": [render_run(run, shelf) for run in runs[:limit]]})
+    runs.sort(key=lambda run: run.order, reverse=True)
+    before = decode_token(token)
+    found = (run for run in runs if before is None or run.order < before)
+    return answer({"success": True, **await _page(found, shelf, "runs", limit)})
 
 
-def _backups(shelf: Shelf, namespace: str, schedule: str | None) -> list[BorgRun]:
+def _backups(shelf: Shelf, namespace: str, schedule: str | None) -> list[RunRecord]:
     if schedule is None:
         runs = shelf.runs.in_order(namespace)
     else:
@@ -120,11 +118,24 @@ def _backups(shelf: Shelf, namespace: str, schedule: str | None) -> list[BorgRun
         if record is None:
             raise Problem(404, "There is no schedule of that id.")
         runs = shelf.runs.referring_to(SCHEDULES.kind, namespace, record.name)
-        runs.sort(key=lambda run: shelf.runs.order_of(namespace, run.metadata.name))
-    return [run for run in reversed(runs) if run.spec.operation is Operation.BACKUP]
+        runs.sort(key=lambda run: run.order)
+    return [run for run in reversed(runs) if run.operation is Operation.BACKUP]
 
 
-def _find(shelf: Shelf, namespace: str, reference: str) -> BorgRun:
+async def _page(found: Iterator[RunRecord], shelf: Shelf, name: str, limit: int | None) -> dict[str, Any]:
+    """Return the runs under `name`, and with a limit how to go on."""
+    runs = list(islice(found, limit + 1 if limit else None))
+    shown: list[dict[str, Any]] = []
+    for number, run in enumerate(runs[:limit]):
+        shown.append(render_run(run, shelf))
+        if number % _AT_ONCE == _AT_ONCE - 1:
+            await asyncio.sleep(0)
+    if limit is None:
+        return {name: shown}
+    return {name: shown, "continue": encode_token(runs[limit - 1].order if len(runs) > limit else None)}
+
+
+def _find(shelf: Shelf, namespace: str, reference: str) -> RunRecord:
     run = shelf.runs.find(namespace, reference)
     if run is None:
         raise Problem(404, f"There is no run of that id in namespace {namespace}.")

@@ -13,7 +13,7 @@ from borg_api.access import Permission
 from borg_api.facade import Facade, TheFacade
 from borg_api.guard import GuardedRoute, TheCaller, requires
 from borg_api.paging import Continue, Limit, decode_token, encode_token
-from borg_api.records import ScheduleRecord
+from borg_api.records import ScheduleRecord, order_of
 from borg_api.routes.answers import answer, answer_tagged, editions_of
 from borg_api.run.answers import run_id
 from borg_api.schedule import operations, upcoming
@@ -62,7 +62,7 @@ async def list_schedules(
     found = await facade.listing.rendered(shelf, caller.namespace, now, decode_token(token), limit and limit + 1)
     shown = found[:limit]
     more = len(found) > len(shown)
-    last = shelf.schedules.order_of(caller.namespace, shown[-1].record.name) if more else None
+    last = order_of(shown[-1].record.resource) if more else None
     jobs = b",".join(item.json for item in shown)
     return answer(b'{"success":true,"jobs":[%b],"continue":%b}' % (jobs, orjson.dumps(encode_token(last))))
 
@@ -82,15 +82,18 @@ async def list_upcoming_jobs(
     now = whole_now()
     end = now + timedelta(hours=hours)
     page = await facade.listing.page(caller.namespace, now)
-    if not every:
-        return answer(_UPCOMING % (b",".join(upcoming.find_next(page, end)[:limit]), hours, b""))
-    stream = upcoming.find_all(page, upcoming.decode_place(token, now), end)
-    # Of many schedules that takes a while: in a thread, so that other requests get their turn.
-    found = await asyncio.to_thread(list, islice(stream, (limit or _ALL_LIMIT) + 1))
-    shown = found[: limit or _ALL_LIMIT]
+    after = upcoming.decode_place(token, now)
+    if every:
+        limit = limit or _ALL_LIMIT
+        # Of many schedules that takes a while: in a thread, so that other requests get their turn.
+        stream = upcoming.find_all(page, after, end)
+        found = await asyncio.to_thread(list, islice(stream, limit + 1))
+    else:
+        found = list(islice(upcoming.find_next(page, after, end), limit and limit + 1))
+    shown = found[:limit]
     place = upcoming.encode_place(shown[-1]) if len(found) > len(shown) else None
-    jobs = b",".join(occurrence.json for occurrence in shown)
-    return answer(_UPCOMING % (jobs, hours, b',"continue":' + orjson.dumps(place)))
+    more = b',"continue":' + orjson.dumps(place) if limit else b""
+    return answer(_UPCOMING % (b",".join(occurrence.json for occurrence in shown), hours, more))
 
 
 @router.get("/{job_id}", responses=schema.answers(schema.JobAnswer, 404, conditional=True))

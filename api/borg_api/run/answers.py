@@ -4,8 +4,9 @@ from typing import Any
 
 from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
+from borg_api.records import RunRecord
 from borg_cluster.resources import RUNS, SCHEDULES
-from borg_core.models.run import BorgRun, Trigger
+from borg_core.models.run import Trigger
 from borg_core.rendering.run_plan import derive_location
 from borg_runner.contract import Phase
 
@@ -23,38 +24,42 @@ _SIZES = {"nfiles": "files", "original_size": "original_size", "compressed_size"
 _SIZES |= {"deduplicated_size": "deduplicated_size"}
 
 
-def run_id(run: BorgRun) -> int:
-    return derive_id(RUNS.kind, run.metadata.namespace, run.metadata.name)
+def run_id(run: RunRecord) -> int:
+    return derive_id(RUNS.kind, run.namespace, run.name)
 
 
-def run_status(run: BorgRun) -> str:
-    return STATUSES[run.status.phase or Phase.PENDING]
+def run_status(run: RunRecord) -> str:
+    return STATUSES[run.phase]
 
 
-def render_run(run: BorgRun, shelf: Shelf) -> dict[str, Any]:
+def triggered_by(run: RunRecord) -> str:
+    return "schedule" if run.trigger is Trigger.SCHEDULED else "manual"
+
+
+def render_run(run: RunRecord, shelf: Shelf) -> dict[str, Any]:
     """Return a run as the contract's backup job; sizes in bytes, summed over its repositories."""
-    status, namespace = run.status, run.metadata.namespace
-    places = _places(run, shelf)
-    sums = {key: sum(getattr(item, of) or 0 for item in status.repositories) for key, of in _SIZES.items()}
-    archives = [item.archive for item in status.repositories if item.archive]
+    namespace = run.namespace
+    places = places_of(run, shelf)
+    sums = {key: sum(getattr(item, of) or 0 for item in run.repositories) for key, of in _SIZES.items()}
+    archives = [item.archive for item in run.repositories if item.archive]
     return {
         "id": run_id(run),
-        "name": run.metadata.name,
-        "operation": run.spec.operation.value,
+        "name": run.name,
+        "operation": run.operation.value,
         "repository": ", ".join(places.values()) or None,
         "repositories": _repositories(run, places),
         "status": run_status(run),
-        "created_at": run.metadata.creation_timestamp,
-        "started_at": status.start_time,
-        "completed_at": status.completion_time,
+        "created_at": run.created,
+        "started_at": run.started,
+        "completed_at": run.completed,
         "archive_name": archives[0] if archives else None,
         "original_size": sums["original_size"],
         "compressed_size": sums["compressed_size"],
         "deduplicated_size": sums["deduplicated_size"],
         "nfiles": sums["nfiles"],
         "error_message": _explain(run),
-        "scheduled_job_id": derive_id(SCHEDULES.kind, namespace, run.spec.schedule_ref.name),
-        "triggered_by": "schedule" if status.trigger is Trigger.SCHEDULED else "manual",
+        "scheduled_job_id": derive_id(SCHEDULES.kind, namespace, run.schedule),
+        "triggered_by": triggered_by(run),
         "progress": 100 if run.finished else 0,
         "progress_details": {
             "current_file": "",
@@ -64,31 +69,31 @@ def render_run(run: BorgRun, shelf: Shelf) -> dict[str, Any]:
             "estimated_time_remaining": 0,
             **sums,
         },
-        "has_logs": status.job_uid is not None,
+        "has_logs": run.job_uid is not None,
         "maintenance_status": None,
         "execution_mode": "local",
     }
 
 
-def _explain(run: BorgRun) -> str | None:
+def _explain(run: RunRecord) -> str | None:
     """Return what the run says, and a line for each repository that failed: borg's reason and what to do."""
-    said = [run.status.message] if run.status.message else []
-    failed = [f"{item.name}: {item.error}" for item in run.status.repositories if item.error]
+    said = [run.message] if run.message else []
+    failed = [f"{item.name}: {item.error}" for item in run.repositories if item.error]
     return "\n".join(said + failed) or None
 
 
-def _places(run: BorgRun, shelf: Shelf) -> dict[str, str]:
+def places_of(run: RunRecord, shelf: Shelf) -> dict[str, str]:
     """Return the location of each repository of the run by its name: before it tells, those of its schedule."""
-    namespace = run.metadata.namespace
-    names = [item.name for item in run.status.repositories]
-    if not names and (schedule := shelf.schedules.get(namespace, run.spec.schedule_ref.name)):
+    namespace = run.namespace
+    names = [item.name for item in run.repositories]
+    if not names and (schedule := shelf.schedules.get(namespace, run.schedule)):
         names = [ref.name for ref in schedule.resource.spec.repository_refs]
     found = ((name, shelf.repositories.get(namespace, name)) for name in names)
     return {name: derive_location(repository) if repository else name for name, repository in found}
 
 
-def _repositories(run: BorgRun, places: dict[str, str]) -> list[dict[str, Any]]:
-    done = {item.name: item for item in run.status.repositories}
+def _repositories(run: RunRecord, places: dict[str, str]) -> list[dict[str, Any]]:
+    done = {item.name: item for item in run.repositories}
     rendered = []
     for name, place in places.items():
         item = done.get(name)

@@ -8,7 +8,7 @@ from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
 from borg_api.records import ScheduleRecord
 from borg_cluster.resources import REPOSITORIES, SCHEDULES, SCRIPTS
-from borg_core.models.hooks import Hook
+from borg_core.models.hooks import Hook, ParameterType
 from borg_core.rendering.run_plan import derive_location
 from borg_core.timestamps import format_time
 
@@ -51,8 +51,8 @@ def render_job(record: ScheduleRecord, shelf: Shelf, next_run: datetime | None) 
         "run_repository_scripts": spec.run_repository_hooks,
         "pre_backup_script_id": _script_id(namespace, pre),
         "post_backup_script_id": _script_id(namespace, post),
-        "pre_backup_script_parameters": _parameters(pre),
-        "post_backup_script_parameters": _parameters(post),
+        "pre_backup_script_parameters": _parameters(pre, shelf, namespace),
+        "post_backup_script_parameters": _parameters(post, shelf, namespace),
         "run_prune_after": spec.prune.enabled,
         "run_compact_after": spec.compact.enabled,
         "prune_keep_within": spec.prune.keep_within or None,
@@ -81,13 +81,17 @@ def _script_id(namespace: str, hook: Hook | None) -> int | None:
     return derive_id(SCRIPTS.kind, namespace, hook.script_ref.name) if hook else None
 
 
-def _parameters(hook: Hook | None) -> dict[str, Any] | None:
-    """Return the values; of a Password, where it stands."""
+def _parameters(hook: Hook | None, shelf: Shelf, namespace: str) -> dict[str, Any] | None:
+    """Return the values; of a Password, where it stands, and nothing of one that stands here in plain text."""
     if hook is None:
         return None
+    script = shelf.scripts.get(namespace, hook.script_ref.name)
+    declared = script.spec.parameters if script else ()
+    passwords = {parameter.name for parameter in declared if parameter.type is ParameterType.PASSWORD}
     return {
         parameter.name: {"secretKeyRef": parameter.value_from.secret_key_ref.model_dump()}
         if parameter.value_from
         else parameter.value or ""
         for parameter in hook.parameters
+        if parameter.value_from or parameter.name not in passwords
     }

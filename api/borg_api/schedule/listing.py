@@ -7,9 +7,8 @@ from hashlib import blake2b
 
 import orjson
 
-from borg_api.catalogue import Order
 from borg_api.mirror import Mirror, Shelf
-from borg_api.records import ScheduleRecord
+from borg_api.records import Order, ScheduleRecord
 from borg_api.schedule.answers import render_job, render_times, render_upcoming
 from borg_api.schedule.timetable import NEVER, Timetable
 from borg_core.models.repository import BorgRepository
@@ -80,6 +79,7 @@ class Listing:
             head=orjson.dumps(render_upcoming(job))[:-1],
         )
         self._rendered[key] = rendered
+        self._forget_gone(shelf)
         return rendered
 
     def detail(self, shelf: Shelf, record: ScheduleRecord, now: datetime) -> tuple[bytes, str]:
@@ -111,15 +111,19 @@ class Listing:
         until = min((item.until for item in found), default=NEVER)
         soonest = [item for item in found if item.runs and not item.record.resource.spec.suspend]
         soonest.sort(key=lambda item: (item.until, item.id))
-        page = self._pages[namespace] = Page(body, f'"{digest(body)}"', revision, until, soonest)
-        self._forget_gone(shelf, namespace)
+        page = Page(body, f'"{digest(body)}"', revision, until, soonest)
+        if found:
+            self._pages[namespace] = page
+        else:
+            self._pages.pop(namespace, None)  # a namespace that is asked for need not exist
         return page
 
-    def _forget_gone(self, shelf: Shelf, namespace: str) -> None:
-        if len(self._rendered) > 2 * len(shelf.schedules):
-            gone = [key for key in self._rendered if key[0] == namespace and shelf.schedules.get(*key) is None]
-            for key in gone:
-                del self._rendered[key]
+    def _forget_gone(self, shelf: Shelf) -> None:
+        """Forget what was rendered of schedules that are gone, as soon as that is half of all."""
+        if len(self._rendered) > 2 * len(shelf.schedules) + _AT_ONCE:
+            kept = {key: item for key, item in self._rendered.items() if shelf.schedules.get(*key) is item.record}
+            others = {key: item for key, item in self._rendered.items() if self._mirror.shelf(key[0]) is not shelf}
+            self._rendered = kept | others
 
 
 def digest(body: bytes) -> str:

@@ -7,22 +7,21 @@ from typing import Any, TypeVar
 from borg_api.access import Caller
 from borg_api.facade import Facade
 from borg_api.mirror import Shelf
-from borg_api.names import derive_copy_titles, derive_resource_names, derive_run_name
+from borg_api.names import derive_copy_titles, derive_digest, derive_resource_names, derive_run_name
 from borg_api.problem import Problem, refused
-from borg_api.records import ScheduleRecord, parse_schedule
+from borg_api.records import RunRecord, ScheduleRecord, parse_run, parse_schedule
 from borg_api.schedule.changes import DEFAULT_ZONE, derive_spec_patch
 from borg_api.schedule.request import NewSchedule, ScheduleFields
 from borg_api.writes import CONFLICT, Taken, Writer
 from borg_cluster.collection import TITLE
 from borg_cluster.resources import RUNS, SCHEDULES
 from borg_core import labels
-from borg_core.models.run import BorgRun
 
 T = TypeVar("T")
 
 _NAMES_TRIED = 1000
 _COPIES = 1000
-_TOGGLES_TRIED = 500
+_TOGGLES_TRIED = 100
 _VERSIONS_TRIED = 20
 
 
@@ -60,7 +59,10 @@ async def update(
     async def write(version: str | None) -> ScheduleRecord:
         return parse_schedule(await writer.merge(record.name, {"spec": patch}, version)) if patch else record
 
-    return await write(None) if editions is None else await _at_edition(writer, record, editions, write)
+    written = await (write(None) if editions is None else _at_edition(writer, record, editions, write))
+    if title and title != record.resource.title:
+        await _keep_if_first(writer, shelf, written, record.resource.spec.title)
+    return written
 
 
 async def delete(facade: Facade, caller: Caller, reference: str, editions: frozenset[str] | None) -> None:
@@ -86,7 +88,10 @@ async def toggle(facade: Facade, caller: Caller, reference: str) -> bool:
         body = await writer.patch(record.name, [test, {"op": "replace", "path": path, "value": not suspended}])
         if body is not None:
             return not body["spec"]["suspend"]
-        suspended = not suspended  # somebody else's toggle came first
+        found = await writer.read(record.name)
+        if found is None:
+            raise Problem(404, "The schedule does not exist any more.")
+        suspended = found["spec"]["suspend"]  # somebody else's toggle came first
     raise Problem(409, "The schedule is being toggled by others all the time; try again.")
 
 
@@ -103,30 +108,34 @@ async def duplicate(facade: Facade, caller: Caller, reference: str) -> ScheduleR
     raise Problem(409, f"There are {_COPIES} copies of this schedule already.")
 
 
-async def run_now(facade: Facade, caller: Caller, reference: str, idempotency_key: str | None) -> BorgRun:
+async def run_now(facade: Facade, caller: Caller, reference: str, idempotency_key: str | None) -> RunRecord:
     """Ask for a run and return it: with a key that was used before, the one of then."""
     shelf = facade.mirror.shelf(caller.namespace)
     schedule = find_schedule(shelf, caller.namespace, reference)
     runs = shelf.runs.referring_to(SCHEDULES.kind, caller.namespace, schedule.name)
-    # Without a key, whoever sees the same runs asks for the same next one: of many at once, one begins.
-    seen = " ".join(sorted(run.metadata.uid for run in runs))
-    seed = f"key {idempotency_key}" if idempotency_key else f"after {seen}"
-    name = derive_run_name(schedule.name, f"{schedule.resource.metadata.uid} {seed}")
-    if idempotency_key and (known := shelf.runs.get(caller.namespace, name)):
+    writer = Writer(facade, caller, RUNS)
+    key = derive_digest(idempotency_key) if idempotency_key else None
+    known = next((run for run in runs if key and run.key == key), None)
+    if known:
+        await writer.publish(known.version)
         return known
     busy = next((run for run in runs if not run.finished), None)
     if busy:
-        raise _in_progress(busy.metadata.name)
-    writer = Writer(facade, caller, RUNS)
+        raise _in_progress(busy.name)
+    # Whoever sees the same runs asks for the same next one: of many at once, one begins.
+    seen = " ".join(sorted(run.uid for run in runs))
+    name = derive_run_name(schedule.name, f"{schedule.resource.metadata.uid} {seen}")
     spec = {"scheduleRef": {"name": schedule.name}, "operation": "Backup"}
+    marks = {labels.SCHEDULE: schedule.name, **({labels.IDEMPOTENCY_KEY: key} if key else {})}
     try:
-        body = await writer.create(name, spec, {labels.SCHEDULE: schedule.name})
+        return parse_run(await writer.create(name, spec, marks))
     except Taken:
-        existing = await writer.read(name)
-        if existing is None or not idempotency_key:
-            raise _in_progress(name) from None
-        body = existing
-    return BorgRun.model_validate(body)
+        body = await writer.read(name)
+    winner = parse_run(body) if body else None
+    if winner and key and winner.key == key:
+        await writer.publish(winner.version)
+        return winner
+    raise _in_progress(name)
 
 
 def _in_progress(name: str) -> Problem:
@@ -163,6 +172,21 @@ async def _create(facade: Facade, caller: Caller, spec: dict[str, Any]) -> Sched
 def _check_free(shelf: Shelf, namespace: str, title: str) -> None:
     if shelf.schedules.referring_to(TITLE, namespace, title):
         raise _TitleTakenError(title)
+
+
+async def _keep_if_first(writer: Writer, shelf: Shelf, written: ScheduleRecord, before: str | None) -> None:
+    """Take the new title back when another schedule got it at the same time, and first. Raises _TitleTakenError.
+
+    Names race at the API server, titles do not: of two renames both may have found the title free.
+    """
+    title = written.resource.title
+    await writer.seen(written.version)
+    for other in shelf.schedules.referring_to(TITLE, written.namespace, title):
+        if other.name != written.name and other.version < written.version:
+            path = "/spec/title"
+            back = {"op": "replace", "path": path, "value": before} if before else {"op": "remove", "path": path}
+            await writer.patch(written.name, [{"op": "test", "path": path, "value": title}, back])
+            raise _TitleTakenError(title)
 
 
 async def _at_edition(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from borg_api.names import TITLE_LIMIT
 
@@ -41,7 +41,14 @@ class SecretParameter(BaseModel):
     secret_key_ref: Annotated[SecretKey, Field(alias="secretKeyRef")]
 
 
-ParameterValue = Annotated[str, Field(max_length=4096)] | SecretParameter
+def _kind_of(value: Any) -> str:
+    return "<secret>" if isinstance(value, dict | SecretParameter) else "<text>"
+
+
+ParameterValue = Annotated[
+    Annotated[str, Field(max_length=4096), Tag("<text>")] | Annotated[SecretParameter, Tag("<secret>")],
+    Discriminator(_kind_of),
+]
 Parameters = dict[str, ParameterValue]
 
 

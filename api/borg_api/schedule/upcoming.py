@@ -31,10 +31,11 @@ class Occurrence(NamedTuple):
         return self.rendered.upcoming(self.run)
 
 
-def find_next(page: Page, end: datetime) -> list[bytes]:
-    """Return the JSON of the next run of each enabled schedule that has one by `end`, soonest first."""
+def find_next(page: Page, after: Place, end: datetime) -> Iterator[Occurrence]:
+    """Yield the next run of each enabled schedule that has one after a place and by `end`, soonest first."""
+    first = bisect_right(page.soonest, after, key=lambda item: (item.until, item.id))
     last = bisect_right(page.soonest, end, key=lambda item: item.until)
-    return [item.upcoming(item.until) for item in page.soonest[:last]]
+    return (Occurrence(item.until, item.id, item) for item in page.soonest[first:last])
 
 
 def find_all(page: Page, after: Place, end: datetime) -> Iterator[Occurrence]:

@@ -1,0 +1,125 @@
+"""What the API server said about a caller is remembered for seconds, and in an outage what it allowed."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from borg_api import access
+from borg_api.access import Access, Permission
+from borg_api.mirror import Mirror
+from borg_api.problem import Problem
+from borg_cluster.api_server import ApiError, ApiServer
+from borg_cluster.resources import SCHEDULES
+
+LIST = Permission("list", SCHEDULES)
+
+
+class Reviewer:
+    """Stands for the API server under every token: allows those that begin with `good`."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.trouble: Exception | None = None
+        self.silent = False
+        self._token = ""
+
+    def acting_as(self, token: str) -> "Reviewer":
+        self._token = token
+        return self
+
+    async def create(self, _resource: Any, _manifest: Any) -> dict[str, Any]:
+        self.asked += 1
+        token = self._token
+        if self.silent:
+            await asyncio.sleep(3600)
+        await asyncio.sleep(0)
+        if self.trouble:
+            raise self.trouble
+        if token.startswith("unknown"):
+            raise ApiError(401, "Unauthorized")
+        return {"status": {"allowed": token.startswith("good")}}
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.reviewer = Reviewer()
+        nobody: Any = None  # the mirror is never started
+        self.mirror = Mirror(ApiServer(nobody), ())
+        reviewer: Any = self.reviewer
+        self.access = Access(reviewer, self.mirror)
+
+    async def status(self, token: str, namespace: str = "team") -> int:
+        """Return 200, or the status of the problem."""
+        try:
+            await self.access.authorize(token, LIST, namespace)
+        except Problem as refused:
+            return refused.status
+        return 200
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(access, "_PATIENCE_SECONDS", 0.05)
+    return Scene()
+
+
+def stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every answer be too old to be taken without asking."""
+    monkeypatch.setattr(access, "_ALLOWED_SECONDS", -1.0)
+    monkeypatch.setattr(access, "_DENIED_SECONDS", -1.0)
+
+
+@pytest.mark.parametrize(("token", "status"), [("good", 200), ("bad", 403), ("unknown", 401)])
+def test_one_question_is_asked_once_however_many_wait_for_it(scene: Scene, token: str, status: int) -> None:
+    async def ask() -> list[int]:
+        return [*await asyncio.gather(*(scene.status(token) for _ in range(20))), await scene.status(token)]
+
+    assert set(asyncio.run(ask())) == {status}
+    assert scene.reviewer.asked == 1
+
+
+@pytest.mark.parametrize("trouble", [ApiError(503, "away"), ApiError(429, "busy"), ConnectionError(), TimeoutError()])
+def test_in_an_outage_what_was_allowed_stays_allowed_and_nothing_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    async def ask() -> list[int]:
+        before = [await scene.status("good"), await scene.status("bad")]
+        stale(monkeypatch)
+        scene.reviewer.trouble = trouble
+        during = [await scene.status("good"), await scene.status("bad"), await scene.status("good-but-new")]
+        scene.mirror.alive = False  # then nobody is even asked
+        asked = scene.reviewer.asked
+        during += [await scene.status("good"), await scene.status("bad")]
+        assert scene.reviewer.asked == asked
+        return before + during
+
+    unavailable = 429 if isinstance(trouble, ApiError) and trouble.status == 429 else 503
+    assert asyncio.run(ask()) == [200, 403, 200, unavailable, unavailable, 200, 503]
+
+
+def test_a_known_reader_does_not_wait_long_for_a_silent_api_server(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask() -> list[int]:
+        first = await scene.status("good")
+        stale(monkeypatch)
+        scene.reviewer.silent = True
+        async with asyncio.timeout(2):
+            return [first, await scene.status("good")]
+
+    assert asyncio.run(ask()) == [200, 200]
+
+
+def test_whoever_asks_for_much_does_not_make_others_forgotten(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "_REMEMBERED", 10)
+
+    async def ask() -> int:
+        await scene.status("good")
+        for number in range(100):
+            await scene.status("bad", f"team-{number}")
+        scene.mirror.alive = False
+        stale(monkeypatch)
+        return await scene.status("good")
+
+    assert asyncio.run(ask()) == 200

@@ -1,0 +1,61 @@
+"""The server itself: what comes before a request is one has a limit, too."""
+
+import asyncio
+from typing import Any
+
+import uvicorn
+
+from borg_api.server import HEAD_LIMIT, LimitedProtocol
+
+
+async def _app(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def exchange(sent: bytes) -> bytes:
+    """Return what a server answers to the bytes, until it or the client has had enough."""
+
+    async def scenario() -> bytes:
+        config = uvicorn.Config(_app, port=0, http=LimitedProtocol, lifespan="off", log_config=None)
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - the server says nothing of its own
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = b""
+        try:
+            async with asyncio.timeout(2):
+                for begin in range(0, len(sent), 65536):
+                    writer.write(sent[begin : begin + 65536])
+                    await writer.drain()
+                answer = await reader.read(65536)
+        except ConnectionError:
+            answer = answer or await reader.read(65536)
+        writer.close()
+        server.should_exit = True
+        await serving
+        return answer
+
+    return asyncio.run(scenario())
+
+
+def test_a_request_of_ordinary_size_is_answered() -> None:
+    assert exchange(b"GET / HTTP/1.1\r\nhost: a\r\nx-a: " + b"a" * 8000 + b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+def test_headers_without_end_are_cut_off() -> None:
+    endless = b"GET / HTTP/1.1\r\nhost: a\r\nx-a: " + b"a" * (HEAD_LIMIT + 1)
+    assert exchange(endless).startswith(b"HTTP/1.1 431")
+
+
+def test_many_headers_without_end_are_cut_off() -> None:
+    endless = b"GET / HTTP/1.1\r\nhost: a\r\n" + b"x-a: b\r\n" * HEAD_LIMIT
+    assert exchange(endless).startswith(b"HTTP/1.1 431")
+
+
+def test_a_large_body_does_not_count_as_headers() -> None:
+    body = b"a" * (2 * HEAD_LIMIT)
+    head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(body)
+    assert exchange(head + body).startswith(b"HTTP/1.1 200")
