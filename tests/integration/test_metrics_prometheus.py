@@ -169,7 +169,17 @@ def test_a_volume_that_was_nearly_full_clears_once_there_is_room(nearly_full: Sc
     assert nearly_full.prometheus.query(f"kubelet_volume_stats_available_bytes{of_small}")
 
 
-def test_an_operator_that_is_away_fires_until_it_is_back(scene: Scene, kubectl: Kubectl) -> None:
+def test_an_operator_that_is_away_fires_until_it_is_back_and_has_forgotten_nothing(
+    scene: Scene, kubectl: Kubectl
+) -> None:
+    of_team = f'{{namespace="{scene.team.namespace}", __name__=~"borg_schedule_last_.*"}}'
+
+    def numbers() -> dict[str, str]:
+        found = scene.prometheus.query(of_team)
+        return {json.dumps(series["metric"], sort_keys=True): series["value"][1] for series in found}
+
+    before = numbers()
+    assert before
     scale = ("--namespace", SYSTEM, "scale", f"deployment/{RELEASE}", "--replicas")
     kubectl(*scale, "0")
     try:
@@ -177,6 +187,7 @@ def test_an_operator_that_is_away_fires_until_it_is_back(scene: Scene, kubectl: 
     finally:
         kubectl(*scale, "1")
     scene.clears("BorgOperatorDown", {}, within=45)
+    wait_for(numbers, lambda seen: seen == before, 10, "every number is what it was")
     kubectl("--namespace", SYSTEM, "rollout", "status", f"deployment/{RELEASE}", "--timeout=60s")
 
 
