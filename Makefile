@@ -69,7 +69,7 @@ bench-api: up ## the facade's endpoints with 500 and with 5,000 schedules in the
 	@$(IN_CLUSTER) PYTHONPATH=tests .venv/bin/python tests/bench/facade_latency.py
 
 .PHONY: check
-check: bootstrap ## format, lints, types, import boundaries, shell, chart
+check: bootstrap ## format, lints, types, import boundaries, shell, chart, packages, docs
 	@dev/check
 
 .PHONY: docs
@@ -77,7 +77,8 @@ docs: bootstrap ## the documentation as a site, into dist/docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet && echo dist/docs/index.html
 
 .PHONY: fmt
-fmt: bootstrap ## put code into shape, and copy the CRDs into the chart
+fmt: bootstrap ## put code into shape, copy the CRDs into the chart, renew the chart's README
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 	@dev/crds copy
+	@.venv/bin/python dev/chart_docs.py write

@@ -4,35 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from support.chart import Object, Refused, of_kind, pod_specs, render
+from support.chart import CHART, Object, Refused, of_kind, pod_specs, render
 
-EVERYTHING: Object = {
-    "commonLabels": {"team": "storage"},
-    "commonAnnotations": {"contact": "storage@example.com"},
-    "image": {"pullSecrets": [{"name": "registry"}], "api": {"digest": f"sha256:{'0' * 64}"}},
-    "api": {
-        "tls": {"secretName": "facade-tls"},
-        "ingress": {"enabled": True, "hosts": ["backup.example.com"], "tls": [{"secretName": "public-tls"}]},
-        "httpRoute": {"enabled": True, "parentRefs": [{"name": "public"}], "hostnames": ["backup.example.com"]},
-        "topologySpreadConstraints": [
-            {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
-        ],
-        "priorityClassName": "important",
-    },
-    "operator": {"priorityClassName": "important", "nodeSelector": {"disk": "ssd"}},
-    "networkPolicy": {
-        "apiFrom": [{"namespaceSelector": {}}],
-        "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
-        "egress": {"enabled": True, "apiServerCIDRs": ["10.0.0.1/32"]},
-    },
-    "metrics": {
-        "serviceMonitor": {"enabled": True},
-        "alerts": {"enabled": True},
-        "dashboard": {"enabled": True},
-    },
-}
-NAMESPACED: Object = {"operator": {"namespaces": ["team-a", "team-b"]}, "crds": {"install": False}}
+EVERYTHING: Object = yaml.safe_load((CHART / "ci" / "everything-values.yaml").read_text())
+NAMESPACED: Object = yaml.safe_load((CHART / "ci" / "namespaced-values.yaml").read_text())
 CASES = {"defaults": {}, "everything": EVERYTHING, "namespaced": NAMESPACED}
 CLUSTER_WIDE_KINDS = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace"}
 
