@@ -25,10 +25,14 @@ class Catalogue(Generic[T]):
     """Fed by a watch and by the answers to this facade's own writes; read by the routes. Of one event loop."""
 
     def __init__(
-        self, kind: str, parse: Callable[[Body], T], references: Callable[[T], Iterable[Reference]] = lambda _: ()
+        self,
+        kind: str,
+        parse: Callable[[Body], T],
+        references: Callable[[T], Iterable[Reference]] = lambda _: (),
+        succeed: Callable[[T, T], T] = lambda _, new: new,
     ) -> None:
         self.kind = kind
-        self._objects: Collection[T] = Collection(parse, references)
+        self._objects: Collection[T] = Collection(parse, references, succeed)
         self._created: dict[Key, str] = {}
         self._by_id: dict[int, Key] = {}
         self._ordered: dict[str, list[Order]] = defaultdict(list)

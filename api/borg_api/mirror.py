@@ -23,7 +23,9 @@ class Shelf:
     """The catalogues of one watched scope: a namespace, or the whole cluster."""
 
     schedules: Catalogue[ScheduleRecord] = field(
-        default_factory=lambda: Catalogue(SCHEDULES.kind, records.parse_schedule, records.references_of_schedule)
+        default_factory=lambda: Catalogue(
+            SCHEDULES.kind, records.parse_schedule, records.references_of_schedule, records.succeed_schedule
+        )
     )
     repositories: Catalogue[BorgRepository] = field(
         default_factory=lambda: Catalogue(REPOSITORIES.kind, records.parse_repository)

@@ -1,7 +1,7 @@
 """The edge: what the API server hands out becomes what the facade keeps, parsed once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from borg_cluster.collection import TITLE, Body, Reference
@@ -18,10 +18,11 @@ Order = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecord:
-    """`updated`: when its spec was last written, RFC 3339."""
+    """`updated`: when its spec was last written, RFC 3339. `titled`: since which version it has its title."""
 
     resource: BorgSchedule
     updated: str
+    titled: int = 0
 
     @property
     def namespace(self) -> str:
@@ -32,17 +33,18 @@ class ScheduleRecord:
         return self.resource.metadata.name
 
     @property
-    def version(self) -> int:
-        return int(self.resource.metadata.resource_version)
-
-    @property
     def edition(self) -> str:
         """What an edit must be based on: it changes with the spec, and not with the status."""
         return f"{self.resource.metadata.uid[:8]}-{self.resource.metadata.generation}"
 
 
 def parse_schedule(body: Body) -> ScheduleRecord:
-    return ScheduleRecord(BorgSchedule.model_validate(body), _written(body["metadata"]))
+    resource = BorgSchedule.model_validate(body)
+    return ScheduleRecord(resource, _written(body["metadata"]), int(resource.metadata.resource_version))
+
+
+def succeed_schedule(old: ScheduleRecord, new: ScheduleRecord) -> ScheduleRecord:
+    return replace(new, titled=old.titled) if new.resource.title == old.resource.title else new
 
 
 def references_of_schedule(record: ScheduleRecord) -> Iterable[Reference]:

@@ -26,13 +26,20 @@ class _Entry(Generic[T]):
 
 
 class Collection(Generic[T]):
-    """The objects of one kind by (namespace, name), and by what they refer to."""
+    """The objects of one kind by (namespace, name), and by what they refer to.
+
+    `succeed(old, new)` returns the new one with what it is to keep of the one before.
+    """
 
     def __init__(
-        self, parse: Callable[[Body], T], references: Callable[[T], Iterable[Reference]] = lambda _: ()
+        self,
+        parse: Callable[[Body], T],
+        references: Callable[[T], Iterable[Reference]] = lambda _: (),
+        succeed: Callable[[T, T], T] = lambda _, new: new,
     ) -> None:
         self._parse = parse
         self._references = references
+        self._succeed = succeed
         self._entries: dict[Key, _Entry[T]] = {}
         self._referring: defaultdict[Reference, set[Key]] = defaultdict(set)
 
@@ -48,6 +55,8 @@ class Collection(Generic[T]):
         if known and known.version >= version:  # versions are counted for the whole cluster, whatever the object
             return False
         value = self._parse(body)
+        if known and known.uid == metadata["uid"]:
+            value = self._succeed(known.value, value)
         self._forget(key)
         entry = _Entry(metadata["uid"], version, frozenset(self._references(value)), value)
         self._entries[key] = entry

@@ -180,9 +180,9 @@ async def _keep_if_first(writer: Writer, shelf: Shelf, written: ScheduleRecord, 
     Names race at the API server, titles do not: of two renames both may have found the title free.
     """
     title = written.resource.title
-    await writer.seen(written.version)
+    await writer.seen(written.titled)
     for other in shelf.schedules.referring_to(TITLE, written.namespace, title):
-        if other.name != written.name and other.version < written.version:
+        if other.name != written.name and other.titled < written.titled:
             path = "/spec/title"
             back = {"op": "replace", "path": path, "value": before} if before else {"op": "remove", "path": path}
             await writer.patch(written.name, [{"op": "test", "path": path, "value": title}, back])
