@@ -35,7 +35,6 @@ class Reason(StrEnum):
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
     WAITING_FOR_RUN = "WaitingForRun"
     WAITING_FOR_POD = "WaitingForPod"
-    JOB_NAME_TAKEN = "JobNameTaken"
 
     RUN_COMPLETED = "RunCompleted"
     RUN_COMPLETED_WITH_WARNINGS = "RunCompletedWithWarnings"
@@ -51,4 +50,3 @@ class Reason(StrEnum):
     RESULT_UNREADABLE = "ResultUnreadable"
 
     REPOSITORY_HEALTHY = "LastRunSucceeded"
-    REPOSITORY_UNUSED = "NoRunYet"

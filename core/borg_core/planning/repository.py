@@ -50,9 +50,6 @@ def derive_repository_status(
             if _locked(last)
             else None
         )
-    elif not conditions:
-        unused = Finding(ConditionType.READY.value, None, Reason.REPOSITORY_UNUSED.value, "No run has used it yet")
-        conditions = derive_conditions([unused], (), generation, now)
     return BorgRepositoryStatus(
         conditions=conditions,
         observed_generation=generation,

@@ -5,10 +5,10 @@ for _, item in ipairs(status.conditions or {}) do
   if item.type == "Ready" then ready = item end
 end
 
-if status.observedGeneration ~= obj.metadata.generation or ready.status == nil then
+if status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "Waiting for the operator to look at it"}
 end
 if ready.status == "False" then
   return {status = "Degraded", message = ready.message}
 end
-return {status = "Healthy", message = ready.message}
+return {status = "Healthy", message = ready.message or "No run has used it yet"}
