@@ -183,6 +183,21 @@ def test_helm_test_takes_a_backup_and_leaves_nothing(pair: tuple[Release, Releas
     assert release.listed(OURS, release.team) == before
 
 
+def test_the_commands_that_helm_names_after_installing_lead_to_a_backup(pair: tuple[Release, Release]) -> None:
+    release, _ = pair
+    notes = release.helm("get", "notes", release.name)
+    commands = notes[notes.index("kubectl -n") : notes.index("What there is")]
+    assert commands.count("kubectl -n") == 3
+    release.kubectl("-n", release.team, "delete", "borgrepository", "main")  # its name is that of the notes
+    release.kubectl("-n", release.team, "apply", "-f", "-", stdin=yaml.safe_dump(resources.claim("borg-repositories")))
+    shell = ["bash", "-euo", "pipefail", "-c", commands]
+    done = subprocess.run(
+        shell, capture_output=True, text=True, env=release.kubectl.environment, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "borgrun.borgoperator.io/nightly-first condition met" in done.stdout
+
+
 def test_an_operator_of_some_namespaces_has_nothing_to_complain_of(pair: tuple[Release, Release]) -> None:
     for release in pair:
         log = release.kubectl("logs", "-n", release.system, f"deployment/{release.name}-borg-operator").stdout
