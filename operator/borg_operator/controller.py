@@ -130,6 +130,9 @@ class Controller:
                 self._metrics.resynced()
             except (ApiError, OSError, TimeoutError) as error:
                 logger.warning("resync: %s", error or type(error).__name__)
+            except Exception:
+                # A fault of ours must not end the resync, without which a lost event is lost for good.
+                logger.exception("resync: unexpected")
             for namespace, name in {*self._store.schedules, *self._schedules_asked_for()}:
                 self._queue.add(ScheduleKey(namespace, name))
             for namespace, name in self._store.repositories:

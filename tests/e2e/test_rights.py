@@ -10,8 +10,14 @@ from support.cluster import Kubectl
 Right = tuple[str, str, str]
 """API group, resource with its subresource, verb."""
 
-SEEN_ONLY_IN_TROUBLE: dict[str, set[Right]] = {OPERATOR: set(), FACADE: set()}
-"""Rights that are needed and that no test brings about, each with its reason."""
+NOT_IN_THE_LOG: dict[str, set[Right]] = {
+    OPERATOR: {
+        ("batch", "cronjobs", "create"),  # asked for by the API server when an apply, logged as patch, makes a new one
+        ("borgoperator.io", "borgruns", "get"),  # when a run that is to be recorded exists already: a crash in between
+    },
+    FACADE: set(),
+}
+"""Rights that are needed and that the log does not show, each with its reason."""
 
 
 @pytest.mark.looks_back
@@ -28,7 +34,7 @@ def test_rights_that_are_granted_are_used_and_none_is_missing(kubectl: Kubectl, 
     granted = set(rights_of(kubectl, user))
     assert len(used) > 4, "the tests before this one have done nothing here: run the whole folder"
     assert forbidden == set()
-    assert granted - used - SEEN_ONLY_IN_TROUBLE[user] == set(), "granted and never used"
+    assert granted - used - NOT_IN_THE_LOG[user] == set(), "granted and never used"
     assert "secrets" not in {resource for _, resource, _ in granted}
     assert ("", "pods", "create") not in granted
 
