@@ -105,7 +105,7 @@ async def _settled(api: ApiServer, namespace: str, count: int) -> None:
     """Return when the operator has looked at all of them, and has the processors no longer."""
     while True:
         items = await api.list_labelled(SCHEDULES, namespace, "")
-        if sum("observedGeneration" in item.get("status", {}) for item in items) >= count:
+        if sum(item["status"]["observedGeneration"] == item["metadata"]["generation"] for item in items) >= count:
             return
         await asyncio.sleep(1)
 
