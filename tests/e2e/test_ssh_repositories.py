@@ -47,6 +47,11 @@ def offsite(team: Team, keys: Path) -> Team:
     team.pod(SERVER, "sshd", container, {"securityContext": security, "volumes": volumes})
     spec = {"selector": {"app": SERVER}, "ports": [{"port": 2222}]}
     team.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": SERVER}, "spec": spec})
+    # A ready pod is not yet a service that leads to it: until kube-proxy has heard of it, connections are refused.
+    connect = f"python3 -c 'import socket; socket.create_connection((\"{SERVER}\", 2222), 2)'"
+    team.eventually(
+        lambda: team.work(f"{connect} 2>/dev/null && echo connected || true"), "the service leads to the server"
+    )
     _pin(team, keys, "host")
     ssh = {
         "url": f"ssh://borg@{SERVER}:2222/backups/main",
