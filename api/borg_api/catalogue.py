@@ -99,10 +99,9 @@ class Catalogue(Generic[T]):
         self.advance(version)
         self._say_goodbye(metadata["uid"], version)
 
-    def put_listed(self, bodies: Iterable[Body]) -> None:
-        """Take in a part of a listing."""
-        for body in bodies:
-            self._put(body)
+    def put_listed(self, body: Body) -> None:
+        """Take in an object of a listing, of which `retain` tells the end."""
+        self._put(body)
 
     def retain(self, alive: set[str], version: int) -> None:
         """Forget what a whole listing of `version` does not have: all but the uids `alive`, and what is newer."""
@@ -131,10 +130,11 @@ class Catalogue(Generic[T]):
         heapq.heappush(self._waiting, entry)
         try:
             await waiting
-        finally:
-            if entry in self._waiting:  # it gave up
+        except asyncio.CancelledError:  # whoever waits gave up; who is woken was taken out already
+            if entry in self._waiting:
                 self._waiting.remove(entry)
                 heapq.heapify(self._waiting)
+            raise
 
     @contextmanager
     def goodbye(self, uid: str) -> "Iterator[asyncio.Future[int]]":

@@ -28,9 +28,9 @@ class Shelf:
         )
     )
     repositories: Catalogue[BorgRepository] = field(
-        default_factory=lambda: Catalogue(REPOSITORIES.kind, records.parse_repository)
+        default_factory=lambda: Catalogue(REPOSITORIES.kind, BorgRepository.model_validate)
     )
-    scripts: Catalogue[BorgScript] = field(default_factory=lambda: Catalogue(SCRIPTS.kind, records.parse_script))
+    scripts: Catalogue[BorgScript] = field(default_factory=lambda: Catalogue(SCRIPTS.kind, BorgScript.model_validate))
     runs: Catalogue[RunRecord] = field(
         default_factory=lambda: Catalogue(RUNS.kind, records.parse_run, records.references_of_run)
     )

@@ -51,14 +51,6 @@ def references_of_schedule(record: ScheduleRecord) -> Iterable[Reference]:
     return [(TITLE, record.namespace, record.resource.title)]
 
 
-def parse_repository(body: Body) -> BorgRepository:
-    return BorgRepository.model_validate(body)
-
-
-def parse_script(body: Body) -> BorgScript:
-    return BorgScript.model_validate(body)
-
-
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """What a run did in one repository; sizes in bytes."""

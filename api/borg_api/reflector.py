@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 from borg_api.catalogue import Catalogue
+from borg_api.turns import in_turns
 from borg_cluster.api_server import ApiError, ApiServer
 from borg_cluster.resources import ResourceType
 
@@ -14,14 +14,6 @@ logger = logging.getLogger(__name__)
 _GONE = 410
 _FIRST_RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 5.0
-_AT_ONCE = 50
-"""So many objects are parsed before other requests get their turn."""
-
-
-def batched(items: list[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield the items, `size` at a time."""
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
 
 
 class Reflector:
@@ -68,10 +60,9 @@ class Reflector:
         token = ""
         while True:
             page = await self._api.list_page(self._resource, self._namespace, token)
-            for some in batched(page["items"], _AT_ONCE):
-                alive.update(body["metadata"]["uid"] for body in some)
-                self._catalogue.put_listed(some)
-                await asyncio.sleep(0)
+            async for body in in_turns(page["items"]):
+                alive.add(body["metadata"]["uid"])
+                self._catalogue.put_listed(body)
             token = page["metadata"].get("continue", "")
             if not token:
                 break

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,18 +99,6 @@ def problem(response: httpx.Response, status: int) -> str:
     assert detail.endswith("."), detail
     assert not re.search(r"Traceback|File \"|pydantic|aiohttp|<class", response.text), response.text
     return detail
-
-
-def eventually(look: Callable[[], Any]) -> Callable[[], Any]:
-    """Return `look` with None in place of an answer that is not 200."""
-
-    def tolerant() -> Any:
-        try:
-            return look()
-        except AssertionError:
-            return None
-
-    return tolerant
 
 
 def _good(response: httpx.Response) -> Any:

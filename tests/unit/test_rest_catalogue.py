@@ -76,7 +76,8 @@ def test_a_new_listing_takes_away_what_is_not_in_it(catalogue: Catalogue[str]) -
     catalogue.put(body("gone", 1))
     catalogue.put(body("stays", 2, value="stays"))
     revision = catalogue.revision("team")
-    catalogue.put_listed([body("stays", 2, value="stays"), body("new", 7, value="new")])
+    for listed in (body("stays", 2, value="stays"), body("new", 7, value="new")):
+        catalogue.put_listed(listed)
     catalogue.retain({"uid-stays", "uid-new"}, 8)
     assert sorted(catalogue.in_order("team")) == ["new", "stays"]
     assert catalogue.revision("team") > revision
@@ -88,7 +89,8 @@ def test_an_object_that_cannot_be_read_does_not_hide_the_others(caplog: pytest.L
     good = builders.schedule("good").model_dump(by_alias=True, exclude_none=True, mode="json")
     bad = builders.schedule("bad").model_dump(by_alias=True, exclude_none=True, mode="json")
     del bad["spec"]["schedule"]
-    schedules.put_listed([bad, good])
+    for listed in (bad, good):
+        schedules.put_listed(listed)
     schedules.put({**bad, "metadata": {**bad["metadata"], "resourceVersion": "7"}})
     assert [record.name for record in schedules.in_order("team")] == ["good"]
     assert "BorgSchedule team/bad cannot be read" in caplog.text

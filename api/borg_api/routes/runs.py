@@ -1,6 +1,5 @@
 """/api/backup/ and the runs of a schedule: how they went, their logs, and how to stop one."""
 
-import asyncio
 from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any, Literal
@@ -20,14 +19,12 @@ from borg_api.routes.schedules import JobId
 from borg_api.run.answers import places_of, render_run, run_status, triggered_by
 from borg_api.run.logs import READ_LOG, read_lines
 from borg_api.schedule import operations
+from borg_api.turns import in_turns
 from borg_api.writes import Writer
 from borg_cluster.resources import RUNS, SCHEDULES
 from borg_runner.contract import Operation
 
 router = APIRouter(route_class=GuardedRoute, tags=["Runs"])
-
-_AT_ONCE = 40
-"""So many are rendered before other requests get their turn."""
 
 LIST = Permission("list", RUNS)
 RunId = Annotated[str, Path(description="The run's id, or its resource name.", max_length=253, examples=["1"])]
@@ -125,11 +122,7 @@ def _backups(shelf: Shelf, namespace: str, schedule: str | None) -> list[RunReco
 async def _page(found: Iterator[RunRecord], shelf: Shelf, name: str, limit: int | None) -> dict[str, Any]:
     """Return the runs under `name`, and with a limit how to go on."""
     runs = list(islice(found, limit + 1 if limit else None))
-    shown: list[dict[str, Any]] = []
-    for number, run in enumerate(runs[:limit]):
-        shown.append(render_run(run, shelf))
-        if number % _AT_ONCE == _AT_ONCE - 1:
-            await asyncio.sleep(0)
+    shown = [render_run(run, shelf) async for run in in_turns(runs[:limit])]
     if limit is None:
         return {name: shown}
     return {name: shown, "continue": encode_token(runs[limit - 1].order if len(runs) > limit else None)}

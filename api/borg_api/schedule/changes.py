@@ -129,14 +129,12 @@ def _hooks(
 def _hook(script: BorgScript, given: dict[str, Any], parameters_field: str, before: Hook | None) -> Hook:
     """Return the hook. Parameters that the script does not take are dropped: a client may send those of another."""
     name = script.metadata.name
-    kept = before.parameters if before and before.script_ref.name == name else ()
-    sent: Parameters | None = given.get(parameters_field, {}) if parameters_field in given else None
-    declared = {parameter.name for parameter in script.spec.parameters}
-    parameters = (
-        kept
-        if parameters_field not in given
-        else tuple(_parameters({k: v for k, v in (sent or {}).items() if k in declared}))
-    )
+    if parameters_field in given:
+        sent: Parameters = given[parameters_field] or {}
+        declared = {parameter.name for parameter in script.spec.parameters}
+        parameters = tuple(_parameters({key: value for key, value in sent.items() if key in declared}))
+    else:
+        parameters = before.parameters if before and before.script_ref.name == name else ()
     hook = Hook(script_ref=NameRef(name=name), parameters=parameters)
     for message in derive_parameter_problems(hook, script):
         raise refused(sentence(message), f"/{parameters_field}")
@@ -167,13 +165,14 @@ def _check_times(spec: dict[str, Any], current: BorgScheduleSpec | None) -> None
 def _check_archives(spec: dict[str, Any], current: BorgScheduleSpec | None) -> None:
     if not spec.keys() & {"prune", "archiveNameTemplate"}:
         return
-    within = spec.get("prune", {}).get("keepWithin")
+    asked = spec.get("prune", {})
+    within = asked.get("keepWithin")
     if within and not _INTERVAL.fullmatch(within):
         raise refused("Write a number above 0 and H, d, w, m or y, for example 7d.", "/prune_keep_within")
     before = current or BorgScheduleSpec(schedule="", repository_refs=())
-    changes = {key: value for key, value in spec.get("prune", {}).items() if value is not None}
-    if "keepWithin" in spec.get("prune", {}):
-        changes["keepWithin"] = spec["prune"]["keepWithin"] or ""
+    changes = {key: value for key, value in asked.items() if value is not None}
+    if "keepWithin" in asked:
+        changes["keepWithin"] = within or ""
     prune = before.prune.model_validate({**before.prune.model_dump(by_alias=True), **changes})
     template = spec.get("archiveNameTemplate", before.archive_name_template)
     template = template or BorgScheduleSpec.model_fields["archive_name_template"].default

@@ -1,6 +1,5 @@
 """Schedules as bytes, rendered once: a list of many costs no more than what changed since the last one."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -11,11 +10,12 @@ from borg_api.mirror import Mirror, Shelf
 from borg_api.records import Order, ScheduleRecord
 from borg_api.schedule.answers import render_job, render_times, render_upcoming
 from borg_api.schedule.timetable import NEVER, Timetable
+from borg_api.turns import in_turns
 from borg_core.models.repository import BorgRepository
 from borg_core.timestamps import format_time
 
-_AT_ONCE = 40
-"""So many are rendered before other requests get their turn."""
+_SLACK = 40
+"""So few that are gone are not worth looking for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,8 @@ class Listing:
         self, shelf: Shelf, namespace: str, now: datetime, after: Order | None = None, limit: int | None = None
     ) -> list[Rendered]:
         """Return the schedules of a namespace, oldest first."""
-        found: list[Rendered] = []
-        for number, record in enumerate(shelf.schedules.in_order(namespace, after)[:limit]):
-            found.append(self.render(shelf, record, now))
-            if number % _AT_ONCE == _AT_ONCE - 1:
-                await asyncio.sleep(0)
-        return found
+        records = shelf.schedules.in_order(namespace, after)[:limit]
+        return [self.render(shelf, record, now) async for record in in_turns(records)]
 
     async def page(self, namespace: str, now: datetime) -> Page:
         """Return the whole list of a namespace."""
@@ -120,7 +116,7 @@ class Listing:
 
     def _forget_gone(self, shelf: Shelf) -> None:
         """Forget what was rendered of schedules that are gone, as soon as that is half of all."""
-        if len(self._rendered) > 2 * len(shelf.schedules) + _AT_ONCE:
+        if len(self._rendered) > 2 * len(shelf.schedules) + _SLACK:
             kept = {key: item for key, item in self._rendered.items() if shelf.schedules.get(*key) is item.record}
             others = {key: item for key, item in self._rendered.items() if self._mirror.shelf(key[0]) is not shelf}
             self._rendered = kept | others

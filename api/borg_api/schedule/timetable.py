@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from borg_core.cron import CronError, CronSchedule
+from borg_core.cron import CronSchedule
 from borg_core.models.schedule import BorgSchedule
 from borg_core.timestamps import parse_time
 
@@ -41,17 +41,12 @@ def whole_now() -> datetime:
 
 def parse(schedule: BorgSchedule) -> CronSchedule | None:
     """Return when it runs, None when its expression or zone is none."""
-    try:
-        return CronSchedule.parse(schedule.spec.schedule, schedule.spec.time_zone)
-    except CronError:
-        return None
+    return CronSchedule.try_parse(schedule.spec.schedule, schedule.spec.time_zone)
 
 
 def _compute(expression: str, zone: str, now: datetime) -> list[datetime]:
-    try:
-        return CronSchedule.parse(expression, zone).next_runs(now, COUNT)
-    except CronError:
-        return []
+    schedule = CronSchedule.try_parse(expression, zone)
+    return schedule.next_runs(now, COUNT) if schedule else []
 
 
 NEVER = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)

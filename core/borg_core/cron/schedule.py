@@ -39,6 +39,14 @@ class CronSchedule:
             rule = parse_fields(expression)
         return cls(expression, time_zone, Zone.parse(time_zone), rule)
 
+    @classmethod
+    def try_parse(cls, expression: str, time_zone: str = "Etc/UTC") -> "CronSchedule | None":
+        """Return the schedule, None when the API server would refuse a CronJob with it."""
+        try:
+            return cls.parse(expression, time_zone)
+        except CronError:
+            return None
+
     def next_after(self, instant: datetime) -> datetime | None:
         """Return the first run after `instant` (aware, year 2 to 9990) in UTC, None when there is none in five years.
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 
-from borg_core.cron import CronError, CronSchedule
+from borg_core.cron import CronSchedule
 from borg_core.models.schedule import BorgSchedule
 from borg_core.observed import ObservedCronJob
 from borg_core.timestamps import parse_time
@@ -60,7 +60,4 @@ def derive_clock(schedule: BorgSchedule, cron_job: ObservedCronJob | None) -> Cl
 @lru_cache(maxsize=16384)
 def parse_timing(expression: str, time_zone: str) -> CronSchedule | None:
     """Return the schedule in its zone, None for one that no CronJob takes."""
-    try:
-        return CronSchedule.parse(expression, time_zone)
-    except CronError:
-        return None
+    return CronSchedule.try_parse(expression, time_zone)

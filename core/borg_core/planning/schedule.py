@@ -6,7 +6,7 @@ from typing import Any
 
 from borg_core.actions import Action, ApplyCronJob, PatchStatus, RecordEvent
 from borg_core.conditions import changed
-from borg_core.cron import CronError, CronSchedule
+from borg_core.cron import CronSchedule
 from borg_core.drift import covers
 from borg_core.models.schedule import BorgSchedule, BorgScheduleStatus
 from borg_core.observed import ObservedCronJob
@@ -101,10 +101,7 @@ def _timing(world: World, desired: dict[str, Any] | None) -> CronSchedule | None
     spec = desired["spec"] if desired else (world.cron_job.spec if world.cron_job else None)
     if spec is None or spec.get("suspend"):
         return None
-    try:
-        return CronSchedule.parse(spec["schedule"], spec.get("timeZone") or "Etc/UTC")
-    except CronError:
-        return None
+    return CronSchedule.try_parse(spec["schedule"], spec.get("timeZone") or "Etc/UTC")
 
 
 def _say(schedule: BorgSchedule, status: BorgScheduleStatus) -> Iterator[Action]:
