@@ -64,6 +64,11 @@ _LAST_BACKUP: Gauges[RunRepository] = (
         lambda r: r.deduplicated_size,
     ),
     ("files", "Files in the archive of its newest finished backup.", lambda r: r.files),
+    (
+        "lock_wait_seconds",
+        "How long its newest finished backup waited for the repository's lock; 0 for less than ten seconds.",
+        lambda r: r.lock_wait_seconds or 0,
+    ),
     ("warnings", "Warnings of its newest finished backup, such as files it could not read.", lambda r: r.warning_count),
 )
 _REPOSITORY: Gauges[RepositoryReading] = (

@@ -199,6 +199,8 @@ class RepositoryResult:
     deduplicated_size: int | None = None
     files: int | None = None
     seconds: float | None = None
+    lock_wait_seconds: float | None = None
+    """How many of them went by in attempts that did not get the lock; None: the first did."""
     prune: PruneResult | None = None
     compact: CompactResult | None = None
     totals: RepositoryTotals | None = None

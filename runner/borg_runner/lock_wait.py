@@ -28,15 +28,20 @@ class LockedError(Exception):
         self.locked_by = locked_by
 
 
-@dataclass(frozen=True)
+@dataclass
 class LockWait:
-    """The locks of one repository and of its cache."""
+    """The locks of one repository and of its cache.
+
+    `waited`: seconds of all attempts until now that ended without the lock. How long the one that got it had waited,
+    borg does not tell: up to the first patience in a short wait.
+    """
 
     location: str
     base_dir: Path
     seconds: int
     dead_job_uids: frozenset[str]
     log: Log
+    waited: float = 0.0
 
     def run(
         self,
@@ -50,12 +55,14 @@ class LockWait:
         patience = _FIRST_WAIT_SECONDS
         while True:
             self.release_dead()
-            left = int(deadline - time.monotonic())
+            began = time.monotonic()
+            left = int(deadline - began)
             outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
             if outcome.exit_code < 0:
                 self.release_dead()  # our own borg was killed, for want of memory perhaps: its lock is stale
             if outcome.exit_code != LOCK_TIMEOUT or outcome.interrupted:
                 return outcome
+            self.waited += time.monotonic() - began
             left = int(deadline - time.monotonic())
             if left <= 0:
                 raise self._make_error()

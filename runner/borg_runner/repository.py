@@ -29,7 +29,8 @@ def work_on_repository(work: Work) -> RepositoryResult:
     if result.phase is Phase.RUNNING:
         phase = Phase.COMPLETED_WITH_WARNINGS if result.warning_count else Phase.COMPLETED
         result = replace(result, phase=phase)
-    return replace(result, seconds=round(time.monotonic() - began, 1))
+    waited = round(work.locks.waited, 1) or None
+    return replace(result, seconds=round(time.monotonic() - began, 1), lock_wait_seconds=waited)
 
 
 def _operate(work: Work) -> None:

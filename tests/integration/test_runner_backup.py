@@ -34,6 +34,7 @@ def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> N
     assert result.archive is not None
     assert result.archive.startswith("db-")
     assert result.files == 2
+    assert result.lock_wait_seconds is None
     assert result.original_size is not None
     assert 100_006 <= result.original_size < 102_000  # borg before 1.4.1 counts metadata too
     assert result.prune is not None

@@ -62,18 +62,25 @@ def test_a_lock_of_somebody_else_is_waited_for_within_the_bound_and_named(pod: P
     assert result.reason == "Locked"
     assert result.locked_by == pod.holder("db-7", "uid-7")
     assert 'locked by run "db-7" in namespace "team"; waited 3 s' in (result.error or "")
+    assert (result.lock_wait_seconds or 0) >= 2
     assert "BreakLock" in (result.error or "")
 
 
-def test_a_lock_that_is_released_in_time_only_delays_the_backup(pod: Pod) -> None:
+def test_a_lock_that_is_released_in_time_only_delays_the_backup_and_the_result_says_for_how_long(pod: Pod) -> None:
     repository = pod.repository()
     with (
         locked(pod, repository, pod.holder("db-7", "uid-7")) as locker,
         pod.running(pod.plan(repository, lock_wait_seconds=60)) as process,
     ):
-        time.sleep(2)
+        assert process.stdout is not None
+        assert any('locked by run "db-7"' in line for line in process.stdout)
         os.killpg(locker.pid, signal.SIGTERM)
-        assert pod.wait(process).code == 0
+        ended = pod.wait(process)
+    assert ended.code == 0
+    [result] = ended.result.repositories
+    assert result.seconds is not None
+    assert result.lock_wait_seconds is not None
+    assert 10 <= result.lock_wait_seconds <= result.seconds
 
 
 def test_the_lock_of_an_earlier_pod_of_the_same_job_is_removed(pod: Pod) -> None:

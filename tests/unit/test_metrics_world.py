@@ -134,6 +134,17 @@ def test_the_newest_finished_backup_gives_sizes_and_the_duration() -> None:
     assert {name: registry.get_sample_value(f"borg_schedule_last_backup_{name}", of_main) for name in values} == values
 
 
+@pytest.mark.parametrize(("result", "seconds"), [({}, 0), ({"lockWaitSeconds": 95.5}, 95.5)])
+def test_the_newest_finished_backup_tells_how_long_it_waited_for_the_lock(
+    result: dict[str, float], seconds: float
+) -> None:
+    repository = {"name": "main", "phase": "Completed", **result}
+    status = {"phase": "Completed", "completionTime": format_time(TEN), "repositories": [repository]}
+    registry = see(runs=(builders.run("db-1", status),))
+    labels = {**DB, "repository": "main"}
+    assert registry.get_sample_value("borg_schedule_last_backup_lock_wait_seconds", labels) == seconds
+
+
 def test_a_failed_backup_shows_no_sizes_of_an_older_one() -> None:
     registry = see(runs=(run("db-1"), run("db-2", phase="Failed", ended=TEN + timedelta(hours=1))))
     assert registry.get_sample_value("borg_schedule_last_backup_original_bytes", {**DB, "repository": "main"}) is None

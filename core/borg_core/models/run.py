@@ -47,6 +47,7 @@ class RunRepository(Model):
     deduplicated_size: int | None = None
     files: int | None = None
     seconds: float | None = None
+    lock_wait_seconds: float | None = None
     prune: RunPrune | None = None
     compact: RunCompact | None = None
     totals: RunTotals | None = None
