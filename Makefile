@@ -58,7 +58,12 @@ e2e: up ## the tests of whole backups
 	@$(IN_CLUSTER) .venv/bin/pytest tests/e2e
 
 .PHONY: bench
-bench: bench-operator bench-api ## how fast operator and facade are; on a machine that is doing nothing else
+bench: bench-runner bench-operator bench-api ## how fast runner, operator and facade are; on a machine that is doing nothing else
+
+.PHONY: bench-runner
+bench-runner: bootstrap ## a backup by the runner, beside borg alone
+	@dev/packages tests
+	@PYTHONPATH=tests .venv/bin/python tests/bench/runner_overhead.py
 
 .PHONY: bench-operator
 bench-operator: up ## schedules into CronJobs, beside what the API server itself can do

@@ -111,9 +111,7 @@ def _backups(shelf: Shelf, namespace: str, schedule: str | None) -> list[RunReco
     if schedule is None:
         runs = shelf.runs.in_order(namespace)
     else:
-        record = shelf.schedules.find(namespace, schedule)
-        if record is None:
-            raise Problem(404, "There is no schedule of that id.")
+        record = operations.find_schedule(shelf, namespace, schedule)
         runs = shelf.runs.referring_to(SCHEDULES.kind, namespace, record.name)
         runs.sort(key=lambda run: run.order)
     return [run for run in reversed(runs) if run.operation is Operation.BACKUP]
