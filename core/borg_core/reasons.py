@@ -10,6 +10,7 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     SUSPENDED = "Suspended"
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
+    SUCCEEDED = "Succeeded"
 
 
 class Reason(StrEnum):

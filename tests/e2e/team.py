@@ -88,7 +88,7 @@ class Team:
         self("create", "-f", "-", stdin=json.dumps(manifest))
 
     def finished(self, name: str, within: float = 60) -> Object:
-        """Wait for the run to end; return its status."""
+        """Wait for the run to end; return its status, of which the condition says the same as the phase."""
         run = self.eventually(
             lambda: self.find("brun", name),
             f"BorgRun {name} has finished",
@@ -96,6 +96,9 @@ class Team:
             within=within,
         )
         status: Object = run["status"]
+        went_well = status["phase"] in ("Completed", "CompletedWithWarnings")
+        said = condition(run, "Succeeded")
+        assert (said.get("status"), said.get("reason")) == (str(went_well), status["phase"]), json.dumps(run, indent=1)
         return status
 
     def run(self, name: str, schedule: str, operation: str = "Backup", within: float = 60) -> Object:

@@ -132,9 +132,20 @@ def test_a_run_of_a_schedule_that_does_not_exist_waits_and_says_so(kubectl: Kube
     seen, _ = wait_for(
         lambda: kubectl.get("-n", namespace, "borgrun", "now"), lambda r: "status" in r, 2, "the run's status"
     )
+    message = f'BorgSchedule "db" does not exist in namespace "{namespace}": create it'
     assert seen["status"] == {
         "phase": "Pending",
         "trigger": "Manual",
         "reason": "ScheduleNotFound",
-        "message": f'BorgSchedule "db" does not exist in namespace "{namespace}": create it',
+        "message": message,
+        "conditions": [
+            {
+                "type": "Succeeded",
+                "status": "Unknown",
+                "reason": "Pending",
+                "message": message,
+                "lastTransitionTime": seen["status"]["conditions"][0]["lastTransitionTime"],
+                "observedGeneration": 1,
+            }
+        ],
     }

@@ -211,6 +211,18 @@ def test_repositories_and_schedules_say_the_same_about_sources_and_hooks() -> No
         assert conditions == schema_of("BorgSchedule")["properties"]["status"]["properties"]["conditions"]
 
 
+def test_the_conditions_of_a_run_differ_from_those_of_a_schedule_in_words_only() -> None:
+    def rules(kind: str) -> dict[str, Schema]:
+        conditions = {"conditions": schema_of(kind)["properties"]["status"]["properties"]["conditions"]}
+        words_and_children = {"description", "items", "properties"}
+        return {
+            path: {key: value for key, value in field.items() if key not in words_and_children}
+            for path, field in walk({"properties": conditions})
+        }
+
+    assert rules("BorgRun") == rules("BorgSchedule")
+
+
 def test_the_archive_name_rule_knows_the_placeholders_of_the_runner() -> None:
     template = schema_of("BorgSchedule")["properties"]["spec"]["properties"]["archiveNameTemplate"]
     rule = template["x-kubernetes-validations"][0]

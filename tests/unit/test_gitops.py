@@ -8,14 +8,14 @@ import lupa.lua51  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from borg_core.models.run import BorgRun
-from borg_core.observed import PodOutcome
+from borg_core.models.run import BorgRun, BorgRunStatus
 from borg_core.planning.entry import Entry
 from borg_core.planning.repository import derive_repository_status
-from borg_core.planning.run_status import derive_run_status
+from borg_core.planning.run_status import derive_run_conditions
 from borg_core.planning.schedule_status import derive_schedule_status
 from borg_core.problems import Problem, Severity
 from borg_core.reasons import Reason
+from borg_runner.contract import Phase
 from support import builders
 from support.builders import NOW
 
@@ -55,12 +55,12 @@ def kstatus(resource: Resource) -> str:
     return "InProgress" if ready and ready[0] != "True" else "Current"
 
 
-def kubectl_wait(resource: Resource) -> str:
-    """Return whether `kubectl wait --for=condition=Ready` ends: it compares the condition's generation, too."""
+def kubectl_wait(resource: Resource, type_: str = "Ready") -> str:
+    """Return whether `kubectl wait --for=condition=<type_>` ends: it compares the condition's generation, too."""
     met = [
         condition["status"] == "True" and condition["observedGeneration"] >= resource["metadata"]["generation"]
         for condition in resource.get("status", {}).get("conditions", ())
-        if condition["type"] == "Ready"
+        if condition["type"] == type_
     ]
     return "done" if any(met) else "waits"
 
@@ -97,8 +97,10 @@ def ended(phase: str, **result: Any) -> BorgRun:
 
 
 def a_run(phase: str) -> Resource:
-    run = builders.run("db-1", {"phase": phase} if phase else {})
-    return as_resource("BorgRun", run, derive_run_status(run, None, PodOutcome(), NOW))
+    run = builders.run("db-1")
+    status = BorgRunStatus(phase=Phase(phase))
+    conditions = derive_run_conditions(run, status, NOW)
+    return as_resource("BorgRun", run, status.model_copy(update={"conditions": conditions}))
 
 
 MISSING = Problem(Reason.REPOSITORY_NOT_FOUND, "it does not exist", Severity.WAITING)
@@ -139,8 +141,16 @@ def test_the_tables_say_what_each_tool_makes_of_a_status(kind: str, resources: d
 
 
 def test_the_table_says_what_each_tool_makes_of_a_run() -> None:
-    said = {phase: row[2:] for row in table_of("BorgRun") for phase in row[0].split(", ")}
-    assert said == {phase: [kstatus(resource), argo_cd(resource)[0]] for phase, resource in RUNS.items()}
+    said = {phase: row[1:] for row in table_of("BorgRun") for phase in row[0].split(", ")}
+    assert said == {
+        phase: [
+            f"Succeeded={resource['status']['conditions'][0]['status']}",
+            kubectl_wait(resource, "Succeeded"),
+            kstatus(resource),
+            argo_cd(resource)[0],
+        ]
+        for phase, resource in RUNS.items()
+    }
 
 
 def test_the_conditions_in_the_tables_are_those_of_the_operator() -> None:

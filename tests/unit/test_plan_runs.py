@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from borg_core.actions import CreateJob, CreateRun, DeleteJob, DeleteRun, PatchStatus, RecordEvent
+from borg_core.models.run import BorgRun
 from borg_core.observed import PodOutcome
 from borg_core.planning.schedule import plan_schedule
 from borg_core.planning.world import World
@@ -54,7 +55,9 @@ def test_a_run_by_hand_gets_a_job_of_its_name() -> None:
     (created,) = plan(world, CreateJob)
     assert created.manifest["metadata"]["name"] == "now"
     assert created.manifest["metadata"]["ownerReferences"][0]["kind"] == "BorgRun"
-    assert run_patches(world)["now"] == {"phase": "Pending", "trigger": "Manual"}
+    patch = run_patches(world)["now"]
+    assert patch.keys() == {"phase", "trigger", "conditions"}
+    assert (patch["phase"], patch["trigger"]) == ("Pending", "Manual")
 
 
 def test_of_two_runs_by_hand_the_older_begins_and_the_other_says_whom_it_waits_for() -> None:
@@ -207,3 +210,101 @@ def test_a_failed_repository_of_two_fails_the_run_and_is_named() -> None:
     status = run_patches(world)["db-1"]
     assert [(r["name"], r["phase"]) for r in status["repositories"]] == [("main", "Completed"), ("offsite", "Failed")]
     assert status["message"] == "offsite: wrong passphrase"
+
+
+def condition(world: World) -> dict[str, Any]:
+    """Return the only condition in the only patch of a run."""
+    (patch,) = run_patches(world).values()
+    (found,) = patch["conditions"]
+    assert isinstance(found, dict)
+    return found
+
+
+def ended(phase: Phase, message: str = "") -> World:
+    done = builders.job(succeeded=phase is not Phase.FAILED, completed=NOW)
+    outcome = PodOutcome("p", builders.result(phase, message=message), finished_at=NOW)
+    return builders.world(builders.bundle(), jobs=(done,), outcomes={"db-1": outcome})
+
+
+def recorded(world: World, generation: int = 1) -> World:
+    """Return the world after its plan made the run `db-1` and wrote its status, and with it whatever came of that."""
+    (before,) = world.runs or (builders.run("db-1"),)
+    status = before.status.model_dump(mode="json", by_alias=True) | run_patches(world)["db-1"]
+    metadata = builders.metadata("db-1", generation=generation)
+    body = {**before.model_dump(mode="json", by_alias=True), "metadata": metadata, "status": status}
+    return replace(world, runs=(BorgRun.model_validate(body),))
+
+
+WAITING = {"db-1": PodOutcome("p", waiting="ImagePullBackOff: no such image")}
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (builders.world(builders.bundle(), jobs=(builders.job(),)), ("Unknown", "Pending", "Pending")),
+        (
+            builders.world(builders.bundle(), jobs=(builders.job(),), outcomes=WAITING),
+            ("Unknown", "Pending", "ImagePullBackOff: no such image"),
+        ),
+        (builders.world(builders.bundle(), jobs=(builders.job(ready=1),)), ("Unknown", "Running", "Running")),
+        (ended(Phase.COMPLETED), ("True", "Completed", "Completed")),
+        (
+            ended(Phase.COMPLETED_WITH_WARNINGS, "Warnings in main."),
+            ("True", "CompletedWithWarnings", "Warnings in main."),
+        ),
+        (ended(Phase.FAILED, "main: disk full"), ("False", "Failed", "main: disk full")),
+        (
+            builders.world(builders.bundle(), runs=(builders.run("db-1", cancel=True),)),
+            ("False", "Cancelled", "Cancelled before it began"),
+        ),
+        (
+            builders.world(
+                builders.bundle(), runs=(builders.run("db-1"),), refusals={"Job/db-1": "the namespace is full"}
+            ),
+            ("False", "Failed", "No Job could be made: the namespace is full"),
+        ),
+    ],
+    ids=["pending", "pending, and why", "running", "completed", "with warnings", "failed", "cancelled", "refused"],
+)
+def test_a_run_says_in_a_condition_whether_it_succeeded(world: World, said: tuple[str, str, str]) -> None:
+    found = condition(world)
+    assert (found["status"], found["reason"], found["message"]) == said
+    assert (found["type"], found["observedGeneration"]) == ("Succeeded", 1)
+    assert found["lastTransitionTime"] == "2026-03-02T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "world", [builders.world(builders.bundle(), jobs=(builders.job(ready=1),)), ended(Phase.COMPLETED)]
+)
+def test_a_condition_that_says_the_same_is_not_written_again(world: World) -> None:
+    later = plan_schedule(recorded(world), NOW + timedelta(hours=1)).actions
+    assert [a for a in later if isinstance(a, PatchStatus) and a.kind == "BorgRun"] == []
+
+
+def test_the_transition_time_of_a_condition_moves_with_its_status_only() -> None:
+    def at(later: World, minutes: int) -> dict[str, Any]:
+        actions = plan_schedule(later, NOW + timedelta(minutes=minutes)).actions
+        (patch,) = (a.status for a in actions if isinstance(a, PatchStatus) and a.kind == "BorgRun")
+        (found,) = patch["conditions"]
+        assert isinstance(found, dict)
+        return found
+
+    pending = recorded(builders.world(builders.bundle(), jobs=(builders.job(),)))
+    running = replace(pending, jobs=(builders.job(ready=1),))
+    assert (at(running, 1)["reason"], at(running, 1)["lastTransitionTime"]) == ("Running", "2026-03-02T12:00:00Z")
+    over = replace(ended(Phase.COMPLETED), runs=recorded(running).runs)
+    assert (at(over, 2)["status"], at(over, 2)["lastTransitionTime"]) == ("True", "2026-03-02T12:02:00Z")
+
+
+def test_a_condition_is_about_the_generation_that_was_looked_at_last() -> None:
+    # Cancelled when it had ended already: kubectl wait would not believe a condition of the former generation.
+    late = recorded(ended(Phase.COMPLETED), generation=2)
+    found = condition(late)
+    assert (found["status"], found["observedGeneration"]) == ("True", 2)
+    assert found["lastTransitionTime"] == "2026-03-02T12:00:00Z"
+    assert run_patches(late)["db-1"].keys() == {"conditions"}
+    assert run_patches(recorded(late, generation=2)) == {}
+
+
+def test_a_run_that_ended_before_there_were_conditions_is_left_as_it_is() -> None:
+    assert run_patches(builders.world(builders.bundle(), runs=(finished("db-1", "2026-03-01T01:00:00Z"),))) == {}

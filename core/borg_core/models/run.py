@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from borg_core.models.base import Metadata, Model, NameRef
+from borg_core.models.base import Condition, Metadata, Model, NameRef
 from borg_runner.contract import Operation, Phase
 
 
@@ -64,6 +64,7 @@ class BorgRunStatus(Model):
     `job_uid`: uid of the Job of the same name; `duration`: from start to completion, for people ("1m32s").
     """
 
+    conditions: tuple[Condition, ...] = ()
     phase: Phase | None = None
     trigger: Trigger | None = None
     job_uid: str | None = None

@@ -4,11 +4,15 @@ import dataclasses
 from datetime import datetime
 
 from borg_core import labels
+from borg_core.conditions import Finding, derive_conditions
+from borg_core.models.base import Condition
 from borg_core.models.run import BorgRun, BorgRunStatus, RunRepository, Trigger
 from borg_core.observed import ObservedJob, PodOutcome
-from borg_core.reasons import Reason
+from borg_core.reasons import ConditionType, Reason
 from borg_core.timestamps import format_duration, format_time, parse_time
 from borg_runner.contract import Phase
+
+SUCCESSES = (Phase.COMPLETED, Phase.COMPLETED_WITH_WARNINGS)
 
 
 def derive_run_status(
@@ -38,6 +42,22 @@ def derive_run_status(
     # A pod that ran and has ended is not waiting for anything: the Job will say so in a moment.
     phase = Phase.RUNNING if before.phase is Phase.RUNNING and not waiting else Phase.PENDING
     return known.model_copy(update={"phase": phase, "reason": reason, "message": waiting})
+
+
+def derive_run_conditions(run: BorgRun | None, status: BorgRunStatus, now: datetime) -> tuple[Condition, ...]:
+    """Return the conditions that go with `status`: one, as `kubectl wait` waits for one value and success has two phases.
+
+    A finished run is judged again when it was edited: `kubectl wait` passes over a condition of a former generation.
+    """
+    before = run.status if run else BorgRunStatus()
+    if run and run.finished and not before.conditions:
+        return ()  # of a version without conditions: an upgrade is not to write to every run that is kept
+    phase = status.phase or Phase.PENDING
+    succeeded = phase in SUCCESSES if phase.finished else None
+    # A message is required here, and a run that goes well has none.
+    finding = Finding(ConditionType.SUCCEEDED.value, succeeded, phase.value, status.message or phase.value)
+    generation = run.metadata.generation if run else 1  # the API server gives 1 to the BorgRun that is made now
+    return derive_conditions([finding], before.conditions, generation, now)
 
 
 def derive_trigger(run: BorgRun | None, job: ObservedJob | None) -> Trigger:

@@ -9,7 +9,7 @@ from borg_core.models.run import BorgRunStatus
 from borg_core.models.schedule import BorgSchedule
 from borg_core.planning.entry import Entry
 from borg_core.planning.locks import derive_suspects, may_hold_locks, unlock_run_name
-from borg_core.planning.run_status import derive_run_status, derive_trigger
+from borg_core.planning.run_status import derive_run_conditions, derive_run_status, derive_trigger
 from borg_core.planning.status_patch import derive_status_patch
 from borg_core.planning.world import World
 from borg_core.problems import Problem, derive_prune_problems
@@ -68,7 +68,9 @@ def begin_runs(
     return tuple(settled), actions
 
 
-def record_runs(world: World, entries: Sequence[Entry], *, forgotten: frozenset[str]) -> Iterator[Action]:
+def record_runs(
+    world: World, entries: Sequence[Entry], now: datetime, *, forgotten: frozenset[str]
+) -> Iterator[Action]:
     """Yield what makes BorgRuns say what `entries` say: one for every Job, its status, its tie to the schedule."""
     for entry in entries:
         if entry.name in forgotten:
@@ -82,7 +84,9 @@ def record_runs(world: World, entries: Sequence[Entry], *, forgotten: frozenset[
             yield AdoptRun(
                 world.namespace, entry.name, render_run_adoption(schedule, derive_trigger(entry.run, entry.job))
             )
-        patch = derive_status_patch(entry.run.status if entry.run else BorgRunStatus(), entry.status)
+        conditions = derive_run_conditions(entry.run, entry.status, now)
+        status = entry.status.model_copy(update={"conditions": conditions})
+        patch = derive_status_patch(entry.run.status if entry.run else BorgRunStatus(), status)
         if patch:
             yield PatchStatus("BorgRun", world.namespace, entry.name, patch)
         if entry.run and entry.run.spec.cancel and entry.job and not entry.job.finished and not entry.job.deleting:

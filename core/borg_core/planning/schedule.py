@@ -42,7 +42,7 @@ def plan_schedule(world: World, now: datetime) -> Plan:
             actions.append(ApplyCronJob(desired, _forget_missed(world.cron_job, desired, now)))
         status = derive_schedule_status(schedule, problems, entries, _timing(world, desired), now)
         actions += _say(schedule, status)
-    actions += record_runs(world, entries, forgotten=forgotten)
+    actions += record_runs(world, entries, now, forgotten=forgotten)
     actions += jobs
     actions += forget_runs(world, entries, forgotten)
     actions += unlock_after_dead_jobs(world, entries)

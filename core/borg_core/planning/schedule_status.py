@@ -7,12 +7,11 @@ from borg_core.conditions import Finding, derive_conditions
 from borg_core.cron import CronSchedule, dst_warnings
 from borg_core.models.schedule import BorgSchedule, BorgScheduleStatus
 from borg_core.planning.entry import Entry
+from borg_core.planning.run_status import SUCCESSES
 from borg_core.problems import Problem, Severity
 from borg_core.reasons import ConditionType, Reason
 from borg_core.timestamps import format_time
 from borg_runner.contract import Operation, Phase
-
-SUCCESSES = (Phase.COMPLETED, Phase.COMPLETED_WITH_WARNINGS)
 
 
 def derive_schedule_status(
