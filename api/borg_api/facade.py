@@ -11,7 +11,8 @@ from borg_api.metrics import Metrics
 from borg_api.mirror import Mirror
 from borg_api.peers import Peers
 from borg_api.schedule.listing import Listing
-from borg_cluster.api_server import ApiServer, connect, without_credentials
+from borg_cluster.api_server import ApiServer
+from borg_cluster.connection import connect, without_credentials
 
 MANAGER = "borg-api"
 """Field manager of the facade's writes, made with the callers' tokens."""

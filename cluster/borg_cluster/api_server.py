@@ -3,17 +3,15 @@
 The generated models would parse and rebuild every object twice; the project has models of its own at its edge.
 """
 
-import copy
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import aiohttp
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 
 from borg_cluster.resources import PODS, ResourceType
-from borg_core import labels
 
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
@@ -51,38 +49,6 @@ class ApiError(Exception):
     def is_passing(self) -> bool:
         """It cannot answer at the moment: busy, or not well."""
         return self.status == 429 or self.status >= 500  # noqa: PLR2004
-
-
-async def connect(connections: int, *, manager: str = labels.MANAGER) -> client.ApiClient:
-    """Return a client for the cluster this runs in, or else for the current context of KUBECONFIG.
-
-    `manager`: the field manager of its writes, and how it names itself to the API server.
-    """
-    configuration = client.Configuration()
-    try:
-        config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
-    except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    return _client(configuration, connections, manager)
-
-
-def without_credentials(api: client.ApiClient, connections: int) -> client.ApiClient:
-    """Return a client for the same API server that is nobody, neither by token nor by certificate: for `acting_as`."""
-    configuration = copy.copy(api.configuration)
-    configuration.api_key, configuration.api_key_prefix = {}, {}
-    configuration.cert_file = configuration.key_file = None
-    configuration.username = configuration.password = None
-    configuration.refresh_api_key_hook = None
-    return _client(configuration, connections, api.user_agent)
-
-
-def _client(configuration: client.Configuration, connections: int, manager: str) -> client.ApiClient:
-    configuration.connection_pool_maxsize = connections
-    # No cookies: many callers share these connections, and one's session is not another's.
-    configuration.client_session_kwargs = {"cookie_jar": aiohttp.DummyCookieJar()}
-    api = client.ApiClient(configuration)
-    api.user_agent = manager
-    return api
 
 
 class ApiServer:

@@ -8,7 +8,8 @@ from typing import Any
 
 import kopf
 
-from borg_cluster.api_server import ApiServer, connect
+from borg_cluster.api_server import ApiServer
+from borg_cluster.connection import connect
 from borg_operator import watches
 from borg_operator.apply import Applier
 from borg_operator.configuration import Configuration, ConfigurationError, read_configuration

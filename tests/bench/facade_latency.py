@@ -20,7 +20,8 @@ from typing import Any
 
 import aiohttp
 
-from borg_cluster.api_server import ApiServer, connect
+from borg_cluster.api_server import ApiServer
+from borg_cluster.connection import connect
 from borg_cluster.resources import CLAIMS, REPOSITORIES, SCHEDULES, ResourceType
 from integration import resources
 from support.facade import LocalFacade, run_facade

@@ -12,7 +12,8 @@ import sys
 import time
 from typing import Any
 
-from borg_cluster.api_server import ApiServer, connect
+from borg_cluster.api_server import ApiServer
+from borg_cluster.connection import connect
 from borg_cluster.resources import CLAIMS, CRON_JOBS, REPOSITORIES, SCHEDULES, ResourceType
 from integration import resources
 

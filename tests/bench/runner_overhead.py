@@ -2,7 +2,7 @@
 
 Usage: python tests/bench/runner_overhead.py [rounds]      (no cluster needed)
 
-Prints, for a first backup of a tree, for one of which nothing changed, and for that with prune and compact after it, the
+Prints, for a first backup, for one of which nothing changed, and for that with prune and compact after it, the
 median seconds of borg's commands alone and of the whole runner process that does the same, and what lies between. Both
 take turns, each on a repository of its own with a cache of its own.
 """

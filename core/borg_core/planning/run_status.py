@@ -45,7 +45,7 @@ def derive_run_status(
 
 
 def derive_run_conditions(run: BorgRun | None, status: BorgRunStatus, now: datetime) -> tuple[Condition, ...]:
-    """Return the conditions that go with `status`: one, as `kubectl wait` waits for one value and success has two phases.
+    """Return the conditions that go with `status`: one, for `kubectl wait` has one value and success two phases.
 
     A finished run is judged again when it was edited: `kubectl wait` passes over a condition of a former generation.
     """
