@@ -1,76 +1,153 @@
 """How fast the operator turns schedules into CronJobs, beside what the API server itself can do on this machine.
 
-Usage: python tests/bench/operator_throughput.py [number of schedules]      (a cluster of `make up`)
+Usage: python tests/bench/operator_throughput.py [number of schedules]      (a cluster of `make up`, with kubectl)
 
-Prints seconds: creating that many CronJobs by plain POST with 8 connections (the ceiling), and from the first POST of a
-schedule until the last one is Ready, with the operator deployed in the cluster.
+Prints seconds, always with 8 connections: creating that many small CronJobs by plain POST; sending the very requests
+that the operator and its user send for that many schedules, with the operator away, which is the ceiling; and, with
+the operator deployed in the cluster, from the first POST of a schedule until the last one is Ready with its CronJob.
 """
 
 import asyncio
 import secrets
 import sys
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from borg_cluster.api_server import ApiServer
 from borg_cluster.connection import connect
-from borg_cluster.resources import CLAIMS, CRON_JOBS, REPOSITORIES, SCHEDULES, ResourceType
+from borg_cluster.resources import CLAIMS, CRON_JOBS, EVENTS, REPOSITORIES, SCHEDULES, ResourceType
 from integration import resources
+from support import cluster
 
 NAMESPACES = ResourceType("Namespace", "", "v1", "namespaces")
 CONNECTIONS = 8
+OPERATOR = ("--namespace", "borg-system", "deployment/borg-operator")
+PODS = ("--namespace", "borg-system", "--selector=app.kubernetes.io/component=operator")
+
+Object = dict[str, Any]
 
 
 async def main(count: int) -> None:
-    """Run both measurements in a namespace of their own."""
+    """Run all three measurements, each in a namespace of its own."""
     api = ApiServer(await connect(CONNECTIONS))
-    namespace = f"bench-{secrets.token_hex(3)}"
-    await api._request("POST", "/api/v1/namespaces", body={"metadata": {"name": namespace}})
     try:
-        plain = [_cron_job(namespace, f"plain-{number:05}") for number in range(count)]
-        seconds = await _create(api, CRON_JOBS, plain)
-        print(f"{count} CronJobs by POST, {CONNECTIONS} connections: {seconds:.2f} s")
-        for resource, item in ((CLAIMS, resources.claims()), (REPOSITORIES, [resources.repository()])):
-            await _create(api, resource, [_in(namespace, one) for one in item])
-        schedules = [_in(namespace, resources.schedule(f"bench-{number:05}")) for number in range(count)]
-        began = time.monotonic()
-        created = await _create(api, SCHEDULES, schedules)
-        while await _ready(api, namespace) < count:  # noqa: ASYNC110 - it happens in the cluster
-            await asyncio.sleep(1)
-        total = time.monotonic() - began
-        print(f"{count} BorgSchedules created in {created:.2f} s, all Ready with their CronJobs after {total:.2f} s")
+        async with _namespace(api) as namespace:
+            plain = [_cron_job(namespace, f"plain-{number:05}") for number in range(count)]
+            seconds = await _at_once(lambda manifest: api.create(CRON_JOBS, manifest), plain)
+            print(f"{count} small CronJobs by POST: {seconds:.2f} s")
+        async with _namespace(api) as namespace:
+            print(f"{count} schedules, their requests sent by hand: {await _by_hand(api, namespace, count):.2f} s")
+        async with _namespace(api) as namespace:
+            created, ready = await _by_operator(api, namespace, count)
+            print(f"{count} schedules created in {created:.2f} s, all Ready with their CronJobs after {ready:.2f} s")
     finally:
-        await api._request("DELETE", f"/api/v1/namespaces/{namespace}")
         await api.close()
 
 
-async def _create(api: ApiServer, resource: ResourceType, manifests: list[dict[str, Any]]) -> float:
+async def _by_hand(api: ApiServer, namespace: str, count: int) -> float:
+    """Return the seconds of the requests alone: each schedule is created, then comes what the operator sends for it."""
+    await api.create(SCHEDULES, _in(namespace, resources.schedule("model")))
+    model = await _ready(api, namespace, 1)
+    cron_job = await api.get(CRON_JOBS, namespace, "model")
+    assert cron_job is not None
+    [event] = [
+        item
+        for item in await api.list_labelled(EVENTS, namespace, "")
+        if item["regarding"]["kind"] == SCHEDULES.kind and item["regarding"]["name"] == "model"
+    ]
+    status = {"status": model[0]["status"]}
+
+    async def send(name: str) -> None:
+        await api.create(SCHEDULES, _in(namespace, resources.schedule(name)))
+        assert await api.get(CRON_JOBS, namespace, name) is None
+        await api.apply(CRON_JOBS, _again(cron_job, {"name": name, "labels": cron_job["metadata"]["labels"]}))
+        await api.merge(SCHEDULES, namespace, name, status, "status")
+        await api.create(EVENTS, _again(event, {"generateName": f"{name}-"}))
+
+    _scale(0)
+    try:
+        return await _at_once(send, [f"bench-{number:05}" for number in range(count)])
+    finally:
+        await api._request("DELETE", SCHEDULES.path(namespace))  # else the operator looks at all of them
+        _scale(1)
+
+
+async def _by_operator(api: ApiServer, namespace: str, count: int) -> tuple[float, float]:
+    schedules = [_in(namespace, resources.schedule(f"bench-{number:05}")) for number in range(count)]
+    began = time.monotonic()
+    created = await _at_once(lambda manifest: api.create(SCHEDULES, manifest), schedules)
+    await _ready(api, namespace, count)
+    return created, time.monotonic() - began
+
+
+@asynccontextmanager
+async def _namespace(api: ApiServer) -> AsyncIterator[str]:
+    """Give a namespace with what schedules refer to, and wait until nothing is left of it."""
+    name = f"bench-{secrets.token_hex(3)}"
+    await api.create(NAMESPACES, {"metadata": {"name": name}})
+    for resource, items in ((CLAIMS, resources.claims()), (REPOSITORIES, [resources.repository()])):
+        for item in items:
+            await api.create(resource, _in(name, item))
+    try:
+        yield name
+    finally:
+        await api._request("DELETE", NAMESPACES.path(None, name))
+        of_name = f"kubernetes.io/metadata.name={name}"
+        while await api.list_labelled(NAMESPACES, "", of_name):  # noqa: ASYNC110 - it happens in the cluster
+            await asyncio.sleep(1)
+
+
+async def _at_once(work: Callable[[Any], Awaitable[Any]], items: Iterable[Any]) -> float:
     waiting = asyncio.Semaphore(CONNECTIONS)
 
-    async def create(manifest: dict[str, Any]) -> None:
+    async def limited(item: Any) -> None:
         async with waiting:
-            await api.create(resource, manifest)
+            await work(item)
 
     began = time.monotonic()
-    await asyncio.gather(*(create(manifest) for manifest in manifests))
+    await asyncio.gather(*(limited(item) for item in items))
     return time.monotonic() - began
 
 
-async def _ready(api: ApiServer, namespace: str) -> int:
-    items = await api.list_labelled(SCHEDULES, namespace, "")
-    return sum(
-        condition["status"] == "True"
-        for item in items
-        for condition in item.get("status", {}).get("conditions", [])
-        if condition["type"] == "Ready"
-    )
+async def _ready(api: ApiServer, namespace: str, count: int) -> list[Object]:
+    """Return the schedules of the namespace as soon as so many are Ready."""
+    while True:
+        items = await api.list_labelled(SCHEDULES, namespace, "")
+        ready = [
+            item
+            for item in items
+            for condition in item.get("status", {}).get("conditions", [])
+            if (condition["type"], condition["status"]) == ("Ready", "True")
+        ]
+        if len(ready) >= count:
+            return ready
+        await asyncio.sleep(1)
 
 
-def _in(namespace: str, manifest: dict[str, Any]) -> dict[str, Any]:
+def _scale(replicas: int) -> None:
+    """Send the operator away, or call it back."""
+    kubectl = cluster.connect()
+    kubectl("scale", *OPERATOR, f"--replicas={replicas}")
+    kubectl("rollout", "status", *OPERATOR, "--timeout=120s")
+    while len(kubectl("get", "pods", *PODS, "--output=name").stdout.split()) != replicas:
+        time.sleep(1)
+
+
+def _in(namespace: str, manifest: Object) -> Object:
     return {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
 
 
-def _cron_job(namespace: str, name: str) -> dict[str, Any]:
+def _again(body: Object, metadata: Object) -> Object:
+    """Return what was sent for `body`, under another name."""
+    namespace = body["metadata"]["namespace"]
+    unsent = ("metadata", "status", *(key for key in body if key.startswith("deprecated")))
+    content = {key: value for key, value in body.items() if key not in unsent}
+    return {**content, "metadata": {"namespace": namespace, **metadata}}
+
+
+def _cron_job(namespace: str, name: str) -> Object:
     pod = {"restartPolicy": "Never", "containers": [{"name": "borg", "image": "none"}]}
     template = {"spec": {"template": {"spec": pod}}}
     return {
