@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -87,3 +88,25 @@ def test_nothing_that_was_answered_is_lost_when_a_replica_ends(
         assert counted == {200: len(answers)}
     else:
         assert counted.keys() <= {200, 0, 503}
+
+
+def test_what_was_written_is_seen_through_a_replica_that_has_just_come(
+    rest: Rest, kubectl: Kubectl, replicas: Callable[[], list[str]]
+) -> None:
+    jobs = [rest.create(f"seen at once {number}")["id"] for number in range(8)]
+    before = replicas()
+    namespace = kubectl.get("pods", "--all-namespaces", f"--selector={FACADE}")["items"][0]["metadata"]["namespace"]
+
+    def write_and_read(job_id: int) -> list[tuple[str, str]]:
+        pairs = []
+        for number in range(100):
+            rest.send("PUT", f"/api/schedule/{job_id}", {"description": str(number)})
+            pairs.append((str(number), rest.job(job_id)["description"]))
+        return pairs
+
+    with creating(rest, "meanwhile"):  # so that the others have just looked up who is there
+        kubectl("-n", namespace, "delete", "pod", before[0], "--grace-period=0", "--force")
+        wait_for(replicas, lambda names: len(names) == len(before), 60, "another replica is ready")
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        pairs = [pair for found in threads.map(write_and_read, jobs) for pair in found]
+    assert [(written, seen) for written, seen in pairs if written != seen] == []

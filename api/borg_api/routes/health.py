@@ -25,9 +25,14 @@ async def live() -> Response:
 
 @router.get("/readyz", responses={200: {"model": schema.Health}, **schema.problems(503)})
 async def ready(facade: TheFacade) -> Response:
-    """Say whether all has been listed once: from then on reads are answered, even while the API server is away."""
+    """Say whether all has been listed once: from then on reads are answered, even while the API server is away.
+
+    And whether the other replicas know this one, so that what is written through them is seen here at once.
+    """
     if not facade.mirror.filled:
         raise Problem(503, "The first listing is not complete yet.", headers={"Retry-After": "1"})
+    if not facade.peers.introduced:
+        raise Problem(503, "The other replicas do not know this one yet.", headers={"Retry-After": "1"})
     return answer({"status": "ok", "age_seconds": facade.mirror.age()})
 
 
@@ -40,7 +45,13 @@ async def metrics(facade: TheFacade) -> Response:
     return Response(facade.metrics.render(), media_type=CONTENT_TYPE)
 
 
-@router.get(peers.PATH, include_in_schema=False)
+@router.get(peers.KNOWN, include_in_schema=False)
+async def known(facade: TheFacade, address: Annotated[str, Query(max_length=63)]) -> Response:
+    """Say whether writes through this replica wait for the one of that address."""
+    return answer({"known": await facade.peers.know(address)})
+
+
+@router.get(peers.SEEN, include_in_schema=False)
 async def seen(
     facade: TheFacade,
     kind: Annotated[str, Query(max_length=63)],
