@@ -31,6 +31,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         log_config=None,
+        timeout_keep_alive=75,  # longer than proxies keep theirs, so that it is not us who hangs up on a request
         timeout_graceful_shutdown=20,
         ssl_certfile=configuration.certificate or None,
         ssl_keyfile=configuration.key or None,

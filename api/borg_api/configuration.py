@@ -48,4 +48,6 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
     certificate, key = value("TLS_CERTIFICATE"), value("TLS_KEY")
     if bool(certificate) != bool(key):
         raise ConfigurationError(f"{_PREFIX}TLS_CERTIFICATE and {_PREFIX}TLS_KEY: give both or neither")
+    if value("PEERS") and not value("OWN_ADDRESS"):
+        raise ConfigurationError(f"{_PREFIX}PEERS needs {_PREFIX}OWN_ADDRESS, the address of this replica among them")
     return Configuration(default, namespaces, int(port), value("PEERS"), value("OWN_ADDRESS"), certificate, key)

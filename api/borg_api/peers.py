@@ -6,6 +6,7 @@ nobody reads from it, until all others wait for it. They find each other by DNS,
 """
 
 import asyncio
+import errno
 import logging
 import socket
 import time
@@ -20,13 +21,14 @@ logger = logging.getLogger(__name__)
 SEEN = "/peers/seen"
 KNOWN = "/peers/known"
 WAIT_SECONDS = 2.0
-_CONNECT_SECONDS = 0.5
 _LOOK_UP_SECONDS = 1.0
 _FORGET_SECONDS = 10.0
 """So long an address stays known after DNS named it last: of several DNS servers, one may know less than another."""
 _INTRODUCTION_SECONDS = 15.0
 """After that a replica serves all the same: one of the others may be lost, and still have its address."""
+_NOBODY_THERE = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _OK = 200
+_NOT_FOUND = 404
 
 
 class Peers:
@@ -46,8 +48,7 @@ class Peers:
         self.introduced = not self._host
 
     async def start(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS, sock_connect=_CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(timeout=timeout)
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WAIT_SECONDS))
         if self._host:
             self._introduction = asyncio.create_task(self._introduce())
 
@@ -92,9 +93,13 @@ class Peers:
         """Ask it. One that does not answer may be about to begin; one of another version may not know the question."""
         try:
             async with self._ask(address, KNOWN, {"address": self._own}) as response:
-                return response.status != _OK or bool((await response.json())["known"])
+                if response.status == _OK:
+                    return bool((await response.json())["known"])
+                return response.status == _NOT_FOUND
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False
+        except (ValueError, KeyError, TypeError):
+            return False  # a stranger, at an address that was a replica's
 
     async def _await_seen(self, address: str, query: dict[str, str]) -> None:
         found = self._found.get(address)
@@ -107,8 +112,8 @@ class Peers:
                     )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             logger.warning("replica %s did not say what it has seen: %s", address, error or type(error).__name__)
-            unreachable = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-            if unreachable and self._found.get(address) == found:
+            # Who is only slow is waited for next time, too.
+            if getattr(error, "errno", None) in _NOBODY_THERE and self._found.get(address) == found:
                 self._found.pop(address, None)  # until DNS names it again; if it begins anew, it introduces itself
 
     def _ask(

@@ -1,4 +1,4 @@
-"""Keeps a catalogue like the cluster: one listing, then a watch, and a new listing where that has lost its place."""
+"""Keeps a catalogue like the cluster: one listing, then watches, and a new listing after one that failed."""
 
 import asyncio
 import logging
@@ -11,7 +11,6 @@ from borg_cluster.resources import ResourceType
 
 logger = logging.getLogger(__name__)
 
-_GONE = 410
 _FIRST_RETRY_SECONDS = 0.2
 _LAST_RETRY_SECONDS = 5.0
 
@@ -39,15 +38,14 @@ class Reflector:
                     await self._list()
                 await self._watch()
             except (ApiError, OSError, TimeoutError) as error:
-                if isinstance(error, ApiError) and error.status == _GONE:
-                    self._version = ""
                 logger.warning("%s: %s", self._resource.plural, error or type(error).__name__)
             except Exception:
-                # A fault of ours must not leave the picture as it is for ever: it is drawn anew.
-                self._version = ""
+                # A fault of ours must not leave the picture as it is for ever.
                 logger.exception("%s: unexpected; listing again", self._resource.plural)
             else:
                 continue
+            # Drawn anew: a watch that went on from here would be connected before it has told what was missed.
+            self._version = ""
             if self.connected:
                 retry = _FIRST_RETRY_SECONDS
             self.connected = False

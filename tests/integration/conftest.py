@@ -60,5 +60,5 @@ def rest(kubectl: Kubectl, facade_url: str) -> Iterator[Rest]:
             "-n", namespace, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         )
         admin = Rest(facade_url, namespace, make_account(kubectl, namespace, "admin", "borg-admin"))
-        wait_for(lambda: len(admin.get("/api/scripts")), lambda found: found == 2, 5, "the facade sees the scripts")
+        wait_for(lambda: admin.look("/api/scripts"), lambda found: len(found) == 2, 5, "the facade sees the scripts")
         yield admin

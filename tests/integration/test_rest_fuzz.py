@@ -34,7 +34,7 @@ def fuzzed(kubectl: Kubectl, facade_url: str) -> Iterator[Rest]:
             "-n", namespace, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         )
         admin = Rest(facade_url, namespace, make_account(kubectl, namespace, "fuzz", "borg-admin"))
-        wait_for(lambda: len(admin.get("/api/scripts")), bool, 5, "the facade sees the script")
+        wait_for(lambda: admin.look("/api/scripts"), bool, 5, "the facade sees the script")
         yield admin
 
 

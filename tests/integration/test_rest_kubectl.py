@@ -10,12 +10,13 @@ from support.rest import Rest, problem
 from support.waiting import wait_for
 
 PROMPT_SECONDS = 1.0
+LOOKS = 8
 
 
-def soon(look: Any, holds: Any, what: str) -> Any:
-    seen, seconds = wait_for(look, holds, 5, what)
+def soon(look: Any, holds: Any, what: str) -> None:
+    """Wait until it holds wherever one looks: replicas take turns, and each has a watch of its own."""
+    _, seconds = wait_for(lambda: [look() for _ in range(LOOKS)], lambda seen: all(map(holds, seen)), 5, what)
     assert seconds <= PROMPT_SECONDS, f"{what}: after {seconds:.2f} s"
-    return seen
 
 
 def apply(kubectl: Kubectl, namespace: str, item: dict[str, Any]) -> None:

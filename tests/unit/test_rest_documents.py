@@ -90,6 +90,7 @@ def test_presets_are_expressions_that_a_cron_job_takes() -> None:
     [
         ({"BORG_API_PORT": "0"}, "BORG_API_PORT"),
         ({"BORG_API_PORT": "http"}, "a number from 1 to 65535"),
+        ({"BORG_API_PEERS": "facade:5000"}, "needs BORG_API_OWN_ADDRESS"),
         ({"BORG_API_NAMESPACES": "a,b", "BORG_API_DEFAULT_NAMESPACE": "c"}, "one of those served, a, b"),
     ],
 )

@@ -84,6 +84,23 @@ def test_a_repository_that_appears_changes_what_is_shown_of_it(scene: Scene) -> 
     assert scene.jobs()[0]["repository"] == "/repositories/main"
 
 
+def test_a_value_is_shown_no_longer_once_its_script_says_that_it_is_a_password(scene: Scene) -> None:
+    def declare(version: str, parameter_type: str) -> None:
+        made = builders.script("wake", parameters=({"name": "TOKEN", "type": parameter_type},))
+        body = made.model_dump(by_alias=True, exclude_none=True, mode="json")
+        body["metadata"]["resourceVersion"] = version
+        scene.shelf.scripts.put(body)
+
+    declare("1", "Text")
+    hook = {"scriptRef": {"name": "wake"}, "parameters": [{"name": "TOKEN", "value": "of everybody"}]}
+    scene.put("a", hooks={"preBackup": hook})
+    assert scene.jobs()[0]["pre_backup_script_parameters"] == {"TOKEN": "of everybody"}
+    declare("2", "Password")
+    assert scene.jobs()[0]["pre_backup_script_parameters"] == {}
+    [rendered] = asyncio.run(scene.listing.rendered(scene.shelf, TEAM, NOW))
+    assert b"of everybody" not in scene.listing.detail(scene.shelf, rendered.record, NOW)[0]
+
+
 def test_a_schedule_that_is_no_longer_valid_is_shown_without_a_next_run(scene: Scene) -> None:
     scene.put("a", schedule="0 2 * * 7")
     scene.put("b", suspend=True)

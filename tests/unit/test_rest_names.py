@@ -6,6 +6,9 @@ import pytest
 
 from borg_api.identifiers import derive_id
 from borg_api.names import derive_copy_titles, derive_resource_names, derive_run_name
+from borg_api.records import RunRecord, parse_run, parse_schedule
+from borg_api.schedule.operations import derive_run_seed
+from support import builders
 
 
 def test_ids_are_a_pure_function_of_kind_namespace_and_name() -> None:
@@ -49,3 +52,17 @@ def test_run_names_fit_into_a_label_and_depend_on_the_seed() -> None:
     assert derive_run_name("nightly", "a") == derive_run_name("nightly", "a")
     assert derive_run_name("nightly", "a") != derive_run_name("nightly", "b")
     assert len(derive_run_name("x" * 52, "a")) == 63
+
+
+def test_the_next_runs_name_does_not_depend_on_whether_the_oldest_runs_have_been_deleted_already() -> None:
+    def run(number: int) -> RunRecord:
+        made = builders.run(f"run-{number}", {"phase": "Completed"}).model_dump(by_alias=True, mode="json")
+        made["metadata"]["creationTimestamp"] = f"2026-03-01T00:00:0{number}Z"
+        return parse_run(made)
+
+    schedule = parse_schedule(builders.schedule(runHistoryLimit=2).model_dump(by_alias=True, mode="json"))
+    runs = [run(number) for number in range(4)]
+    seed = derive_run_seed(schedule, runs[:3])
+    assert seed == derive_run_seed(schedule, reversed(runs[1:3]))
+    assert seed != derive_run_seed(schedule, runs)
+    assert derive_run_seed(schedule, []) != derive_run_seed(schedule, runs[:1])

@@ -35,9 +35,15 @@ class Replica:
         self.known: set[str] = set()
         self.asked: list[str] = []
         self.port = 0
+        self.odd: tuple[int, bytes] | None = None
+        self.slow = False
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.path_qs)
+        if self.odd:
+            return web.Response(status=self.odd[0], body=self.odd[1], content_type="application/json")
+        if self.slow:
+            await asyncio.sleep(1)
         if request.path == peers.KNOWN:
             return web.json_response({"known": request.query["address"] in self.known})
         return web.json_response({"seen": int(request.query["version"])})
@@ -146,6 +152,39 @@ def test_a_replica_of_a_version_that_does_not_know_the_question_does_not_hold_up
     async def scene(replica: Replica, this: Peers) -> None:
         async with replica.listening():
             await introduced(this)
+
+    play(scene)
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b"{}"), (200, b"[]"), (200, b"hello"), (502, b""), (503, b'{"known": true}')]
+)
+def test_an_answer_of_somebody_else_is_no_introduction_and_no_end_of_it(status: int, body: bytes) -> None:
+    async def scene(replica: Replica, this: Peers) -> None:
+        replica.odd = (status, body)
+        async with replica.listening():
+            await a_while()
+            assert not this.introduced
+            replica.odd = None
+            replica.known.add(OWN)
+            await introduced(this)
+
+    play(scene)
+
+
+@pytest.mark.usefixtures("names")
+def test_one_that_is_only_slow_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "WAIT_SECONDS", 0.1)
+
+    async def scene(replica: Replica, this: Peers) -> None:
+        async with replica.listening():
+            monkeypatch.setattr(peers, "_LOOK_UP_SECONDS", 1000.0)
+            replica.slow = True
+            await this.have_seen("BorgSchedule", "team", 7)
+            replica.slow = False
+            await this.have_seen("BorgSchedule", "team", 8)
+            assert f"{peers.SEEN}?kind=BorgSchedule&namespace=team&version=8" in replica.asked
 
     play(scene)
 

@@ -111,9 +111,26 @@ def test_it_goes_on_after_every_fault_of_a_listing_and_of_a_watch(trouble: Excep
 
 
 def test_a_watch_goes_on_where_the_last_one_ended() -> None:
-    api = Api([(["a"], 5)], [[added("b", 6), ConnectionError("cut off")], [added("c", 9)]])
+    api = Api([(["a"], 5)], [[added("b", 6)], [added("c", 9)]])
     run(api, lambda catalogue, _: len(catalogue) == 3)
     assert api.watched_from[:2] == ["5", "6"]
+
+
+@pytest.mark.parametrize("fault", [GONE, ConnectionError("cut off")], ids=["gone", "cut off"])
+def test_a_watch_that_failed_is_connected_again_only_after_what_was_missed(fault: Any) -> None:
+    api = Api([(["a", "b"], 5), (["b", "c"], 20)], [[fault], []])
+    connected: list[bool] = []
+    api.listed = lambda: connected.append(made[0].connected)
+    made: list[Reflector] = []
+
+    def until(catalogue: Catalogue[str], reflector: Reflector) -> bool:
+        made[:] = [reflector]
+        return catalogue.get("team", "c") is not None and len(catalogue) == 2 and reflector.connected
+
+    found = run(api, until)
+    assert sorted(found.in_order("team")) == ["b", "c"]
+    assert connected == [False, False]
+    assert api.watched_from[:2] == ["5", "20"]
 
 
 def test_a_watch_that_lost_its_place_lists_again_and_forgets_what_is_gone() -> None:
@@ -146,7 +163,7 @@ def test_after_a_good_while_it_is_not_slow_to_come_back(monkeypatch: pytest.Monk
         await sleep(0)
 
     cut = ConnectionError("cut off")
-    api = Api([(["a"], 5)], [cut, cut, cut, [added("b", 6), cut], [added("c", 7), cut], [added("d", 8)]])
+    api = Api([(["a"], 5)] * 6, [cut, cut, cut, [added("b", 6), cut], [added("c", 7), cut], [added("d", 8)]])
     monkeypatch.setattr(asyncio, "sleep", note)
     run(api, lambda catalogue, _: len(catalogue) == 4)
     assert [pause for pause in pauses if pause] == [0.001, 0.002, 0.004, 0.001, 0.001]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
+from operator import is_
 
 import orjson
 
@@ -11,6 +12,7 @@ from borg_api.records import Order, ScheduleRecord
 from borg_api.schedule.answers import render_job, render_times, render_upcoming
 from borg_api.schedule.timetable import NEVER, Timetable
 from borg_api.turns import in_turns
+from borg_core.models.hooks import BorgScript
 from borg_core.models.repository import BorgRepository
 from borg_core.timestamps import format_time
 
@@ -27,6 +29,7 @@ class Rendered:
 
     record: ScheduleRecord
     repository: BorgRepository | None
+    scripts: tuple[BorgScript | None, ...]
     id: int
     runs: tuple[datetime, ...]
     until: datetime
@@ -47,7 +50,7 @@ class Page:
 
     body: bytes
     etag: str
-    revision: tuple[int, int]
+    revision: tuple[int, ...]
     until: datetime
     soonest: list[Rendered]
 
@@ -64,14 +67,23 @@ class Listing:
         key = (record.namespace, record.name)
         refs = record.resource.spec.repository_refs
         repository = shelf.repositories.get(record.namespace, refs[0].name) if len(refs) == 1 else None
+        hooks = record.resource.spec.hooks.given
+        scripts = tuple(shelf.scripts.get(record.namespace, hook.script_ref.name) for hook in hooks)
         known = self._rendered.get(key)
-        if known and known.record is record and known.repository is repository and now < known.until:
+        if (
+            known
+            and known.record is record
+            and known.repository is repository
+            and all(map(is_, known.scripts, scripts))
+            and now < known.until
+        ):
             return known
         runs = tuple(self._timetable.next_runs(record.resource, now))
         job = render_job(record, shelf, runs[0] if runs else None)
         rendered = Rendered(
             record=record,
             repository=repository,
+            scripts=scripts,
             id=job["id"],
             runs=runs,
             until=runs[0] if runs else NEVER,
@@ -98,7 +110,7 @@ class Listing:
     async def page(self, namespace: str, now: datetime) -> Page:
         """Return the whole list of a namespace."""
         shelf = self._mirror.shelf(namespace)
-        revision = (shelf.schedules.revision(namespace), shelf.repositories.revision(namespace))
+        revision = tuple(each.revision(namespace) for each in (shelf.schedules, shelf.repositories, shelf.scripts))
         known = self._pages.get(namespace)
         if known and known.revision == revision and now < known.until:
             return known

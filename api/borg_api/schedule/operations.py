@@ -1,6 +1,6 @@
 """What can be done to a schedule over REST, as writes of custom resources. All raise Problem."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -122,9 +122,7 @@ async def run_now(facade: Facade, caller: Caller, reference: str, idempotency_ke
     busy = next((run for run in runs if not run.finished), None)
     if busy:
         raise _in_progress(busy.name)
-    # Whoever sees the same runs asks for the same next one: of many at once, one begins.
-    seen = " ".join(sorted(run.uid for run in runs))
-    name = derive_run_name(schedule.name, f"{schedule.resource.metadata.uid} {seen}")
+    name = derive_run_name(schedule.name, derive_run_seed(schedule, runs))
     spec = {"scheduleRef": {"name": schedule.name}, "operation": "Backup"}
     marks = {labels.SCHEDULE: schedule.name, **({labels.IDEMPOTENCY_KEY: key} if key else {})}
     try:
@@ -136,6 +134,15 @@ async def run_now(facade: Facade, caller: Caller, reference: str, idempotency_ke
         await writer.publish(winner.version)
         return winner
     raise _in_progress(name)
+
+
+def derive_run_seed(schedule: ScheduleRecord, runs: Iterable[RunRecord]) -> str:
+    """Return what a next run's name is made from: whoever sees the same runs asks for the same one, and one begins.
+
+    Not from those beyond `runHistoryLimit`: the operator is about to delete them, and some see that before others.
+    """
+    kept = sorted(runs, key=lambda run: run.order)[-schedule.resource.spec.run_history_limit :]
+    return " ".join([schedule.resource.metadata.uid, *sorted(run.uid for run in kept)])
 
 
 def _in_progress(name: str) -> Problem:
@@ -193,14 +200,15 @@ async def _at_edition(
     writer: Writer, record: ScheduleRecord, editions: frozenset[str], write: Callable[[str], Awaitable[T]]
 ) -> T:
     """Write at the record's version if it has one of the editions; a status that changes meanwhile does not matter."""
-    for _ in range(_VERSIONS_TRIED):
-        if record.edition not in editions:
+    for attempt in range(_VERSIONS_TRIED):
+        if record.edition in editions:
+            try:
+                return await write(record.resource.metadata.resource_version)
+            except Problem as error:
+                if error.status != CONFLICT:
+                    raise
+        elif attempt:  # at first it is what this replica knows, which may be less than what the caller has read
             raise Problem(412, "The schedule was changed since you read it: read it again, then decide.")
-        try:
-            return await write(record.resource.metadata.resource_version)
-        except Problem as error:
-            if error.status != CONFLICT:
-                raise
         body = await writer.read(record.name)
         if body is None:
             raise Problem(404, "The schedule does not exist any more.")
