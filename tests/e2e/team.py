@@ -22,6 +22,8 @@ NEVER = "0 0 1 1 *"
 """A schedule that the clock does not begin while a test runs, New Year apart."""
 
 _PAUSE_SECONDS = 0.3
+_BORG = "borg --lock-wait 120"
+"""A schedule that ticks may be at work in the repository just then."""
 _RESTRICTED_POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 _RESTRICTED_CONTAINER = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 _OWNERS_CONTAINER = {
@@ -87,7 +89,7 @@ class Team:
         manifest = {"apiVersion": API_VERSION, "kind": "BorgRun", "metadata": {"name": name}, "spec": run}
         self("create", "-f", "-", stdin=json.dumps(manifest))
 
-    def finished(self, name: str, within: float = 60) -> Object:
+    def finished(self, name: str, within: float = 120) -> Object:
         """Wait for the run to end; return its status, of which the condition says the same as the phase."""
         run = self.eventually(
             lambda: self.find("brun", name),
@@ -101,7 +103,7 @@ class Team:
         assert (said.get("status"), said.get("reason")) == (str(went_well), status["phase"]), json.dumps(run, indent=1)
         return status
 
-    def run(self, name: str, schedule: str, operation: str = "Backup", within: float = 60) -> Object:
+    def run(self, name: str, schedule: str, operation: str = "Backup", within: float = 120) -> Object:
         """Ask for a run and return its status when it has ended."""
         self.begin(name, schedule, operation)
         return self.finished(name, within)
@@ -139,6 +141,17 @@ class Team:
     def names(self, kind: str, selector: str = "") -> set[str]:
         return {item["metadata"]["name"] for item in self.items(kind, selector)}
 
+    def notes_with(self, schedule: str, *, kind: str) -> list[tuple[str, str]]:
+        """Return reason and text of the Events of that type about a schedule, as soon as there are any.
+
+        The operator records them after the status that they are about.
+        """
+        notes: list[tuple[str, str]] = self.eventually(
+            lambda: [(reason, note) for type_, reason, note in self.notes(schedule) if type_ == kind],
+            f"there are Events of type {kind} about {schedule}",
+        )
+        return notes
+
     def notes(self, schedule: str) -> list[tuple[str, str, str]]:
         """Return type, reason and text of the Events about a schedule."""
         return [
@@ -148,7 +161,7 @@ class Team:
         ]
 
     def eventually(
-        self, look: Callable[[], T], what: str, *, holds: Callable[[Any], bool] = bool, within: float = 30
+        self, look: Callable[[], T], what: str, *, holds: Callable[[Any], bool] = bool, within: float = 60
     ) -> Any:
         """Return what `look` sees as soon as it holds; fail, with all that is known, when that takes too long."""
         deadline = time.monotonic() + within
@@ -215,7 +228,7 @@ class Team:
     def borg(self, repository: str, arguments: str, passphrase: str = PASSPHRASE, folder: str = "/tmp") -> str:
         """Run borg itself, in a folder of the workbench, on a repository of the claim."""
         exports = f"export BORG_REPO=/repositories/{repository} BORG_PASSPHRASE={shlex.quote(passphrase)}"
-        return self.work(f"mkdir -p {folder}; cd {folder}; {exports} BORG_BASE_DIR=/tmp/borg; borg {arguments}")
+        return self.work(f"mkdir -p {folder}; cd {folder}; {exports} BORG_BASE_DIR=/tmp/borg; {_BORG} {arguments}")
 
     def archives(self, repository: str, options: str = "") -> list[str]:
         """Return the names of all archives of a repository, oldest first, as borg itself lists them."""

@@ -27,7 +27,7 @@ def test_a_file_of_somebody_else_is_named_in_a_warning_and_the_rest_is_backed_up
     last = condition(schedule, "LastRunSucceeded")
     assert (last["status"], last["reason"]) == ("True", "RunCompletedWithWarnings")
     assert schedule["status"]["lastSuccessTime"] == status["completionTime"]
-    assert [reason for kind, reason, _ in team.notes("night") if kind == "Warning"] == ["RunCompletedWithWarnings"]
+    assert [reason for reason, _ in team.notes_with("night", kind="Warning")] == ["RunCompletedWithWarnings"]
 
 
 def test_a_file_that_vanishes_during_the_backup_is_named_in_a_warning(team: Team) -> None:

@@ -17,7 +17,11 @@ for stream in (0, 1, 2):
 while True:
     if Path("/repositories/main/main/lock.exclusive").exists():
         for process in Path("/proc").glob("[0-9]*"):
-            if b"\0create\0" in (process / "cmdline").read_bytes():
+            try:
+                command = (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"\0create\0" in command:
                 os.kill(int(process.name), signal.SIGSTOP)
                 Path("/repositories/main/frozen").touch()
                 sys.exit()
@@ -99,7 +103,7 @@ def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Te
 
 
 def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: Team, operator: Operator) -> None:
-    fragile.script("dawdle", "sleep 6")
+    fragile.script("dawdle", "until [ -e /repositories/other/go-on ]; do sleep 0.1; done")
     fragile.repository("other", sources=_source("short"))
     fragile.schedule("slow", "other", hooks={"preBackup": {"scriptRef": {"name": "dawdle"}}})
     fragile.begin("unwatched", "slow")
@@ -113,6 +117,7 @@ def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: 
         *("--namespace", operator.namespace, "delete", "pod", f"--selector={operator.selector}"),
         *("--grace-period=0", "--force"),
     )
+    fragile.work("touch /repositories/go-on")
 
     status = fragile.finished("unwatched")
     assert status["phase"] == "Completed"

@@ -1,6 +1,7 @@
 """A run over REST: asked for, followed line by line while it goes on, and told with all its figures."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,9 @@ def person(team: Team) -> Rest:
     team.repository("main")
     team.repository("other")
     team.script("slow", "echo line one; echo line two; sleep 3; echo line three")
-    return Rest(find_facade(), team.namespace, make_account(team.kubectl, team.namespace, "person", "borg-admin"))
+    person = Rest(find_facade(), team.namespace, make_account(team.kubectl, team.namespace, "person", "borg-admin"))
+    team.eventually(lambda: person.look("/api/scripts"), "the facade sees the script, and lets the person see it")
+    return person
 
 
 def test_a_run_is_followed_while_it_goes_on_and_told_when_it_has_ended(team: Team, person: Rest) -> None:
@@ -53,9 +56,12 @@ def test_a_run_is_followed_while_it_goes_on_and_told_when_it_has_ended(team: Tea
     assert told["nfiles"] == 4
     assert told["triggered_by"] == "manual"
     assert told["started_at"] <= told["completed_at"]
-    after = person.job(job["id"])
+    after = team.eventually(
+        lambda: person.job(job["id"]),
+        "the schedule tells of the run",
+        holds=lambda seen: seen["last_prune"] == told["completed_at"],
+    )
     assert after["last_run"] == told["started_at"]
-    assert after["last_prune"] == told["completed_at"]
     (shown, *_) = team.eventually(
         lambda: [item for item in person.get("/api/repositories/")["repositories"] if item["archive_count"] == 1],
         "the repositories count their archives",
@@ -67,8 +73,7 @@ def test_a_run_is_followed_while_it_goes_on_and_told_when_it_has_ended(team: Tea
 
 def test_a_run_that_fails_says_over_rest_what_to_do(team: Team, person: Rest) -> None:
     team.repository("wrong", passphrase="no-such-secret")
-    ids = {item["name"]: item["id"] for item in person.get("/api/repositories/")["repositories"]}
-    job = person.create("Failing", cron_expression="0 0 1 1 *", repository=None, repository_id=ids["wrong"])
+    job = team.eventually(lambda: _create_on(person, "wrong"), "every replica sees the repository")
     run = person.send("POST", f"/api/schedule/{job['id']}/run-now")["job_id"]
     ended = team.eventually(
         lambda: person.get(f"/api/backup/status/{run}"),
@@ -79,4 +84,18 @@ def test_a_run_that_fails_says_over_rest_what_to_do(team: Team, person: Rest) ->
     assert ended["status"] == "failed"
     assert "no-such-secret" in ended["error_message"]
     assert "no-such-secret" in ended["repositories"][0]["error_message"]
-    assert person.job(job["id"])["last_run"] == ended["started_at"]
+    team.eventually(
+        lambda: person.job(job["id"])["last_run"],
+        "the schedule tells of the run",
+        holds=lambda last: last == ended["started_at"],
+    )
+
+
+def _create_on(person: Rest, repository: str) -> dict[str, Any] | None:
+    """Return the schedule `Failing` on the repository, none while the replica asked does not see that yet."""
+    found = [item["id"] for item in person.get("/api/repositories/")["repositories"] if item["name"] == repository]
+    if not found:
+        return None
+    body = {"name": "Failing", "cron_expression": "0 0 1 1 *", "repository_id": found[0]}
+    answer = person("POST", "/api/schedule/", body)
+    return answer.json()["job"] if answer.status_code == 200 else None

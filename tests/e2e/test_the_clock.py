@@ -37,6 +37,7 @@ def test_a_suspended_schedule_runs_by_hand_and_does_not_make_up_for_missed_ticks
         "a tick has passed since the schedule was made",
         within=70,
     )
+    paused = ticking.get("bsched", "paused")
     assert condition(paused, "Suspended")["status"] == "True"
     assert "nextRunTime" not in paused["status"]
     assert ticking.completed("by-hand", "paused")["trigger"] == "Manual"

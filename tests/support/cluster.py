@@ -61,6 +61,8 @@ def fresh_namespace(kubectl: Kubectl, labels: dict[str, str] = RESTRICTED) -> It
     metadata = {"name": name, "labels": labels}
     kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
     try:
+        # Until then, no pod is admitted here.
+        kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", name, "--timeout=60s")
         yield name
     finally:
         kubectl("delete", "namespace", name, "--wait=false")

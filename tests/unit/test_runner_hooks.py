@@ -123,13 +123,13 @@ def test_only_the_last_500_characters_of_output_are_in_the_error(stage: Stage) -
 
 def test_a_script_that_hangs_is_killed_with_all_that_it_started(stage: Stage) -> None:
     began = time.monotonic()
-    fault = stage.run("sleep 300 & echo $! > child; sleep 300", timeout_seconds=1)
-    assert time.monotonic() - began < 8
+    fault = stage.run("sleep 300 & echo $! > child; sleep 300", timeout_seconds=3)
+    assert time.monotonic() - began < 60
     assert fault is not None
-    assert "did not end within 1 s (timeoutSeconds" in fault.text
+    assert "did not end within 3 s (timeoutSeconds" in fault.text
     child = int((stage.folder / "child").read_text())
     while not _gone(child):
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 60
 
 
 def test_a_script_that_ignores_sigterm_is_killed_all_the_same(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,8 +143,8 @@ def test_a_script_that_ignores_sigterm_is_killed_all_the_same(stage: Stage, monk
 
 def test_what_a_script_leaves_running_does_not_hold_up_the_run(stage: Stage) -> None:
     began = time.monotonic()
-    assert stage.run("sleep 20 & echo $! > child") is None
-    assert time.monotonic() - began < 5
+    assert stage.run("sleep 300 & echo $! > child") is None
+    assert time.monotonic() - began < 60
     os.kill(int((stage.folder / "child").read_text()), signal.SIGKILL)
 
 
