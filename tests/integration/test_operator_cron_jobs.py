@@ -8,19 +8,17 @@ import pytest
 
 from integration import resources
 from integration.cluster import Kubectl
-from integration.test_operator_conditions import apply
+from integration.test_operator_conditions import PROMPT_SECONDS, WAIT_SECONDS, apply, seconds_between, written
 from support.waiting import condition, wait_for
 
 REPAIR_SECONDS = 5.0
-FOLLOW_SECONDS = 1.0
-KUBECTL_SECONDS = 1.0
 
 
 @pytest.fixture
 def cron_job(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
     """Make a schedule and return its CronJob."""
     apply(kubectl, namespace, *resources.claims(), resources.repository(), resources.schedule())
-    return wait_for_cron_job(kubectl, namespace, bool, 5)
+    return wait_for_cron_job(kubectl, namespace, bool, WAIT_SECONDS)
 
 
 def wait_for_cron_job(
@@ -99,12 +97,12 @@ def test_the_cron_job_follows_the_schedule(
     kubectl: Kubectl, namespace: str, change: dict[str, Any], follows: dict[str, Any]
 ) -> None:
     patch(kubectl, namespace, "borgschedule", {"spec": change})
-    wait_for_cron_job(
-        kubectl,
-        namespace,
-        lambda found: follows.items() <= found["spec"].items(),
-        FOLLOW_SECONDS + KUBECTL_SECONDS,
+    wait_for_cron_job(kubectl, namespace, lambda found: follows.items() <= found["spec"].items(), WAIT_SECONDS)
+    edited, followed = (
+        written(kubectl.get("-n", namespace, kind, "db", "--show-managed-fields"))
+        for kind in ("borgschedule", "cronjob")
     )
+    assert 0 <= seconds_between(edited, followed) <= PROMPT_SECONDS
 
 
 def test_a_cron_job_of_somebody_else_is_left_alone_and_named(kubectl: Kubectl, namespace: str) -> None:
@@ -113,7 +111,10 @@ def test_a_cron_job_of_somebody_else_is_left_alone_and_named(kubectl: Kubectl, n
     before = kubectl.get("-n", namespace, "cronjob", "db")
     apply(kubectl, namespace, *resources.claims(), resources.repository(), resources.schedule())
     seen, _ = wait_for(
-        lambda: kubectl.get("-n", namespace, "borgschedule", "db"), lambda s: bool(condition(s, "Ready")), 3, "Ready"
+        lambda: kubectl.get("-n", namespace, "borgschedule", "db"),
+        lambda found: bool(condition(found, "Ready")),
+        WAIT_SECONDS,
+        "Ready",
     )
     assert condition(seen, "Ready")["reason"] == "CronJobNameTaken"
     assert kubectl.get("-n", namespace, "cronjob", "db")["spec"] == before["spec"]
@@ -123,15 +124,20 @@ def test_a_cron_job_of_somebody_else_is_left_alone_and_named(kubectl: Kubectl, n
 
 @pytest.mark.usefixtures("cron_job")
 def test_deleting_the_schedule_removes_the_cron_job(kubectl: Kubectl, namespace: str) -> None:
-    kubectl("-n", namespace, "delete", "borgschedule", "db", "--timeout=5s")
-    wait_for_cron_job(kubectl, namespace, lambda found: not found, 10)
+    kubectl("-n", namespace, "delete", "borgschedule", "db", "--timeout=60s")
+    wait_for_cron_job(kubectl, namespace, lambda found: not found, WAIT_SECONDS)
 
 
 def test_a_run_of_a_schedule_that_does_not_exist_waits_and_says_so(kubectl: Kubectl, namespace: str) -> None:
     apply(kubectl, namespace, resources.run("now"))
     seen, _ = wait_for(
-        lambda: kubectl.get("-n", namespace, "borgrun", "now"), lambda r: "status" in r, 2, "the run's status"
+        lambda: kubectl.get("-n", namespace, "borgrun", "now"),
+        lambda found: "status" in found,
+        WAIT_SECONDS,
+        "the run's status",
     )
+    since = condition(seen, "Succeeded")["lastTransitionTime"]
+    assert seconds_between(seen["metadata"]["creationTimestamp"], since) <= PROMPT_SECONDS
     message = f'BorgSchedule "db" does not exist in namespace "{namespace}": create it'
     assert seen["status"] == {
         "phase": "Pending",
