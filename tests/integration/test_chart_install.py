@@ -3,6 +3,7 @@
 The CRDs stay with the cluster's own release; see "The CRDs" in the chart's README.
 """
 
+import re
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ WITH_THE_OPERATOR = (
     "deployments,replicasets,pods,services,serviceaccounts,configmaps,secrets,roles,rolebindings,networkpolicies,"
     "poddisruptionbudgets"
 )
+FIRST_ATTEMPT = re.compile(r"Request attempt #1(/\d+)? failed; will retry")
 OF_EVERY_NAMESPACE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 
 
@@ -72,13 +74,12 @@ class Release:
         return self.kubectl(*asked, check=False).stdout.strip() == "yes"
 
     def seen(self) -> set[str]:
-        """Return the namespace/name of the schedules that the operator has in mind, by its metrics."""
+        """Return the namespace/name of the schedules that the operator has in mind; none while it starts."""
         selector = f"--selector=app.kubernetes.io/instance={self.name},app.kubernetes.io/component=operator"
         pods = self.kubectl.get("pods", "-n", self.system, selector)["items"]
         (name,) = (pod["metadata"]["name"] for pod in pods if "deletionTimestamp" not in pod["metadata"])
-        metrics = self.kubectl(
-            "get", "--raw", f"/api/v1/namespaces/{self.system}/pods/{name}:8081/proxy/metrics"
-        ).stdout
+        path = f"/api/v1/namespaces/{self.system}/pods/{name}:8081/proxy/metrics"
+        metrics = self.kubectl("get", "--raw", path, check=False).stdout  # 503 until it has seen everything once
         lines = [line for line in metrics.splitlines() if line.startswith("borg_schedule_ready{")]
         labels = [
             dict(part.split("=") for part in line[line.index("{") + 1 : line.index("}")].split(",")) for line in lines
@@ -166,8 +167,8 @@ def test_an_install_for_some_namespaces_makes_nothing_of_the_cluster(pair: tuple
 
 def test_installs_side_by_side_do_not_see_each_other(pair: tuple[Release, Release]) -> None:
     for release, neighbour in (pair, pair[::-1]):
-        wait_for(release.seen, bool, 20, "the operator has seen a schedule")
-        assert release.seen() == {f"{release.team}/db"}
+        seen, _ = wait_for(release.seen, bool, 60, "the operator has seen a schedule")
+        assert seen == {f"{release.team}/db"}
         for resource in ("borgschedules", "cronjobs.batch", "jobs.batch", "pods"):
             assert release.may("list", resource, release.team)
             assert not release.may("list", resource, neighbour.team)
@@ -200,7 +201,9 @@ def test_the_commands_that_helm_names_after_installing_lead_to_a_backup(pair: tu
 
 def test_an_operator_of_some_namespaces_has_nothing_to_complain_of(pair: tuple[Release, Release]) -> None:
     for release in pair:
-        log = release.kubectl("logs", "-n", release.system, f"deployment/{release.name}-borg-operator").stdout
+        said = release.kubectl("logs", "-n", release.system, f"deployment/{release.name}-borg-operator").stdout
+        # A request that the API server did not take at first is kopf's to repeat, and no fault of ours.
+        log = "\n".join(line for line in said.splitlines() if not FIRST_ATTEMPT.search(line))
         assert "Traceback" not in log
         assert "orbidden" not in log
         assert '"severity": "error"' not in log
@@ -229,7 +232,7 @@ def test_an_upgrade_and_its_rollback_leave_cron_jobs_alone_and_an_uninstall_leav
 
     def settled() -> bool:
         # The new operator has looked at the schedule; what it would change, it has changed.
-        wait_for(release.seen, lambda seen: f"{release.team}/db" in seen, 20, "the operator has seen the schedule")
+        wait_for(release.seen, lambda seen: f"{release.team}/db" in seen, 60, "the operator has seen the schedule")
         return True
 
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ import math
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -163,10 +164,10 @@ def test_every_panel_has_something_to_show(scene: Scene, title: str, expression:
 
 def test_a_volume_that_was_nearly_full_clears_once_there_is_room(nearly_full: Scene) -> None:
     nearly_full.clears("BorgRepositoryNearlyFull", _of_small(nearly_full), within=75)
-    # Not because nothing is known any more.
+    # Not because nothing is known any more. One look may fall on a scrape that was missed.
     of_small = f'{{namespace="{nearly_full.team.namespace}", persistentvolumeclaim="small"}}'
-    assert nearly_full.prometheus.query(f"borg_repository_info{of_small}")
-    assert nearly_full.prometheus.query(f"kubelet_volume_stats_available_bytes{of_small}")
+    for metric in ("borg_repository_info", "kubelet_volume_stats_available_bytes"):
+        wait_for(partial(nearly_full.prometheus.query, metric + of_small), bool, 30, f"{metric} is known")
 
 
 def test_an_operator_that_is_away_fires_until_it_is_back_and_has_forgotten_nothing(
@@ -178,8 +179,7 @@ def test_an_operator_that_is_away_fires_until_it_is_back_and_has_forgotten_nothi
         found = scene.prometheus.query(of_team)
         return {json.dumps(series["metric"], sort_keys=True): series["value"][1] for series in found}
 
-    before = numbers()
-    assert before
+    before, _ = wait_for(numbers, bool, 30, "the operator's numbers are there")
     scale = ("--namespace", SYSTEM, "scale", f"deployment/{RELEASE}", "--replicas")
     kubectl(*scale, "0")
     try:

@@ -53,6 +53,17 @@ def fleet(kubectl: Kubectl) -> Iterator[Fleet]:
             10,
             "the repository counts its schedules",
         )
+        # The Event on a schedule is written after its status.
+        wait_for(
+            lambda: {
+                event["regarding"]["name"]
+                for event in kubectl.get("-n", namespace, "events.events.k8s.io")["items"]
+                if event["regarding"]["kind"] == "BorgSchedule"
+            },
+            lambda told: len(told) == SCHEDULES,
+            60,
+            "an Event on each schedule",
+        )
         yield Fleet(namespace, seconds, time.monotonic(), audit_log().stat().st_size)
 
 

@@ -33,12 +33,12 @@ def replicas(kubectl: Kubectl) -> Iterator[Callable[[], list[str]]]:
     if before < 2:
         pytest.skip("the facade has one replica here")
     yield ready
-    wait_for(ready, lambda names: len(names) == before, 60, "all replicas are back")
+    wait_for(ready, lambda names: len(names) == before, 180, "all replicas are back")
 
 
 @contextmanager
-def creating(rest: Rest, prefix: str) -> Iterator[dict[str, int]]:
-    """Create schedules from four threads all the while; give each name's status, 0 where no answer came."""
+def creating(rest: Rest, prefix: str, threads: int) -> Iterator[dict[str, int]]:
+    """Create schedules from so many threads all the while; give each name's status, 0 where no answer came."""
     answers: dict[str, int] = {}
     over = threading.Event()
 
@@ -53,14 +53,14 @@ def creating(rest: Rest, prefix: str) -> Iterator[dict[str, int]]:
             except httpx.TransportError:
                 answers[name] = 0
 
-    threads = [threading.Thread(target=create, args=(thread,)) for thread in range(4)]
-    for thread in threads:
+    started = [threading.Thread(target=create, args=(thread,)) for thread in range(threads)]
+    for thread in started:
         thread.start()
     try:
         yield answers
     finally:
         over.set()
-        for thread in threads:
+        for thread in started:
             thread.join()
 
 
@@ -72,7 +72,7 @@ def test_nothing_that_was_answered_is_lost_when_a_replica_ends(
     pods = kubectl.get("pods", "--all-namespaces", f"--selector={FACADE}")["items"]
     namespace = pods[0]["metadata"]["namespace"]
     force = [] if how == "orderly" else ["--grace-period=0", "--force"]
-    with creating(rest, how) as answers:
+    with creating(rest, how, threads=4) as answers:
         wait_for(lambda: len(answers), lambda count: count >= 20, 30, "schedules are being created")
         kubectl("-n", namespace, "delete", "pod", victim, *force)  # waits until it is gone
         at_the_end = len(answers)
@@ -104,9 +104,9 @@ def test_what_was_written_is_seen_through_a_replica_that_has_just_come(
             pairs.append((str(number), rest.job(job_id)["description"]))
         return pairs
 
-    with creating(rest, "meanwhile"):  # so that the others have just looked up who is there
+    with creating(rest, "meanwhile", threads=1):  # so that the others have just looked up who is there
         kubectl("-n", namespace, "delete", "pod", before[0], "--grace-period=0", "--force")
-        wait_for(replicas, lambda names: len(names) == len(before), 60, "another replica is ready")
+        wait_for(replicas, lambda names: len(names) == len(before), 180, "another replica is ready")
     with ThreadPoolExecutor(len(jobs)) as threads:
         pairs = [pair for found in threads.map(write_and_read, jobs) for pair in found]
     assert [(written, seen) for written, seen in pairs if written != seen] == []

@@ -1,11 +1,15 @@
 """Schedules over REST, field by field: what is taken, what is refused and how, what an edit changes."""
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from integration.test_rest_kubectl import LOOKS
 from support.cluster import Kubectl
 from support.rest import Rest, problem
+from support.waiting import wait_for
 
 SECRET = {"secretKeyRef": {"name": "nas", "key": "token"}}
 LONG = "x" * 254
@@ -205,10 +209,18 @@ def test_a_deleted_schedule_is_gone_at_once_and_for_good(rest: Rest) -> None:
 
 def test_copies_are_numbered_disabled_and_complete(rest: Rest, kubectl: Kubectl, ids: dict[str, int]) -> None:
     hook = {"pre_backup_script_id": ids["wake"], "pre_backup_script_parameters": {"HOST": "nas", "TOKEN": SECRET}}
-    job = rest.create("Original", run_prune_after=True, prune_keep_daily=2, description="all of it", **hook)
-    # What only kubectl can say is a setting, too.
-    patch = '{"spec": {"job": {"runAsUser": 1234, "labels": {"team": "a"}}, "compact": {"threshold": 20}}}'
+    job = rest.create("Original", run_prune_after=True, prune_keep_daily=2, description="to be patched", **hook)
+    # What only kubectl can say is a setting, too. The description tells when every replica has seen the patch.
+    job_spec = {"runAsUser": 1234, "labels": {"team": "a"}}
+    patch = json.dumps({"spec": {"job": job_spec, "compact": {"threshold": 20}, "description": "all of it"}})
     kubectl("-n", rest.namespace, "patch", "bsched", "original", "--type", "merge", "-p", patch)
+    looks, _ = wait_for(
+        lambda: [rest.job(job["id"]) for _ in range(LOOKS)],
+        lambda seen: all(item["description"] == "all of it" for item in seen),
+        60,
+        "the patch over REST",
+    )
+    job = looks[-1]
     path = f"/api/schedule/{job['id']}/duplicate"
     copies = [rest.send("POST", path)["job"] for _ in range(3)]
 
@@ -261,14 +273,16 @@ def test_a_list_comes_in_pages_or_whole_oldest_first(rest: Rest) -> None:
 
 
 def test_upcoming_jobs_show_each_schedule_once_or_every_occurrence(rest: Rest) -> None:
-    rest.create("each quarter", cron_expression="*/15 * * * *")
+    # Half an hour away from now, and so from the end of the day: none passes or comes in sight between two pages.
+    minute = (datetime.now(UTC).minute + 30) % 60
+    rest.create("eight a day", cron_expression=f"{minute} */3 * * *")
     rest.create("never in sight", cron_expression="0 0 29 2 *")
     rest.create("resting", cron_expression="* * * * *", enabled=False)
     upcoming = rest.get("/api/schedule/upcoming-jobs", params={"hours": 24})
     names = [job["name"] for job in upcoming["upcoming_jobs"]]
     times = [job["next_run"] for job in upcoming["upcoming_jobs"]]
     assert upcoming["hours_ahead"] == 24
-    assert names.count("each quarter") == 1
+    assert names.count("eight a day") == 1
     assert times == sorted(times)
     assert not {"never in sight", "resting"} & set(names)
 
@@ -286,9 +300,9 @@ def test_upcoming_jobs_show_each_schedule_once_or_every_occurrence(rest: Rest) -
     seen: list[str] = []
     token = None
     while True:
-        query = {"hours": 2, "all": "true", "limit": 3, **({"continue": token} if token else {})}
+        query = {"hours": 24, "all": "true", "limit": 3, **({"continue": token} if token else {})}
         page = rest.get("/api/schedule/upcoming-jobs", params=query)
-        seen += [job["next_run"] for job in page["upcoming_jobs"] if job["name"] == "each quarter"]
+        seen += [job["next_run"] for job in page["upcoming_jobs"] if job["name"] == "eight a day"]
         token = page["continue"]
         if token is None:
             break
