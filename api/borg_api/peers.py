@@ -10,7 +10,7 @@ import errno
 import logging
 import socket
 import time
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 
@@ -55,8 +55,7 @@ class Peers:
     async def stop(self) -> None:
         if self._introduction:
             self._introduction.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._introduction
+            await asyncio.gather(self._introduction, return_exceptions=True)
         if self._session:
             await self._session.close()
 

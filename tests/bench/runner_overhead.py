@@ -89,10 +89,10 @@ def main(rounds: int) -> None:
         shutil.copytree(bare.data, runner.data, copy_function=os.link)  # the very same files
         print(f"{FILES} files, {FILES * FILE_BYTES / 1e6:.0f} MB, {rounds} rounds; median seconds")
         print(f"{'':32}{'borg':>8}{'runner':>8}{'more':>8}")
-        first = Bare(bare), Bare(runner), Runner(runner)
-        _compare("first backup", rounds, first[0].back_up, first[2].back_up, before=lambda: _renew(*first[:2]))
-        _compare("nothing changed", rounds, first[0].back_up, first[2].back_up)
-        _compare("and prune and compact", rounds, first[0].back_up_and_prune, first[2].back_up_and_prune)
+        alone, whole = Bare(bare), Runner(runner)
+        _compare("first backup", rounds, alone.back_up, whole.back_up, before=lambda: _renew(alone, Bare(runner)))
+        _compare("nothing changed", rounds, alone.back_up, whole.back_up)
+        _compare("and prune and compact", rounds, alone.back_up_and_prune, whole.back_up_and_prune)
 
 
 def _fill(folder: Path) -> None:

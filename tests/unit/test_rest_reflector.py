@@ -117,7 +117,7 @@ def test_a_watch_goes_on_where_the_last_one_ended() -> None:
 
 
 @pytest.mark.parametrize("fault", [GONE, ConnectionError("cut off")], ids=["gone", "cut off"])
-def test_a_watch_that_failed_is_connected_again_only_after_what_was_missed(fault: Any) -> None:
+def test_a_watch_that_failed_lists_again_forgets_what_is_gone_and_only_then_is_connected(fault: Any) -> None:
     api = Api([(["a", "b"], 5), (["b", "c"], 20)], [[fault], []])
     connected: list[bool] = []
     api.listed = lambda: connected.append(made[0].connected)
@@ -131,12 +131,6 @@ def test_a_watch_that_failed_is_connected_again_only_after_what_was_missed(fault
     assert sorted(found.in_order("team")) == ["b", "c"]
     assert connected == [False, False]
     assert api.watched_from[:2] == ["5", "20"]
-
-
-def test_a_watch_that_lost_its_place_lists_again_and_forgets_what_is_gone() -> None:
-    api = Api([(["a", "b"], 5), (["b", "c"], 20)], [[GONE]])
-    found = run(api, lambda catalogue, _: catalogue.get("team", "c") is not None and len(catalogue) == 2)
-    assert sorted(found.in_order("team")) == ["b", "c"]
 
 
 def test_what_was_written_while_a_listing_was_on_its_way_is_not_forgotten() -> None:
