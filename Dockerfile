@@ -26,6 +26,7 @@ RUN --mount=type=secret,id=certificates \
     python3 -m venv /uv && /uv/bin/pip install --no-cache-dir --quiet "uv==${UV_VERSION}"
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
+COPY contract/pyproject.toml contract/
 COPY core/pyproject.toml core/
 COPY cluster/pyproject.toml cluster/
 COPY runner/pyproject.toml runner/
@@ -37,24 +38,24 @@ RUN --mount=type=secret,id=certificates \
     /uv/bin/uv sync --locked --no-dev --no-install-workspace --package borg-operator
 
 FROM operator-dependencies AS operator-code
-COPY runner runner
+COPY contract contract
 COPY core core
 COPY cluster cluster
 COPY operator operator
 RUN --mount=type=secret,id=certificates \
-    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./cluster ./operator
+    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./contract ./core ./cluster ./operator
 
 FROM build AS api-dependencies
 RUN --mount=type=secret,id=certificates \
     /uv/bin/uv sync --locked --no-dev --no-install-workspace --package borg-api
 
 FROM api-dependencies AS api-code
-COPY runner runner
+COPY contract contract
 COPY core core
 COPY cluster cluster
 COPY api api
 RUN --mount=type=secret,id=certificates \
-    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./runner ./core ./cluster ./api
+    /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./contract ./core ./cluster ./api
 
 
 FROM python AS operator
@@ -80,8 +81,9 @@ FROM python AS runner
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends borgbackup libnss-wrapper openssh-client \
  && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/*
+COPY contract/borg_contract /usr/lib/python3/dist-packages/borg_contract
 COPY runner/borg_runner /usr/lib/python3/dist-packages/borg_runner
-RUN python3 -m compileall -q /usr/lib/python3/dist-packages/borg_runner \
+RUN python3 -m compileall -q /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \
  && printf '#!/bin/sh\nexec python3 -m borg_runner "$@"\n' >/usr/local/bin/borg-runner \
  && chmod 0755 /usr/local/bin/borg-runner
 USER 65532:65532

@@ -8,10 +8,10 @@ from borg_api.mirror import Shelf
 from borg_api.records import ScheduleRecord
 from borg_api.schedule.listing import Listing, Rendered
 from borg_cluster.resources import REPOSITORIES, SCRIPTS
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
-from borg_core.rendering.run_plan import derive_location
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
 from borg_core.timestamps import format_time
+from borg_core.workload.run_plan import derive_location
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _STEP = 1024

@@ -6,8 +6,8 @@ from typing import Any
 from cron_descriptor import ExpressionDescriptor, Options
 
 from borg_api.schedule.answers import render_times
-from borg_core.cron import CronError, CronSchedule, dst_warnings
-from borg_core.cron.expression import MACROS
+from borg_core.clock import CronError, CronSchedule, dst_warnings
+from borg_core.clock.expression import MACROS
 
 _PREVIEWED = 10
 

@@ -12,8 +12,8 @@ from borg_api.records import RunRecord, ScheduleRecord
 from borg_api.reflector import Reflector
 from borg_cluster.api_server import ApiError, ApiServer
 from borg_cluster.resources import REPOSITORIES, RUNS, SCHEDULES, SCRIPTS, ResourceType
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
 
 _HEARTBEAT_SECONDS = 2.0
 

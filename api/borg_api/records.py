@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from borg_cluster.collection import TITLE, Body, Reference
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
 from borg_core import labels
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun, Trigger
-from borg_core.models.schedule import BorgSchedule
-from borg_runner.contract import Operation, Phase
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun, Trigger
+from borg_core.kinds.schedule import BorgSchedule
 
 Order = tuple[str, str, str]
 """(creation time, namespace, name): sorts by age, and never ties."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from borg_core.models.base import GROUP, VERSION
+from borg_core.kinds.base import GROUP, VERSION
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from borg_core.models.hooks import BorgScript, Hook
-from borg_core.models.repository import BorgRepository, Source
-from borg_core.models.schedule import BorgSchedule
+from borg_core.kinds.hooks import BorgScript, Hook
+from borg_core.kinds.repository import BorgRepository, Source
+from borg_core.kinds.schedule import BorgSchedule
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from borg_runner.contract import RunResult
+from borg_contract.result import RunResult
 
 
 @dataclass(frozen=True)

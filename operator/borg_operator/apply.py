@@ -8,7 +8,8 @@ from typing import Any
 from borg_cluster.api_server import ApiError, ApiServer
 from borg_cluster.resources import BY_KIND, CRON_JOBS, EVENTS, JOBS, RUNS, ResourceType
 from borg_core import labels
-from borg_core.actions import (
+from borg_core.kinds.base import API_VERSION
+from borg_core.reconcile.actions import (
     Action,
     AdoptRun,
     ApplyCronJob,
@@ -20,8 +21,7 @@ from borg_core.actions import (
     RecordEvent,
     describe,
 )
-from borg_core.drift import covers
-from borg_core.models.base import API_VERSION
+from borg_core.reconcile.drift import covers
 from borg_core.timestamps import format_time
 from borg_operator.store import Store
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from borg_cluster.api_server import ApiError, ApiServer
-from borg_core.actions import Action
-from borg_core.planning.repository import plan_repository
-from borg_core.planning.schedule import plan_schedule
+from borg_core.reconcile.actions import Action
+from borg_core.reconcile.repository import plan_repository
+from borg_core.reconcile.schedule import plan_schedule
 from borg_operator.apply import Applier, Refused
 from borg_operator.gather import Gatherer
 from borg_operator.keys import Key, RepositoryKey, ScheduleKey, derive_concerned

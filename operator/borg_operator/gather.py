@@ -9,14 +9,14 @@ from borg_cluster.collection import TITLE
 from borg_cluster.resources import CRON_JOBS, JOBS, PODS
 from borg_core import labels
 from borg_core.bundle import Bundle
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun
-from borg_core.models.schedule import BorgSchedule
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.observed import ObservedCronJob, ObservedJob, PodOutcome
-from borg_core.planning.locks import derive_suspects, may_hold_locks
-from borg_core.planning.runs import derive_entries
-from borg_core.planning.world import World
+from borg_core.reconcile.locks import derive_suspects, may_hold_locks
+from borg_core.reconcile.runs import derive_entries
+from borg_core.reconcile.world import World
 from borg_core.settings import Settings
 from borg_operator import projections
 from borg_operator.store import Store

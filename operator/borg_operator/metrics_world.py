@@ -14,14 +14,18 @@ from typing import TypeVar
 from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
 
-from borg_core.metrics.repository import RepositoryReading, collect_outcomes, derive_repository_reading
-from borg_core.metrics.schedule import ScheduleReading, derive_schedule_reading, find_last_backups
-from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun, RunRepository
-from borg_core.models.schedule import BorgSchedule
+from borg_contract.phases import Phase
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun, RunRepository
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.observed import ObservedCronJob, ObservedJob
+from borg_core.readings.repository import (
+    RepositoryReading,
+    collect_outcomes,
+    derive_repository_reading,
+)
+from borg_core.readings.schedule import ScheduleReading, derive_schedule_reading, find_last_backups
 from borg_operator.store import Store
-from borg_runner.contract import Phase
 
 T = TypeVar("T")
 Labels = dict[str, str]

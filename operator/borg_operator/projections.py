@@ -4,15 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from borg_cluster.collection import TITLE, Body, Reference
+from borg_contract.codec import decode_result
+from borg_contract.operations import Operation
 from borg_core import labels
-from borg_core.models.base import Metadata
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun
-from borg_core.models.schedule import BorgSchedule, BorgScheduleSpec
+from borg_core.kinds.base import Metadata
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.schedule import BorgSchedule, BorgScheduleSpec
 from borg_core.observed import ObservedCronJob, ObservedJob, PodOutcome
 from borg_core.timestamps import parse_time
-from borg_runner.contract import Operation, decode_result
 
 _CONTROLLERS = frozenset({labels.MANAGER, "kube-controller-manager"})
 

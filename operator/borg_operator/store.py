@@ -3,11 +3,11 @@
 from typing import Any
 
 from borg_cluster.collection import Collection
-from borg_core.models.base import Metadata
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun
-from borg_core.models.schedule import BorgSchedule
+from borg_core.kinds.base import Metadata
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.observed import ObservedCronJob, ObservedJob
 from borg_operator import projections
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from borg_cluster.api_server import ApiError, ApiServer
 from borg_cluster.resources import CLAIMS, WATCHED, ResourceType
-from borg_core.models.base import GROUP
+from borg_core.kinds.base import GROUP
 from borg_operator.controller import Controller
 from borg_operator.resync import SELECTORS
 from borg_operator.statelessness import NoDiffBase, NoProgress

@@ -8,11 +8,15 @@ import io
 import os
 import sys
 
-from borg_runner.contract import GRACE_SECONDS, PLAN_ENV, Phase, RunPlan, RunResult, decode_plan
+from borg_contract.codec import decode_plan
+from borg_contract.phases import Phase
+from borg_contract.plan import RunPlan
+from borg_contract.pod import GRACE_SECONDS, PLAN_ENV
+from borg_contract.reasons import Reason
+from borg_contract.result import RunResult
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.places import find_places
-from borg_runner.reasons import Reason
 from borg_runner.result import write_result
 from borg_runner.run import Runner, find_identity
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from borg_runner.archive_name import render_archive_name
+from borg_contract.archive_name import render_archive_name
+from borg_contract.reasons import Reason
 from borg_runner.borg import BorgOutcome
 from borg_runner.borg_message import describe_size
 from borg_runner.create import ArchiveFigures, make_create_arguments, parse_create_output
 from borg_runner.failure import explain_failure
 from borg_runner.init import make_init_arguments
 from borg_runner.lock_wait import LockedError
-from borg_runner.reasons import Fault, Reason
+from borg_runner.reasons import Fault
 from borg_runner.source import find_source_fault, make_source_paths
 from borg_runner.upkeep import compact, find_totals, prune
 from borg_runner.work import StepError, Work

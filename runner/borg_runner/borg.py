@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from borg_contract.plan import RepositoryPlan
+from borg_contract.pod import GRACE_SECONDS
 from borg_runner.borg_message import BorgMessage, parse_message
-from borg_runner.contract import GRACE_SECONDS, RepositoryPlan
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.process import Command, StopStep, Stream, run_process

@@ -1,7 +1,7 @@
 """`borg break-lock`: removes the locks of repository and cache, whoever holds them."""
 
+from borg_contract.plan import RepositoryPlan
 from borg_runner.borg import escape_placeholders, make_connection_arguments
-from borg_runner.contract import RepositoryPlan
 
 
 def make_break_lock_arguments(repository: RepositoryPlan) -> list[str]:

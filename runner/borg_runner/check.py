@@ -1,7 +1,7 @@
 """`borg check`: is the repository, and each archive in it, sound? It repairs nothing."""
 
+from borg_contract.plan import RepositoryPlan
 from borg_runner.borg import escape_placeholders, make_connection_arguments
-from borg_runner.contract import RepositoryPlan
 
 
 def make_check_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:

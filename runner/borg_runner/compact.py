@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from borg_contract.plan import RepositoryPlan
 from borg_runner.borg import escape_placeholders, make_connection_arguments
 from borg_runner.borg_message import BorgMessage
-from borg_runner.contract import RepositoryPlan
 
 DEFAULT_THRESHOLD = 10
 

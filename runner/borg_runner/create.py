@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from borg_contract.plan import RepositoryPlan
 from borg_runner.borg import escape_placeholders, make_connection_arguments
-from borg_runner.contract import RepositoryPlan
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ Which prompts are answered how:
 - Repair and deletion: no.
 """
 
-from borg_runner.contract import RepositoryPlan
+from borg_contract.plan import RepositoryPlan
 
 UNENCRYPTED_MODES = ("none", "authenticated", "authenticated-blake2")
 """Modes of which borg says that data is not encrypted."""

@@ -2,10 +2,11 @@
 
 import re
 
+from borg_contract.plan import RepositoryPlan, SecretFile
+from borg_contract.reasons import Reason
 from borg_runner.borg import BorgOutcome
 from borg_runner.borg_message import BorgMessage
-from borg_runner.contract import RepositoryPlan, SecretFile
-from borg_runner.reasons import CONNECTION_CODES, Fault, Reason, explain_exit, explain_ssh
+from borg_runner.reasons import CONNECTION_CODES, Fault, explain_exit, explain_ssh
 
 LOCK_TIMEOUT = 73
 PASSPHRASE_WRONG = 52

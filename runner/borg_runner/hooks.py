@@ -21,11 +21,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from borg_runner.contract import HookPlan
+from borg_contract.plan import HookPlan
+from borg_contract.reasons import Reason
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.process import Command, Exit, StopStep, Stream, run_process
-from borg_runner.reasons import Fault, Reason
+from borg_runner.reasons import Fault
 from borg_runner.secret_file import SecretError, read_secret
 
 KILL_SECONDS = 10.0

@@ -1,7 +1,7 @@
 """`borg init`: a repository that does not exist yet."""
 
+from borg_contract.plan import RepositoryPlan
 from borg_runner.borg import escape_placeholders, make_connection_arguments
-from borg_runner.contract import RepositoryPlan
 
 
 def make_init_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:

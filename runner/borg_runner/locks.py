@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from borg_runner.contract import parse_lock_holder
+from borg_contract.lock_holder import parse_lock_holder
 
 _EXCLUSIVE = "lock.exclusive"
 _ROSTER = "lock.roster"

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from borg_runner import contract
+from borg_contract import pod
 
 ROOT_ENV = "BORG_RUNNER_ROOT"
 """A folder below which all of these places lie; unset in pods."""
@@ -16,19 +16,19 @@ class Places:
 
     @property
     def sources(self) -> Path:
-        return self._below(contract.SOURCES_DIR)
+        return self._below(pod.SOURCES_DIR)
 
     @property
     def cache(self) -> Path:
-        return self._below(contract.CACHE_DIR)
+        return self._below(pod.CACHE_DIR)
 
     @property
     def scratch(self) -> Path:
-        return self._below(contract.SCRATCH_DIR)
+        return self._below(pod.SCRATCH_DIR)
 
     @property
     def termination_log(self) -> Path:
-        return self._below(contract.TERMINATION_LOG)
+        return self._below(pod.TERMINATION_LOG)
 
     def _below(self, path: str) -> Path:
         return self.root / path.lstrip("/")

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from borg_contract.plan import RepositoryPlan
+from borg_contract.retention import RetentionPlan
 from borg_runner.borg import escape_placeholders, make_connection_arguments
 from borg_runner.borg_message import BorgMessage
-from borg_runner.contract import RepositoryPlan, RetentionPlan
 
 _TOTAL = re.compile(r"Repository contains (\d+) normal archives")
 

@@ -6,51 +6,8 @@ Codes are borg's modern ones (`docs/internals/frontends.rst` of borg 1.4).
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Reason(StrEnum):
-    """Why a repository, or the run, failed or was skipped."""
-
-    ARCHIVE_EXISTS = "ArchiveExists"
-    BORG_FAILED = "BorgFailed"
-    BORG_MISSING = "BorgMissing"
-    BORG_TOO_OLD = "BorgTooOld"
-    CACHE_REJECTED = "CacheRejected"
-    CHECK_FAILED = "CheckFailed"
-    CONNECTION_LOST = "ConnectionLost"
-    DISK_FULL = "DiskFull"
-    ENCRYPTION_MISMATCH = "EncryptionMismatch"
-    HOOK_FAILED = "HookFailed"
-    HOST_KEY_MISMATCH = "HostKeyMismatch"
-    HOST_KEY_UNKNOWN = "HostKeyUnknown"
-    HOST_UNREACHABLE = "HostUnreachable"
-    HOST_UNRESOLVED = "HostUnresolved"
-    INTERNAL_ERROR = "InternalError"
-    INTERRUPTED = "Interrupted"
-    INVALID_ARGUMENT = "InvalidArgument"
-    INVALID_PLAN = "InvalidPlan"
-    KEY_MISSING = "RepositoryKeyMissing"
-    KILLED = "Killed"
-    LOCKED = "Locked"
-    NOT_A_REPOSITORY = "NotARepository"
-    PASSPHRASE_WRONG = "PassphraseWrong"  # noqa: S105 - a reason, not a secret
-    PERMISSION_DENIED = "PermissionDenied"
-    PRUNE_FAILED = "PruneFailed"
-    COMPACT_FAILED = "CompactFailed"
-    QUOTA_EXCEEDED = "QuotaExceeded"
-    READ_ONLY = "RepositoryReadOnly"
-    REMOTE_BORG_MISSING = "RemoteBorgMissing"
-    REPOSITORIES_FAILED = "RepositoriesFailed"
-    REPOSITORY_DAMAGED = "RepositoryDamaged"
-    REPOSITORY_MISSING = "RepositoryMissing"
-    REPOSITORY_REPLACED = "RepositoryReplaced"
-    SECRET_MISSING = "SecretMissing"  # noqa: S105 - a reason, not a secret
-    SOURCE_UNREADABLE = "SourceUnreadable"
-    SSH_KEY_UNUSABLE = "SshKeyUnusable"
-    SSH_PERMISSION_DENIED = "SshPermissionDenied"
-    UNSUPPORTED_REPOSITORY = "UnsupportedRepository"
-    WARNINGS = "Warnings"
+from borg_contract.reasons import Reason
 
 
 @dataclass(frozen=True)

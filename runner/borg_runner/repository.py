@@ -3,11 +3,14 @@
 import time
 from dataclasses import replace
 
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult
 from borg_runner.backup import back_up
 from borg_runner.compact import DEFAULT_THRESHOLD
-from borg_runner.contract import Operation, Phase, RepositoryResult
 from borg_runner.lock_wait import LockedError
-from borg_runner.reasons import Fault, Reason
+from borg_runner.reasons import Fault
 from borg_runner.upkeep import break_lock, check, compact, find_totals, prune
 from borg_runner.work import StepError, Work
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from borg_runner.contract import RESULT_LIMIT_BYTES, RepositoryResult, RunResult, encode
+from borg_contract.codec import encode
+from borg_contract.pod import RESULT_LIMIT_BYTES
+from borg_contract.result import RepositoryResult, RunResult
 from borg_runner.log import make_printable
 
 _WARNING_STAGES = ((20, 400), (10, 300), (10, 200), (5, 200), (5, 120), (3, 120), (2, 100), (1, 100), (1, 60), (0, 0))

@@ -9,24 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from borg_contract.lock_holder import lock_holder
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.plan import HookPlan, RepositoryPlan, RunPlan
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult, RunResult
 from borg_runner.borg import Borg
-from borg_runner.contract import (
-    HookPlan,
-    Operation,
-    Phase,
-    RepositoryPlan,
-    RepositoryResult,
-    RunPlan,
-    RunResult,
-    lock_holder,
-)
 from borg_runner.environment import make_base_environment, make_borg_environment
 from borg_runner.hooks import HookRunner
 from borg_runner.interruption import Interruption
 from borg_runner.lock_wait import LockWait
 from borg_runner.log import Log
 from borg_runner.places import Places
-from borg_runner.reasons import Fault, Reason
+from borg_runner.reasons import Fault
 from borg_runner.repository import work_on_repository
 from borg_runner.secret_file import find_secret_fault, read_passphrase
 from borg_runner.ssh import make_rsh, make_user_environment, write_private_key

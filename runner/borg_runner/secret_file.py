@@ -5,9 +5,10 @@ The operator may not read Secrets and mounts them as optional, so a missing one 
 
 from pathlib import Path
 
-from borg_runner.contract import RepositoryPlan, SecretFile
+from borg_contract.plan import RepositoryPlan, SecretFile
+from borg_contract.reasons import Reason
 from borg_runner.log import Log
-from borg_runner.reasons import Fault, Reason
+from borg_runner.reasons import Fault
 
 LONGEST_PASSPHRASE = 8192
 """Borg gets it through a pipe that is filled before borg starts, and so must hold all of it."""

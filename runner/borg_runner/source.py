@@ -8,8 +8,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from borg_runner.contract import SourcePlan
-from borg_runner.reasons import Fault, Reason
+from borg_contract.plan import SourcePlan
+from borg_contract.reasons import Reason
+from borg_runner.reasons import Fault
 
 
 def make_source_paths(sources: Sequence[SourcePlan], root: Path) -> list[str]:

@@ -9,7 +9,7 @@ import time
 import urllib.parse
 from collections.abc import Mapping
 
-from borg_runner.contract import RepositoryPlan
+from borg_contract.plan import RepositoryPlan
 from borg_runner.interruption import Interruption
 from borg_runner.process import Command, Stream, run_process
 from borg_runner.ssh import STOP_STEPS

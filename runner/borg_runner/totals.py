@@ -2,8 +2,8 @@
 
 import json
 
+from borg_contract.plan import RepositoryPlan
 from borg_runner.borg import escape_placeholders, make_connection_arguments
-from borg_runner.contract import RepositoryPlan
 
 
 def make_list_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:

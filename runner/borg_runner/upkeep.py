@@ -2,16 +2,23 @@
 
 from dataclasses import replace
 
-from borg_runner.archive_name import derive_prune_glob
+from borg_contract.archive_name import derive_prune_glob
+from borg_contract.reasons import Reason
+from borg_contract.result import CompactResult, PruneResult, RepositoryTotals
+from borg_contract.retention import RetentionPlan
 from borg_runner.borg_message import describe_size
 from borg_runner.break_lock import make_break_lock_arguments
 from borg_runner.check import make_check_arguments
 from borg_runner.compact import make_compact_arguments, parse_freed_bytes
-from borg_runner.contract import CompactResult, PruneResult, RepositoryTotals, RetentionPlan
 from borg_runner.create import ArchiveFigures
 from borg_runner.prune import PruneFigures, make_prune_arguments, parse_prune_notes
-from borg_runner.reasons import Fault, Reason
-from borg_runner.totals import make_info_arguments, make_list_arguments, parse_info_output, parse_list_output
+from borg_runner.reasons import Fault
+from borg_runner.totals import (
+    make_info_arguments,
+    make_list_arguments,
+    parse_info_output,
+    parse_list_output,
+)
 from borg_runner.work import StepError, Work
 
 

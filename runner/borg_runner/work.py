@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from borg_contract.phases import Phase
+from borg_contract.plan import RepositoryPlan, RunPlan
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult
 from borg_runner.borg import Borg, BorgOutcome
 from borg_runner.borg_message import BorgMessage
-from borg_runner.contract import Phase, RepositoryPlan, RepositoryResult, RunPlan
 from borg_runner.failure import explain_failure
 from borg_runner.lock_wait import LockWait
 from borg_runner.log import Log
-from borg_runner.reasons import Fault, Reason
+from borg_runner.reasons import Fault
 
 _ASIDE_LOCK_WAIT_SECONDS = 60
 

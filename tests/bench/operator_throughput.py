@@ -17,7 +17,14 @@ from typing import Any
 
 from borg_cluster.api_server import ApiServer
 from borg_cluster.connection import connect
-from borg_cluster.resources import CLAIMS, CRON_JOBS, EVENTS, REPOSITORIES, SCHEDULES, ResourceType
+from borg_cluster.resources import (
+    CLAIMS,
+    CRON_JOBS,
+    EVENTS,
+    REPOSITORIES,
+    SCHEDULES,
+    ResourceType,
+)
 from integration import resources
 from support import cluster
 

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from borg_runner.contract import RetentionPlan, RunPlan
+from borg_contract.plan import RunPlan
+from borg_contract.retention import RetentionPlan
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod
 

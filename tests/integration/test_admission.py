@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from borg_runner.archive_name import find_template_problems
+from borg_contract.archive_name import find_template_problems
 from integration.admission_cases import ACCEPTED, COMPRESSIONS, REFUSALS, SCHEDULES, VALID, Refusal
 from support.cluster import Kubectl, fresh_namespace
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from borg_core.cron import CronError, CronSchedule
+from borg_core.clock import CronError, CronSchedule
 from oracle.cases import ZONES, Case, make_cases
 from oracle.facts import ACCEPTED, FACTS, REFUSED, REFUSED_ZONES
 

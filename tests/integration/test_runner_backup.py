@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from borg_runner.contract import Operation, Phase, RetentionPlan, SourcePlan
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.plan import SourcePlan
+from borg_contract.retention import RetentionPlan
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from borg_runner.contract import HooksPlan, Operation, Phase, RepositoryPlan
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.plan import HooksPlan, RepositoryPlan
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, children_of, hook, powerless, wait_until
 

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from borg_runner.contract import Operation, Phase, RepositoryPlan, RepositoryResult, RetentionPlan, SshPlan
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.plan import RepositoryPlan, SshPlan
+from borg_contract.result import RepositoryResult
+from borg_contract.retention import RetentionPlan
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod
 from runner_kit.ssh_server import HOST, SshServer, find_free_port, make_key, serve_ssh

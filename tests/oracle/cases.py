@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
-from borg_core.cron.zone import Change, Zone
+from borg_core.clock.zone import Change, Zone
 from oracle.facts import ACCEPTED, REFUSED, REFUSED_ZONES
 
 ZONES = (

@@ -11,18 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from borg_runner.contract import (
-    HookPlan,
-    Operation,
-    RepositoryPlan,
-    RunPlan,
-    RunResult,
-    SecretFile,
-    SourcePlan,
-    decode_result,
-    encode,
-    lock_holder,
-)
+from borg_contract.codec import decode_result, encode
+from borg_contract.lock_holder import lock_holder
+from borg_contract.operations import Operation
+from borg_contract.plan import HookPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan
+from borg_contract.result import RunResult
 
 PASSPHRASE = "correct horse 'battery' \"staple\""
 

@@ -4,15 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from borg_contract.phases import Phase
+from borg_contract.result import RepositoryResult, RepositoryTotals, RunResult
 from borg_core.bundle import Bundle
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun
-from borg_core.models.schedule import BorgSchedule
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.observed import ObservedJob
-from borg_core.planning.world import World
+from borg_core.reconcile.world import World
 from borg_core.settings import Settings
-from borg_runner.contract import Phase, RepositoryResult, RepositoryTotals, RunResult
 
 NAMESPACE = "team"
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
-from borg_core.models.base import GROUP, VERSION, Model
-from borg_core.models.hooks import BorgScript
-from borg_core.models.repository import BorgRepository
-from borg_core.models.run import BorgRun
-from borg_core.models.schedule import BorgSchedule
-from borg_runner.archive_name import PLACEHOLDERS
+from borg_contract.archive_name import PLACEHOLDERS
+from borg_core.kinds.base import GROUP, VERSION, Model
+from borg_core.kinds.hooks import BorgScript
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.schedule import BorgSchedule
 
 Schema = dict[str, Any]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from borg_core.cron import CronError, CronSchedule
+from borg_core.clock import CronError, CronSchedule
 from oracle.facts import ACCEPTED, FACTS, REFUSED, REFUSED_ZONES, Fact
 
 

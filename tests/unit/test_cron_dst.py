@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from borg_core.cron import CronSchedule, dst_warnings
+from borg_core.clock import CronSchedule, dst_warnings
 
 JANUARY = datetime(2026, 1, 5, tzinfo=UTC)
 BERLIN_SPRING = "because the clock in Europe/Berlin goes forward from 02:00 to 03:00"

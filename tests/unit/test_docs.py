@@ -16,8 +16,8 @@ import yaml
 
 from borg_api.app import create_app
 from borg_api.configuration import Configuration
-from borg_core.reasons import Reason
-from borg_runner.reasons import Reason as RunnerReason
+from borg_contract.reasons import Reason
+from borg_contract.reasons import Reason as RunnerReason
 
 Schema = dict[str, Any]
 

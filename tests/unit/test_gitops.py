@@ -8,14 +8,14 @@ import lupa.lua51  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from borg_core.models.run import BorgRun, BorgRunStatus
-from borg_core.planning.entry import Entry
-from borg_core.planning.repository import derive_repository_status
-from borg_core.planning.run_status import derive_run_conditions
-from borg_core.planning.schedule_status import derive_schedule_status
-from borg_core.problems import Problem, Severity
-from borg_core.reasons import Reason
-from borg_runner.contract import Phase
+from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
+from borg_core.kinds.run import BorgRun, BorgRunStatus
+from borg_core.policies.problems import Problem, Severity
+from borg_core.reconcile.entry import Entry
+from borg_core.reconcile.repository import derive_repository_status
+from borg_core.reconcile.run_status import derive_run_conditions
+from borg_core.reconcile.schedule_status import derive_schedule_status
 from support import builders
 from support.builders import NOW
 

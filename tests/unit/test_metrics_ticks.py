@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from borg_core.cron import CronSchedule
-from borg_core.metrics.rhythm import derive_interval
-from borg_core.metrics.ticks import COUNT_LIMIT, derive_clock
+from borg_core.clock import CronSchedule
+from borg_core.clock.rhythm import derive_interval
+from borg_core.clock.ticks import COUNT_LIMIT, derive_clock
 from borg_core.observed import ObservedCronJob
 from support import builders
 

@@ -6,12 +6,21 @@ from typing import Any
 
 import pytest
 
-from borg_core.actions import CreateJob, CreateRun, DeleteJob, DeleteRun, PatchStatus, RecordEvent
-from borg_core.models.run import BorgRun
+from borg_contract.lock_holder import lock_holder
+from borg_contract.phases import Phase
+from borg_contract.result import RepositoryResult, RunResult
+from borg_core.kinds.run import BorgRun
 from borg_core.observed import PodOutcome
-from borg_core.planning.schedule import plan_schedule
-from borg_core.planning.world import World
-from borg_runner.contract import Phase, RepositoryResult, RunResult, lock_holder
+from borg_core.reconcile.actions import (
+    CreateJob,
+    CreateRun,
+    DeleteJob,
+    DeleteRun,
+    PatchStatus,
+    RecordEvent,
+)
+from borg_core.reconcile.schedule import plan_schedule
+from borg_core.reconcile.world import World
 from support import builders
 from support.builders import NOW
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from borg_core.actions import Action, ApplyCronJob, PatchStatus, RecordEvent
-from borg_core.models.schedule import BorgSchedule
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.observed import ObservedCronJob
-from borg_core.planning.schedule import plan_schedule
-from borg_core.planning.world import World
+from borg_core.reconcile.actions import Action, ApplyCronJob, PatchStatus, RecordEvent
+from borg_core.reconcile.schedule import plan_schedule
+from borg_core.reconcile.world import World
 from support import builders
 from support.builders import NOW
 

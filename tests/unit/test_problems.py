@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from borg_core.bundle import Bundle
-from borg_core.models.schedule import BorgSchedule
-from borg_core.problems import Severity, derive_problems
+from borg_core.kinds.schedule import BorgSchedule
+from borg_core.policies.problems import Severity, derive_problems
 from support import builders
 from support.builders import SETTINGS, bundle, local_repository, schedule, script, source
 

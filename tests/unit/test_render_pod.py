@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from borg_contract.codec import decode_plan
+from borg_contract.operations import Operation
+from borg_contract.pod import PLAN_ENV
 from borg_core.bundle import Bundle
-from borg_core.rendering.manifests import render_cron_job
-from borg_core.rendering.run_plan import render_run_plan
-from borg_runner.contract import PLAN_ENV, Operation, decode_plan
+from borg_core.workload.manifests import render_cron_job
+from borg_core.workload.run_plan import render_run_plan
 from support import builders
 from support.builders import SETTINGS
 

@@ -7,7 +7,7 @@ from fnmatch import translate
 
 import pytest
 
-from borg_runner.archive_name import (
+from borg_contract.archive_name import (
     derive_prune_glob,
     find_template_problems,
     overlaps,

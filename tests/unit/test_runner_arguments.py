@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from borg_contract.plan import RepositoryPlan, SecretFile, SourcePlan, SshPlan
+from borg_contract.retention import RetentionPlan
 from borg_runner.borg import make_connection_arguments
 from borg_runner.borg_message import BorgMessage, describe_size, parse_message
 from borg_runner.break_lock import make_break_lock_arguments
 from borg_runner.check import make_check_arguments
 from borg_runner.compact import make_compact_arguments, parse_freed_bytes
-from borg_runner.contract import RepositoryPlan, RetentionPlan, SecretFile, SourcePlan, SshPlan
 from borg_runner.create import make_create_arguments
 from borg_runner.environment import make_borg_environment
 from borg_runner.init import make_init_arguments

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from borg_contract.plan import RepositoryPlan, SecretFile, SourcePlan, SshPlan
+from borg_contract.reasons import Reason
 from borg_runner.borg import BorgOutcome
 from borg_runner.borg_message import BorgMessage
-from borg_runner.contract import RepositoryPlan, SecretFile, SourcePlan, SshPlan
 from borg_runner.failure import explain_failure
-from borg_runner.reasons import Reason, derive_exit_code
+from borg_runner.reasons import derive_exit_code
 from borg_runner.source import find_source_fault, make_source_paths
 
 LOCAL = RepositoryPlan(

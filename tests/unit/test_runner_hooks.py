@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from borg_runner.contract import HookPlan, SecretFile
+from borg_contract.plan import HookPlan, SecretFile
+from borg_contract.reasons import Reason
 from borg_runner.hooks import HookRunner
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
-from borg_runner.reasons import Fault, Reason
+from borg_runner.reasons import Fault
 
 NASTY = {
     "BLANKS": "  two  words ",

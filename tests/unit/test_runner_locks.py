@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from borg_runner.contract import lock_holder
+from borg_contract.lock_holder import lock_holder
 from borg_runner.locks import Holder, find_lock_folders, read_holders, release_dead
 
 DEAD = lock_holder("team", "db-1", "0a1b-dead")

@@ -5,15 +5,15 @@ import random
 
 import pytest
 
-from borg_runner.contract import (
-    RESULT_LIMIT_BYTES,
+from borg_contract.codec import decode_result
+from borg_contract.phases import Phase
+from borg_contract.pod import RESULT_LIMIT_BYTES
+from borg_contract.result import (
     CompactResult,
-    Phase,
     PruneResult,
     RepositoryResult,
     RepositoryTotals,
     RunResult,
-    decode_result,
 )
 from borg_runner.result import encode_result, shorten
 

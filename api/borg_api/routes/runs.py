@@ -22,7 +22,7 @@ from borg_api.schedule import operations
 from borg_api.turns import in_turns
 from borg_api.writes import Writer
 from borg_cluster.resources import RUNS, SCHEDULES
-from borg_runner.contract import Operation
+from borg_contract.operations import Operation
 
 router = APIRouter(route_class=GuardedRoute, tags=["Runs"])
 

@@ -6,9 +6,9 @@ from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
 from borg_api.records import RunRecord
 from borg_cluster.resources import RUNS, SCHEDULES
-from borg_core.models.run import Trigger
-from borg_core.rendering.run_plan import derive_location
-from borg_runner.contract import Phase
+from borg_contract.phases import Phase
+from borg_core.kinds.run import Trigger
+from borg_core.workload.run_plan import derive_location
 
 STATUSES = {
     Phase.PENDING: "pending",

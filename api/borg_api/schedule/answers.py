@@ -8,9 +8,9 @@ from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
 from borg_api.records import ScheduleRecord
 from borg_cluster.resources import REPOSITORIES, SCHEDULES, SCRIPTS
-from borg_core.models.hooks import Hook, ParameterType
-from borg_core.rendering.run_plan import derive_location
+from borg_core.kinds.hooks import Hook, ParameterType
 from borg_core.timestamps import format_time
+from borg_core.workload.run_plan import derive_location
 
 
 def schedule_id(namespace: str, name: str) -> int:

@@ -8,13 +8,13 @@ from typing import Any
 from borg_api.mirror import Shelf
 from borg_api.problem import Problem, refused, sentence
 from borg_api.schedule.request import Parameters, ScheduleFields, SecretParameter
-from borg_core.cron import CronError, CronSchedule
-from borg_core.models.base import NameRef, SecretKeyRef
-from borg_core.models.hooks import BorgScript, Hook, HookParameter, ParameterValueSource
-from borg_core.models.schedule import BorgScheduleSpec
-from borg_core.problems import derive_parameter_problems
-from borg_core.rendering.run_plan import derive_location
-from borg_runner.archive_name import find_template_problems
+from borg_contract.archive_name import find_template_problems
+from borg_core.clock import CronError, CronSchedule
+from borg_core.kinds.base import NameRef, SecretKeyRef
+from borg_core.kinds.hooks import BorgScript, Hook, HookParameter, ParameterValueSource
+from borg_core.kinds.schedule import BorgScheduleSpec
+from borg_core.policies.problems import derive_parameter_problems
+from borg_core.workload.run_plan import derive_location
 
 DEFAULT_ZONE = "UTC"
 

@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 from borg_api.access import Caller
 from borg_api.facade import Facade
 from borg_api.mirror import Shelf
-from borg_api.names import derive_copy_titles, derive_digest, derive_resource_names, derive_run_name
+from borg_api.names import (
+    derive_copy_titles,
+    derive_digest,
+    derive_resource_names,
+    derive_run_name,
+)
 from borg_api.problem import Problem, refused
 from borg_api.records import RunRecord, ScheduleRecord, parse_run, parse_schedule
 from borg_api.schedule.changes import DEFAULT_ZONE, derive_spec_patch

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from borg_core.cron import CronSchedule
-from borg_core.models.schedule import BorgSchedule
+from borg_core.clock import CronSchedule
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.timestamps import parse_time
 
 COUNT = 5

@@ -1,0 +1,19 @@
+"""How far a run has come."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where a run, or one repository of it, stands."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    COMPLETED = "Completed"
+    COMPLETED_WITH_WARNINGS = "CompletedWithWarnings"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+    SKIPPED = "Skipped"
+
+    @property
+    def finished(self) -> bool:
+        return self not in (Phase.PENDING, Phase.RUNNING)

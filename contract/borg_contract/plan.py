@@ -1,0 +1,82 @@
+"""The plan: all that one run needs to know, in the order in which it is done."""
+
+from dataclasses import dataclass, field
+
+from borg_contract.operations import Operation
+from borg_contract.retention import RetentionPlan
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    """One key of a Secret, mounted (as optional) at `path`; `name` and `key` are for the message when it is absent."""
+
+    path: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class HookPlan:
+    """A BorgScript with its parameters resolved; secret ones by file, so that no value is in the plan."""
+
+    script: str
+    content: str
+    timeout_seconds: int
+    parameters: dict[str, str] = field(default_factory=dict)
+    secret_parameters: dict[str, SecretFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HooksPlan:
+    pre_backup: HookPlan | None = None
+    post_backup: HookPlan | None = None
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """A volume at `/sources/<name>` and the paths below its root that are backed up."""
+
+    name: str
+    paths: tuple[str, ...] = (".",)
+
+
+@dataclass(frozen=True)
+class SshPlan:
+    private_key: SecretFile
+    known_hosts: SecretFile
+
+
+@dataclass(frozen=True)
+class RepositoryPlan:
+    """One repository of the run. `location` is what borg is given: an absolute path or an ssh:// URL."""
+
+    name: str
+    location: str
+    encryption: str
+    sources: tuple[SourcePlan, ...]
+    passphrase: SecretFile | None = None
+    ssh: SshPlan | None = None
+    remote_path: str = ""
+    initialize: bool = True
+    exclude: tuple[str, ...] = ()
+    compression: str = ""
+    upload_rate_limit_kib: int = 0
+    hooks: HooksPlan | None = None
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """All that one run needs to know, in the order in which it is done."""
+
+    namespace: str
+    schedule: str
+    operation: Operation
+    repositories: tuple[RepositoryPlan, ...]
+    archive_name_template: str = "{job_name}-{now}"
+    hooks: HooksPlan | None = None
+    prune: RetentionPlan | None = None
+    compact_threshold: int | None = None
+    """Percent of a segment that must be unused for `borg compact` to rewrite it; None: no compact."""
+    lock_wait_seconds: int = 1800
+    dead_job_uids: tuple[str, ...] = ()
+    """Jobs proven to have no pod left: their locks may be broken."""

@@ -1,0 +1,37 @@
+"""The pod in which a run happens, as both sides see it: environment values, folders, limits."""
+
+PLAN_ENV = "BORG_RUN_PLAN"
+"""Environment value with the plan's JSON."""
+
+JOB_UID_ENV = "BORG_JOB_UID"
+"""Environment value with the uid of the pod's Job (downward API); part of the name under which locks are taken."""
+
+JOB_NAME_ENV = "BORG_JOB_NAME"
+"""Environment value with the name of the pod's Job, which is the BorgRun's name (downward API)."""
+
+SOURCES_DIR = "/sources"
+"""Source `name` is mounted read-only at `/sources/<name>`."""
+
+REPOSITORIES_DIR = "/repositories"
+"""Local repository `name` has its volume mounted at `/repositories/<name>`."""
+
+SECRETS_DIR = "/run/borg/secrets"
+"""Secrets are mounted below, one folder per Secret."""
+
+CACHE_DIR = "/var/cache/borg"
+"""BORG_BASE_DIR; repository `name` uses the sub-folder `<name>`, where its cache volume is mounted."""
+
+SCRATCH_DIR = "/tmp"  # noqa: S108 - an emptyDir of this pod alone
+"""Writable, private to the pod: hook scripts, copies of SSH keys with the mode that ssh insists on."""
+
+TERMINATION_LOG = "/dev/termination-log"
+"""Where the runner leaves its result."""
+
+GRACE_SECONDS = 120
+"""The pod's terminationGracePeriodSeconds: borg's checkpoint and the post-backup script must fit into it."""
+
+RESULT_LIMIT_BYTES = 4096
+"""What the kubelet keeps of a termination message."""
+
+PLAN_LIMIT_BYTES = 120 * 1024
+"""Linux refuses an environment value over 128 KiB."""

@@ -1,0 +1,12 @@
+"""When a CronJob fires, exactly as Kubernetes computes it.
+
+The CronJob controller asks robfig/cron v3.0.1. What that library accepts and answers, oddities at changes of the clock
+included, is reproduced here, because a next run shown to people must be the one that happens. `tests/oracle` holds the
+library itself against this package.
+"""
+
+from borg_core.clock.dst import dst_warnings
+from borg_core.clock.error import CronError
+from borg_core.clock.schedule import CronSchedule
+
+__all__ = ["CronError", "CronSchedule", "dst_warnings"]

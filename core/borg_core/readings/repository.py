@@ -1,0 +1,84 @@
+"""A repository in numbers, as the newest runs on it found it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from borg_contract.phases import Phase
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.readings.reading import derive_seconds, derive_truth
+from borg_core.reconcile.conditions import ConditionType
+
+Key = tuple[str, str]
+Outcome = tuple[str, bool]
+"""When a run ended that used a repository, and whether it gave up waiting for the lock."""
+
+_LOCKED = "Locked"
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryReading:
+    """Times in seconds since 1970, sizes in bytes; None: not known."""
+
+    namespace: str
+    name: str
+    place: str
+    """`local` or `ssh`."""
+    claim: str
+    """The claim of a local repository, else empty."""
+    ready: bool | None
+    schedules: int
+    archives: int | None
+    original_size: int | None
+    deduplicated_size: int | None
+    last_backup: float | None
+    locked_since: float | None
+    """When the first of the runs gave up that found it locked and were followed by none that did not."""
+    lock_timeouts: int
+    """How many of the runs that are kept gave up waiting for its lock."""
+
+    @property
+    def locked(self) -> bool:
+        return self.locked_since is not None
+
+
+def derive_repository_reading(
+    repository: BorgRepository, outcomes: Mapping[Key, tuple[Outcome, ...]]
+) -> RepositoryReading:
+    """Return the repository's numbers; `outcomes` as `collect_outcomes` gives them."""
+    metadata, local, status = repository.metadata, repository.spec.local, repository.status
+    known = outcomes.get(metadata.key, ())
+    return RepositoryReading(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        place="local" if local else "ssh",
+        claim=(local.volume.claim_name or "") if local else "",
+        ready=derive_truth(status.conditions, ConditionType.READY),
+        schedules=status.schedules or 0,
+        archives=status.archives,
+        original_size=status.original_size,
+        deduplicated_size=status.deduplicated_size,
+        last_backup=derive_seconds(status.last_backup_time),
+        locked_since=derive_seconds(_locked_since(known) or status.lock.time) if status.lock else None,
+        lock_timeouts=sum(locked for _, locked in known),
+    )
+
+
+def collect_outcomes(runs: Iterable[BorgRun]) -> dict[Key, tuple[Outcome, ...]]:
+    """Return, by the repository's (namespace, name), how the runs that used it and have ended went: oldest first."""
+    found: defaultdict[Key, list[Outcome]] = defaultdict(list)
+    for run in runs:
+        if run.finished:
+            for result in run.status.repositories:
+                if result.phase is not Phase.SKIPPED:
+                    outcome = (run.status.completion_time or "", result.reason == _LOCKED)
+                    found[run.metadata.namespace, result.name].append(outcome)
+    return {key: tuple(sorted(outcomes)) for key, outcomes in found.items()}
+
+
+def _locked_since(outcomes: tuple[Outcome, ...]) -> str | None:
+    since = None
+    for time, locked in outcomes:
+        since = (since or time) if locked else None
+    return since

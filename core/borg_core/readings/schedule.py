@@ -1,0 +1,101 @@
+"""A schedule in numbers: how its backups are doing, as far as its resource, its CronJob and its runs tell."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from borg_contract.operations import Operation
+from borg_core.clock.rhythm import derive_interval
+from borg_core.clock.ticks import derive_clock, parse_timing
+from borg_core.kinds.run import BorgRun, RunRepository
+from borg_core.kinds.schedule import BorgSchedule
+from borg_core.observed import ObservedCronJob, ObservedJob
+from borg_core.readings.reading import derive_seconds, derive_truth
+from borg_core.reconcile.conditions import ConditionType
+from borg_core.timestamps import parse_time
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleReading:
+    """Times in seconds since 1970; None: not known, or never."""
+
+    namespace: str
+    name: str
+    title: str
+    expression: str
+    time_zone: str
+    created: float | None
+    ready: bool | None
+    suspended: bool
+    interval: float | None
+    next_run: float | None
+    missed: int
+    skipped: int
+    active: int
+    last_run: float | None
+    last_run_phase: str | None
+    last_success: float | None
+    last_prune: float | None
+    last_compact: float | None
+    failures: int
+    last_backup_seconds: float | None
+    last_backup: tuple[RunRepository, ...]
+    """What the newest finished backup did in each repository."""
+
+
+def derive_schedule_reading(
+    schedule: BorgSchedule,
+    cron_job: ObservedCronJob | None,
+    jobs: Iterable[ObservedJob],
+    last_backup: BorgRun | None,
+    now: datetime,
+) -> ScheduleReading:
+    """Return the schedule's numbers. `jobs`: its own; `last_backup`: the newest of its backups that has finished."""
+    metadata, spec, status = schedule.metadata, schedule.spec, schedule.status
+    clock = derive_clock(schedule, cron_job)
+    timing = clock.timing if clock else parse_timing(spec.schedule, spec.time_zone)
+    due = clock.timing.next_after(now) if clock and cron_job and not cron_job.spec.get("suspend") else None
+    busy = any(job.begun_by_cron_job and not job.finished for job in jobs)
+    return ScheduleReading(
+        namespace=metadata.namespace,
+        name=metadata.name,
+        title=schedule.title,
+        expression=spec.schedule,
+        time_zone=spec.time_zone,
+        created=derive_seconds(metadata.creation_timestamp),
+        ready=derive_truth(status.conditions, ConditionType.READY),
+        suspended=spec.suspend,
+        interval=derive_interval(timing.rule) if timing else None,
+        next_run=due.timestamp() if due else None,
+        missed=clock.count_missed(now) if clock else 0,
+        skipped=clock.count_passed(now) if clock and busy else 0,
+        active=len(status.active),
+        last_run=derive_seconds(status.last_run_time),
+        last_run_phase=status.last_run_phase,
+        last_success=derive_seconds(status.last_success_time),
+        last_prune=derive_seconds(status.last_prune_time),
+        last_compact=derive_seconds(status.last_compact_time),
+        failures=status.consecutive_failures or 0,
+        last_backup_seconds=_seconds(last_backup),
+        last_backup=last_backup.status.repositories if last_backup else (),
+    )
+
+
+def find_last_backups(runs: Iterable[BorgRun]) -> dict[Key, BorgRun]:
+    """Return, by the schedule's (namespace, name), the newest backup that has finished."""
+    newest: dict[Key, BorgRun] = {}
+    for run in runs:
+        if run.finished and run.spec.operation is Operation.BACKUP:
+            key = (run.metadata.namespace, run.spec.schedule_ref.name)
+            known = newest.get(key)
+            if known is None or (known.status.completion_time or "") < (run.status.completion_time or ""):
+                newest[key] = run
+    return newest
+
+
+def _seconds(run: BorgRun | None) -> float | None:
+    if run is None or not run.status.start_time or not run.status.completion_time:
+        return None
+    return (parse_time(run.status.completion_time) - parse_time(run.status.start_time)).total_seconds()

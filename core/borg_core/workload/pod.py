@@ -1,0 +1,90 @@
+"""The pod that runs one backup: restricted by default, without an API token, its plan in one environment value."""
+
+from typing import Any
+
+from borg_contract.codec import encode
+from borg_contract.plan import RunPlan
+from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, PLAN_ENV
+from borg_core import labels
+from borg_core.bundle import Bundle
+from borg_core.kinds.schedule import FileAccess, JobOptions
+from borg_core.settings import Settings
+from borg_core.workload.volumes import render_volumes
+
+RUNNER_UID = 10001
+"""The image's own user, for sources that any user may read."""
+
+TERMINATION_GRACE_SECONDS = 120
+"""For borg to write its checkpoint and the post-backup script to run."""
+
+
+def render_pod_template(
+    bundle: Bundle, plan: RunPlan, settings: Settings, own_labels: dict[str, str]
+) -> dict[str, Any]:
+    """Return the `template` of the schedule's Jobs."""
+    job = bundle.schedule.spec.job
+    volumes = render_volumes(bundle)
+    container = {
+        "name": "borg",
+        "image": job.image or settings.runner_image,
+        "imagePullPolicy": job.image_pull_policy or settings.image_pull_policy,
+        "env": [
+            {"name": PLAN_ENV, "value": encode(plan)},
+            {"name": JOB_NAME_ENV, "valueFrom": _label_ref(labels.JOB_NAME)},
+            {"name": JOB_UID_ENV, "valueFrom": _label_ref(labels.CONTROLLER_UID)},
+        ],
+        "securityContext": _container_security(job),
+        "volumeMounts": volumes.mounts,
+        "terminationMessagePath": "/dev/termination-log",
+        "terminationMessagePolicy": "File",
+        **({"resources": job.resources} if job.resources else {}),
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
+        "securityContext": _pod_security(job),
+        "containers": [container],
+        "volumes": volumes.volumes,
+        "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
+        "nodeSelector": job.node_selector,
+        "tolerations": list(job.tolerations),
+        "affinity": job.affinity,
+        "priorityClassName": job.priority_class_name,
+    }
+    metadata = {"labels": {**job.labels, **own_labels}, "annotations": job.annotations}
+    return {
+        "metadata": {key: value for key, value in metadata.items() if value},
+        "spec": {key: value for key, value in spec.items() if value not in (None, [], {})},
+    }
+
+
+def _label_ref(label: str) -> dict[str, Any]:
+    # apiVersion is what the API server would add: rendered, so that comparing with the live object is exact.
+    return {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{label}']"}}
+
+
+def _pod_security(job: JobOptions) -> dict[str, Any]:
+    seccomp = {"seccompProfile": {"type": "RuntimeDefault"}}
+    if job.file_access is FileAccess.READ_ALL:
+        owner = {"runAsUser": 0, "runAsGroup": job.run_as_group or 0}
+        return {**seccomp, **owner, **({"fsGroup": job.fs_group} if job.fs_group is not None else {})}
+    user = job.run_as_user if job.run_as_user is not None else RUNNER_UID
+    group = job.run_as_group if job.run_as_group is not None else user
+    return {
+        **seccomp,
+        "runAsNonRoot": True,
+        "runAsUser": user,
+        "runAsGroup": group,
+        "fsGroup": job.fs_group if job.fs_group is not None else group,
+        # A repository has very many files: once they are the group's, they stay so.
+        "fsGroupChangePolicy": "OnRootMismatch",
+    }
+
+
+def _container_security(job: JobOptions) -> dict[str, Any]:
+    capabilities: dict[str, Any] = {"drop": ["ALL"]}
+    if job.file_access is FileAccess.READ_ALL:
+        capabilities["add"] = ["DAC_OVERRIDE"]
+    return {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": capabilities}
