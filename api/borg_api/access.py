@@ -12,7 +12,7 @@ from borg_api import problem
 from borg_api.mirror import Mirror
 from borg_api.problem import Problem
 from borg_cluster.api_server import ApiError, ApiServer
-from borg_cluster.resources import ResourceType
+from borg_core.registry import ResourceType
 
 _REVIEWS = ResourceType("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 _ALLOWED_SECONDS = 5.0

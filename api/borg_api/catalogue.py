@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from borg_api.identifiers import derive_id
 from borg_api.records import Order
-from borg_cluster.collection import Body, Collection, Key, Reference
+from borg_cluster.collection import Collection, Key
+from borg_core.registry import Body, Reference
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +30,11 @@ class Catalogue(Generic[T]):
         kind: str,
         parse: Callable[[Body], T],
         references: Callable[[T], Iterable[Reference]] = lambda _: (),
+        groups: Callable[[T], Iterable[tuple[str, str]]] = lambda _: (),
         succeed: Callable[[T, T], T] = lambda _, new: new,
     ) -> None:
         self.kind = kind
-        self._objects: Collection[T] = Collection(parse, references, succeed)
+        self._objects: Collection[T] = Collection(parse, references, groups, succeed)
         self._created: dict[Key, str] = {}
         self._by_id: dict[int, Key] = {}
         self._ordered: dict[str, list[Order]] = defaultdict(list)
@@ -64,6 +66,9 @@ class Catalogue(Generic[T]):
 
     def referring_to(self, kind: str, namespace: str, name: str) -> list[T]:
         return self._objects.referring_to(kind, namespace, name)
+
+    def grouped(self, index: str, namespace: str, value: str) -> list[T]:
+        return self._objects.grouped(index, namespace, value)
 
     def revision(self, namespace: str) -> int:
         """Return a number that changes whenever an object of the namespace does."""

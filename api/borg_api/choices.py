@@ -7,9 +7,8 @@ from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
 from borg_api.records import ScheduleRecord
 from borg_api.schedule.listing import Listing, Rendered
-from borg_cluster.resources import REPOSITORIES, SCRIPTS
-from borg_core.kinds.hooks import BorgScript
-from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.script import SCRIPTS, BorgScript
 from borg_core.timestamps import format_time
 from borg_core.workload.run_plan import derive_location
 

@@ -11,9 +11,11 @@ from borg_api.catalogue import Catalogue
 from borg_api.records import RunRecord, ScheduleRecord
 from borg_api.reflector import Reflector
 from borg_cluster.api_server import ApiError, ApiServer
-from borg_cluster.resources import REPOSITORIES, RUNS, SCHEDULES, SCRIPTS, ResourceType
-from borg_core.kinds.hooks import BorgScript
-from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.run import RUNS
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.kinds.script import SCRIPTS, BorgScript
+from borg_core.registry import ResourceType
 
 _HEARTBEAT_SECONDS = 2.0
 
@@ -24,7 +26,10 @@ class Shelf:
 
     schedules: Catalogue[ScheduleRecord] = field(
         default_factory=lambda: Catalogue(
-            SCHEDULES.kind, records.parse_schedule, records.references_of_schedule, records.succeed_schedule
+            SCHEDULES.kind,
+            records.parse_schedule,
+            groups=records.groups_of_schedule,
+            succeed=records.succeed_schedule,
         )
     )
     repositories: Catalogue[BorgRepository] = field(

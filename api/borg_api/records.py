@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from borg_cluster.collection import TITLE, Body, Reference
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_core import labels
-from borg_core.kinds.hooks import BorgScript
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun, Trigger
-from borg_core.kinds.schedule import BorgSchedule
+from borg_core.kinds.schedule import TITLE, BorgSchedule
+from borg_core.kinds.script import BorgScript
+from borg_core.registry import Body, Reference
 
 Order = tuple[str, str, str]
 """(creation time, namespace, name): sorts by age, and never ties."""
@@ -48,8 +48,8 @@ def succeed_schedule(old: ScheduleRecord, new: ScheduleRecord) -> ScheduleRecord
     return replace(new, titled=old.titled) if new.resource.title == old.resource.title else new
 
 
-def references_of_schedule(record: ScheduleRecord) -> Iterable[Reference]:
-    return [(TITLE, record.namespace, record.resource.title)]
+def groups_of_schedule(record: ScheduleRecord) -> Iterable[tuple[str, str]]:
+    return [(TITLE, record.resource.title)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def parse_run(body: Body) -> RunRecord:
 
 
 def references_of_run(run: RunRecord) -> Iterable[Reference]:
-    return [("BorgSchedule", run.namespace, run.schedule)]
+    return [Reference("BorgSchedule", run.namespace, run.schedule)]
 
 
 def order_of(resource: BorgSchedule | BorgRepository | BorgScript) -> Order:

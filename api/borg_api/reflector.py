@@ -7,7 +7,7 @@ from typing import Any
 from borg_api.catalogue import Catalogue
 from borg_api.turns import in_turns
 from borg_cluster.api_server import ApiError, ApiServer
-from borg_cluster.resources import ResourceType
+from borg_core.registry import ResourceType
 
 logger = logging.getLogger(__name__)
 

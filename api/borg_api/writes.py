@@ -11,8 +11,8 @@ from borg_api.access import Caller, Permission
 from borg_api.facade import Facade
 from borg_api.problem import Problem
 from borg_cluster.api_server import ApiError
-from borg_cluster.resources import ResourceType
 from borg_core.kinds.base import API_VERSION
+from borg_core.registry import ResourceType
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 from kubernetes.aio import client
 
-from borg_cluster.resources import PODS, ResourceType
+from borg_core.native.pod import PODS
+from borg_core.registry import ResourceType
 
 _MERGE_PATCH = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"

@@ -1,20 +1,18 @@
 """What is known of the objects of one kind: the newest of each, found by name and by what it refers to."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
+
+from borg_core.registry import Body, Reference
 
 T = TypeVar("T")
 
-Body = Mapping[str, Any]
 Key = tuple[str, str]
 """(namespace, name)."""
-Reference = tuple[str, str, str]
-"""(kind, namespace, name) of something that an object refers to."""
-
-TITLE = "title"
-"""Stands for a kind in references: what people call a schedule."""
+Group = tuple[str, str, str]
+"""(index, namespace, value): objects of a namespace that have something in common, their title say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +20,7 @@ class _Entry(Generic[T]):
     uid: str
     version: int
     references: frozenset[Reference]
+    groups: frozenset[Group]
     value: T
 
 
@@ -35,13 +34,15 @@ class Collection(Generic[T]):
         self,
         parse: Callable[[Body], T],
         references: Callable[[T], Iterable[Reference]] = lambda _: (),
+        groups: Callable[[T], Iterable[tuple[str, str]]] = lambda _: (),
         succeed: Callable[[T, T], T] = lambda _, new: new,
     ) -> None:
         self._parse = parse
         self._references = references
+        self._groups = groups
         self._succeed = succeed
         self._entries: dict[Key, _Entry[T]] = {}
-        self._referring: defaultdict[Reference, set[Key]] = defaultdict(set)
+        self._referring: defaultdict[Reference | Group, set[Key]] = defaultdict(set)
 
     def put(self, body: Body) -> bool:
         """Take the object in, unless what is known of it is newer: a watch may lag behind one's own write.
@@ -58,9 +59,10 @@ class Collection(Generic[T]):
         if known and known.uid == metadata["uid"]:
             value = self._succeed(known.value, value)
         self._forget(key)
-        entry = _Entry(metadata["uid"], version, frozenset(self._references(value)), value)
+        groups = frozenset((index, key[0], found) for index, found in self._groups(value))
+        entry = _Entry(metadata["uid"], version, frozenset(self._references(value)), groups, value)
         self._entries[key] = entry
-        for reference in entry.references:
+        for reference in entry.references | entry.groups:
             self._referring[reference].add(key)
         return True
 
@@ -86,8 +88,11 @@ class Collection(Generic[T]):
 
     def referring_to(self, kind: str, namespace: str, name: str) -> list[T]:
         """Return the objects that refer to it, in order of their names."""
-        keys = self._referring.get((kind, namespace, name), ())
-        return [self._entries[key].value for key in sorted(keys)]
+        return self._found((kind, namespace, name))
+
+    def grouped(self, index: str, namespace: str, value: str) -> list[T]:
+        """Return the objects of the namespace that have `value` in that index, in order of their names."""
+        return self._found((index, namespace, value))
 
     def __iter__(self) -> Iterator[Key]:
         """Iterate over the (namespace, name) of all objects, as they are at this moment."""
@@ -104,9 +109,12 @@ class Collection(Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def _found(self, value: Reference | Group) -> list[T]:
+        return [self._entries[key].value for key in sorted(self._referring.get(value, ()))]
+
     def _forget(self, key: Key) -> None:
         entry = self._entries.pop(key, None)
-        for reference in entry.references if entry else ():
+        for reference in (entry.references | entry.groups) if entry else ():
             self._referring[reference].discard(key)
             if not self._referring[reference]:
                 del self._referring[reference]

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from borg_core.kinds.hooks import BorgScript, Hook
+from borg_core.kinds.hooks import Hook
 from borg_core.kinds.repository import BorgRepository, Source
 from borg_core.kinds.schedule import BorgSchedule
+from borg_core.kinds.script import BorgScript
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from borg_cluster.api_server import ApiError, ApiServer
-from borg_cluster.resources import BY_KIND, CRON_JOBS, EVENTS, JOBS, RUNS, ResourceType
 from borg_core import labels
 from borg_core.kinds.base import API_VERSION
+from borg_core.kinds.run import RUNS
+from borg_core.native.cron_job import CRON_JOBS
+from borg_core.native.event import EVENTS
+from borg_core.native.job import JOBS
 from borg_core.reconcile.actions import (
     Action,
     AdoptRun,
@@ -22,6 +25,7 @@ from borg_core.reconcile.actions import (
     describe,
 )
 from borg_core.reconcile.drift import covers
+from borg_core.registry import ResourceType, find_kind
 from borg_core.timestamps import format_time
 from borg_operator.store import Store
 
@@ -67,7 +71,7 @@ class Applier:
                 await self._delete(RUNS, namespace, name, uid)
                 self._store.runs.remove(namespace, name, uid)
             case PatchStatus(kind, namespace, name, status):
-                await self._merge(BY_KIND[kind], namespace, name, {"status": status}, "status")
+                await self._merge(find_kind(kind), namespace, name, {"status": status}, "status")
             case RecordEvent():
                 await self._record_event(action)
 

@@ -5,20 +5,19 @@ from dataclasses import replace
 from datetime import datetime
 
 from borg_cluster.api_server import ApiServer
-from borg_cluster.collection import TITLE
-from borg_cluster.resources import CRON_JOBS, JOBS, PODS
 from borg_core import labels
 from borg_core.bundle import Bundle
-from borg_core.kinds.hooks import BorgScript
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
-from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob, ObservedJob, PodOutcome
+from borg_core.kinds.schedule import OWN_ARCHIVE_NAMES, TITLE, BorgSchedule
+from borg_core.kinds.script import BorgScript
+from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob, parse_cron_job
+from borg_core.native.job import JOBS, ObservedJob, parse_job
+from borg_core.native.pod import PODS, PodOutcome, derive_outcome, is_alive
 from borg_core.reconcile.locks import derive_suspects, may_hold_locks
 from borg_core.reconcile.runs import derive_entries
 from borg_core.reconcile.world import World
 from borg_core.settings import Settings
-from borg_operator import projections
 from borg_operator.store import Store
 
 
@@ -67,18 +66,20 @@ class Gatherer:
         return Bundle(schedule, repositories, scripts, claims, self._neighbours(schedule), self._namesakes(schedule))
 
     def _namesakes(self, schedule: BorgSchedule) -> tuple[BorgSchedule, ...]:
-        found = self._store.schedules.referring_to(TITLE, schedule.metadata.namespace, schedule.title)
+        found = self._store.schedules.grouped(TITLE, schedule.metadata.namespace, schedule.title)
         return tuple(other for other in found if other.metadata.name != schedule.metadata.name)
 
     def _neighbours(self, schedule: BorgSchedule) -> tuple[BorgSchedule, ...]:
         """Return the schedules whose archives might look like this one's: none as a rule, however many there are."""
         namespace = schedule.metadata.namespace
-        kind = "BorgRepository" if projections.names_archives_itself(schedule) else projections.OWN_ARCHIVE_NAMES
-        found = {
-            other.metadata.name: other
-            for ref in schedule.spec.repository_refs
-            for other in self._store.schedules.referring_to(kind, namespace, ref.name)
-        }
+        schedules = self._store.schedules
+        found: dict[str, BorgSchedule] = {}
+        for ref in schedule.spec.repository_refs:
+            if schedule.names_archives_itself:
+                others = schedules.referring_to("BorgRepository", namespace, ref.name)
+            else:
+                others = schedules.grouped(OWN_ARCHIVE_NAMES, namespace, ref.name)
+            found |= {other.metadata.name: other for other in others}
         found.pop(schedule.metadata.name, None)
         return tuple(found.values())
 
@@ -87,7 +88,7 @@ class Gatherer:
         if known := self._store.cron_jobs.get(namespace, name):
             return known
         body = await self._api.get(CRON_JOBS, namespace, name)
-        return projections.parse_cron_job(body) if body else None
+        return parse_cron_job(body) if body else None
 
     async def _with_unwatched(self, runs: Iterable[BorgRun], jobs: list[ObservedJob]) -> tuple[ObservedJob, ...]:
         """Add Jobs of unfinished runs that are not watched (any more): a label may have been removed by hand."""
@@ -96,7 +97,7 @@ class Gatherer:
             if not run.finished and run.status.job_uid and run.metadata.name not in known:
                 body = await self._api.get(JOBS, run.metadata.namespace, run.metadata.name)
                 if body and body["metadata"]["uid"] == run.status.job_uid:
-                    jobs.append(projections.parse_job(body))
+                    jobs.append(parse_job(body))
         return tuple(jobs)
 
     async def _outcomes(self, runs: Iterable[BorgRun], jobs: Iterable[ObservedJob]) -> dict[str, PodOutcome]:
@@ -106,7 +107,7 @@ class Gatherer:
         for job in jobs:
             if job.name not in recorded and not job.ready:
                 pods = await self._api.list_labelled(PODS, job.namespace, f"{labels.CONTROLLER_UID}={job.uid}")
-                outcomes[job.name] = projections.derive_outcome(pods)
+                outcomes[job.name] = derive_outcome(pods)
         return outcomes
 
     async def _dead_job_uids(self, world: World, now: datetime) -> frozenset[str]:
@@ -117,6 +118,6 @@ class Gatherer:
         dead: set[str] = set()
         for uid in set(suspects.values()):
             pods = await self._api.list_labelled(PODS, world.namespace, f"{labels.CONTROLLER_UID}={uid}")
-            if not any(projections.is_alive(pod) for pod in pods):
+            if not any(is_alive(pod) for pod in pods):
                 dead.add(uid)
         return frozenset(dead)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from borg_cluster.collection import TITLE
+from borg_core.kinds.schedule import TITLE
 from borg_operator.store import Store
 
 
@@ -28,7 +28,8 @@ def derive_concerned(store: Store, kind: str, namespace: str, name: str) -> Iter
         case "BorgSchedule":
             yield ScheduleKey(namespace, name)
             if schedule := store.schedules.get(namespace, name):
-                yield from _schedules_on(store, TITLE, namespace, schedule.title)
+                for other in store.schedules.grouped(TITLE, namespace, schedule.title):
+                    yield ScheduleKey(namespace, other.metadata.name)
                 yield from (RepositoryKey(namespace, ref.name) for ref in schedule.spec.repository_refs)
         case "BorgRepository":
             yield RepositoryKey(namespace, name)

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from borg_cluster.resources import WATCHED
+from borg_core.registry import watched_kinds
 from borg_operator.keys import Key, RepositoryKey
 from borg_operator.queue import WorkQueue
 
@@ -58,7 +58,7 @@ class Metrics:
             self._duration.labels(kind)
             for cause in (CLUSTER, UNEXPECTED):
                 self._errors.labels(kind, cause)
-        for resource in WATCHED:
+        for resource in watched_kinds():
             self._events.labels(resource.kind).set(0)
         self._began = time.monotonic()
         self._seen = False

@@ -18,7 +18,8 @@ from borg_contract.phases import Phase
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun, RunRepository
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob, ObservedJob
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
 from borg_core.readings.repository import (
     RepositoryReading,
     collect_outcomes,

@@ -12,10 +12,10 @@ import kopf
 from pydantic import ValidationError
 
 from borg_cluster.api_server import ApiError, ApiServer
-from borg_cluster.resources import CLAIMS, WATCHED, ResourceType
 from borg_core.kinds.base import GROUP
+from borg_core.native.claim import CLAIMS
+from borg_core.registry import ResourceType, watched_kinds
 from borg_operator.controller import Controller
-from borg_operator.resync import SELECTORS
 from borg_operator.statelessness import NoDiffBase, NoProgress
 from borg_operator.store import Store
 
@@ -38,8 +38,9 @@ def configure(settings: kopf.OperatorSettings, *, clusterwide: bool) -> None:
     settings.networking.request_timeout = 30
     settings.watching.connect_timeout = 10
     settings.watching.server_timeout = 600
-    for resource, selector in SELECTORS.items():
-        settings.watching.label_selectors[resource.group, resource.version, resource.plural] = selector
+    for kind in watched_kinds():
+        if kind.selector:
+            settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
 
 
 async def await_kinds(api: ApiServer, namespaces: tuple[str, ...]) -> None:
@@ -47,7 +48,7 @@ async def await_kinds(api: ApiServer, namespaces: tuple[str, ...]) -> None:
 
     For an operator of some namespaces: with scanning off, kopf looks for kinds once, and would never see later ones.
     """
-    for resource in (kind for kind in WATCHED if kind.group == GROUP):
+    for resource in (kind for kind in watched_kinds() if kind.group == GROUP):
         while not await _is_served(api, resource, namespaces[0]):
             logger.warning("%s.%s are not served: waiting for the CRDs of this operator", resource.plural, GROUP)
             await asyncio.sleep(_AWAIT_SECONDS)
@@ -67,7 +68,7 @@ async def _is_served(api: ApiServer, resource: ResourceType, namespace: str) -> 
 def register(registry: kopf.OperatorRegistry, store: Store, controller: Controller) -> None:
     """Register the watches of all kinds, and how kopf signs in."""
     kopf.on.login(registry=registry)(_log_in)
-    for resource in WATCHED:
+    for resource in watched_kinds():
         _register(registry, resource, store, controller)
 
 

@@ -22,7 +22,10 @@ import aiohttp
 
 from borg_cluster.api_server import ApiServer
 from borg_cluster.connection import connect
-from borg_cluster.resources import CLAIMS, REPOSITORIES, SCHEDULES, ResourceType
+from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.native.claim import CLAIMS
+from borg_core.registry import ResourceType
 from integration import resources
 from support.facade import LocalFacade, run_facade
 

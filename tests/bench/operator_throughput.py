@@ -17,14 +17,12 @@ from typing import Any
 
 from borg_cluster.api_server import ApiServer
 from borg_cluster.connection import connect
-from borg_cluster.resources import (
-    CLAIMS,
-    CRON_JOBS,
-    EVENTS,
-    REPOSITORIES,
-    SCHEDULES,
-    ResourceType,
-)
+from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.native.claim import CLAIMS
+from borg_core.native.cron_job import CRON_JOBS
+from borg_core.native.event import EVENTS
+from borg_core.registry import ResourceType
 from integration import resources
 from support import cluster
 

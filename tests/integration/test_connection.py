@@ -11,7 +11,7 @@ import pytest
 
 from borg_cluster.api_server import ApiServer
 from borg_cluster.connection import connect, without_credentials
-from borg_cluster.resources import SCHEDULES
+from borg_core.kinds.schedule import SCHEDULES
 from support.cluster import Kubectl
 
 T = TypeVar("T")

@@ -7,11 +7,11 @@ from typing import Any
 from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult, RepositoryTotals, RunResult
 from borg_core.bundle import Bundle
-from borg_core.kinds.hooks import BorgScript
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedJob
+from borg_core.kinds.script import BorgScript
+from borg_core.native.job import ObservedJob
 from borg_core.reconcile.world import World
 from borg_core.settings import Settings
 

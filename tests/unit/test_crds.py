@@ -10,10 +10,10 @@ import yaml
 
 from borg_contract.archive_name import PLACEHOLDERS
 from borg_core.kinds.base import GROUP, VERSION, Model
-from borg_core.kinds.hooks import BorgScript
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
+from borg_core.kinds.script import BorgScript
 
 Schema = dict[str, Any]
 

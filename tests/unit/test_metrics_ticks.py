@@ -9,7 +9,7 @@ import pytest
 from borg_core.clock import CronSchedule
 from borg_core.clock.rhythm import derive_interval
 from borg_core.clock.ticks import COUNT_LIMIT, derive_clock
-from borg_core.observed import ObservedCronJob
+from borg_core.native.cron_job import ObservedCronJob
 from support import builders
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)

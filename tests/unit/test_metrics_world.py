@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob, ObservedJob
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
 from borg_core.readings.repository import collect_outcomes, derive_repository_reading
 from borg_core.timestamps import format_time
 from borg_operator.metrics_world import World

@@ -10,7 +10,7 @@ from borg_contract.lock_holder import lock_holder
 from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult, RunResult
 from borg_core.kinds.run import BorgRun
-from borg_core.observed import PodOutcome
+from borg_core.native.pod import PodOutcome
 from borg_core.reconcile.actions import (
     CreateJob,
     CreateRun,

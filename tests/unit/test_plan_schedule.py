@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob
+from borg_core.native.cron_job import ObservedCronJob
 from borg_core.reconcile.actions import Action, ApplyCronJob, PatchStatus, RecordEvent
 from borg_core.reconcile.schedule import plan_schedule
 from borg_core.reconcile.world import World

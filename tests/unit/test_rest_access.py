@@ -10,7 +10,7 @@ from borg_api.access import Access, Permission
 from borg_api.mirror import Mirror
 from borg_api.problem import Problem
 from borg_cluster.api_server import ApiError, ApiServer
-from borg_cluster.resources import SCHEDULES
+from borg_core.kinds.schedule import SCHEDULES
 
 LIST = Permission("list", SCHEDULES)
 

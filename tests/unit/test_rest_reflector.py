@@ -11,7 +11,7 @@ from borg_api import reflector
 from borg_api.catalogue import Catalogue
 from borg_api.reflector import Reflector
 from borg_cluster.api_server import ApiError
-from borg_cluster.resources import SCHEDULES
+from borg_core.kinds.schedule import SCHEDULES
 
 Body = dict[str, Any]
 

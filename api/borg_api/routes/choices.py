@@ -14,7 +14,8 @@ from borg_api.paging import Continue, Limit, decode_token, encode_token
 from borg_api.records import order_of
 from borg_api.routes.answers import answer
 from borg_api.schedule.timetable import whole_now
-from borg_cluster.resources import REPOSITORIES, SCRIPTS
+from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.script import SCRIPTS
 
 router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
 

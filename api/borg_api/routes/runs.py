@@ -21,8 +21,9 @@ from borg_api.run.logs import READ_LOG, read_lines
 from borg_api.schedule import operations
 from borg_api.turns import in_turns
 from borg_api.writes import Writer
-from borg_cluster.resources import RUNS, SCHEDULES
 from borg_contract.operations import Operation
+from borg_core.kinds.run import RUNS
+from borg_core.kinds.schedule import SCHEDULES
 
 router = APIRouter(route_class=GuardedRoute, tags=["Runs"])
 

@@ -19,7 +19,8 @@ from borg_api.run.answers import run_id
 from borg_api.schedule import operations, upcoming
 from borg_api.schedule.request import NewSchedule, ScheduleFields
 from borg_api.schedule.timetable import whole_now
-from borg_cluster.resources import RUNS, SCHEDULES
+from borg_core.kinds.run import RUNS
+from borg_core.kinds.schedule import SCHEDULES
 
 router = APIRouter(prefix="/api/schedule", route_class=GuardedRoute, tags=["Schedules"])
 

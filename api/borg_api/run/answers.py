@@ -5,9 +5,9 @@ from typing import Any
 from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
 from borg_api.records import RunRecord
-from borg_cluster.resources import RUNS, SCHEDULES
 from borg_contract.phases import Phase
-from borg_core.kinds.run import Trigger
+from borg_core.kinds.run import RUNS, Trigger
+from borg_core.kinds.schedule import SCHEDULES
 from borg_core.workload.run_plan import derive_location
 
 STATUSES = {

@@ -8,8 +8,8 @@ from borg_api.access import Caller, Permission
 from borg_api.records import RunRecord
 from borg_api.run.answers import run_id, run_status
 from borg_cluster.api_server import ApiError
-from borg_cluster.resources import PODS
 from borg_core import labels
+from borg_core.native.pod import PODS
 
 READ_LOG = Permission("get", PODS, "log")
 _LIST_PODS = Permission("list", PODS)

@@ -7,8 +7,10 @@ from typing import Any
 from borg_api.identifiers import derive_id
 from borg_api.mirror import Shelf
 from borg_api.records import ScheduleRecord
-from borg_cluster.resources import REPOSITORIES, SCHEDULES, SCRIPTS
-from borg_core.kinds.hooks import Hook, ParameterType
+from borg_core.kinds.hooks import Hook
+from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.kinds.script import SCRIPTS, ParameterType
 from borg_core.timestamps import format_time
 from borg_core.workload.run_plan import derive_location
 

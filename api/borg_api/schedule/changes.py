@@ -11,8 +11,9 @@ from borg_api.schedule.request import Parameters, ScheduleFields, SecretParamete
 from borg_contract.archive_name import find_template_problems
 from borg_core.clock import CronError, CronSchedule
 from borg_core.kinds.base import NameRef, SecretKeyRef
-from borg_core.kinds.hooks import BorgScript, Hook, HookParameter, ParameterValueSource
+from borg_core.kinds.hooks import Hook, HookParameter, ParameterValueSource
 from borg_core.kinds.schedule import BorgScheduleSpec
+from borg_core.kinds.script import BorgScript
 from borg_core.policies.problems import derive_parameter_problems
 from borg_core.workload.run_plan import derive_location
 

@@ -12,8 +12,8 @@ from borg_api.records import Order, ScheduleRecord
 from borg_api.schedule.answers import render_job, render_times, render_upcoming
 from borg_api.schedule.timetable import NEVER, Timetable
 from borg_api.turns import in_turns
-from borg_core.kinds.hooks import BorgScript
 from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.script import BorgScript
 from borg_core.timestamps import format_time
 
 _SLACK = 40

@@ -18,9 +18,9 @@ from borg_api.records import RunRecord, ScheduleRecord, parse_run, parse_schedul
 from borg_api.schedule.changes import DEFAULT_ZONE, derive_spec_patch
 from borg_api.schedule.request import NewSchedule, ScheduleFields
 from borg_api.writes import CONFLICT, Taken, Writer
-from borg_cluster.collection import TITLE
-from borg_cluster.resources import RUNS, SCHEDULES
 from borg_core import labels
+from borg_core.kinds.run import RUNS
+from borg_core.kinds.schedule import SCHEDULES, TITLE
 
 T = TypeVar("T")
 
@@ -182,7 +182,7 @@ async def _create(facade: Facade, caller: Caller, spec: dict[str, Any]) -> Sched
 
 
 def _check_free(shelf: Shelf, namespace: str, title: str) -> None:
-    if shelf.schedules.referring_to(TITLE, namespace, title):
+    if shelf.schedules.grouped(TITLE, namespace, title):
         raise _TitleTakenError(title)
 
 
@@ -193,7 +193,7 @@ async def _keep_if_first(writer: Writer, shelf: Shelf, written: ScheduleRecord, 
     """
     title = written.resource.title
     await writer.seen(written.titled)
-    for other in shelf.schedules.referring_to(TITLE, written.namespace, title):
+    for other in shelf.schedules.grouped(TITLE, written.namespace, title):
         if other.name != written.name and other.titled < written.titled:
             path = "/spec/title"
             back = {"op": "replace", "path": path, "value": before} if before else {"op": "remove", "path": path}

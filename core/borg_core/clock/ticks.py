@@ -7,7 +7,7 @@ from itertools import islice
 
 from borg_core.clock import CronSchedule
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob
+from borg_core.native.cron_job import ObservedCronJob
 from borg_core.timestamps import parse_time
 
 COUNT_LIMIT = 20

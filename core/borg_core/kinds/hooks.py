@@ -1,9 +1,6 @@
-"""Scripts before and after a backup, and the BorgScript resource they come from."""
+"""Scripts before and after a backup: which, and with what parameters."""
 
-from enum import StrEnum
-from typing import Literal
-
-from borg_core.kinds.base import Metadata, Model, NameRef, SecretKeyRef
+from borg_core.kinds.base import Model, NameRef, SecretKeyRef
 
 
 class ParameterValueSource(Model):
@@ -30,29 +27,3 @@ class Hooks(Model):
     @property
     def given(self) -> tuple[Hook, ...]:
         return tuple(hook for hook in (self.pre_backup, self.post_backup) if hook)
-
-
-class ParameterType(StrEnum):
-    TEXT = "Text"
-    PASSWORD = "Password"  # noqa: S105 - a kind of parameter, no password
-
-
-class ScriptParameter(Model):
-    name: str
-    type: ParameterType = ParameterType.TEXT
-    required: bool = False
-    default: str | None = None
-    description: str = ""
-
-
-class BorgScriptSpec(Model):
-    description: str = ""
-    content: str
-    timeout_seconds: int = 300
-    parameters: tuple[ScriptParameter, ...] = ()
-
-
-class BorgScript(Model):
-    kind: Literal["BorgScript"] = "BorgScript"
-    metadata: Metadata
-    spec: BorgScriptSpec

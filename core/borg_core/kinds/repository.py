@@ -1,10 +1,12 @@
 """BorgRepository: where archives go, how they are protected, and what is backed up into them."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Literal
 
-from borg_core.kinds.base import Condition, Metadata, Model, SecretKeyRef
+from borg_core.kinds.base import GROUP, VERSION, Condition, Metadata, Model, SecretKeyRef
 from borg_core.kinds.hooks import Hooks
+from borg_core.registry import Kind, Reference
 
 
 class PersistentVolumeClaimSource(Model):
@@ -98,3 +100,18 @@ class BorgRepository(Model):
     metadata: Metadata
     spec: BorgRepositorySpec
     status: BorgRepositoryStatus = BorgRepositoryStatus()
+
+
+def references_of_repository(repository: BorgRepository) -> Iterator[Reference]:
+    for hook in repository.spec.hooks.given if repository.spec.hooks else ():
+        yield Reference("BorgScript", repository.metadata.namespace, hook.script_ref.name)
+
+
+REPOSITORIES = Kind(
+    "BorgRepository",
+    GROUP,
+    VERSION,
+    "borgrepositories",
+    BorgRepository.model_validate,
+    references_of_repository,
+)

@@ -1,11 +1,13 @@
 """BorgRun: one run of a schedule, asked for by hand or begun by its CronJob."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Literal
 
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
-from borg_core.kinds.base import Condition, Metadata, Model, NameRef
+from borg_core.kinds.base import GROUP, VERSION, Condition, Metadata, Model, NameRef
+from borg_core.registry import Kind, Reference
 
 
 class BorgRunSpec(Model):
@@ -87,3 +89,13 @@ class BorgRun(Model):
     @property
     def finished(self) -> bool:
         return self.status.phase is not None and self.status.phase.finished
+
+
+def references_of_run(run: BorgRun) -> Iterator[Reference]:
+    namespace = run.metadata.namespace
+    yield Reference("BorgSchedule", namespace, run.spec.schedule_ref.name)
+    for item in run.status.repositories:
+        yield Reference("BorgRepository", namespace, item.name)
+
+
+RUNS = Kind("BorgRun", GROUP, VERSION, "borgruns", BorgRun.model_validate, references_of_run)

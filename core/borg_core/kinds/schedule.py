@@ -1,11 +1,13 @@
 """BorgSchedule: when, what into which repositories, and what is kept."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Literal
 
-from borg_core.kinds.base import Condition, Metadata, Model, NameRef
+from borg_core.kinds.base import GROUP, VERSION, Condition, Metadata, Model, NameRef
 from borg_core.kinds.hooks import Hooks
 from borg_core.kinds.repository import Source
+from borg_core.registry import Kind, Reference
 
 
 class Prune(Model):
@@ -100,3 +102,39 @@ class BorgSchedule(Model):
     def title(self) -> str:
         """The name that people see."""
         return self.spec.title or self.metadata.name
+
+    @property
+    def names_archives_itself(self) -> bool:
+        """Whether it has another template than most: only then its archives can look like another schedule's."""
+        default = BorgScheduleSpec.model_fields["archive_name_template"].default
+        return bool(self.spec.archive_name_template != default)
+
+
+TITLE = "title"
+OWN_ARCHIVE_NAMES = "own archive names"
+
+
+def references_of_schedule(schedule: BorgSchedule) -> Iterator[Reference]:
+    namespace = schedule.metadata.namespace
+    for ref in schedule.spec.repository_refs:
+        yield Reference("BorgRepository", namespace, ref.name)
+    for hook in schedule.spec.hooks.given:
+        yield Reference("BorgScript", namespace, hook.script_ref.name)
+
+
+def groups_of_schedule(schedule: BorgSchedule) -> Iterator[tuple[str, str]]:
+    """Yield its title, and the repositories in which it names archives in a way of its own."""
+    yield TITLE, schedule.title
+    if schedule.names_archives_itself:
+        yield from ((OWN_ARCHIVE_NAMES, ref.name) for ref in schedule.spec.repository_refs)
+
+
+SCHEDULES = Kind(
+    "BorgSchedule",
+    GROUP,
+    VERSION,
+    "borgschedules",
+    BorgSchedule.model_validate,
+    references_of_schedule,
+    groups_of_schedule,
+)

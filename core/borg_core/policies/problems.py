@@ -11,9 +11,10 @@ from borg_contract.pod import PLAN_LIMIT_BYTES
 from borg_contract.reasons import Reason
 from borg_core.bundle import Bundle
 from borg_core.clock import CronError, CronSchedule
-from borg_core.kinds.hooks import BorgScript, Hook, ParameterType
+from borg_core.kinds.hooks import Hook
 from borg_core.kinds.repository import VolumeSource
 from borg_core.kinds.schedule import BorgSchedule
+from borg_core.kinds.script import BorgScript, ParameterType
 from borg_core.settings import Settings
 from borg_core.workload.run_plan import render_run_plan
 from borg_core.workload.volumes import derive_claims

@@ -9,7 +9,8 @@ from borg_core.clock.rhythm import derive_interval
 from borg_core.clock.ticks import derive_clock, parse_timing
 from borg_core.kinds.run import BorgRun, RunRepository
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob, ObservedJob
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
 from borg_core.readings.reading import derive_seconds, derive_truth
 from borg_core.reconcile.conditions import ConditionType
 from borg_core.timestamps import parse_time

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from borg_contract.operations import Operation
 from borg_core.kinds.run import BorgRun, BorgRunStatus
-from borg_core.observed import ObservedJob
+from borg_core.native.job import ObservedJob
 
 
 @dataclass(frozen=True)

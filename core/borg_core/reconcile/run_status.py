@@ -8,7 +8,8 @@ from borg_contract.reasons import Reason
 from borg_core import labels
 from borg_core.kinds.base import Condition
 from borg_core.kinds.run import BorgRun, BorgRunStatus, RunRepository, Trigger
-from borg_core.observed import ObservedJob, PodOutcome
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import PodOutcome
 from borg_core.reconcile.conditions import ConditionType, Finding, derive_conditions
 from borg_core.timestamps import format_duration, format_time, parse_time
 

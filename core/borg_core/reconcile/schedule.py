@@ -7,7 +7,7 @@ from typing import Any
 from borg_contract.reasons import Reason
 from borg_core.clock import CronSchedule
 from borg_core.kinds.schedule import BorgSchedule, BorgScheduleStatus
-from borg_core.observed import ObservedCronJob
+from borg_core.native.cron_job import ObservedCronJob
 from borg_core.policies.problems import Problem, Severity, derive_problems
 from borg_core.reconcile.actions import Action, ApplyCronJob, PatchStatus, RecordEvent
 from borg_core.reconcile.conditions import ConditionType, changed

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from borg_core.bundle import Bundle
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob, ObservedJob, PodOutcome
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import PodOutcome
 from borg_core.reconcile.actions import Action
 from borg_core.settings import Settings
 

@@ -8,7 +8,8 @@ from borg_core.bundle import Bundle
 from borg_core.kinds.base import API_VERSION
 from borg_core.kinds.run import BorgRun, Trigger
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.observed import ObservedCronJob, ObservedJob
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
 from borg_core.settings import Settings
 from borg_core.workload.pod import render_pod_template
 from borg_core.workload.run_plan import render_run_plan
