@@ -76,15 +76,19 @@ ENTRYPOINT ["borg-api"]
 
 
 # What runs in backup pods: borg, ssh, and a program of the standard library alone, so there is nothing to install.
-# libnss-wrapper names the user of a pod that runs under a number of its own: ssh refuses nameless ones.
+# libnss-wrapper names the user of a pod that runs under a number of its own: ssh refuses nameless ones. The image's own
+# user has the number under which pods run by default (RUNNER_UID in contract/borg_contract/pod.py).
+# tini is the first process: to one that has no handler yet, as Python while it starts, the kernel delivers no SIGTERM.
 FROM python AS runner
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends borgbackup libnss-wrapper openssh-client \
- && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/*
+ && apt-get install --yes --no-install-recommends borgbackup libnss-wrapper openssh-client tini \
+ && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* \
+ && groupmod --gid 10001 borg \
+ && usermod --uid 10001 --gid 10001 borg
 COPY contract/borg_contract /usr/lib/python3/dist-packages/borg_contract
 COPY runner/borg_runner /usr/lib/python3/dist-packages/borg_runner
 RUN python3 -m compileall -q /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \
  && printf '#!/bin/sh\nexec python3 -m borg_runner "$@"\n' >/usr/local/bin/borg-runner \
  && chmod 0755 /usr/local/bin/borg-runner
-USER 65532:65532
-ENTRYPOINT ["borg-runner"]
+USER 10001:10001
+ENTRYPOINT ["tini", "--", "borg-runner"]

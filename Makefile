@@ -41,12 +41,16 @@ demo: up ## back up a real tree on a schedule, and compare what comes back
 	@$(IN_CLUSTER) dev/demo
 
 .PHONY: test
-test: ## every test, from nothing: unit, then a cluster, then integration and end to end
+test: ## every test, from nothing: unit and faults, then a cluster, then integration and end to end
 	@dev/test
 
 .PHONY: unit
 unit: bootstrap ## the tests that need no cluster
 	@.venv/bin/pytest tests/unit
+
+.PHONY: test-faults
+test-faults: bootstrap ## the operator's loop with a fault at each of its requests
+	@.venv/bin/pytest tests/faults
 
 .PHONY: integration
 integration: up ## the tests against a real API server
@@ -82,8 +86,8 @@ docs: bootstrap ## the documentation as a site, into dist/docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet && echo dist/docs/index.html
 
 .PHONY: fmt
-fmt: bootstrap ## put code into shape, copy the CRDs into the chart, renew the chart's README
+fmt: bootstrap ## put code into shape, renew what is generated: the CRDs and their copy in the chart, the chart's README
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
-	@dev/crds copy
+	@.venv/bin/python dev/crds.py write
 	@.venv/bin/python dev/chart_docs.py write

@@ -1,38 +1,55 @@
-"""The application: routes, errors, boundary, and the life of the facade's parts."""
+"""The application: its routes, its boundary, and the parts that live as long as it does."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 
-from borg_api import problem
-from borg_api.boundary import Boundary
+from borg_api.commands.writer import WriteTurns
 from borg_api.configuration import Configuration
-from borg_api.facade import Facade
+from borg_api.edge.boundary import Boundary
+from borg_api.edge.guard import Access
+from borg_api.edge.openapi import render_document
+from borg_api.edge.parts import install_parts
+from borg_api.edge.problem import add_error_handlers
 from borg_api.metrics import Metrics
-from borg_api.routes import choices, cron, documents, health, runs, schedules
-from borg_api.schema import ProblemAnswer
+from borg_api.picture.picture import Picture
+from borg_api.picture.replicas import Replicas
+from borg_api.picture.timetable import Timetable
+from borg_api.resources.cron import route as cron
+from borg_api.resources.repositories import route as repositories
+from borg_api.resources.runs import route as runs
+from borg_api.resources.schedules import route as schedules
+from borg_api.resources.schedules.listing import Listing
+from borg_api.resources.scripts import route as scripts
+from borg_api.resources.service import documents, health, replicas
+from borg_cluster.client import ApiServer
+from borg_cluster.connection import connect, without_credentials
+
+MANAGER = "borg-api"
+"""Field manager of the facade's writes, made with the callers' tokens."""
 
 # The fixed paths of /api/schedule/ come before those with an id in them.
-_ROUTERS = (cron.router, schedules.router, runs.router, choices.router, health.router, documents.router)
+_ROUTERS = (
+    cron.router,
+    schedules.router,
+    runs.router,
+    repositories.router,
+    scripts.router,
+    health.router,
+    replicas.router,
+    documents.router,
+)
 _TAGS = ("Schedules", "Runs", "Cron expressions", "Choices", "Health")
-_NAMESPACE = {
-    "name": "namespace",
-    "in": "query",
-    "required": False,
-    "description": "The Kubernetes namespace; without it, the facade's own default.",
-    "schema": {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"},
-}
 _DESCRIPTION = """
 Backup schedules of a Kubernetes cluster over HTTP: the schedule API of Borg UI on custom resources.
 
 Send a Kubernetes token as `Authorization: Bearer …`; what it may do is RBAC's business. Errors are
 `application/problem+json` (RFC 9457). Times are RFC 3339 in UTC.
 """
+_OWN_CONNECTIONS = 20  # four watches a namespace, a heartbeat
+_CALLERS_CONNECTIONS = 64
 
 
 def create_app(configuration: Configuration) -> FastAPI:
@@ -41,11 +58,8 @@ def create_app(configuration: Configuration) -> FastAPI:
 
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
-        app.state.facade = facade = await Facade.create(configuration, metrics)
-        try:
+        async with run_parts(app, configuration, metrics):
             yield
-        finally:
-            await facade.stop()
 
     app = FastAPI(
         title="Borg operator",
@@ -61,49 +75,43 @@ def create_app(configuration: Configuration) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     documents.mount_assets(app)
-    app.add_exception_handler(problem.Problem, problem.handle_problem)
-    app.add_exception_handler(RequestValidationError, problem.handle_validation)
-    app.add_exception_handler(HTTPException, lambda request, error: problem.handle_http(request, error, _allowed))
-    for lost in (OSError, TimeoutError):
-        app.add_exception_handler(lost, problem.handle_lost_connection)
-    app.add_exception_handler(Exception, problem.handle_unexpected)
+    add_error_handlers(app, _allowed_methods)
 
     def age() -> int:
-        facade: Facade = app.state.facade
-        return facade.mirror.age()
+        picture: Picture = app.state.parts[Picture]
+        return picture.age()
 
     paths = {getattr(route, "path", "") for router in _ROUTERS for route in router.routes}
     collections = frozenset(path for path in paths if path.endswith("/"))
     app.add_middleware(Boundary, collections=collections, age=age, metrics=metrics)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+    app.openapi = lambda: render_document(app)  # type: ignore[method-assign]
     return app
 
 
-def _allowed(path: str) -> str:
+@asynccontextmanager
+async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics) -> AsyncIterator[None]:
+    """Connect to the cluster, begin to watch it, and let the routes find the parts, until this is left."""
+    client = await connect(_OWN_CONNECTIONS + 4 * len(configuration.namespaces), manager=MANAGER)
+    own = ApiServer(client, observe=metrics.asked_as_itself)
+    anonymous = ApiServer(without_credentials(client, _CALLERS_CONNECTIONS), observe=metrics.asked_as_caller)
+    picture, others, timetable = Picture(own, configuration.namespaces), Replicas(configuration), Timetable()
+    access, listing = Access(anonymous, picture), Listing(timetable)
+    install_parts(app, configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
+    await others.start()
+    picture.start()
+    try:
+        yield
+    finally:
+        await picture.stop()
+        await others.stop()
+        await own.close()
+        await anonymous.close()
+
+
+def _allowed_methods(path: str) -> str:
     """Return the methods that the path takes, as the header Allow says them."""
     routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     fixed = [route for route in routes if route.path == path]
     found = fixed or [route for route in routes if route.path_regex.match(path)]
-    return ", ".join(sorted({method for route in found for method in route.methods or ()}))
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document: FastAPI's, with our problems in place of its own validation errors."""
-    if app.openapi_schema:
-        return app.openapi_schema
-    document = FastAPI.openapi(app)
-    schemas = document["components"]["schemas"]
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    described = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas |= described.pop("$defs", {})
-    schemas["ProblemAnswer"] = described
-    document["components"]["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer", "description": "A Kubernetes token."}
-    }
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            if path.startswith("/api/"):
-                operation["security"] = [{"token": []}]
-                operation.setdefault("parameters", []).append(_NAMESPACE)
-    return document
+    methods = {method for route in found for method in route.methods or ()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))

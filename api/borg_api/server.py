@@ -32,7 +32,7 @@ class Certificate:
         return tuple((file.st_ino, file.st_mtime_ns) for file in found)
 
     async def keep_fresh(self, context: ssl.SSLContext, loaded: Stamp, seconds: float = _LOOK_SECONDS) -> None:
-        """Look for ever whether the files were replaced, and let new connections have the new ones.
+        """Look again and again whether the files were replaced, and use the new ones for new connections.
 
         A pair that cannot be read, or does not fit together, is left for the next look; the old one goes on.
         """

@@ -1,8 +1,8 @@
 """Names of archives: how a schedule's template becomes a name, and which names of a repository are the schedule's own.
 
-Prune trusts the second half with other people's backups, so the pattern leaves nothing open: all literal text is
-escaped and each time placeholder stands for exactly as many digits as it writes. Schedule `db` therefore never matches
-`db-daily-…`. Pure functions of their arguments; the operator asks them at admission, the runner at work.
+Prune deletes what matches the pattern, so that leaves nothing open: literal text is escaped, and a time placeholder
+stands for exactly as many digits as it writes. Schedule `db` therefore never matches `db-daily-…`. All functions are
+pure; the operator calls them when it judges a schedule, the runner when it works.
 """
 
 import datetime as dt
@@ -40,7 +40,7 @@ def render_archive_name(template: str, *, schedule: str, repository: str, now: d
 
 
 def find_template_problems(template: str, *, prune: bool = False) -> list[str]:
-    """Return what is wrong with `template`, each as what follows "The template …"; with `prune`, what is for prune."""
+    """Return what is wrong with `template`, each to follow "The template …". `prune`: whether it must suit prune."""
     stray = "has a stray brace: write placeholders as {now}, and no other braces"
     try:
         parts = list(_parts(template))
@@ -82,7 +82,7 @@ def derive_prune_glob(template: str, *, schedule: str, repository: str) -> str:
 
 
 def overlaps(pattern_a: str, pattern_b: str) -> bool:
-    """Return whether one same name can match both patterns, which `derive_prune_glob` made."""
+    """Tell whether some name matches both patterns, which `derive_prune_glob` made."""
     tokens_a, tokens_b = list(_tokens(pattern_a)), list(_tokens(pattern_b))
     return len(tokens_a) == len(tokens_b) and all(map(_compatible, tokens_a, tokens_b))
 

@@ -16,4 +16,10 @@ class Phase(StrEnum):
 
     @property
     def finished(self) -> bool:
+        """Whether it stays in this phase."""
         return self not in (Phase.PENDING, Phase.RUNNING)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it did its work, perhaps with warnings."""
+        return self in (Phase.COMPLETED, Phase.COMPLETED_WITH_WARNINGS)

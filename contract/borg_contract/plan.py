@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from borg_contract.operations import Operation
-from borg_contract.retention import RetentionPlan
+from borg_contract.retention import Retention
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class RepositoryPlan:
     name: str
     location: str
     encryption: str
-    sources: tuple[SourcePlan, ...]
+    sources: tuple[SourcePlan, ...] = ()
+    """What is backed up into it; empty for work on the repository alone."""
     passphrase: SecretFile | None = None
     ssh: SshPlan | None = None
     remote_path: str = ""
@@ -69,12 +70,14 @@ class RunPlan:
     """All that one run needs to know, in the order in which it is done."""
 
     namespace: str
-    schedule: str
     operation: Operation
     repositories: tuple[RepositoryPlan, ...]
+    schedule: str = ""
+    """The schedule whose archives these are; empty for a run of a repository alone, which can neither Backup nor
+    Prune."""
     archive_name_template: str = "{job_name}-{now}"
     hooks: HooksPlan | None = None
-    prune: RetentionPlan | None = None
+    prune: Retention | None = None
     compact_threshold: int | None = None
     """Percent of a segment that must be unused for `borg compact` to rewrite it; None: no compact."""
     lock_wait_seconds: int = 1800

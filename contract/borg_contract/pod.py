@@ -1,4 +1,10 @@
-"""The pod in which a run happens, as both sides see it: environment values, folders, limits."""
+"""The pod in which a run happens, as both sides see it: container, user, environment values, folders, limits."""
+
+CONTAINER_NAME = "borg"
+"""The container whose end is the run's end, whatever else was injected into the pod."""
+
+RUNNER_UID = 10001
+"""The image's own user and group, under whom pods run by default; repositories on volumes belong to this number."""
 
 PLAN_ENV = "BORG_RUN_PLAN"
 """Environment value with the plan's JSON."""
@@ -22,7 +28,7 @@ CACHE_DIR = "/var/cache/borg"
 """BORG_BASE_DIR; repository `name` uses the sub-folder `<name>`, where its cache volume is mounted."""
 
 SCRATCH_DIR = "/tmp"  # noqa: S108 - an emptyDir of this pod alone
-"""Writable, private to the pod: hook scripts, copies of SSH keys with the mode that ssh insists on."""
+"""Writable, private to the pod: hook scripts, copies of SSH keys with the mode that ssh requires."""
 
 TERMINATION_LOG = "/dev/termination-log"
 """Where the runner leaves its result."""
@@ -35,3 +41,19 @@ RESULT_LIMIT_BYTES = 4096
 
 PLAN_LIMIT_BYTES = 120 * 1024
 """Linux refuses an environment value over 128 KiB."""
+
+LOCK_HOLDER_PREFIX = "borgoperator.io"
+
+
+def lock_holder(namespace: str, job_name: str, job_uid: str) -> str:
+    """Return the BORG_HOST_ID of a Job's pods: who holds a lock, readable and never the same for two Jobs."""
+    return f"{LOCK_HOLDER_PREFIX}_{namespace}_{job_name}_{job_uid}"
+
+
+def parse_lock_holder(holder: str) -> tuple[str, str, str] | None:
+    """Return (namespace, Job's name, Job's uid) of a lock that a pod of ours took, None for any other holder."""
+    match holder.split("_"):
+        case [prefix, namespace, job_name, job_uid] if prefix == LOCK_HOLDER_PREFIX:
+            return namespace, job_name, job_uid
+        case _:
+            return None

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     PLAN_TOO_LARGE = "PlanTooLarge"
     CRON_JOB_NAME_TAKEN = "CronJobNameTaken"
     REFUSED_BY_API_SERVER = "RefusedByApiServer"
+    JOB_REFUSED = "JobRefused"
 
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
     WAITING_FOR_RUN = "WaitingForRun"
@@ -32,6 +33,8 @@ class Reason(StrEnum):
     RUN_COMPLETED_WITH_WARNINGS = "RunCompletedWithWarnings"
     RUN_FAILED = "RunFailed"
     RUN_CANCELLED = "RunCancelled"
+    RUN_NOT_RECORDED = "RunNotRecorded"
+    COVERED_BY_RUN = "CoveredByRun"
 
     JOB_DELETED = "JobDeleted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"

@@ -1,55 +1,91 @@
-"""The result: what a run leaves in its termination message."""
+"""The result: what a run leaves in its termination message, and what its BorgRun says afterwards."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from borg_contract.phases import Phase
+from borg_contract.schema import Schema
+
+REASON_PATTERN = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+"""What Kubernetes takes as the reason of a condition."""
+
+
+def _count(description: str) -> Schema:
+    return Schema(description, format="int64", minimum=0)
 
 
 @dataclass(frozen=True)
 class PruneResult:
-    kept: int
-    deleted: int
+    kept: Annotated[int, _count("How many of the schedule's archives are left.")]
+    deleted: Annotated[int, _count("How many of the schedule's archives were deleted.")]
 
 
 @dataclass(frozen=True)
 class CompactResult:
-    freed_bytes: int
+    freed_bytes: Annotated[int, _count("Bytes given back.")]
 
 
 @dataclass(frozen=True)
 class RepositoryTotals:
-    """The whole repository after the run: number of archives, bytes before and after deduplication and compression."""
-
-    archives: int
-    original_size: int
-    deduplicated_size: int
+    archives: Annotated[int, _count("How many archives are in it.")]
+    original_size: Annotated[int, _count("Bytes of all archives together as if each were extracted.")]
+    deduplicated_size: Annotated[int, _count("Bytes that they really take, compressed and deduplicated.")]
 
 
 @dataclass(frozen=True)
 class RepositoryResult:
-    """One repository's outcome; sizes in bytes. `error` says what happened and what to do."""
+    """One repository's outcome; sizes in bytes."""
 
-    name: str
-    phase: Phase
-    archive: str | None = None
-    original_size: int | None = None
-    compressed_size: int | None = None
-    deduplicated_size: int | None = None
-    files: int | None = None
-    seconds: float | None = None
-    lock_wait_seconds: float | None = None
-    """How many of them went by in attempts that did not get the lock; None: the first did."""
-    prune: PruneResult | None = None
-    compact: CompactResult | None = None
-    totals: RepositoryTotals | None = None
-    warnings: tuple[str, ...] = ()
-    warning_count: int = 0
-    """All of them; `warnings` holds the first few."""
-    reason: str | None = None
-    """CamelCase word for machines when the phase is Failed or Skipped: see borg_contract.reasons."""
-    error: str | None = None
-    locked_by: str | None = None
-    """Who holds the lock that could not be had, as far as the lock tells: `lock_holder()` for a pod of ours."""
+    name: Annotated[str, Schema("The BorgRepository's name.", minLength=1, maxLength=253)]
+    phase: Annotated[
+        Phase,
+        Schema(
+            "`Pending` (waits for its pod), `Running`, then one of `Completed`, `CompletedWithWarnings` (an archive "
+            "was made; some files could not be read), `Failed`, `Cancelled`, `Skipped` (its turn did not come: "
+            "`reason` says why)."
+        ),
+    ]
+    archive: Annotated[str | None, Schema("The archive that was made.", maxLength=1024)] = None
+    original_size: Annotated[int | None, _count("Bytes of the files in the archive.")] = None
+    compressed_size: Annotated[int | None, _count("Bytes of the same after compression.")] = None
+    deduplicated_size: Annotated[
+        int | None, _count("Bytes that this archive added to the repository, compressed and deduplicated.")
+    ] = None
+    files: Annotated[int | None, _count("How many files are in the archive.")] = None
+    seconds: Annotated[float | None, Schema("How long this repository took.", minimum=0)] = None
+    lock_wait_seconds: Annotated[
+        float | None,
+        Schema(
+            "How much of that went by waiting for somebody else's lock on the repository; absent when it was "
+            "free, or was so within ten seconds.",
+            minimum=0,
+        ),
+    ] = None
+    prune: Annotated[PruneResult | None, Schema("What prune did, when it was asked for.")] = None
+    compact: Annotated[CompactResult | None, Schema("What compact did, when it was asked for.")] = None
+    totals: Annotated[
+        RepositoryTotals | None, Schema("The whole repository after the run, with the archives of all schedules.")
+    ] = None
+    warnings: Annotated[
+        tuple[Annotated[str, Schema("One warning.", maxLength=4096)], ...],
+        Schema("The first few warnings in borg's words, for example which file could not be read.", maxItems=128),
+    ] = ()
+    warning_count: Annotated[int, _count("How many warnings there were in all.")] = 0
+    reason: Annotated[
+        str | None,
+        Schema(
+            "Why, in one CamelCase word for programs, for example `PassphraseWrong`.",
+            maxLength=1024,
+            pattern=REASON_PATTERN,
+        ),
+    ] = None
+    error: Annotated[
+        str | None, Schema("What went wrong and what to do, in a sentence for people.", maxLength=32768)
+    ] = None
+    locked_by: Annotated[
+        str | None, Schema("Who held the repository's lock, when that is why the run could not go on.", maxLength=1024)
+    ] = None
+    """`lock_holder()` for a pod of ours."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +93,6 @@ class RunResult:
     """The termination message. `message` is one sentence for people, empty when all went well."""
 
     phase: Phase
-    repositories: tuple[RepositoryResult, ...] = ()
-    reason: str | None = None
-    message: str = ""
+    repositories: Annotated[tuple[RepositoryResult, ...], Schema(maxItems=16)] = ()
+    reason: Annotated[str | None, Schema(maxLength=1024, pattern=REASON_PATTERN)] = None
+    message: Annotated[str, Schema(maxLength=32768)] = ""

@@ -3,17 +3,33 @@
 MANAGED_BY = "app.kubernetes.io/managed-by"
 NAME = "app.kubernetes.io/name"
 SCHEDULE = "borgoperator.io/schedule"
+REPOSITORY = "borgoperator.io/repository"
 OPERATION = "borgoperator.io/operation"
 TRIGGER = "borgoperator.io/trigger"
+
+SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY}
+"""For whom a run is: the label whose value is the schedule's or the repository's name."""
 
 IDEMPOTENCY_KEY = "borgoperator.io/idempotency-key"
 """On a run that was asked for over REST: a digest of the key that the call came with."""
 
 MANAGER = "borg-operator"
-"""Value of `app.kubernetes.io/managed-by`, and the field manager of every server-side apply."""
+"""Value of `app.kubernetes.io/managed-by`, and the field manager of the operator's writes."""
+
+OURS = f"{MANAGED_BY}={MANAGER}"
+"""Label selector of what the operator or its CronJobs made."""
+
+RUN_UID = "borgoperator.io/run-uid"
+"""Annotation on a Job: the BorgRun that records it. If that is gone, somebody deleted it, and the Job goes as well."""
+
+JOB_UID = "borgoperator.io/job-uid"
+"""Annotation on a BorgRun that records a CronJob's Job: which, so that no other one of its name is taken for it."""
 
 DEAD_JOB_UID = "borgoperator.io/dead-job-uid"
 """Annotation on a BreakLock run that the operator made: the Job whose locks may go, because no pod of it is left."""
+
+INSTANTIATE = "cronjob.kubernetes.io/instantiate"
+"""Annotation that `kubectl create job --from` puts on a Job, with the value `manual`."""
 
 SCHEDULED_TIMESTAMP = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 """The CronJob controller's annotation on its Jobs: the tick a Job stands for."""

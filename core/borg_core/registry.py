@@ -10,6 +10,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from borg_contract.schema import Schema
+
 T = TypeVar("T")
 
 Body = Mapping[str, Any]
@@ -42,6 +44,30 @@ class ResourceType:
         return "/".join([*parts, *(part for part in (name, subresource) if part)])
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of `kubectl get`; `wide`: only with `-o wide`."""
+
+    name: str
+    path: str
+    type: str = "string"
+    description: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What the API server is told of a kind of ours, besides the fields of its `model`."""
+
+    model: type[Any]
+    short_name: str
+    schema: Schema
+    """Of the whole object: what the kind is, and the rules for its name."""
+    columns: tuple[Column, ...]
+    selectable: tuple[str, ...] = ()
+    """JSON paths that `kubectl get --field-selector` knows."""
+
+
 def _nothing(_: Any) -> Iterable[Any]:
     return ()
 
@@ -57,6 +83,8 @@ class Kind(ResourceType, Generic[T]):
     """(index, value) by which objects of a namespace are found besides: those with one title, say."""
     selector: str = ""
     """Label selector of its watch: of native kinds, only what is ours."""
+    definition: Definition | None = None
+    """Of our own kinds: their custom resource definition is rendered from it, see borg_core.kinds.crd."""
 
 
 @cache

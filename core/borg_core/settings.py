@@ -15,3 +15,14 @@ class Settings:
 
     def allows_image(self, image: str) -> bool:
         return image == self.runner_image or any(fnmatchcase(image, glob) for glob in self.allowed_images)
+
+    def is_runner(self, image: str) -> bool:
+        """Tell whether it is the runner's image, of whatever version."""
+        return _repository_of(image) == _repository_of(self.runner_image)
+
+
+def _repository_of(image: str) -> str:
+    """Return the image's name without tag and digest; a colon before a slash belongs to a port."""
+    name = image.partition("@")[0]
+    head, slash, tail = name.rpartition("/")
+    return head + slash + tail.partition(":")[0]

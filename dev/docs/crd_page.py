@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from markup import anchor, code, inline, table
-from schema_facts import Schema, list_bounds, name_type
+from schema_facts import Schema, list_bounds, list_messages, name_type
 
 _OF_EVERY_RESOURCE = ("apiVersion", "kind", "metadata")
 _HEADER = ("field", "type", "default", "what it is")
@@ -58,8 +58,7 @@ def _row(path: str, name: str, schema: Schema, parent: Schema) -> tuple[str, ...
     items = schema.get("items", {})
     if not nested and items:
         facts += [f"each {phrase}" for phrase in list_bounds(items)]
-    rules = [rule["message"] for rule in schema.get("x-kubernetes-validations", ())] if not nested else []
-    rules += [rule["message"] for rule in items.get("x-kubernetes-validations", ())] if not nested else []
+    rules = [*list_messages(schema), *list_messages(items)] if not nested else []
     text = inline(schema.get("description", ""))
     if facts:
         text += f"<br>*{'; '.join(facts)}*"
@@ -71,10 +70,9 @@ def _row(path: str, name: str, schema: Schema, parent: Schema) -> tuple[str, ...
 
 def _rules(schema: Schema) -> Iterator[str]:
     """Yield, as one list, what is refused with which words."""
-    rules = schema.get("x-kubernetes-validations", ())
-    if rules:
+    if messages := list_messages(schema):
         yield "What does not fit is refused with these words:"
-        yield "\n".join(f"- {inline(rule['message'])}" for rule in rules)
+        yield "\n".join(f"- {inline(message)}" for message in messages)
 
 
 def _columns(version: dict[str, Any]) -> Iterator[str]:

@@ -4,6 +4,7 @@ mkdocs.yml names this file under `hooks`. The reference is made anew by every bu
 and the facade that it is made from.
 """
 
+import fnmatch
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def _present(entries: list[Any], docs: Path) -> Iterator[Any]:
 
 
 def _files(pattern: str, docs: Path) -> list[str]:
-    if pattern in reference.PAGES or "://" in pattern:
+    if "://" in pattern:
         return [pattern]
-    return sorted(str(path.relative_to(docs)) for path in docs.glob(pattern))
+    generated = fnmatch.filter(sorted(reference.PAGES), pattern)
+    return generated or sorted(str(path.relative_to(docs)) for path in docs.glob(pattern))

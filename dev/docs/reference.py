@@ -8,13 +8,9 @@ import yaml
 
 from borg_api.app import create_app
 from borg_api.configuration import Configuration
+from borg_core.registry import own_kinds
 
-CRDS = {
-    "reference/borgrepository.md": "crds/borgrepositories.yaml",
-    "reference/borgschedule.md": "crds/borgschedules.yaml",
-    "reference/borgscript.md": "crds/borgscripts.yaml",
-    "reference/borgrun.md": "crds/borgruns.yaml",
-}
+CRDS = {f"reference/{kind.kind.lower()}.md": f"crds/{kind.plural}.yaml" for kind in own_kinds()}
 REST = "reference/rest-api.md"
 CHART = "reference/chart.md"
 PAGES = frozenset({*CRDS, REST, CHART})

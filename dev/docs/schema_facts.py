@@ -1,10 +1,14 @@
 """What a JSON schema says of one value, in words: its type, its bounds."""
 
+import json
+import re
 from typing import Any
 
 from markup import code
 
 Schema = dict[str, Any]
+
+_CHOICE = re.compile(r"""\? '' : ("(?:[^"\\]|\\.)*")""")
 
 _BOUNDS = (
     ("minimum", "at least {}"),
@@ -53,3 +57,14 @@ def list_bounds(schema: Schema) -> list[str]:
     if "pattern" in known:
         phrases.append(f"matches `{known['pattern']}`")
     return phrases
+
+
+def list_messages(schema: Schema) -> list[str]:
+    """Return the words with which the API server refuses what breaks a rule."""
+    return [message for rule in schema.get("x-kubernetes-validations", ()) for message in _messages_of(rule)]
+
+
+def _messages_of(rule: Schema) -> list[str]:
+    """Return the rule's message, or all those of which its `messageExpression` chooses (see borg_core.kinds.crd)."""
+    chosen = _CHOICE.findall(rule.get("messageExpression", ""))
+    return [json.loads(text).removeprefix("; ") for text in chosen] or [rule["message"]]

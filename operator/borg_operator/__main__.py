@@ -8,18 +8,22 @@ from typing import Any
 
 import kopf
 
-from borg_cluster.api_server import ApiServer
+from borg_cluster.client import ApiServer
 from borg_cluster.connection import connect
-from borg_operator import watches
-from borg_operator.apply import Applier
 from borg_operator.configuration import Configuration, ConfigurationError, read_configuration
-from borg_operator.controller import Controller
-from borg_operator.gather import Gatherer
-from borg_operator.metrics import Metrics
-from borg_operator.metrics_server import MetricsServer
+from borg_operator.kopf.listings import Listings
+from borg_operator.kopf.resync import Resync
+from borg_operator.kopf.settings import configure
+from borg_operator.kopf.watches import Watches
+from borg_operator.loop.apply import Applier
+from borg_operator.loop.controller import Controller
+from borg_operator.loop.gather import Gatherer
 from borg_operator.store import Store
+from borg_operator.telemetry.metrics import Metrics
+from borg_operator.telemetry.server import MetricsServer
 
 _HEALTH = "http://0.0.0.0:8080/healthz"
+_WRONG_SETTING = 2
 
 
 def main() -> None:
@@ -27,7 +31,8 @@ def main() -> None:
     try:
         configuration = read_configuration(os.environ)
     except ConfigurationError as error:
-        sys.exit(f"borg-operator: {error}")
+        print(f"borg-operator: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        sys.exit(_WRONG_SETTING)
     log_format = kopf.LogFormat.JSON if configuration.log_format == "json" else kopf.LogFormat.PLAIN
     kopf.configure(log_format=log_format)
     # kopf tells every event it hands over; what was done is told by the operator itself.
@@ -37,35 +42,52 @@ def main() -> None:
 
 
 async def _run(configuration: Configuration) -> None:
-    limits = configuration.limits
+    limits, namespaces = configuration.limits, configuration.namespaces
     metrics = Metrics()
     api = ApiServer(await connect(limits.workers + 2), observe=metrics.requested)
     store = Store()
     gatherer = Gatherer(store, api, configuration.settings)
-    controller = Controller(store, api, gatherer, Applier(store, api), limits, metrics=metrics)
-    server = MetricsServer(store, metrics)
+    controller = Controller(store, gatherer, Applier(store, api), limits, metrics=metrics)
+    listings = Listings(api, namespaces)
+    server = MetricsServer(store, metrics, listings.complete.is_set)
+
+    def resynced(well: bool) -> None:
+        if well:
+            metrics.resynced()
+        controller.enqueue_all()
+
+    resync = Resync(api, store, namespaces, resynced)
     registry = kopf.OperatorRegistry()
-    watches.register(registry, store, controller)
+    Watches(store, listings, resync, metrics.saw).register(registry)
+    tasks: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        await listings.await_complete()
+        controller.start()
+        await resync.run(limits.resync_seconds)
 
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
-        watches.configure(settings, clusterwide=not limits.namespaces)
-        controller.start()
+        configure(settings, clusterwide=not namespaces)
         await server.start()
+        tasks.append(asyncio.create_task(work(), name="work"))
 
     async def stop(**_: Any) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await server.stop()
         await controller.stop()
         await api.close()
 
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(start)
     kopf.on.cleanup(registry=registry)(stop)
-    if limits.namespaces:
-        await watches.await_kinds(api, limits.namespaces)
+    if namespaces:
+        await listings.await_kinds()
     await kopf.operator(
         registry=registry,
         standalone=True,
-        clusterwide=not limits.namespaces,
-        namespaces=limits.namespaces,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
         liveness_endpoint=_HEALTH,
     )
 

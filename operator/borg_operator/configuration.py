@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from borg_core.settings import Settings
-from borg_operator.controller import Limits
+from borg_operator.loop.controller import Limits
 
 _PREFIX = "BORG_OPERATOR_"
 
@@ -17,6 +17,8 @@ class ConfigurationError(ValueError):
 class Configuration:
     settings: Settings
     limits: Limits
+    namespaces: tuple[str, ...] = ()
+    """Those that are served; none: all."""
     log_format: str = "plain"
 
 
@@ -39,9 +41,8 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
             allow_host_path=_boolean("ALLOW_HOST_PATH", value("ALLOW_HOST_PATH", "false")),
             allowed_images=listed("ALLOWED_IMAGES"),
         ),
-        limits=Limits(
-            resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300")), namespaces=listed("NAMESPACES")
-        ),
+        limits=Limits(resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300"))),
+        namespaces=listed("NAMESPACES"),
         log_format=value("LOG_FORMAT", "plain"),
     )
 

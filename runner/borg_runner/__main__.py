@@ -14,11 +14,12 @@ from borg_contract.plan import RunPlan
 from borg_contract.pod import GRACE_SECONDS, PLAN_ENV
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
+from borg_runner.identity import derive_identity
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
-from borg_runner.places import find_places
-from borg_runner.result import write_result
-from borg_runner.run import Runner, find_identity
+from borg_runner.places import Places, derive_places
+from borg_runner.run.report import write_result
+from borg_runner.run.run import run_plan
 
 EXIT_COMPLETED = 0
 EXIT_FAILED = 1
@@ -26,30 +27,37 @@ EXIT_UNUSABLE_PLAN = 2
 
 
 def main() -> int:
-    """Run, leave the result, return the exit code."""
+    """Run, write the result, return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no locale may make a log line fatal
     log = Log()
     interruption = Interruption(GRACE_SECONDS)
     interruption.listen()
-    code, result = _run(log, interruption)
+    places = derive_places(os.environ)
+    code, result = _run(log, interruption, places)
     try:
-        write_result(result, find_places().termination_log)
+        write_result(result, places.termination_log)
     except OSError as error:
         log.say(f"error: the result could not be written: {error}")
     return code
 
 
-def _run(log: Log, interruption: Interruption) -> tuple[int, RunResult]:
+def _run(log: Log, interruption: Interruption, places: Places) -> tuple[int, RunResult]:
     try:
         plan = _read_plan()
-    except (ValueError, KeyError, TypeError) as error:
-        text = f"The plan in {PLAN_ENV} cannot be used: {error!r}. Do operator and runner image have one version?"
+    except ValueError as error:
+        text = f"The plan in {PLAN_ENV} cannot be used: {error}. Do operator and runner image have one version?"
         log.say(f"error: {text}")
         return EXIT_UNUSABLE_PLAN, RunResult(Phase.FAILED, reason=Reason.INVALID_PLAN.value, message=text)
     try:
-        runner = Runner(plan, find_identity(), find_places(), log, interruption, os.environ.get("PATH", ""))
-        result = runner.run()
+        result = run_plan(
+            plan,
+            identity=derive_identity(os.environ),
+            places=places,
+            log=log,
+            interruption=interruption,
+            path=os.environ.get("PATH", ""),
+        )
     except Exception as error:  # noqa: BLE001 - a fault of ours must leave a result too
         text = f"The runner failed: {error!r}."
         log.say(f"error: {text}")

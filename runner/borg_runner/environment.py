@@ -1,24 +1,10 @@
-"""The environment of borg: complete, so that it never prompts, and without any secret.
-
-Which prompts are answered how:
-
-- A repository at another place than last time: yes. The place comes from the BorgRepository, whose edit is the consent.
-- An unencrypted repository never seen before: yes where the BorgRepository says `none` or `authenticated`, else no.
-  With an empty cache every repository is new, so this refuses a plaintext one that somebody put in the place of an
-  encrypted one before any data is sent; one encrypted with another passphrase is refused by its passphrase.
-- Repair and deletion: no.
-"""
-
-from borg_contract.plan import RepositoryPlan
-
-UNENCRYPTED_MODES = ("none", "authenticated", "authenticated-blake2")
-"""Modes of which borg says that data is not encrypted."""
+"""The environment that borg and scripts have in common. Nothing of the pod's own environment reaches them but PATH."""
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def make_base_environment(*, path: str, home: str) -> dict[str, str]:
-    """Return what borg and scripts have in common: a UTF-8 locale, UTC, a home that is theirs alone."""
+    """Return a UTF-8 locale, UTC, and a home that is theirs alone."""
     return {
         "PATH": path or DEFAULT_PATH,
         "HOME": home,
@@ -30,26 +16,3 @@ def make_base_environment(*, path: str, home: str) -> dict[str, str]:
         "LOGNAME": "borg",
         "USER": "borg",
     }
-
-
-def make_borg_environment(
-    repository: RepositoryPlan, *, base_dir: str, schedule: str, host_id: str | None, rsh: str | None
-) -> dict[str, str]:
-    """Return borg's own values for this repository; the passphrase comes by a pipe, see borg_runner.borg."""
-    unencrypted = repository.encryption in UNENCRYPTED_MODES
-    environment = {
-        "BORG_BASE_DIR": base_dir,
-        "BORG_EXIT_CODES": "modern",
-        "BORG_DISPLAY_PASSPHRASE": "no",
-        "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
-        "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes" if unencrypted else "no",
-        "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "NO",
-        "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING": "NO",
-        # Schedules that share a cache would else push each other's files out of it.
-        "BORG_FILES_CACHE_SUFFIX": schedule,
-    }
-    if host_id:
-        environment["BORG_HOST_ID"] = host_id
-    if rsh:
-        environment["BORG_RSH"] = rsh
-    return environment

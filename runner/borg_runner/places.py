@@ -1,6 +1,6 @@
 """Where things are in the pod. Tests move all of it below a folder of theirs with one environment value."""
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,6 @@ class Places:
         return self.root / path.lstrip("/")
 
 
-def find_places() -> Places:
-    """Return the places of this process, as its environment says."""
-    return Places(Path(os.environ.get(ROOT_ENV, "/")))
+def derive_places(environment: Mapping[str, str]) -> Places:
+    """Return the places that the process's environment gives."""
+    return Places(Path(environment.get(ROOT_ENV, "/")))

@@ -44,7 +44,7 @@ class Exit:
     interrupted: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """What to run; `merge_errors` sends its stderr where its stdout goes."""
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import aiohttp
 
-from borg_cluster.api_server import ApiServer
+from borg_cluster.client import ApiServer
 from borg_cluster.connection import connect
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import SCHEDULES

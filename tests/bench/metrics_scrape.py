@@ -16,26 +16,29 @@ from typing import Any
 
 import aiohttp
 
-from borg_core.timestamps import format_time
-from borg_operator.metrics import Metrics
-from borg_operator.metrics_server import MetricsServer
+from borg_core.formats import format_time
+from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.run import RUNS
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.native.cron_job import CRON_JOBS
 from borg_operator.store import Store
+from borg_operator.telemetry.metrics import Metrics
+from borg_operator.telemetry.server import MetricsServer
 from support import builders
 
-RUNS = 10
+RUNS_EACH = 10
 SCRAPES = 10
 NAP_SECONDS = 0.002
 
 
 async def main(count: int) -> None:
     """Print seconds, bytes, and the longest delays of the event loop."""
-    print(f"{count} schedules, {count * RUNS} runs")
+    print(f"{count} schedules, {count * RUNS_EACH} runs")
     for title, last in (("all is well", datetime.now(UTC)), ("all missed", builders.NOW)):
-        store, metrics = Store(), Metrics()
+        store = Store()
         fill(store, count, last)
         gc.collect()  # what filling the store has left to do is not the scrape's
-        metrics.saw("BorgSchedule")
-        server = MetricsServer(store, metrics, host="127.0.0.1", port=0)
+        server = MetricsServer(store, Metrics(), lambda: True, host="127.0.0.1", port=0)
         port = await server.start()
         _, late = await watched(asyncio.sleep(2))
         print(f"{title}: without a scrape the loop is at most {late * 1000:.1f} ms late")
@@ -79,16 +82,16 @@ async def watched(work: Awaitable[Any]) -> tuple[Any, float]:
 def fill(store: Store, count: int, last: datetime) -> None:
     """Put in schedules of different times, with their CronJobs, finished runs and ten repositories a hundred."""
     for number in range(max(1, count // 10)):
-        store.repositories.put(body(builders.local_repository(f"repository-{number:05}")))
+        store.put(REPOSITORIES, body(builders.local_repository(f"repository-{number:05}")))
     for number in range(count):
         name = f"schedule-{number:05}"
         cron = f"{number % 60} {number // 60 % 24} * * *"
         schedule = builders.schedule(name, (f"repository-{number // 10:05}",), schedule=cron)
         status = {"lastRunPhase": "Completed", "lastRunTime": format_time(builders.NOW), "nextRunTime": ""}
-        store.schedules.put({**body(schedule), "status": {**status, "lastSuccessTime": format_time(builders.NOW)}})
-        store.cron_jobs.put(cron_job(name, cron, last))
-        for run in range(RUNS):
-            store.runs.put(finished(name, run, f"repository-{number // 10:05}"))
+        store.put(SCHEDULES, {**body(schedule), "status": {**status, "lastSuccessTime": format_time(builders.NOW)}})
+        store.put(CRON_JOBS, cron_job(name, cron, last))
+        for run in range(RUNS_EACH):
+            store.put(RUNS, finished(name, run, f"repository-{number // 10:05}"))
 
 
 def cron_job(name: str, cron: str, last: datetime) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 Usage: python tests/bench/operator_throughput.py [number of schedules]      (a cluster of `make up`, with kubectl)
 
 Prints seconds, always with 8 connections: creating that many small CronJobs by plain POST; sending the very requests
-that the operator and its user send for that many schedules, with the operator away, which is the ceiling; and, with
-the operator deployed in the cluster, from the first POST of a schedule until the last one is Ready with its CronJob.
+that the operator and its user send for that many schedules, with the operator away, which is the ceiling; the same
+with a look before each write, server-side apply and an Event, as it was done once; and, with the operator deployed in
+the cluster, from the first POST of a schedule until the last one is Ready with its CronJob.
 """
 
 import asyncio
@@ -13,10 +14,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
-from borg_cluster.api_server import ApiServer
+from borg_cluster.client import ApiServer
 from borg_cluster.connection import connect
+from borg_cluster.transport import Request
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.native.claim import CLAIMS
@@ -37,15 +40,17 @@ Object = dict[str, Any]
 
 
 async def main(count: int) -> None:
-    """Run all three measurements, each in a namespace of its own."""
+    """Run all measurements, each in a namespace of its own."""
     api = ApiServer(await connect(CONNECTIONS))
     try:
         async with _namespace(api) as namespace:
             plain = [_cron_job(namespace, f"plain-{number:05}") for number in range(count)]
             seconds = await _at_once(lambda manifest: api.create(CRON_JOBS, manifest), plain)
             print(f"{count} small CronJobs by POST: {seconds:.2f} s")
-        async with _namespace(api) as namespace:
-            print(f"{count} schedules, their requests sent by hand: {await _by_hand(api, namespace, count):.2f} s")
+        for sender, title in ((_Sender, "their requests sent by hand"), (_LookingSender, "by look, apply and Event")):
+            async with _namespace(api) as namespace:
+                seconds = await _by_hand(await sender.like_the_operator(api, namespace), count)
+                print(f"{count} schedules, {title}: {seconds:.2f} s")
         async with _namespace(api) as namespace:
             created, ready = await _by_operator(api, namespace, count)
             print(f"{count} schedules created in {created:.2f} s, all Ready with their CronJobs after {ready:.2f} s")
@@ -53,32 +58,79 @@ async def main(count: int) -> None:
         await api.close()
 
 
-async def _by_hand(api: ApiServer, namespace: str, count: int) -> float:
-    """Return the seconds of the requests alone: each schedule is created, then comes what the operator sends for it."""
-    await api.create(SCHEDULES, _in(namespace, resources.schedule("model")))
-    model = await _ready(api, namespace, 1)
-    cron_job = await api.get(CRON_JOBS, namespace, "model")
-    assert cron_job is not None
-    [event] = [
-        item
-        for item in await api.list_labelled(EVENTS, namespace, "")
-        if item["regarding"]["kind"] == SCHEDULES.kind and item["regarding"]["name"] == "model"
-    ]
-    status = {"status": model[0]["status"]}
+@dataclass
+class _Sender:
+    """Sends what the operator and its user send for a schedule: it is created, then its CronJob and its status."""
 
-    async def send(name: str) -> None:
-        await api.create(SCHEDULES, _in(namespace, resources.schedule(name)))
-        assert await api.get(CRON_JOBS, namespace, name) is None
-        await api.apply(CRON_JOBS, _again(cron_job, {"name": name, "labels": cron_job["metadata"]["labels"]}))
-        await api.merge(SCHEDULES, namespace, name, status, "status")
-        await api.create(EVENTS, _again(event, {"generateName": f"{name}-"}))
+    api: ApiServer
+    namespace: str
+    cron_job: Object
+    status: Object
 
+    @classmethod
+    async def like_the_operator(cls, api: ApiServer, namespace: str) -> Self:
+        """Return a sender of what the operator has just made of one schedule."""
+        await api.create(SCHEDULES, _in(namespace, resources.schedule("model")))
+        [model] = await _ready(api, namespace, 1)
+        cron_job = await api.get(CRON_JOBS, namespace, "model")
+        assert cron_job is not None
+        return cls(api, namespace, cron_job, {"status": model["status"]})
+
+    async def send(self, name: str) -> None:
+        """Send the requests for a schedule of that name."""
+        await self.api.create(SCHEDULES, _in(self.namespace, resources.schedule(name)))
+        await self.api.create(CRON_JOBS, self._named(name))
+        await self.api.merge(SCHEDULES, self.namespace, name, self.status, "status")
+
+    def _named(self, name: str) -> Object:
+        return _again(self.cron_job, {"name": name, "labels": self.cron_job["metadata"]["labels"]})
+
+
+class _LookingSender(_Sender):
+    """Sends five requests for a schedule, as the operator did before it created CronJobs by POST."""
+
+    async def send(self, name: str) -> None:
+        """Send the requests for a schedule of that name."""
+        await self.api.create(SCHEDULES, _in(self.namespace, resources.schedule(name)))
+        assert await self.api.get(CRON_JOBS, self.namespace, name) is None
+        apply = (("fieldManager", "bench"), ("force", "true"))
+        path = CRON_JOBS.path(self.namespace, name)
+        request = Request("PATCH", path, apply, self._named(name), "application/apply-patch+yaml")
+        await self.api._transport.exchange(request)
+        await self.api.merge(SCHEDULES, self.namespace, name, self.status, "status")
+        await self.api.create(EVENTS, _event(self.namespace, name))
+
+
+async def _by_hand(sender: _Sender, count: int) -> float:
+    """Return the seconds of the requests alone."""
     _scale(0)
     try:
-        return await _at_once(send, [f"bench-{number:05}" for number in range(count)])
+        return await _at_once(sender.send, [f"bench-{number:05}" for number in range(count)])
     finally:
-        await api._request("DELETE", SCHEDULES.path(namespace))  # else the operator looks at all of them
+        # Else the operator looks at all of them.
+        await sender.api._transport.exchange(Request("DELETE", SCHEDULES.path(sender.namespace)))
         _scale(1)
+
+
+def _event(namespace: str, name: str) -> Object:
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{name}-", "namespace": namespace},
+        "eventTime": "2026-01-01T00:00:00.000000Z",
+        "type": "Normal",
+        "reason": "Scheduled",
+        "action": "Reconcile",
+        "note": f'CronJob "{name}" fires at "0 0 1 1 *" in Etc/UTC',
+        "regarding": {
+            "apiVersion": "borgoperator.io/v1alpha1",
+            "kind": "BorgSchedule",
+            "namespace": namespace,
+            "name": name,
+        },
+        "reportingController": "borgoperator.io/borg-operator",
+        "reportingInstance": "bench",
+    }
 
 
 async def _by_operator(api: ApiServer, namespace: str, count: int) -> tuple[float, float]:
@@ -100,7 +152,7 @@ async def _namespace(api: ApiServer) -> AsyncIterator[str]:
     try:
         yield name
     finally:
-        await api._request("DELETE", NAMESPACES.path(None, name))
+        await api._transport.exchange(Request("DELETE", NAMESPACES.path(None, name)))
         of_name = f"kubernetes.io/metadata.name={name}"
         while await api.list_labelled(NAMESPACES, "", of_name):  # noqa: ASYNC110 - it happens in the cluster
             await asyncio.sleep(1)

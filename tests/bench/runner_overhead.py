@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from borg_contract.plan import RunPlan
-from borg_contract.retention import RetentionPlan
+from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod
 
@@ -69,7 +69,7 @@ class Runner:
         self._run(self._plan())
 
     def back_up_and_prune(self) -> None:
-        self._run(self._plan(prune=RetentionPlan(keep_within="1H"), compact_threshold=10))
+        self._run(self._plan(prune=Retention.only(keep_within="1H"), compact_threshold=10))
 
     def _plan(self, **changes: object) -> RunPlan:
         template = f"{{job_name}}-{time.time_ns()}"

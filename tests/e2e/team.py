@@ -61,8 +61,7 @@ class Team:
         """Apply a repository: on the claim `borg-repo` in a folder of its own name, of the source claim `app-data`."""
         place = {"local": {"volume": _claim("borg-repo"), "path": name}} if "ssh" not in spec else {}
         encryption = {"mode": "repokey-blake2", "passphraseSecretRef": {"name": passphrase, "key": "passphrase"}}
-        sources = [{"name": "data", "volume": _claim("app-data")}]
-        self.make("BorgRepository", name, **{**place, "encryption": encryption, "sources": sources, **spec})
+        self.make("BorgRepository", name, **{**place, "encryption": encryption, "sources": source(), **spec})
 
     def schedule(self, name: str, *repositories: str, **spec: Any) -> None:
         refs = [{"name": repository} for repository in repositories or ("main",)]
@@ -83,9 +82,10 @@ class Team:
 
     # Runs
 
-    def begin(self, name: str, schedule: str, operation: str = "Backup") -> None:
-        """Ask for a run."""
-        run = {"scheduleRef": {"name": schedule}, "operation": operation}
+    def begin(self, name: str, schedule: str = "", operation: str = "Backup", *, repository: str = "") -> None:
+        """Ask for a run of a schedule, or of a repository alone."""
+        of = {"repositoryRef": {"name": repository}} if repository else {"scheduleRef": {"name": schedule}}
+        run = {**of, "operation": operation}
         manifest = {"apiVersion": API_VERSION, "kind": "BorgRun", "metadata": {"name": name}, "spec": run}
         self("create", "-f", "-", stdin=json.dumps(manifest))
 
@@ -115,9 +115,38 @@ class Team:
         return status
 
     def log(self, name: str) -> str:
-        """Return the log of the run's pod."""
-        text: str = self("logs", f"job/{name}", "--tail=-1").stdout
+        """Return what borg's container of the run's pod has written."""
+        text: str = self("logs", f"--selector={self.pods_of(name)}", "--container=borg", "--tail=-1").stdout
         return text
+
+    def pods_of(self, name: str) -> str:
+        """Return the selector of the pods of a run, by the uid of its Job."""
+        uid = self.get("brun", name)["status"]["jobUid"]
+        return f"batch.kubernetes.io/controller-uid={uid}"
+
+    def scheduled(self, schedule: str, within: float = 75) -> Object:
+        """Return the newest run that a tick of the schedule began, as soon as there is one."""
+        selector = f"borgoperator.io/schedule={schedule},borgoperator.io/trigger=Scheduled"
+        runs: list[Object] = self.eventually(
+            lambda: self.items("brun", selector), f"a tick of {schedule} has begun a run", within=within
+        )
+        return max(runs, key=lambda run: str(run["metadata"]["creationTimestamp"]))
+
+    def suspend(self, schedule: str, suspend: bool = True) -> None:
+        self.patch("bsched", schedule, suspend=suspend)
+
+    def cancel(self, name: str) -> None:
+        self.patch("brun", name, cancel=True)
+
+    def patch(self, kind: str, name: str, **spec: Any) -> None:
+        self("patch", kind, name, "--type=merge", f"--patch={json.dumps({'spec': spec})}")
+
+    def grown(self, repository: str, more: int) -> None:
+        """Return when borg has written so many bytes into the repository, and is not at its end yet."""
+        size = f"du --bytes --summarize /repositories/{repository}/data 2>/dev/null | cut -f 1"
+        begin = int(self.work(f"{size} || true").strip() or "0")
+        grown = f'[ "$({size} || echo 0)" -gt {begin + more} ]'
+        self.work(f"timeout 60 sh -c 'until {grown} 2>/dev/null; do sleep 0.1; done'")
 
     # Looking
 
@@ -205,8 +234,14 @@ class Team:
         }
         self.pod("workbench", "runner", container, {"securityContext": run_as, "volumes": volumes})
 
-    def pod(self, name: str, image: str, container: Object, spec: Object) -> None:
-        """Make a pod of one of the images and wait until it is ready."""
+    def confined_pod(self, name: str, container: Object, volumes: list[Object]) -> None:
+        """Make a pod of the runner's image as the restricted Pod Security Standard wants it."""
+        whole = {**container, "securityContext": _RESTRICTED_CONTAINER}
+        run_as = {**_RESTRICTED_POD, "runAsUser": RUNNER_UID, "fsGroup": RUNNER_UID}
+        self.pod(name, "runner", whole, {"securityContext": run_as, "volumes": volumes})
+
+    def pod(self, name: str, image: str, container: Object, spec: Object, *, until: str = "") -> None:
+        """Make a pod of one of the images and wait until it is ready, or in the phase `until`."""
         whole = {"name": name, "image": self.images[image], "imagePullPolicy": "IfNotPresent", **container}
         body = {
             "restartPolicy": "Never",
@@ -218,7 +253,8 @@ class Team:
         self.apply(
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": body}
         )
-        self("wait", "--for=condition=Ready", "--timeout=60s", f"pod/{name}")
+        waiting = f"jsonpath={{.status.phase}}={until}" if until else "condition=Ready"
+        self("wait", f"--for={waiting}", "--timeout=60s", f"pod/{name}")
 
     def work(self, script: str, *, check: bool = True) -> str:
         """Run a shell script in the workbench, return its output."""
@@ -233,6 +269,11 @@ class Team:
     def archives(self, repository: str, options: str = "") -> list[str]:
         """Return the names of all archives of a repository, oldest first, as borg itself lists them."""
         return self.borg(repository, f"list --short {options}").split()
+
+
+def source(path: str = ".") -> list[Object]:
+    """Return the sources of a repository: a folder of the claim `app-data`."""
+    return [{"name": "data", "volume": _claim("app-data"), "paths": [path]}]
 
 
 def condition(resource: Object, type_: str) -> Object:

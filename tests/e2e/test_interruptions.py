@@ -3,7 +3,8 @@
 import pytest
 
 from e2e.conftest import Operator
-from e2e.team import Team
+from e2e.team import Team, source
+from support.pods import is_over
 
 FREEZE = r"""#!/usr/bin/python3
 # Stops borg, in the run `killed`, as soon as it holds the repository's lock, as a disk that hangs would.
@@ -42,10 +43,10 @@ def fragile(team: Team) -> Team:
         """
     )
     team.script("freeze", FREEZE)
-    team.repository("main", sources=_source("short"))
+    team.repository("main", sources=source("short"))
     team.schedule("night", hooks={"preBackup": {"scriptRef": {"name": "freeze"}}})
     team.script("report", 'echo "told: $BORG_RUN_PHASE" > /repositories/long/told')
-    team.repository("long", sources=_source("long"), compression="lzma,9")
+    team.repository("long", sources=source("long"), compression="lzma,9")
     team.schedule("long", "long", hooks={"postBackup": {"scriptRef": {"name": "report"}}})
     return team
 
@@ -81,7 +82,9 @@ def test_a_cancelled_run_stops_with_a_checkpoint_and_the_post_backup_script_and_
     status = fragile.finished("regretted", within=40)
     assert (status["phase"], status["reason"]) == ("Cancelled", "RunCancelled")
     assert "spec.cancel" in status["message"]
-    _expect_checkpoint(fragile, "regretted")
+    assert is_over(fragile.items("pods", fragile.pods_of("regretted"))[0])
+    assert "Interrupted" in fragile.log("regretted")
+    _expect_checkpoint(fragile)
     assert fragile.work("cat /repositories/told; rm /repositories/told") == "told: Failed\n"
     assert fragile.get("bsched", "long")["status"]["lastRunPhase"] == "Cancelled"
 
@@ -93,10 +96,13 @@ def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Te
     fragile("delete", "job", "orphaned", "--wait=false")
 
     status = fragile.finished("orphaned", within=40)
-    assert (status["phase"], status["reason"]) == ("Cancelled", "JobDeleted")
+    assert (status["phase"], status["reason"]) == ("Failed", "JobDeleted")
     assert "Job was deleted" in status["message"]
-    _expect_checkpoint(fragile, "orphaned", before)
-    fragile.repository("long", sources=_source("long"), compression="none")
+    fragile.eventually(
+        lambda: fragile.names("pods", fragile.pods_of("orphaned")), "its pod is gone", holds=lambda names: not names
+    )
+    _expect_checkpoint(fragile, before)
+    fragile.repository("long", sources=source("long"), compression="none")
     (repository,) = fragile.completed("patient", "long")["repositories"]
     assert repository["originalSize"] > LONG
     assert repository["deduplicatedSize"] < LONG * 0.97  # the checkpoints held some of it
@@ -104,7 +110,7 @@ def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Te
 
 def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: Team, operator: Operator) -> None:
     fragile.script("dawdle", "until [ -e /repositories/other/go-on ]; do sleep 0.1; done")
-    fragile.repository("other", sources=_source("short"))
+    fragile.repository("other", sources=source("short"))
     fragile.schedule("slow", "other", hooks={"preBackup": {"scriptRef": {"name": "dawdle"}}})
     fragile.begin("unwatched", "slow")
     fragile.eventually(
@@ -129,28 +135,14 @@ def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: 
     assert fragile.names("brun", "borgoperator.io/schedule=slow") == {"unwatched"}
 
 
-def _source(path: str) -> list[dict[str, object]]:
-    return [{"name": "data", "volume": {"persistentVolumeClaim": {"claimName": "app-data"}}, "paths": [path]}]
-
-
 def _begin_long(team: Team, name: str) -> None:
     """Begin a run and wait until borg has written some of the data and not all."""
-    old = team.work("du --bytes --summarize /repositories/long/data 2>/dev/null | cut -f 1 || true").strip() or "0"
     team.begin(name, "long")
-    more = int(old) + 5_000_000
-    grown = f"[ $(du --bytes --summarize /repositories/long/data 2>/dev/null | cut -f 1 || echo 0) -gt {more} ]"
-    team.work(f"timeout 60 sh -c 'until {grown} 2>/dev/null; do sleep 0.1; done'")
+    team.grown("long", 5_000_000)
 
 
-def _expect_checkpoint(team: Team, run: str, before: frozenset[str] | set[str] = frozenset()) -> None:
-    """Expect that pod and Job go, the lock too, and that a new checkpoint is in the repository."""
-    team.eventually(
-        lambda: team.names("pods,jobs", f"batch.kubernetes.io/job-name={run}"),
-        f"pods of {run} are gone",
-        holds=lambda names: not names,
-        within=40,
-    )
-    assert not team.find("job", run)
+def _expect_checkpoint(team: Team, before: frozenset[str] | set[str] = frozenset()) -> None:
+    """Expect that the lock is gone, and that a new checkpoint is in the repository."""
     assert team.work("ls /repositories/long | grep lock || true") == ""
     new = set(team.archives("long", "--consider-checkpoints")) - before
     assert [name for name in new if ".checkpoint" in name]

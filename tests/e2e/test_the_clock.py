@@ -62,7 +62,7 @@ def _ended(run: dict[str, dict[str, object]]) -> bool:
 
 
 def _by_clock(job: dict[str, dict[str, list[dict[str, str]]]]) -> bool:
-    return job["metadata"]["ownerReferences"][0]["kind"] == "CronJob"
+    return "batch.kubernetes.io/cronjob-scheduled-timestamp" in job["metadata"].get("annotations", {})
 
 
 def _time(text: str) -> datetime:

@@ -76,6 +76,14 @@ OWN_KEYS = (
     "labels and annotations under borgoperator.io/, app.kubernetes.io/ and batch.kubernetes.io/ are set by the "
     "operator and by Kubernetes; choose another prefix"
 )
+ONE_SUBJECT = (
+    "give exactly one of scheduleRef (a BorgSchedule) and repositoryRef (a BorgRepository, for Compact, Check, List "
+    "and BreakLock)"
+)
+NEEDS_SCHEDULE = (
+    "only a schedule says what is backed up and kept: give scheduleRef, or one of the operations Compact, Check, List "
+    "and BreakLock"
+)
 
 
 @dataclass(frozen=True)
@@ -343,7 +351,44 @@ REFUSALS = (
         "'-' only (no '.')",
         name="n" * 64,
     ),
+    # --- how it is verified
+    Refusal(
+        "BorgRepository",
+        "checks at no time",
+        {"verification": {"check": {"timeZone": "Europe/Berlin"}}},
+        "spec.verification.check.schedule",
+        "Required value",
+    ),
+    Refusal(
+        "BorgRepository",
+        "checks at an hour that does not exist",
+        {"verification": {"check": {"schedule": "0 24 * * *"}}},
+        "spec.verification.check.schedule",
+        "an hour is 0 to 23",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a zone in the times of checks",
+        {"verification": {"check": {"schedule": "TZ=UTC 0 3 * * 0"}}},
+        "spec.verification.check.schedule",
+        "a time zone is not part of the schedule; put it into spec.verification.check.timeZone, for example "
+        "Europe/Berlin",
+    ),
+    Refusal(
+        "BorgRepository",
+        "checks in a zone that is none",
+        {"verification": {"check": {"schedule": "0 3 * * 0", "timeZone": "Europe/New York"}}},
+        "spec.verification.check.timeZone",
+        ZONE,
+    ),
     # --- when
+    Refusal(
+        "BorgSchedule",
+        "two faults in one schedule",
+        {"schedule": "60 24 * * *"},
+        "spec.schedule",
+        "a minute is 0 to 59; an hour is 0 to 23",
+    ),
     Refusal("BorgSchedule", "no schedule", {"schedule": None}, "spec.schedule", "Required value"),
     Refusal("BorgSchedule", "an empty schedule", {"schedule": "  "}, "spec.schedule", FIVE_FIELDS),
     Refusal("BorgSchedule", "seconds", {"schedule": "0 0 2 * * *"}, "spec.schedule", FIVE_FIELDS),
@@ -745,13 +790,41 @@ REFUSALS = (
         'supported values: "Text", "Password"',
     ),
     # --- runs
-    Refusal("BorgRun", "no schedule", {"scheduleRef": None}, "spec.scheduleRef", "Required value"),
+    Refusal("BorgRun", "neither schedule nor repository", {"scheduleRef": None}, "spec", ONE_SUBJECT),
+    Refusal(
+        "BorgRun",
+        "a schedule and a repository",
+        {"repositoryRef": {"name": "main"}, "operation": "Check"},
+        "spec",
+        ONE_SUBJECT,
+    ),
+    Refusal(
+        "BorgRun",
+        "a backup that no schedule describes",
+        {"scheduleRef": None, "repositoryRef": {"name": "main"}},
+        "spec.operation",
+        NEEDS_SCHEDULE,
+    ),
+    Refusal(
+        "BorgRun",
+        "a prune that no schedule describes",
+        {"scheduleRef": None, "repositoryRef": {"name": "main"}, "operation": "Prune"},
+        "spec.operation",
+        NEEDS_SCHEDULE,
+    ),
+    Refusal(
+        "BorgRun",
+        "a repository whose name none can have",
+        {"scheduleRef": None, "repositoryRef": {"name": "n" * 64}, "operation": "List"},
+        "spec.repositoryRef.name",
+        "may not be more than 63 bytes",
+    ),
     Refusal(
         "BorgRun",
         "an unknown operation",
         {"operation": "Restore"},
         "spec.operation",
-        'supported values: "Backup", "Prune", "Compact", "Check", "BreakLock"',
+        'supported values: "Backup", "Prune", "Compact", "Check", "List", "BreakLock"',
     ),
     Refusal(
         "BorgRun",
@@ -872,6 +945,19 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "a minimal run": ("BorgRun", {}),
     "a check": ("BorgRun", {"operation": "Check"}),
+    **{
+        f"{operation} on a repository alone": (
+            "BorgRun",
+            {"scheduleRef": None, "repositoryRef": {"name": "main"}, "operation": operation},
+        )
+        for operation in ("Check", "Compact", "List", "BreakLock")
+    },
+    "a list of a schedule's archives": ("BorgRun", {"operation": "List"}),
+    "a repository that is checked on Sundays": (
+        "BorgRepository",
+        {"verification": {"check": {"schedule": "0 3 * * SUN", "timeZone": "Europe/Berlin"}}},
+    ),
+    "a verification of nothing": ("BorgRepository", {"verification": {}}),
 }
 
 COMPRESSIONS = (

@@ -175,6 +175,8 @@ def patched(kubectl: Kubectl, namespace: str, target: str, spec: dict[str, Any])
 def test_of_a_run_only_cancel_can_be_changed_and_only_to_true(kubectl: Kubectl, namespace: str) -> None:
     kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(resource("BorgRun", {}, name="going")))
     kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(resource("BorgRun", {"cancel": True}, name="over")))
+    alone = {"scheduleRef": None, "repositoryRef": {"name": "main"}, "operation": "Check"}
+    kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(resource("BorgRun", alone, name="alone")))
 
     assert patched(kubectl, namespace, "brun/going", {"cancel": True}) == ""
     for target, change, field, message in (
@@ -183,6 +185,12 @@ def test_of_a_run_only_cancel_can_be_changed_and_only_to_true(kubectl: Kubectl, 
             {"scheduleRef": {"name": "weekly"}},
             "spec.scheduleRef",
             "a run belongs to one schedule for good: make a new BorgRun",
+        ),
+        (
+            "brun/alone",
+            {"repositoryRef": {"name": "other"}},
+            "spec.repositoryRef",
+            "a run belongs to one repository for good: make a new BorgRun",
         ),
         ("brun/going", {"operation": "Prune"}, "spec.operation", "a run does one thing: make a new BorgRun"),
         (
@@ -214,3 +222,21 @@ def test_runs_can_be_selected_by_schedule_operation_and_phase(kubectl: Kubectl, 
     selector = "spec.scheduleRef.name=daily,spec.operation=Backup,status.phase!=Failed"
     found = kubectl.get("brun", "-n", namespace, "--field-selector", selector)
     assert "selected" in {item["metadata"]["name"] for item in found["items"]}
+
+
+def test_runs_can_be_selected_by_the_repository_that_they_are_on(kubectl: Kubectl, namespace: str) -> None:
+    alone = {"scheduleRef": None, "repositoryRef": {"name": "chosen"}, "operation": "List"}
+    for name, changes in (("on-repository", alone), ("on-schedule", {})):
+        kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(resource("BorgRun", changes, name=name)))
+    found = kubectl.get("brun", "-n", namespace, "--field-selector", "spec.repositoryRef.name=chosen")
+    assert [item["metadata"]["name"] for item in found["items"]] == ["on-repository"]
+
+
+def test_a_run_on_a_schedule_does_not_become_one_on_a_repository(kubectl: Kubectl, namespace: str) -> None:
+    made = resource("BorgRun", {"operation": "Check"}, name="kept")
+    kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(made))
+    other = {"scheduleRef": None, "repositoryRef": {"name": "main"}}
+    assert errors_of(patched(kubectl, namespace, "brun/kept", other)) == {
+        "spec.scheduleRef": ["a run belongs to one schedule for good: make a new BorgRun"],
+        "spec.repositoryRef": ["a run belongs to one repository for good: make a new BorgRun"],
+    }

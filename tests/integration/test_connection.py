@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from borg_cluster.api_server import ApiServer
+from borg_cluster.client import ApiServer
 from borg_cluster.connection import connect, without_credentials
+from borg_cluster.errors import Unreachable
 from borg_core.kinds.schedule import SCHEDULES
 from support.cluster import Kubectl
 
@@ -46,7 +47,7 @@ def test_the_proxy_of_the_environment_is_used_unless_it_says_that_none_is(monkey
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # nobody listens on "discard"
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:9"):
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9"):
         ask(lambda api: api.ping())
     monkeypatch.setenv("NO_PROXY", "*")
     ask(lambda api: api.ping())

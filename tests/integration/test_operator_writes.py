@@ -53,31 +53,15 @@ def fleet(kubectl: Kubectl) -> Iterator[Fleet]:
             10,
             "the repository counts its schedules",
         )
-        # The Event on a schedule is written after its status.
-        wait_for(
-            lambda: {
-                event["regarding"]["name"]
-                for event in kubectl.get("-n", namespace, "events.events.k8s.io")["items"]
-                if event["regarding"]["kind"] == "BorgSchedule"
-            },
-            lambda told: len(told) == SCHEDULES,
-            60,
-            "an Event on each schedule",
-        )
         yield Fleet(namespace, seconds, time.monotonic(), audit_log().stat().st_size)
 
 
 @pytest.mark.fleet_first
-def test_a_new_schedule_costs_at_most_three_writes(fleet: Fleet) -> None:
+def test_a_new_schedule_costs_two_writes(fleet: Fleet) -> None:
     print(f"{SCHEDULES} schedules ready after {fleet.seconds:.1f} s")  # noqa: T201 - a figure for people
-    costs = Counter(
-        write.name.rsplit("-", 1)[0] if write.resource == "events" else write.name
-        for write in operator_writes(fleet.namespace)
-        if write.resource != "borgrepositories"
-    )
-    unnamed = costs.pop("", 0)  # Events are created without a name: the API server gives it
+    costs = Counter(write.name for write in operator_writes(fleet.namespace) if write.resource != "borgrepositories")
     assert len(costs) == SCHEDULES
-    assert max(costs.values()) + unnamed / SCHEDULES <= 3
+    assert set(costs.values()) == {2}, "its CronJob and its status"
 
 
 @pytest.mark.fleet_last

@@ -9,8 +9,8 @@ import pytest
 
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
-from borg_contract.plan import SourcePlan
-from borg_contract.retention import RetentionPlan
+from borg_contract.plan import RunPlan, SourcePlan
+from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod
 
@@ -28,7 +28,7 @@ def pod(tmp_path: Path, borg: Path) -> Pod:
 def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> None:
     (pod.data / "odd é\n name").write_text("x" * 100_000)
     repository = pod.repository(compression="zstd,3")
-    ended = pod.run(pod.plan(repository, prune=RetentionPlan(keep_daily=7), compact_threshold=10))
+    ended = pod.run(pod.plan(repository, prune=Retention.only(keep_daily=7), compact_threshold=10))
     assert ended.code == 0, ended.log
     assert ended.result.phase is Phase.COMPLETED
     assert ended.result.message == ""
@@ -233,7 +233,7 @@ def test_prune_deletes_only_the_schedules_own_archives(pod: Pod) -> None:
         repository,
         archive_name_template="{job_name}-{now}",
         operation=Operation.PRUNE,
-        prune=RetentionPlan(keep_daily=1),
+        prune=Retention.only(keep_daily=1),
     )
     ended = pod.run(plan)
     assert ended.code == 0, ended.log
@@ -253,7 +253,7 @@ def test_compact_gives_back_what_prune_deleted(pod: Pod) -> None:
         (pod.data / "big").write_bytes(os.urandom(5_000_000))
         assert pod.run(pod.plan(repository, archive_name_template=f"{{job_name}}-000000000{number}")).code == 0
     before = pod.written_bytes(repository)
-    prune = pod.plan(repository, operation=Operation.PRUNE, prune=RetentionPlan(keep_daily=1))
+    prune = pod.plan(repository, operation=Operation.PRUNE, prune=Retention.only(keep_daily=1))
     assert pod.run(prune).code == 0
     ended = pod.run(pod.plan(repository, operation=Operation.COMPACT))
     [result] = ended.result.repositories
@@ -263,7 +263,7 @@ def test_compact_gives_back_what_prune_deleted(pod: Pod) -> None:
 
 
 def test_a_failed_prune_is_not_hidden_by_the_good_backup_before_it(pod: Pod) -> None:
-    [result] = pod.run(pod.plan(prune=RetentionPlan(keep_within="nonsense"))).result.repositories
+    [result] = pod.run(pod.plan(prune=Retention.only(keep_within="nonsense"))).result.repositories
     assert result.phase is Phase.FAILED
     assert result.reason == "PruneFailed"
     assert result.archive is not None
@@ -275,6 +275,25 @@ def test_check_of_a_sound_repository_completes_and_shows_what_it_does(pod: Pod) 
     ended = pod.run(pod.plan(operation=Operation.CHECK))
     assert ended.result.phase is Phase.COMPLETED
     assert "no problems found" in ended.log
+
+
+def test_a_list_counts_archives_and_sizes_anew(pod: Pod) -> None:
+    repository = pod.repository()
+    for number in range(2):
+        assert pod.run(pod.plan(repository, archive_name_template=f"{{job_name}}-{number}")).code == 0
+    ended = pod.run(pod.plan(repository, operation=Operation.LIST))
+    [result] = ended.result.repositories
+    assert (ended.result.phase, result.archive) == (Phase.COMPLETED, None)
+    assert result.totals is not None
+    assert result.totals.archives == 2
+    assert result.totals.original_size > 0
+    assert result.totals.deduplicated_size > 0
+
+
+def test_a_list_of_a_repository_that_is_not_there_fails(pod: Pod) -> None:
+    ended = pod.run(pod.plan(pod.repository(), operation=Operation.LIST))
+    assert ended.code == 1
+    assert ended.result.repositories[0].reason == "RepositoryMissing"
 
 
 def test_check_of_a_damaged_repository_fails(pod: Pod) -> None:
@@ -289,6 +308,52 @@ def test_check_of_a_damaged_repository_fails(pod: Pod) -> None:
     assert ended.code == 1
     assert ended.result.repositories[0].reason == "CheckFailed"
     assert "borg check --repair" in (ended.result.repositories[0].error or "")
+
+
+@pytest.mark.parametrize("operation", [Operation.CHECK, Operation.COMPACT, Operation.LIST, Operation.BREAK_LOCK])
+def test_a_repository_alone_can_be_worked_on_without_schedule_or_sources(pod: Pod, operation: Operation) -> None:
+    assert pod.run(pod.plan()).code == 0
+    shutil.rmtree(pod.data)
+    ended = pod.run(alone(pod, operation))
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+    assert ended.log.startswith(f"{operation} in namespace team, without a schedule: main\n")
+    [result] = ended.result.repositories
+    assert (result.archive, result.warning_count) == (None, 0)
+
+
+@pytest.mark.parametrize("operation", [Operation.BACKUP, Operation.PRUNE])
+def test_work_on_the_archives_of_a_schedule_is_refused_without_one(pod: Pod, operation: Operation) -> None:
+    (pod.data / "more").write_text("x")
+    assert pod.run(pod.plan()).code == 0
+    plan = replace(alone(pod, operation), prune=Retention.only(keep_daily=1))
+    [result] = pod.run(plan).result.repositories
+    assert (result.phase, result.reason) == (Phase.FAILED, "InvalidPlan")
+    assert len(pod.archives(pod.repository())) == 1
+
+
+def test_list_counts_the_archives_of_everybody_and_their_sizes(pod: Pod) -> None:
+    repository = pod.repository()
+    (pod.data / "big").write_bytes(os.urandom(1_000_000))
+    for number in range(2):
+        assert pod.run(pod.plan(repository, archive_name_template=f"{{job_name}}-{number}")).code == 0
+    pod.ask_borg(repository, "create", "REPO::by-hand", str(pod.data))
+    shutil.rmtree(pod.root / "var/cache/borg/main")  # which knew less
+    [result] = pod.run(alone(pod, Operation.LIST)).result.repositories
+    assert result.totals is not None
+    assert result.totals.archives == 3
+    assert result.totals.original_size > 3_000_000
+    assert 1_000_000 < result.totals.deduplicated_size < 1_100_000
+
+
+def test_list_of_a_repository_that_is_not_there_fails(pod: Pod) -> None:
+    [result] = pod.run(alone(pod, Operation.LIST)).result.repositories
+    assert (result.phase, result.reason, result.totals) == (Phase.FAILED, "RepositoryMissing", None)
+    assert list((pod.root / "repositories").iterdir()) == []
+
+
+def alone(pod: Pod, operation: Operation) -> RunPlan:
+    """Return the plan of a run of the repository alone."""
+    return RunPlan(namespace="team", operation=operation, repositories=(pod.repository(sources=()),))
 
 
 def test_a_plan_that_cannot_be_used_has_an_exit_code_of_its_own(pod: Pod) -> None:

@@ -15,6 +15,7 @@ import pytest
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.plan import HooksPlan, RepositoryPlan
+from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, children_of, hook, powerless, wait_until
 
@@ -176,6 +177,47 @@ def test_sigterm_lets_borg_write_its_checkpoint_and_the_next_run_goes_on(pod: Po
     again = pod.run(replace(plan, archive_name_template="{job_name}-again", lock_wait_seconds=1))
     assert again.code == 0, again.log
     assert (again.result.repositories[0].deduplicated_size or 0) < 15_000_000
+
+
+def test_sigterm_in_the_second_repository_keeps_the_archive_of_the_first_in_the_result(pod: Pod) -> None:
+    (pod.data / "slow").write_bytes(os.urandom(16_000_000))
+    quick = pod.repository(compression="none")
+    slow = pod.repository("slow", compression="lzma,9")
+    with pod.running(pod.plan(quick, slow, pod.repository("never"))) as process:
+        wait_until(lambda: pod.written_bytes(slow) > 2_000_000, 60)
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+    assert (ended.code, ended.result.phase, ended.result.reason) == (1, Phase.FAILED, "Interrupted"), ended.log
+    first, second, third = ended.result.repositories
+    assert (first.phase, first.reason) == (Phase.COMPLETED, None)
+    assert first.archive in pod.archives(quick)
+    assert (first.files, first.totals and first.totals.archives) == (2, 2)
+    assert (second.phase, second.reason, second.archive) == (Phase.FAILED, "Interrupted", None)
+    assert (third.phase, third.reason) == (Phase.SKIPPED, "Interrupted")
+    assert not (Path(slow.location) / "lock.exclusive").exists()
+
+
+def test_sigterm_during_prune_keeps_the_archive_that_was_written_before_it(pod: Pod) -> None:
+    during(pod, "prune", f"touch {pod.root}/pruning; exec sleep 600")
+    repository = pod.repository()
+    with pod.running(pod.plan(repository, prune=Retention(keep_daily=1))) as process:
+        wait_until((pod.root / "pruning").exists, 60)
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+    [result] = ended.result.repositories
+    assert (result.phase, result.reason) == (Phase.FAILED, "Interrupted"), ended.log
+    assert result.archive in pod.archives(repository)
+    assert result.files == 1
+    assert (result.error or "").startswith(f'Archive "{result.archive}" was written, but prune failed')
+
+
+def during(pod: Pod, verb: str, command: str) -> None:
+    """Let the pod's borg do `command` instead of `verb`."""
+    wrapper = pod.root / "bin/borg"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh -e\ncase "$1" in {verb}) {command} ;; esac\nexec {pod.borg} "$@"\n')
+    wrapper.chmod(0o755)
+    pod.borg = wrapper
 
 
 def test_sigterm_while_waiting_for_a_lock_ends_the_run_at_once(pod: Pod) -> None:

@@ -12,7 +12,7 @@ from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.result import RepositoryResult
-from borg_contract.retention import RetentionPlan
+from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod
 from runner_kit.ssh_server import HOST, SshServer, find_free_port, make_key, serve_ssh
@@ -52,7 +52,7 @@ def test_a_remote_repository_is_created_backed_up_into_pruned_compacted_checked_
     pod: Pod, remote: RepositoryPlan
 ) -> None:
     (pod.data / "big").write_bytes(os.urandom(1_000_000))
-    plan = pod.plan(remote, prune=RetentionPlan(keep_daily=1), compact_threshold=10)
+    plan = pod.plan(remote, prune=Retention.only(keep_daily=1), compact_threshold=10)
     first = pod.run(plan)
     assert first.code == 0, first.log
     (pod.data / "big").write_bytes(os.urandom(1_000_000))

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from borg_contract.codec import decode_result, encode
-from borg_contract.lock_holder import lock_holder
 from borg_contract.operations import Operation
 from borg_contract.plan import HookPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan
+from borg_contract.pod import lock_holder
 from borg_contract.result import RunResult
 
 PASSPHRASE = "correct horse 'battery' \"staple\""

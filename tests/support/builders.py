@@ -1,23 +1,39 @@
 """Small resources for tests: valid, with only what a test says different."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult, RepositoryTotals, RunResult
-from borg_core.bundle import Bundle
+from borg_core.actions import Action, CreateCronJob, PatchStatus, Plan
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.kinds.script import BorgScript
+from borg_core.native.cron_job import ObservedCronJob, parse_cron_job
 from borg_core.native.job import ObservedJob
-from borg_core.reconcile.world import World
+from borg_core.native.pod import Ending, ObservedPod
+from borg_core.reconcile.schedule import plan_schedule
+from borg_core.registry import Reference
+from borg_core.runs.world import World
 from borg_core.settings import Settings
+from borg_core.workload.bundle import Bundle
 
 NAMESPACE = "team"
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(runner_image="runner:1")
+DB = Reference("BorgSchedule", NAMESPACE, "db")
+
+A = TypeVar("A", bound=Action)
+
+
+@dataclass(frozen=True)
+class Case(World):
+    """What is there around a schedule, and the schedule itself with all that it refers to."""
+
+    bundle: Bundle | None = None
 
 
 def metadata(name: str, **more: Any) -> dict[str, Any]:
@@ -96,9 +112,38 @@ def bundle(
     )
 
 
-def world(of: Bundle | None = None, **more: Any) -> World:
-    name = of.schedule.metadata.name if of else "db"
-    return World(namespace=NAMESPACE, name=name, settings=SETTINGS, bundle=of, **more)
+def world(of: Bundle | None = None, **more: Any) -> Case:
+    subject = of.owner.reference if of else DB
+    return Case(**{"subject": subject, "settings": SETTINGS, "bundle": of, **more})
+
+
+def plan(case: Case, now: datetime = NOW) -> Plan:
+    return plan_schedule(case, case.bundle, now)
+
+
+def planned(case: Case, kind: type[A], now: datetime = NOW) -> list[A]:
+    """Return the actions of that kind that are planned."""
+    return [action for action in plan(case, now).actions if isinstance(action, kind)]
+
+
+def settled(case: Case, **cron_job: Any) -> Case:
+    """Return the world after the plan of a new schedule was carried out."""
+    assert case.bundle
+    (made,) = planned(case, CreateCronJob)
+    (patched,) = [patch for patch in planned(case, PatchStatus) if patch.target == case.subject]
+    changed = with_status(case.bundle.schedule, patched.status)
+    found = replace(observed(made.manifest), **cron_job)
+    return replace(case, cron_job=found, bundle=replace(case.bundle, schedule=changed))
+
+
+def observed(manifest: dict[str, Any]) -> ObservedCronJob:
+    """Return a CronJob as it is once it was made."""
+    made = {"uid": "uid-cron", "creationTimestamp": "2026-03-01T00:00:00Z"}
+    return parse_cron_job({**manifest, "metadata": {**manifest["metadata"], **made}})
+
+
+def with_status(of: BorgSchedule, status: dict[str, Any]) -> BorgSchedule:
+    return BorgSchedule.model_validate({**of.model_dump(by_alias=True), "status": status})
 
 
 def job(name: str = "db-1", **more: Any) -> ObservedJob:
@@ -106,8 +151,8 @@ def job(name: str = "db-1", **more: Any) -> ObservedJob:
         namespace=NAMESPACE,
         name=name,
         uid=f"job-uid-{name}",
-        schedule="db",
-        operation="Backup",
+        subject=DB,
+        operation=Operation.BACKUP,
         owner_kind="CronJob",
         owner_uid="uid-cron",
         created=NOW,
@@ -115,6 +160,24 @@ def job(name: str = "db-1", **more: Any) -> ObservedJob:
         started=NOW,
     )
     return replace(base, **more)
+
+
+def job_by_hand(name: str = "now", **more: Any) -> ObservedJob:
+    """Return the Job of the run of that name, as the operator made it: suspended."""
+    given = {"run_uid": f"uid-{name}", "scheduled": None, "started": None, "suspended": True, **more}
+    return job(name, **given)
+
+
+def pod(of: ObservedJob | str = "db-1", **more: Any) -> dict[str, ObservedPod]:
+    """Return the pod of a Job, by the Job's uid; running, unless `more` says otherwise."""
+    name, uid = (of.name, of.uid) if isinstance(of, ObservedJob) else (of, f"job-uid-{of}")
+    base = ObservedPod(NAMESPACE, f"{name}-x", f"pod-uid-{name}", uid, DB, NOW, began=True)
+    return {uid: replace(base, **more)}
+
+
+def ended_pod(of: ObservedJob | str = "db-1", result: RunResult | None = None, **ending: Any) -> dict[str, ObservedPod]:
+    """Return the pod of a Job after its container `borg` has ended."""
+    return pod(of, ending=Ending(**{"result": result, "finished": NOW, **ending}), finished=True)
 
 
 def result(phase: Phase = Phase.COMPLETED, **more: Any) -> RunResult:

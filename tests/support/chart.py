@@ -33,16 +33,22 @@ def find_helm() -> str:
 
 
 def render(values: Object | None = None, *, release: str = "backups", namespace: str = "borg-system") -> list[Object]:
-    """Return the objects of a release with these values. Raises Refused."""
+    """Return the objects of a release with these values, new ones at each call. Raises Refused."""
+    text = _run_helm(yaml.safe_dump(values or {}), release, namespace)
+    # The parser in C: the CRDs are long, and PyYAML's own takes a second for them.
+    return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+
+
+@functools.cache
+def _run_helm(values: str, release: str, namespace: str) -> str:
+    """Return what Helm renders: once for each set of values, however many tests look at it."""
     command = [find_helm(), "template", release, str(CHART), "--namespace", namespace, "--values", "-"]
     # Without a KUBECONFIG: a chart that looked into the cluster would be another one in GitOps.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KUBE")}
-    done = subprocess.run(
-        command, input=yaml.safe_dump(values or {}), capture_output=True, text=True, env=environment, check=False
-    )
+    done = subprocess.run(command, input=values, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         raise Refused(done.stderr)
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
+    return done.stdout
 
 
 def of_kind(objects: list[Object], kind: str) -> list[Object]:

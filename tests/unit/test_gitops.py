@@ -11,11 +11,11 @@ import yaml
 from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
 from borg_core.kinds.run import BorgRun, BorgRunStatus
-from borg_core.policies.problems import Problem, Severity
-from borg_core.reconcile.entry import Entry
-from borg_core.reconcile.repository import derive_repository_status
-from borg_core.reconcile.run_status import derive_run_conditions
+from borg_core.policies.problem import Problem, Severity
+from borg_core.reconcile.repository_status import derive_repository_status
 from borg_core.reconcile.schedule_status import derive_schedule_status
+from borg_core.runs.entry import Entry
+from borg_core.runs.run_status import derive_run_conditions
 from support import builders
 from support.builders import NOW
 
@@ -75,18 +75,20 @@ def as_resource(kind: str, model: Any, status: Any, generation: int = 1) -> Reso
 
 def entry(phase: str) -> Entry:
     run = builders.run("db-1", {"phase": phase, "startTime": "2026-03-01T02:00:00Z", "reason": "DiskFull"})
-    return Entry("db-1", run, None, run.status)
+    return Entry(run, None, None, run.status)
 
 
 def a_schedule(*problems: Problem, entries: tuple[Entry, ...] = (), generation: int = 1, **spec: Any) -> Resource:
     schedule = builders.schedule(**spec)
-    status = derive_schedule_status(schedule, problems, entries, None, NOW)
+    status = derive_schedule_status(builders.world(), schedule, problems, entries, timing=None, now=NOW)
     return as_resource("BorgSchedule", schedule, status, generation)
 
 
 def a_repository(*runs: BorgRun) -> Resource:
     repository = builders.local_repository()
-    return as_resource("BorgRepository", repository, derive_repository_status(repository, 1, runs, NOW))
+    return as_resource(
+        "BorgRepository", repository, derive_repository_status(repository, 1, runs, timing=None, now=NOW)
+    )
 
 
 def ended(phase: str, **result: Any) -> BorgRun:

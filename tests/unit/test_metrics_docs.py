@@ -9,9 +9,10 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from borg_api.metrics import Metrics as FacadeMetrics
-from borg_operator.metrics import Metrics
-from borg_operator.metrics_world import World
-from borg_operator.queue import WorkQueue
+from borg_operator.loop.queue import WorkQueue
+from borg_operator.store import Store
+from borg_operator.telemetry.metrics import Metrics
+from borg_operator.telemetry.snapshot import Snapshot
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/metrics.md"
@@ -32,10 +33,10 @@ def own(registry: CollectorRegistry) -> Iterator[tuple[str, Row]]:
 def existing() -> dict[str, Row]:
     metrics = Metrics()
     metrics.watch_queue(WorkQueue())
-    world = World(schedules=[], repositories=[], runs=[], jobs=[], cron_jobs=[], now=datetime.now(UTC))
+    snapshot = Snapshot.of(Store(), datetime.now(UTC))
     families = {
         family.name: (family.type, family._labelnames, family.documentation)  # type: ignore[attr-defined]
-        for family in world.collect()
+        for family in snapshot.collect()
     }
     return {**families, **dict(own(metrics.registry)), **dict(own(FacadeMetrics().registry))}
 

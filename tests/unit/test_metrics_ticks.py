@@ -8,8 +8,8 @@ import pytest
 
 from borg_core.clock import CronSchedule
 from borg_core.clock.rhythm import derive_interval
-from borg_core.clock.ticks import COUNT_LIMIT, derive_clock
 from borg_core.native.cron_job import ObservedCronJob
+from borg_core.readings.ticks import COUNT_LIMIT, derive_clock
 from support import builders
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Planning runs: which Jobs begin, what BorgRuns say, what is forgotten, which locks are broken."""
+"""Planning runs: what BorgRuns say, what is recorded and forgotten, which locks are broken."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,37 +6,37 @@ from typing import Any
 
 import pytest
 
-from borg_contract.lock_holder import lock_holder
 from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult, RunResult
-from borg_core.kinds.run import BorgRun
-from borg_core.native.pod import PodOutcome
-from borg_core.reconcile.actions import (
+from borg_core.actions import (
     CreateJob,
     CreateRun,
     DeleteJob,
     DeleteRun,
+    EndPod,
+    MarkJob,
     PatchStatus,
     RecordEvent,
+    object_of,
 )
-from borg_core.reconcile.schedule import plan_schedule
-from borg_core.reconcile.world import World
+from borg_core.kinds.run import BorgRun
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import Ending
+from borg_core.registry import Reference
+from borg_core.runs.world import Refusal
 from support import builders
-from support.builders import NOW
+from support.builders import NOW, Case, planned, settled
+
+RUN = Reference("BorgRun", builders.NAMESPACE, "db-1")
 
 
-def plan(world: World, kind: type[Any]) -> list[Any]:
-    return [action for action in plan_schedule(world, NOW).actions if isinstance(action, kind)]
+def run_patches(world: Case) -> dict[str, dict[str, Any]]:
+    return {a.target.name: a.status for a in planned(world, PatchStatus) if a.target.kind == "BorgRun"}
 
 
-def run_patches(world: World) -> dict[str, dict[str, Any]]:
-    return {action.name: action.status for action in plan(world, PatchStatus) if action.kind == "BorgRun"}
-
-
-def schedule_patch(world: World) -> dict[str, Any]:
-    (patch,) = [action.status for action in plan(world, PatchStatus) if action.kind == "BorgSchedule"]
-    status: dict[str, Any] = patch
-    return status
+def schedule_patch(world: Case) -> dict[str, Any]:
+    (patch,) = [action.status for action in planned(world, PatchStatus) if action.target.kind == "BorgSchedule"]
+    return patch
 
 
 def finished(name: str, at: str, phase: str = "Completed", **status: Any) -> Any:
@@ -45,10 +45,8 @@ def finished(name: str, at: str, phase: str = "Completed", **status: Any) -> Any
 
 def test_a_job_that_ran_while_the_operator_was_away_gets_its_run_with_the_full_result() -> None:
     done = builders.job(succeeded=True, completed=NOW)
-    world = builders.world(
-        builders.bundle(), jobs=(done,), outcomes={"db-1": PodOutcome("db-1-x", builders.result(), finished_at=NOW)}
-    )
-    (created,) = plan(world, CreateRun)
+    world = builders.world(builders.bundle(), jobs=(done,), pods=builders.ended_pod(result=builders.result()))
+    (created,) = planned(world, CreateRun)
     assert created.manifest["metadata"]["name"] == "db-1"
     assert created.manifest["metadata"]["ownerReferences"][0]["uid"] == "uid-db"
     status = run_patches(world)["db-1"]
@@ -59,83 +57,144 @@ def test_a_job_that_ran_while_the_operator_was_away_gets_its_run_with_the_full_r
     assert (schedule["lastRunName"], schedule["lastRunPhase"]) == ("db-1", "Completed")
 
 
-def test_a_run_by_hand_gets_a_job_of_its_name() -> None:
-    world = builders.world(builders.bundle(), runs=(builders.run("now"),))
-    (created,) = plan(world, CreateJob)
-    assert created.manifest["metadata"]["name"] == "now"
-    assert created.manifest["metadata"]["ownerReferences"][0]["kind"] == "BorgRun"
-    patch = run_patches(world)["now"]
-    assert patch.keys() == {"phase", "trigger", "conditions"}
-    assert (patch["phase"], patch["trigger"]) == ("Pending", "Manual")
+def test_a_job_is_recorded_under_another_name_when_somebody_elses_run_has_its_name() -> None:
+    done = builders.job(succeeded=True, completed=NOW)
+    other = builders.run("db-1", {"phase": "Completed", "completionTime": "2026-03-01T00:00:00Z", "jobUid": "older"})
+    for world in (
+        builders.world(builders.bundle(), jobs=(done,), runs=(other,)),
+        builders.world(builders.bundle(), jobs=(done,), refusals={RUN: Refusal("taken", taken=True)}),
+    ):
+        (created,) = planned(world, CreateRun)
+        assert created.manifest["metadata"]["name"] == "db-1-job-uid-"
+        assert "db-1-job-uid-" in run_patches(world)
 
 
-def test_of_two_runs_by_hand_the_older_begins_and_the_other_says_whom_it_waits_for() -> None:
-    world = builders.world(builders.bundle(), runs=(builders.run("b"), builders.run("a")))
-    (created,) = plan(world, CreateJob)
-    assert created.manifest["metadata"]["name"] == "a"
-    assert run_patches(world)["b"]["message"] == 'Waits until BorgRun "a" has finished'
+def test_a_run_that_a_quota_refuses_keeps_its_name() -> None:
+    world = builders.world(builders.bundle(), jobs=(builders.job(),), refusals={RUN: Refusal("quota exceeded")})
+    (created,) = planned(world, CreateRun)
+    assert created.manifest["metadata"]["name"] == "db-1"
 
 
-def test_a_run_by_hand_waits_for_a_scheduled_one() -> None:
-    world = builders.world(builders.bundle(), runs=(builders.run("now"),), jobs=(builders.job(ready=1),))
-    assert not plan(world, CreateJob)
-    assert run_patches(world)["now"]["reason"] == "WaitingForRun"
+@pytest.mark.parametrize("status", [{"phase": "Running"}, {"phase": "Completed"}], ids=["at work", "finished"])
+def test_a_job_is_marked_with_its_run_so_that_it_is_never_recorded_again(status: dict[str, Any]) -> None:
+    run = builders.run("db-1", {**status, "jobUid": "job-uid-db-1"})
+    done = True if status["phase"] == "Completed" else None
+    world = builders.world(builders.bundle(), runs=(run,), jobs=(builders.job(succeeded=done, completed=NOW),))
+    assert [(a.job.name, a.run_uid) for a in planned(world, MarkJob)] == [("db-1", "uid-db-1")]
+    marked = replace(world, jobs=(builders.job(succeeded=done, completed=NOW, run_uid="uid-db-1"),))
+    assert not planned(marked, MarkJob)
 
 
-def test_a_run_of_a_schedule_that_does_not_exist_says_so_and_waits() -> None:
-    world = builders.world(None, runs=(builders.run("now"),))
-    assert not plan(world, CreateJob)
-    patch = run_patches(world)["now"]
-    assert patch["phase"] == "Pending"
-    assert patch["message"] == 'BorgSchedule "db" does not exist in namespace "team": create it'
+def test_a_job_whose_run_somebody_deleted_goes_as_well_and_is_not_recorded_again() -> None:
+    for succeeded in (None, True):
+        marked = builders.job(run_uid="uid-of-what-is-gone", succeeded=succeeded, completed=NOW)
+        world = builders.world(builders.bundle(), jobs=(marked,))
+        assert [(a.job.name, a.uid) for a in planned(world, DeleteJob)] == [("db-1", "job-uid-db-1")]
+        assert not planned(world, CreateRun)
+        assert not planned(replace(world, jobs=(replace(marked, deleting=True),)), DeleteJob)
 
 
-def test_a_prune_by_hand_that_would_take_archives_of_others_does_not_begin() -> None:
-    template = builders.schedule(archiveNameTemplate="backup-{now}")
-    world = builders.world(builders.bundle(template), runs=(builders.run("now", operation="Prune"),))
-    assert not plan(world, CreateJob)
-    assert run_patches(world)["now"]["reason"] == "InvalidArchiveName"
-
-
-def test_a_cancelled_run_has_its_job_deleted() -> None:
-    asked = builders.run("now", {"phase": "Running", "jobUid": "job-uid-now"}, cancel=True)
-    running = builders.job("now", owner_kind="BorgRun", ready=1)
-    world = builders.world(builders.bundle(), runs=(asked,), jobs=(running,))
-    (deleted,) = plan(world, DeleteJob)
-    assert (deleted.name, deleted.uid) == ("now", "job-uid-now")
-    gone = replace(world, jobs=())
-    assert run_patches(gone)["now"]["phase"] == "Cancelled"
+def test_a_run_made_anew_under_its_name_is_not_taken_for_the_old_one() -> None:
+    # The Job of the deleted run is still there: the new one neither takes its result nor is it in its way.
+    old = builders.job_by_hand("now", run_uid="uid-of-the-old-one", suspended=False, succeeded=True, completed=NOW)
+    world = settled(builders.world(builders.bundle()))
+    world = replace(world, runs=(builders.run("now"),), jobs=(old,), pods=builders.ended_pod(old, builders.result()))
+    assert run_patches(world)["now"]["phase"] == "Pending"
+    assert [a.job.name for a in planned(world, DeleteJob)] == ["now"]
+    assert not planned(world, CreateJob)
+    assert planned(replace(world, jobs=()), CreateJob)
 
 
 @pytest.mark.parametrize(
-    ("job", "outcome", "reason", "says"),
+    ("job", "pods", "stopped_by"),
     [
-        ({}, PodOutcome("p", terminated_reason="OOMKilled"), "OutOfMemory", "spec.job.resources.limits.memory"),
-        ({}, PodOutcome("p", terminated_reason="Evicted"), "Evicted", "describe pod p"),
-        ({}, PodOutcome(), "PodLost", "pod was deleted"),
-        ({}, PodOutcome("p", exit_code=137), "RunnerCrashed", "logs p"),
-        ({}, PodOutcome("p", unreadable="{"), "ResultUnreadable", "cannot be read"),
-        ({"failure_reason": "DeadlineExceeded"}, PodOutcome(), "DeadlineExceeded", "activeDeadlineSeconds"),
+        (builders.job("now"), builders.pod("now"), [EndPod]),
+        (builders.job("now"), builders.pod("now", ending_asked=True), []),
+        (builders.job("now"), builders.pod("now", began=False), [DeleteJob]),
+        (builders.job("now"), {}, [DeleteJob]),
+        (builders.job_by_hand("now"), {}, [DeleteJob]),
+        (builders.job("now", deleting=True), builders.pod("now", began=False), []),
+        (builders.job("now"), builders.ended_pod("now", builders.result()), []),
+    ],
+    ids=["at work", "asked to end", "no container yet", "no pod yet", "suspended", "going already", "over"],
+)
+def test_a_cancelled_run_is_stopped_in_a_way_that_keeps_what_there_is(
+    job: ObservedJob, pods: Any, stopped_by: list[type]
+) -> None:
+    asked = builders.run("now", {"phase": "Running", "jobUid": "job-uid-now"}, cancel=True)
+    world = builders.world(builders.bundle(), runs=(asked,), jobs=(replace(job, run_uid="uid-now"),), pods=pods)
+    found = [*planned(world, EndPod), *planned(world, DeleteJob)]
+    assert [type(action) for action in found] == stopped_by
+
+
+def test_a_cancelled_run_keeps_what_was_done_before() -> None:
+    first = builders.result().repositories[0]
+    second = RepositoryResult(name="offsite", phase=Phase.FAILED, reason="Interrupted", error="interrupted")
+    result = RunResult(Phase.FAILED, (first, second), message="offsite: interrupted")
+    asked = builders.run("db-1", {"phase": "Running", "jobUid": "job-uid-db-1"}, cancel=True)
+    stopped = builders.job(succeeded=False, completed=NOW, run_uid="uid-db-1")
+    world = builders.world(builders.bundle(), runs=(asked,), jobs=(stopped,), pods=builders.ended_pod(stopped, result))
+    status = run_patches(world)["db-1"]
+    assert (status["phase"], status["reason"]) == ("Cancelled", "RunCancelled")
+    assert [(r["name"], r["phase"]) for r in status["repositories"]] == [("main", "Completed"), ("offsite", "Failed")]
+    # Also when the Job is gone already, and only the pod's last state is known.
+    gone = replace(world, jobs=())
+    assert len(run_patches(gone)["db-1"]["repositories"]) == 2
+
+
+def test_a_pod_that_others_keep_alive_is_ended_once_borg_has_ended() -> None:
+    ending = Ending(builders.result(), finished=NOW)
+    pods = builders.pod(ending=ending, others_running=("istio-proxy",))
+    world = builders.world(builders.bundle(), jobs=(builders.job(),), pods=pods)
+    assert [action.pod.name for action in planned(world, EndPod)] == ["db-1-x"]
+    assert run_patches(world)["db-1"]["phase"] == "Completed"
+    assert not planned(replace(world, pods=builders.pod(others_running=("istio-proxy",))), EndPod)
+    disrupted = builders.pod(ending=ending, others_running=("istio-proxy",), disrupted=True)
+    assert not planned(replace(world, pods=disrupted), EndPod)
+
+
+@pytest.mark.parametrize(
+    ("job", "ending", "reason", "says"),
+    [
+        ({}, {"reason": "OOMKilled"}, "OutOfMemory", "spec.job.resources.limits.memory"),
+        ({}, {"reason": "Evicted"}, "Evicted", "describe pod db-1-x"),
+        ({}, None, "PodLost", "pod was deleted"),
+        ({}, {"exit_code": 137}, "RunnerCrashed", "logs db-1-x"),
+        ({}, {"unreadable": "{"}, "ResultUnreadable", "cannot be read"),
+        ({"failure_reason": "DeadlineExceeded"}, None, "DeadlineExceeded", "activeDeadlineSeconds"),
+        ({}, {"reason": "DeadlineExceeded"}, "DeadlineExceeded", "activeDeadlineSeconds"),
     ],
 )
 def test_a_run_that_died_without_a_result_says_why_and_what_to_do(
-    job: dict[str, Any], outcome: PodOutcome, reason: str, says: str
+    job: dict[str, Any], ending: dict[str, Any] | None, reason: str, says: str
 ) -> None:
     dead = builders.job(succeeded=False, completed=NOW, **job)
-    status = run_patches(builders.world(builders.bundle(), jobs=(dead,), outcomes={"db-1": outcome}))["db-1"]
+    pods = {} if ending is None else builders.ended_pod(**ending)
+    status = run_patches(builders.world(builders.bundle(), jobs=(dead,), pods=pods))["db-1"]
     assert (status["phase"], status["reason"]) == ("Failed", reason)
     assert says in status["message"]
 
 
 def test_only_the_newest_finished_runs_are_kept_and_their_jobs_go_first() -> None:
-    runs = tuple(finished(f"db-{n}", f"2026-03-01T0{n}:00:00Z") for n in range(5))
+    runs = tuple(finished(f"db-{n}", f"2026-03-01T0{n}:00:00Z", jobUid=f"job-uid-db-{n}") for n in range(5))
     world = builders.world(
         builders.bundle(builders.schedule(runHistoryLimit=3)),
         runs=runs,
         jobs=(builders.job("db-0", succeeded=True, completed=NOW - timedelta(days=1)),),
     )
-    deletions = [a for a in plan_schedule(world, NOW).actions if isinstance(a, DeleteJob | DeleteRun)]
-    assert [(type(a), a.name) for a in deletions] == [(DeleteJob, "db-0"), (DeleteRun, "db-0"), (DeleteRun, "db-1")]
+    deletions = [a for a in builders.plan(world).actions if isinstance(a, DeleteJob | DeleteRun)]
+    assert [(type(a), object_of(a).name) for a in deletions] == [
+        (DeleteJob, "db-0"),
+        (DeleteRun, "db-0"),
+        (DeleteRun, "db-1"),
+    ]
+
+
+def test_runs_that_were_covered_push_no_others_out() -> None:
+    covered = tuple(finished(f"c-{n}", "2026-03-01T05:00:00Z", "Skipped") for n in range(5))
+    limit = builders.bundle(builders.schedule(runHistoryLimit=3))
+    world = builders.world(limit, runs=(finished("db-1", "2026-03-01T01:00:00Z"), *covered))
+    assert [a.run.name for a in planned(world, DeleteRun)] == ["c-0", "c-1"]
 
 
 def test_an_unfinished_run_is_never_forgotten() -> None:
@@ -143,99 +202,41 @@ def test_an_unfinished_run_is_never_forgotten() -> None:
         builders.bundle(builders.schedule(runHistoryLimit=1)),
         runs=(finished("db-1", "2026-03-01T01:00:00Z"), finished("db-2", "2026-03-01T02:00:00Z"), builders.run("a")),
     )
-    assert [a.name for a in plan(world, DeleteRun)] == ["db-1"]
-
-
-def test_failures_are_counted_until_a_backup_succeeds() -> None:
-    failed = tuple(finished(f"db-{n}", f"2026-03-01T0{n}:00:00Z", "Failed") for n in range(3))
-    world = builders.world(builders.bundle(), runs=failed)
-    assert schedule_patch(world)["consecutiveFailures"] == 3
-    good = (*failed, finished("db-3", "2026-03-01T03:00:00Z"))
-    assert schedule_patch(builders.world(builders.bundle(), runs=good))["consecutiveFailures"] == 0
-
-
-def test_the_failure_of_the_last_run_stands_in_a_condition_until_the_next_good_one() -> None:
-    bad = finished("db-1", "2026-03-01T01:00:00Z", "Failed", message="main: wrong passphrase")
-    conditions = schedule_patch(builders.world(builders.bundle(), runs=(bad,)))["conditions"]
-    last = next(condition for condition in conditions if condition["type"] == "LastRunSucceeded")
-    assert (last["status"], last["message"]) == ("False", 'BorgRun "db-1" failed: main: wrong passphrase')
-    runs = (bad, finished("db-2", "2026-03-01T02:00:00Z"))
-    conditions = schedule_patch(builders.world(builders.bundle(), runs=runs))["conditions"]
-    assert next(c for c in conditions if c["type"] == "LastRunSucceeded")["status"] == "True"
+    assert [a.run.name for a in planned(world, DeleteRun)] == ["db-1"]
 
 
 def test_a_run_that_ends_makes_one_event() -> None:
     done = builders.job(succeeded=False, completed=NOW)
-    world = builders.world(builders.bundle(), jobs=(done,), outcomes={"db-1": PodOutcome()})
-    reasons = [event.reason for event in plan(world, RecordEvent)]
-    assert reasons == ["Scheduled", "RunFailed"]
-
-
-def dead_run(**status: Any) -> Any:
-    return finished("db-1", "2026-03-02T01:00:00Z", "Failed", jobUid="job-1", **status)
-
-
-def test_locks_of_a_dead_job_are_broken_once_no_pod_of_it_is_left() -> None:
-    world = builders.world(builders.bundle(), runs=(dead_run(reason="OutOfMemory"),))
-    assert not plan(world, CreateRun)
-    proven = replace(world, dead_job_uids=frozenset({"job-1"}))
-    (created,) = plan(proven, CreateRun)
-    assert created.manifest["metadata"]["name"] == "db-1-unlock"
-    assert created.manifest["metadata"]["annotations"] == {"borgoperator.io/dead-job-uid": "job-1"}
-    assert created.manifest["spec"]["operation"] == "BreakLock"
-
-
-def test_locks_are_not_broken_twice_nor_after_a_good_run() -> None:
-    proven = frozenset({"job-1"})
-    unlock = builders.run("db-1-unlock", operation="BreakLock")
-    runs = (dead_run(reason="OutOfMemory"), unlock)
-    assert not plan(builders.world(builders.bundle(), runs=runs, dead_job_uids=proven), CreateRun)
-    runs = (dead_run(reason="OutOfMemory"), finished("db-2", "2026-03-02T02:00:00Z"))
-    assert not plan(builders.world(builders.bundle(), runs=runs, dead_job_uids=proven), CreateRun)
-
-
-@pytest.mark.parametrize(
-    ("holder", "breaks"),
-    [
-        (lock_holder("team", "db-0", "job-0"), True),
-        (lock_holder("team", "db-0", "job-of-another-cluster"), False),
-        (lock_holder("team", "elsewhere", "job-0"), False),
-        ("laptop@1234", False),
-    ],
-)
-def test_a_lock_is_broken_only_when_its_holder_is_a_finished_run_of_ours(holder: str, breaks: bool) -> None:
-    holding = finished("db-0", "2026-03-02T00:30:00Z", "Failed", jobUid="job-0", repositories=[])
-    locked = {"name": "main", "phase": "Failed", "reason": "Locked", "lockedBy": holder}
-    blocked = finished("db-1", "2026-03-02T01:00:00Z", "Failed", jobUid="job-1", repositories=[locked])
-    world = builders.world(builders.bundle(), runs=(holding, blocked), dead_job_uids=frozenset({"job-0"}))
-    assert [a.manifest["metadata"]["name"] for a in plan(world, CreateRun)] == (["db-1-unlock"] if breaks else [])
+    world = builders.world(builders.bundle(), jobs=(done,))
+    (event,) = planned(world, RecordEvent)
+    assert (event.reason, event.warning) == ("RunFailed", True)
+    assert not planned(recorded(world), RecordEvent)
 
 
 def test_a_failed_repository_of_two_fails_the_run_and_is_named() -> None:
     broken = RepositoryResult(name="offsite", phase=Phase.FAILED, reason="PassphraseWrong", error="wrong passphrase")
     result = RunResult(Phase.FAILED, (*builders.result().repositories, broken), message="offsite: wrong passphrase")
     done = builders.job(succeeded=False, completed=NOW)
-    world = builders.world(builders.bundle(), jobs=(done,), outcomes={"db-1": PodOutcome("p", result)})
+    world = builders.world(builders.bundle(), jobs=(done,), pods=builders.ended_pod(result=result))
     status = run_patches(world)["db-1"]
     assert [(r["name"], r["phase"]) for r in status["repositories"]] == [("main", "Completed"), ("offsite", "Failed")]
     assert status["message"] == "offsite: wrong passphrase"
 
 
-def condition(world: World) -> dict[str, Any]:
-    """Return the only condition in the only patch of a run."""
-    (patch,) = run_patches(world).values()
-    (found,) = patch["conditions"]
+def condition(world: Case) -> dict[str, Any]:
+    """Return the only condition in the patch of the run `db-1`."""
+    (found,) = run_patches(world)["db-1"]["conditions"]
     assert isinstance(found, dict)
     return found
 
 
-def ended(phase: Phase, message: str = "") -> World:
+def ended(phase: Phase, message: str = "") -> Case:
     done = builders.job(succeeded=phase is not Phase.FAILED, completed=NOW)
-    outcome = PodOutcome("p", builders.result(phase, message=message), finished_at=NOW)
-    return builders.world(builders.bundle(), jobs=(done,), outcomes={"db-1": outcome})
+    pods = builders.ended_pod(result=builders.result(phase, message=message))
+    return builders.world(builders.bundle(), jobs=(done,), pods=pods)
 
 
-def recorded(world: World, generation: int = 1) -> World:
+def recorded(world: Case, generation: int = 1) -> Case:
     """Return the world after its plan made the run `db-1` and wrote its status, and with it whatever came of that."""
     (before,) = world.runs or (builders.run("db-1"),)
     status = before.status.model_dump(mode="json", by_alias=True) | run_patches(world)["db-1"]
@@ -244,7 +245,8 @@ def recorded(world: World, generation: int = 1) -> World:
     return replace(world, runs=(BorgRun.model_validate(body),))
 
 
-WAITING = {"db-1": PodOutcome("p", waiting="ImagePullBackOff: no such image")}
+WAITING = builders.pod(began=False, waiting="ImagePullBackOff: no such image")
+RUNNING = builders.world(builders.bundle(), jobs=(builders.job(),), pods=builders.pod())
 
 
 @pytest.mark.parametrize(
@@ -252,10 +254,10 @@ WAITING = {"db-1": PodOutcome("p", waiting="ImagePullBackOff: no such image")}
     [
         (builders.world(builders.bundle(), jobs=(builders.job(),)), ("Unknown", "Pending", "Pending")),
         (
-            builders.world(builders.bundle(), jobs=(builders.job(),), outcomes=WAITING),
+            builders.world(builders.bundle(), jobs=(builders.job(),), pods=WAITING),
             ("Unknown", "Pending", "ImagePullBackOff: no such image"),
         ),
-        (builders.world(builders.bundle(), jobs=(builders.job(ready=1),)), ("Unknown", "Running", "Running")),
+        (RUNNING, ("Unknown", "Running", "Running")),
         (ended(Phase.COMPLETED), ("True", "Completed", "Completed")),
         (
             ended(Phase.COMPLETED_WITH_WARNINGS, "Warnings in main."),
@@ -268,38 +270,38 @@ WAITING = {"db-1": PodOutcome("p", waiting="ImagePullBackOff: no such image")}
         ),
         (
             builders.world(
-                builders.bundle(), runs=(builders.run("db-1"),), refusals={"Job/db-1": "the namespace is full"}
+                builders.bundle(),
+                runs=(builders.run("db-1"), builders.run("a")),
+                jobs=(builders.job_by_hand("a", suspended=False),),
             ),
-            ("False", "Failed", "No Job could be made: the namespace is full"),
+            ("Unknown", "Pending", 'Waits until BorgRun "a" has finished'),
         ),
     ],
-    ids=["pending", "pending, and why", "running", "completed", "with warnings", "failed", "cancelled", "refused"],
+    ids=["pending", "pending, and why", "running", "completed", "with warnings", "failed", "cancelled", "waits"],
 )
-def test_a_run_says_in_a_condition_whether_it_succeeded(world: World, said: tuple[str, str, str]) -> None:
+def test_a_run_says_in_a_condition_whether_it_succeeded(world: Case, said: tuple[str, str, str]) -> None:
     found = condition(world)
     assert (found["status"], found["reason"], found["message"]) == said
     assert (found["type"], found["observedGeneration"]) == ("Succeeded", 1)
     assert found["lastTransitionTime"] == "2026-03-02T12:00:00Z"
 
 
-@pytest.mark.parametrize(
-    "world", [builders.world(builders.bundle(), jobs=(builders.job(ready=1),)), ended(Phase.COMPLETED)]
-)
-def test_a_condition_that_says_the_same_is_not_written_again(world: World) -> None:
-    later = plan_schedule(recorded(world), NOW + timedelta(hours=1)).actions
-    assert [a for a in later if isinstance(a, PatchStatus) and a.kind == "BorgRun"] == []
+@pytest.mark.parametrize("world", [RUNNING, ended(Phase.COMPLETED)])
+def test_a_condition_that_says_the_same_is_not_written_again(world: Case) -> None:
+    later = planned(recorded(world), PatchStatus, NOW + timedelta(hours=1))
+    assert [action for action in later if action.target.kind == "BorgRun"] == []
 
 
 def test_the_transition_time_of_a_condition_moves_with_its_status_only() -> None:
-    def at(later: World, minutes: int) -> dict[str, Any]:
-        actions = plan_schedule(later, NOW + timedelta(minutes=minutes)).actions
-        (patch,) = (a.status for a in actions if isinstance(a, PatchStatus) and a.kind == "BorgRun")
+    def at(later: Case, minutes: int) -> dict[str, Any]:
+        patches = planned(later, PatchStatus, NOW + timedelta(minutes=minutes))
+        (patch,) = (action.status for action in patches if action.target.kind == "BorgRun")
         (found,) = patch["conditions"]
         assert isinstance(found, dict)
         return found
 
     pending = recorded(builders.world(builders.bundle(), jobs=(builders.job(),)))
-    running = replace(pending, jobs=(builders.job(ready=1),))
+    running = replace(pending, pods=builders.pod())
     assert (at(running, 1)["reason"], at(running, 1)["lastTransitionTime"]) == ("Running", "2026-03-02T12:00:00Z")
     over = replace(ended(Phase.COMPLETED), runs=recorded(running).runs)
     assert (at(over, 2)["status"], at(over, 2)["lastTransitionTime"]) == ("True", "2026-03-02T12:02:00Z")

@@ -5,60 +5,33 @@ from typing import Any
 
 import pytest
 
-from borg_core.kinds.schedule import BorgSchedule
-from borg_core.native.cron_job import ObservedCronJob
-from borg_core.reconcile.actions import Action, ApplyCronJob, PatchStatus, RecordEvent
-from borg_core.reconcile.schedule import plan_schedule
-from borg_core.reconcile.world import World
+from borg_core.actions import CreateCronJob, PatchStatus, RecordEvent, RepairCronJob
+from borg_core.registry import Reference
+from borg_core.runs.world import Refusal
 from support import builders
-from support.builders import NOW
+from support.builders import NOW, Case, plan, planned, settled
+
+CRON_JOB = Reference("CronJob", builders.NAMESPACE, "db")
 
 
-def of_kind(actions: tuple[Action, ...], kind: type[Action]) -> list[Any]:
-    return [action for action in actions if isinstance(action, kind)]
+def conditions(case: Case) -> dict[str, dict[str, Any]]:
+    """Return the conditions that are patched, by type."""
+    (patch,) = planned(case, PatchStatus)
+    return {condition["type"]: condition for condition in patch.status["conditions"]}
 
 
-def observed(action: ApplyCronJob, **more: Any) -> ObservedCronJob:
-    metadata = action.manifest["metadata"]
-    return ObservedCronJob(
-        **{
-            "namespace": metadata["namespace"],
-            "name": metadata["name"],
-            "uid": "uid-cron",
-            "owner_uid": metadata["ownerReferences"][0]["uid"],
-            "labels": metadata["labels"],
-            "spec": action.manifest["spec"],
-            **more,
-        }
-    )
-
-
-def with_status(schedule: BorgSchedule, patch: dict[str, Any]) -> BorgSchedule:
-    return BorgSchedule.model_validate({**schedule.model_dump(by_alias=True), "status": patch})
-
-
-def settled(world: World, **cron_job: Any) -> World:
-    """Return the world after its plan was carried out."""
-    assert world.bundle is not None
-    actions = plan_schedule(world, NOW).actions
-    (applied,) = of_kind(actions, ApplyCronJob)
-    (patched,) = of_kind(actions, PatchStatus)
-    schedule = with_status(world.bundle.schedule, patched.status)
-    return replace(world, cron_job=observed(applied, **cron_job), bundle=replace(world.bundle, schedule=schedule))
-
-
-def test_a_new_schedule_costs_three_writes_its_cron_job_its_status_and_an_event() -> None:
-    plan = plan_schedule(builders.world(builders.bundle()), NOW)
-    assert [type(action) for action in plan.actions] == [ApplyCronJob, PatchStatus, RecordEvent]
-    assert plan.requeue_after is None
+def test_a_new_schedule_costs_two_writes_its_cron_job_and_its_status() -> None:
+    made = plan(builders.world(builders.bundle()))
+    assert [type(action) for action in made.actions] == [CreateCronJob, PatchStatus]
+    assert made.requeue_after is None
 
 
 def test_nothing_is_done_when_nothing_changed() -> None:
-    assert plan_schedule(settled(builders.world(builders.bundle())), NOW).actions == ()
+    assert plan(settled(builders.world(builders.bundle()))).actions == ()
 
 
 def test_the_status_tells_the_next_run_and_that_it_is_ready() -> None:
-    (patch,) = of_kind(plan_schedule(builders.world(builders.bundle()), NOW).actions, PatchStatus)
+    (patch,) = planned(builders.world(builders.bundle()), PatchStatus)
     assert patch.status["nextRunTime"] == "2026-03-03T02:00:00Z"
     assert patch.status["conditions"][0]["type"] == "Ready"
     assert patch.status["conditions"][0]["status"] == "True"
@@ -76,21 +49,21 @@ def test_an_edited_cron_job_is_applied_again(change: dict[str, Any]) -> None:
     world = settled(builders.world(builders.bundle()))
     assert world.cron_job is not None
     edited = replace(world.cron_job, spec={**world.cron_job.spec, **change})
-    (action,) = plan_schedule(replace(world, cron_job=edited), NOW).actions
-    assert isinstance(action, ApplyCronJob)
+    (action,) = plan(replace(world, cron_job=edited)).actions
+    assert isinstance(action, RepairCronJob)
 
 
 def test_what_somebody_added_to_a_cron_job_is_taken_out_again() -> None:
     world = settled(builders.world(builders.bundle()), foreign_managers=("kubectl-edit",))
-    (action,) = plan_schedule(world, NOW).actions
-    assert isinstance(action, ApplyCronJob)
+    (action,) = plan(world).actions
+    assert isinstance(action, RepairCronJob)
 
 
 def test_defaults_that_the_api_server_adds_are_no_drift() -> None:
     world = settled(builders.world(builders.bundle()))
     assert world.cron_job is not None
     with_defaults = {**world.cron_job.spec, "newDefault": 1}
-    assert plan_schedule(replace(world, cron_job=replace(world.cron_job, spec=with_defaults)), NOW).actions == ()
+    assert plan(replace(world, cron_job=replace(world.cron_job, spec=with_defaults))).actions == ()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +80,7 @@ def test_changed_times_never_make_up_for_ticks_that_were_not_meant(
 ) -> None:
     world = settled(builders.world(builders.bundle(builders.schedule(**before))))
     changed = builders.bundle(builders.schedule(**{**before, **after}))
-    (action,) = of_kind(plan_schedule(replace(world, bundle=changed), NOW).actions, ApplyCronJob)
+    (action,) = planned(replace(world, bundle=changed), RepairCronJob)
     assert (action.forget_missed_before == NOW) is forgets
 
 
@@ -133,47 +106,98 @@ MISSING = {
 @pytest.mark.parametrize("case", MISSING)
 def test_what_is_missing_is_named_and_waited_for(case: str) -> None:
     bundle, reason, message = MISSING[case]
-    plan = plan_schedule(builders.world(bundle), NOW)
-    (patch,) = of_kind(plan.actions, PatchStatus)
-    ready = patch.status["conditions"][0]
+    world = builders.world(bundle)
+    ready = conditions(world)["Ready"]
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", reason, message)
-    assert "Stalled" not in [condition["type"] for condition in patch.status["conditions"]]
-    assert not of_kind(plan.actions, ApplyCronJob)
+    assert "Stalled" not in conditions(world)
+    assert not planned(world, CreateCronJob)
+
+
+def test_a_new_schedule_that_is_not_ready_makes_an_event_and_a_ready_one_does_only_when_that_is_news() -> None:
+    missing = builders.world(builders.bundle(repositories=()))
+    (event,) = planned(missing, RecordEvent)
+    assert (event.reason, event.warning) == ("RepositoryNotFound", True)
+    (patched,) = planned(missing, PatchStatus)
+    found = builders.bundle(builders.with_status(builders.schedule(), patched.status))
+    (event,) = planned(builders.world(found), RecordEvent)
+    assert (event.reason, event.warning) == ("Scheduled", False)
 
 
 def test_a_schedule_that_becomes_invalid_keeps_its_last_valid_cron_job() -> None:
-    world = settled(builders.world(builders.bundle()))
-    broken = builders.bundle(builders.schedule(schedule="0 2 * * 7"))
-    plan = plan_schedule(replace(world, bundle=broken), NOW)
-    assert not of_kind(plan.actions, ApplyCronJob)
-    (patch,) = of_kind(plan.actions, PatchStatus)
-    assert [c["type"] for c in patch.status["conditions"]] == ["Ready", "Stalled", "Suspended"]
+    world = replace(
+        settled(builders.world(builders.bundle())), bundle=builders.bundle(builders.schedule(schedule="0 2 * * 7"))
+    )
+    assert not planned(world, RepairCronJob)
+    assert list(conditions(world)) == ["Ready", "Stalled", "Suspended"]
+    (patch,) = planned(world, PatchStatus)
     assert patch.status["nextRunTime"] == "2026-03-03T02:00:00Z"
 
 
+def test_a_schedule_that_becomes_invalid_can_still_be_suspended() -> None:
+    broken = builders.bundle(builders.schedule(schedule="0 2 * * 7", suspend=True))
+    world = replace(settled(builders.world(builders.bundle())), bundle=broken)
+    (action,) = planned(world, RepairCronJob)
+    assert (action.manifest["spec"]["suspend"], action.manifest["spec"]["schedule"]) == (True, "0 2 * * *")
+
+
 def test_a_schedule_that_becomes_forbidden_is_suspended() -> None:
-    world = settled(builders.world(builders.bundle()))
     forbidden = builders.bundle(builders.schedule(job={"image": "evil:1"}))
-    plan = plan_schedule(replace(world, bundle=forbidden), NOW)
-    (action,) = of_kind(plan.actions, ApplyCronJob)
+    world = replace(settled(builders.world(builders.bundle())), bundle=forbidden)
+    (action,) = planned(world, RepairCronJob)
     assert action.manifest["spec"]["suspend"] is True
-    (patch,) = of_kind(plan.actions, PatchStatus)
-    ready = patch.status["conditions"][0]
-    assert ready["reason"] == "ImageNotAllowed"
+    assert conditions(world)["Ready"]["reason"] == "ImageNotAllowed"
+    assert conditions(world)["Suspended"]["status"] == "True"
+    (patch,) = planned(world, PatchStatus)
     assert "nextRunTime" not in patch.status
+
+
+def test_a_cron_job_that_is_held_although_it_is_forbidden_by_now_is_suspended() -> None:
+    # Valid and allowed once; then the installer forbids hostPath, and the schedule becomes invalid as well.
+    host_path = {"name": "srv", "volume": {"hostPath": {"path": "/srv"}}}
+    repositories = (builders.local_repository(sources=[host_path]),)
+    allowing = replace(builders.SETTINGS, allow_host_path=True)
+    allowed = settled(builders.world(builders.bundle(repositories=repositories), settings=allowing))
+    broken = builders.bundle(builders.schedule(schedule="0 2 * * 7", sources=[builders.source()]), repositories)
+    (action,) = planned(replace(allowed, bundle=broken, settings=builders.SETTINGS), RepairCronJob)
+    assert action.manifest["spec"]["suspend"] is True
 
 
 def test_a_cron_job_of_somebody_else_is_left_alone() -> None:
     world = settled(builders.world(builders.bundle()), owner_uid=None)
-    plan = plan_schedule(world, NOW)
-    assert not of_kind(plan.actions, ApplyCronJob)
-    (patch,) = of_kind(plan.actions, PatchStatus)
-    assert patch.status["conditions"][0]["reason"] == "CronJobNameTaken"
+    assert not planned(world, RepairCronJob)
+    assert not planned(world, CreateCronJob)
+    assert conditions(world)["Ready"]["reason"] == "CronJobNameTaken"
 
 
-def test_a_refusal_of_the_api_server_is_said_in_the_status() -> None:
-    world = builders.world(builders.bundle(), refusals={"CronJob/db": "quota exceeded"})
-    plan = plan_schedule(world, NOW)
-    (patch,) = of_kind(plan.actions, PatchStatus)
-    assert "quota exceeded" in patch.status["conditions"][0]["message"]
-    assert not of_kind(plan.actions, ApplyCronJob)
+def test_a_name_that_is_taken_by_what_is_not_watched_is_said_too() -> None:
+    refusals = {CRON_JOB: Refusal("another CronJob has the name", taken=True)}
+    assert conditions(builders.world(builders.bundle(), refusals=refusals))["Ready"]["reason"] == "CronJobNameTaken"
+
+
+def test_a_refusal_of_the_api_server_is_said_in_the_status_and_asked_for_again() -> None:
+    world = builders.world(builders.bundle(), refusals={CRON_JOB: Refusal("quota exceeded")})
+    ready = conditions(world)["Ready"]
+    assert (ready["status"], ready["reason"]) == ("False", "RefusedByApiServer")
+    assert "quota exceeded" in ready["message"]
+    assert "Stalled" not in conditions(world)
+    assert planned(world, CreateCronJob)
+
+
+def test_a_cron_job_that_is_refused_has_no_next_run_unless_it_exists_already() -> None:
+    refusals = {CRON_JOB: Refusal("quota exceeded")}
+    (patched,) = planned(builders.world(builders.bundle(), refusals=refusals), PatchStatus)
+    assert "nextRunTime" not in patched.status
+    changed = builders.bundle(builders.schedule(schedule="0 3 * * *"))
+    kept = replace(settled(builders.world(builders.bundle())), bundle=changed, refusals=refusals)
+    (patched,) = planned(kept, PatchStatus)
+    assert patched.status["nextRunTime"]
+
+
+def test_what_was_refused_and_is_not_any_more_is_ready_again() -> None:
+    refused = builders.world(builders.bundle(), refusals={CRON_JOB: Refusal("quota exceeded")})
+    (patched,) = planned(refused, PatchStatus)
+    (made,) = planned(refused, CreateCronJob)
+    healed = builders.bundle(builders.with_status(builders.schedule(), patched.status))
+    world = builders.world(healed, cron_job=builders.observed(made.manifest))
+    assert conditions(world)["Ready"]["status"] == "True"
+    assert [event.reason for event in planned(world, RecordEvent)] == ["Scheduled"]

@@ -4,11 +4,23 @@ from typing import Any
 
 import pytest
 
-from borg_core.bundle import Bundle
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.policies.problems import Severity, derive_problems
+from borg_core.policies import schedule as policies
+from borg_core.policies.problem import Problem, Severity
+from borg_core.policies.size import find_size_problems
+from borg_core.settings import Settings
+from borg_core.workload.bundle import Bundle
+from borg_core.workload.job import render_job_template
 from support import builders
 from support.builders import SETTINGS, bundle, local_repository, schedule, script, source
+
+
+def derive_problems(of: Bundle, settings: Settings) -> tuple[Problem, ...]:
+    """Return what keeps the schedule from running, the size of its plan included."""
+    workload = of.workload()
+    if found := policies.derive_problems(of, workload, settings):
+        return found
+    return tuple(find_size_problems(render_job_template(workload, of.owner.reference, settings)))
 
 
 def with_hook(parameters: list[dict[str, object]], declared: tuple[dict[str, object], ...]) -> Bundle:

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from borg_api import access
-from borg_api.access import Access, Permission
-from borg_api.mirror import Mirror
-from borg_api.problem import Problem
-from borg_cluster.api_server import ApiError, ApiServer
+from borg_api.edge import guard
+from borg_api.edge.errors import HttpError
+from borg_api.edge.guard import Access, Permission
+from borg_api.edge.problem import explain_api_error
+from borg_api.picture.picture import Picture
+from borg_cluster.client import ApiServer
+from borg_cluster.errors import ApiError, Busy, Unauthorized, Unreachable
 from borg_core.kinds.schedule import SCHEDULES
 
 LIST = Permission("list", SCHEDULES)
@@ -37,37 +39,39 @@ class Reviewer:
         if self.trouble:
             raise self.trouble
         if token.startswith("unknown"):
-            raise ApiError(401, "Unauthorized")
+            raise Unauthorized("Unauthorized")
         return {"status": {"allowed": token.startswith("good")}}
 
 
 class Scene:
     def __init__(self) -> None:
         self.reviewer = Reviewer()
-        nobody: Any = None  # the mirror is never started
-        self.mirror = Mirror(ApiServer(nobody), ())
+        nobody: Any = None  # the picture is never kept up to date
+        self.picture = Picture(ApiServer(nobody), ())
         reviewer: Any = self.reviewer
-        self.access = Access(reviewer, self.mirror)
+        self.access = Access(reviewer, self.picture)
 
     async def status(self, token: str, namespace: str = "team") -> int:
         """Return 200, or the status of the problem."""
         try:
             await self.access.authorize(token, LIST, namespace)
-        except Problem as refused:
+        except HttpError as refused:
             return refused.status
+        except ApiError as trouble:
+            return explain_api_error(trouble).status
         return 200
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    monkeypatch.setattr(access, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(guard, "_PATIENCE_SECONDS", 0.05)
     return Scene()
 
 
 def stale(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every answer be too old to be taken without asking."""
-    monkeypatch.setattr(access, "_ALLOWED_SECONDS", -1.0)
-    monkeypatch.setattr(access, "_DENIED_SECONDS", -1.0)
+    monkeypatch.setattr(guard, "_ALLOWED_SECONDS", -1.0)
+    monkeypatch.setattr(guard, "_DENIED_SECONDS", -1.0)
 
 
 @pytest.mark.parametrize(("token", "status"), [("good", 200), ("bad", 403), ("unknown", 401)])
@@ -79,7 +83,7 @@ def test_one_question_is_asked_once_however_many_wait_for_it(scene: Scene, token
     assert scene.reviewer.asked == 1
 
 
-@pytest.mark.parametrize("trouble", [ApiError(503, "away"), ApiError(429, "busy"), ConnectionError(), TimeoutError()])
+@pytest.mark.parametrize("trouble", [Unreachable("away"), Busy("busy")])
 def test_in_an_outage_what_was_allowed_stays_allowed_and_nothing_else(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
@@ -88,13 +92,13 @@ def test_in_an_outage_what_was_allowed_stays_allowed_and_nothing_else(
         stale(monkeypatch)
         scene.reviewer.trouble = trouble
         during = [await scene.status("good"), await scene.status("bad"), await scene.status("good-but-new")]
-        scene.mirror.alive = False  # then nobody is even asked
+        scene.picture.alive = False  # then nobody is even asked
         asked = scene.reviewer.asked
         during += [await scene.status("good"), await scene.status("bad")]
         assert scene.reviewer.asked == asked
         return before + during
 
-    unavailable = 429 if isinstance(trouble, ApiError) and trouble.status == 429 else 503
+    unavailable = 429 if isinstance(trouble, Busy) else 503
     assert asyncio.run(ask()) == [200, 403, 200, unavailable, unavailable, 200, 503]
 
 
@@ -112,13 +116,13 @@ def test_a_known_reader_does_not_wait_long_for_a_silent_api_server(
 
 
 def test_whoever_asks_for_much_does_not_make_others_forgotten(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "_REMEMBERED", 10)
+    monkeypatch.setattr(guard, "_REMEMBERED", 10)
 
     async def ask() -> int:
         await scene.status("good")
         for number in range(100):
             await scene.status("bad", f"team-{number}")
-        scene.mirror.alive = False
+        scene.picture.alive = False
         stale(monkeypatch)
         return await scene.status("good")
 

@@ -2,20 +2,23 @@
 
 from typing import Any
 
+import orjson
 import pytest
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
-from borg_api import schema
 from borg_api.app import create_app
-from borg_api.choices import render_repositories, render_script
 from borg_api.configuration import Configuration, ConfigurationError, read_configuration
-from borg_api.cron_expressions import PRESETS, preview
-from borg_api.mirror import Mirror, Shelf
-from borg_api.records import ScheduleRecord, parse_run
-from borg_api.run.answers import render_run
-from borg_api.schedule.answers import render_job, render_upcoming
-from borg_api.schedule.listing import Listing
-from borg_cluster.api_server import ApiServer
+from borg_api.edge.bodies import render
+from borg_api.picture.picture import Picture
+from borg_api.picture.records import ScheduleRecord, parse_run
+from borg_api.picture.timetable import Timetable
+from borg_api.resources.cron.response import PRESETS, Preview, render_preview
+from borg_api.resources.repositories.response import Repository, render_repositories
+from borg_api.resources.runs.response import Run, render_run
+from borg_api.resources.schedules.listing import Listing
+from borg_api.resources.schedules.response import Job, JobDetail, UpcomingJob, render_job, render_upcoming
+from borg_api.resources.scripts.response import Script, render_script
+from borg_cluster.client import ApiServer
 from support import builders
 
 RECORD = ScheduleRecord(builders.schedule(), "2026-03-01T00:00:00Z")
@@ -28,38 +31,32 @@ _RUN = builders.run(
     },
 )
 RUN = _RUN.model_dump(by_alias=True, exclude_none=True, mode="json")
-JOB = render_job(RECORD, Shelf(), builders.NOW)
+_NOBODY: Any = None  # the picture is never kept up to date
+VIEW = Picture(ApiServer(_NOBODY), ()).view(builders.NAMESPACE)
+LISTING = Listing(Timetable())
+JOB = render_job(RECORD, VIEW, builders.NOW)
 SCRIPT = builders.script("wake", parameters=({"name": "HOST", "required": True},))
-_NOBODY: Any = None  # the mirror is never started
-LISTING = Listing(Mirror(ApiServer(_NOBODY), ()))
-REPOSITORIES = render_repositories(
-    Shelf(), builders.NAMESPACE, [builders.local_repository(), builders.ssh_repository()], LISTING, builders.NOW
-)
-RENDERED: list[tuple[type[BaseModel], dict[str, Any]]] = [
-    (schema.Job, JOB),
-    (schema.UpcomingJob, {**render_upcoming(JOB), "next_run": "2026-03-02T02:00:00Z"}),
-    (schema.Run, render_run(parse_run(RUN), Shelf())),
-    (
-        schema.Repository,
-        render_repositories(Shelf(), builders.NAMESPACE, [builders.local_repository()], LISTING, builders.NOW)[0],
-    ),
-    (
-        schema.Repository,
-        render_repositories(Shelf(), builders.NAMESPACE, [builders.ssh_repository()], LISTING, builders.NOW)[0],
-    ),
-    (schema.Script, render_script(SCRIPT)),
-    (schema.Preview, preview("0 2 * * *", "Europe/Berlin", builders.NOW)),
-    (schema.Preview, preview("0 2 * * 7", "Europe/Berlin", builders.NOW)),
+SECRET = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "nas", "key": "token"}}}
+HOOKS = {"preBackup": {"scriptRef": {"name": "wake"}, "parameters": [{"name": "HOST", "value": "nas"}, SECRET]}}
+SCHEDULES = {"main": LISTING.render(VIEW, RECORD, builders.NOW)}
+REPOSITORIES = render_repositories([builders.local_repository(), builders.ssh_repository()], SCHEDULES)
+RENDERED: list[tuple[Any, Any]] = [
+    (Job, JOB),
+    (Job, render_job(ScheduleRecord(builders.schedule(hooks=HOOKS), "2026-03-01T00:00:00Z"), VIEW, None)),
+    (JobDetail, orjson.loads(render(LISTING.detail(VIEW, RECORD, builders.NOW).job))),
+    (UpcomingJob, render_upcoming(JOB, builders.NOW)),
+    (Run, render_run(parse_run(RUN), VIEW)),
+    *((Repository, repository) for repository in REPOSITORIES),
+    (Script, render_script(SCRIPT)),
+    (Preview, render_preview("0 2 * * *", "Europe/Berlin", builders.NOW)),
+    (Preview, render_preview("0 2 * * 7", "Europe/Berlin", builders.NOW)),
 ]
 
 
-@pytest.mark.parametrize(("model", "rendered"), RENDERED, ids=lambda value: getattr(value, "__name__", ""))
-def test_what_is_rendered_has_the_promised_fields_and_no_others(
-    model: type[BaseModel], rendered: dict[str, Any]
-) -> None:
-    model.model_validate(rendered, strict=True)
-    required = {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
-    assert required <= rendered.keys()
+@pytest.mark.parametrize(("described", "rendered"), RENDERED, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_is_rendered_has_the_promised_fields_and_no_others(described: Any, rendered: Any) -> None:
+    TypeAdapter(described).validate_python(rendered, strict=True)
+    assert described.__required_keys__ <= rendered.keys()
 
 
 def test_every_operation_has_a_description_and_tells_of_its_errors() -> None:
@@ -81,8 +78,25 @@ def test_every_operation_has_a_description_and_tells_of_its_errors() -> None:
     assert all(document["components"]["schemas"][name].get("examples") for name in names)
 
 
+@pytest.mark.parametrize(
+    ("status", "has_logs"),
+    [
+        ({}, False),
+        ({"phase": "Pending", "jobUid": "uid", "startTime": "2026-03-01T00:00:00Z"}, False),
+        ({"phase": "Running", "jobUid": "uid", "startTime": "2026-03-01T00:00:00Z"}, True),
+        ({"phase": "Failed", "jobUid": "uid", "startTime": "2026-03-01T00:00:00Z"}, True),
+        ({"phase": "Cancelled", "jobUid": "uid"}, False),
+    ],
+    ids=["asked for", "waits for its pod", "runs", "ended", "never began"],
+)
+def test_a_run_has_a_log_once_its_container_began(status: dict[str, Any], has_logs: bool) -> None:
+    run = builders.run("now", status).model_dump(by_alias=True, exclude_none=True, mode="json")
+    assert render_run(parse_run(run), VIEW)["has_logs"] is has_logs
+
+
 def test_presets_are_expressions_that_a_cron_job_takes() -> None:
-    assert all(preview(expression, "UTC", builders.NOW)["success"] for _, expression, _ in PRESETS)
+    expressions = [preset["expression"] for preset in PRESETS["presets"]]
+    assert all(render_preview(expression, "UTC", builders.NOW)["success"] for expression in expressions)
 
 
 @pytest.mark.parametrize(

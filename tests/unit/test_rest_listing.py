@@ -7,11 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
-from borg_api.mirror import Mirror, Shelf
-from borg_api.problem import Problem
-from borg_api.schedule import upcoming
-from borg_api.schedule.listing import Listing, Page
-from borg_cluster.api_server import ApiServer
+from borg_api.edge.bodies import render
+from borg_api.edge.errors import HttpError
+from borg_api.picture.picture import Picture, View
+from borg_api.picture.timetable import Timetable
+from borg_api.resources.schedules import upcoming
+from borg_api.resources.schedules.listing import Listing, Page
+from borg_cluster.client import ApiServer
 from support import builders
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -20,17 +22,18 @@ NONE = upcoming.decode_place(None, NOW)
 
 
 class Scene:
-    """A mirror that is fed by hand."""
+    """A picture that is fed by hand."""
 
     def __init__(self) -> None:
-        nobody: Any = None  # the mirror is never started
-        self.mirror = Mirror(ApiServer(nobody), ())
-        self.listing = Listing(self.mirror)
+        nobody: Any = None  # the picture is never kept up to date
+        self.picture = Picture(ApiServer(nobody), ())
+        self.timetable = Timetable()
+        self.listing = Listing(self.timetable)
         self.version = 0
 
     @property
-    def shelf(self) -> Shelf:
-        return self.mirror.shelf(TEAM)
+    def view(self) -> View:
+        return self.picture.view(TEAM)
 
     def put(self, name: str, schedule: str = "0 2 * * *", status: Any = None, **spec: Any) -> None:
         self.version += 1
@@ -38,10 +41,10 @@ class Scene:
             by_alias=True, exclude_none=True, mode="json"
         )
         made["metadata"]["resourceVersion"] = str(self.version)
-        self.shelf.schedules.put({**made, "status": status or {}})
+        self.view.schedules.index.put({**made, "status": status or {}})
 
     def page(self, now: datetime = NOW) -> Page:
-        return asyncio.run(self.listing.page(TEAM, now))
+        return asyncio.run(self.listing.page(self.view, now))
 
     def jobs(self, now: datetime = NOW) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = orjson.loads(self.page(now).body)["jobs"]
@@ -80,7 +83,7 @@ def test_a_repository_that_appears_changes_what_is_shown_of_it(scene: Scene) -> 
     scene.put("a")
     assert scene.jobs()[0]["repository"] == "main"
     made = builders.local_repository().model_dump(by_alias=True, exclude_none=True, mode="json")
-    scene.shelf.repositories.put(made)
+    scene.view.repositories.index.put(made)
     assert scene.jobs()[0]["repository"] == "/repositories/main"
 
 
@@ -89,7 +92,7 @@ def test_a_value_is_shown_no_longer_once_its_script_says_that_it_is_a_password(s
         made = builders.script("wake", parameters=({"name": "TOKEN", "type": parameter_type},))
         body = made.model_dump(by_alias=True, exclude_none=True, mode="json")
         body["metadata"]["resourceVersion"] = version
-        scene.shelf.scripts.put(body)
+        scene.view.scripts.index.put(body)
 
     declare("1", "Text")
     hook = {"scriptRef": {"name": "wake"}, "parameters": [{"name": "TOKEN", "value": "of everybody"}]}
@@ -97,8 +100,8 @@ def test_a_value_is_shown_no_longer_once_its_script_says_that_it_is_a_password(s
     assert scene.jobs()[0]["pre_backup_script_parameters"] == {"TOKEN": "of everybody"}
     declare("2", "Password")
     assert scene.jobs()[0]["pre_backup_script_parameters"] == {}
-    [rendered] = asyncio.run(scene.listing.rendered(scene.shelf, TEAM, NOW))
-    assert b"of everybody" not in scene.listing.detail(scene.shelf, rendered.record, NOW)[0]
+    [rendered] = asyncio.run(scene.listing.rendered(scene.view, NOW))
+    assert b"of everybody" not in render(scene.listing.detail(scene.view, rendered.record, NOW).job)
 
 
 def test_a_schedule_that_is_no_longer_valid_is_shown_without_a_next_run(scene: Scene) -> None:
@@ -112,7 +115,7 @@ def test_what_is_upcoming_is_sorted_and_ends_with_the_window(scene: Scene) -> No
     scene.put("night")
     scene.put("quarter", schedule="*/15 * * * *")
     scene.put("spring", schedule="0 0 1 5 *")
-    found = [orjson.loads(job.json) for job in upcoming.find_next(scene.page(), NONE, NOW + timedelta(hours=24))]
+    found = [found.job for found in upcoming.find_next(scene.page(), NONE, NOW + timedelta(hours=24))]
     assert [(job["name"], job["next_run"]) for job in found] == [
         ("quarter", "2026-03-02T12:15:00Z"),
         ("night", "2026-03-03T02:00:00Z"),
@@ -126,7 +129,7 @@ def every(scene: Scene, hours: float, size: int) -> list[tuple[str, str]]:
     seen: list[tuple[str, str]] = []
     token = None
     while True:
-        stream = upcoming.find_all(page, upcoming.decode_place(token, NOW), end)
+        stream = upcoming.find_all(page, scene.timetable, upcoming.decode_place(token, NOW), end)
         shown = [occurrence for occurrence, _ in zip(stream, range(size), strict=False)]
         seen += [(f"{occurrence.run:%H:%M}", occurrence.rendered.record.name) for occurrence in shown]
         if len(shown) < size:
@@ -153,6 +156,6 @@ def test_every_occurrence_comes_once_whatever_the_pages(scene: Scene, size: int)
 
 @pytest.mark.parametrize("token", ["", "x", "1.2.3", "12345678901234.5", "-1.5"])
 def test_a_token_of_somebody_else_is_refused(token: str) -> None:
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(HttpError) as refused:
         upcoming.decode_place(token, NOW)
     assert refused.value.status == 400

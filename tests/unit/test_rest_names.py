@@ -4,10 +4,9 @@ from itertools import islice
 
 import pytest
 
-from borg_api.identifiers import derive_id
-from borg_api.names import derive_copy_titles, derive_resource_names, derive_run_name
-from borg_api.records import RunRecord, parse_run, parse_schedule
-from borg_api.schedule.operations import derive_run_seed
+from borg_api.commands.runs.start import derive_run_name, derive_run_seed
+from borg_api.commands.schedules.names import derive_copy_titles, derive_resource_names
+from borg_api.picture.records import RunRecord, derive_id, parse_run, parse_schedule
 from support import builders
 
 

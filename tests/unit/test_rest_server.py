@@ -5,6 +5,8 @@ from typing import Any
 
 import uvicorn
 
+from borg_api.edge.boundary import Boundary
+from borg_api.metrics import Metrics
 from borg_api.server import HEAD_LIMIT, LimitedProtocol
 
 
@@ -17,7 +19,8 @@ def exchange(sent: bytes) -> bytes:
     """Return what a server answers to the bytes, until it or the client has had enough."""
 
     async def scenario() -> bytes:
-        config = uvicorn.Config(_app, port=0, http=LimitedProtocol, lifespan="off", log_config=None)
+        bounded = Boundary(_app, frozenset(), lambda: 0, Metrics())
+        config = uvicorn.Config(bounded, port=0, http=LimitedProtocol, lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 - the server says nothing of its own
@@ -59,3 +62,10 @@ def test_a_large_body_does_not_count_as_headers() -> None:
     body = b"a" * (2 * HEAD_LIMIT)
     head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % len(body)
     assert exchange(head + body).startswith(b"HTTP/1.1 200")
+
+
+def test_head_is_answered_with_the_length_of_a_body_and_without_it() -> None:
+    answer = exchange(b"HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"content-length: 2\r\n" in answer
+    assert answer.endswith(b"\r\n\r\n")

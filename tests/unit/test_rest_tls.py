@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 
 from borg_api.configuration import Configuration, ConfigurationError, read_configuration
-from borg_api.peers import Peers
+from borg_api.picture.replicas import Replicas
 from borg_api.server import Certificate, serve
 from support.waiting import wait_for
 
@@ -109,10 +109,10 @@ def test_a_key_of_another_certificate_does_not_break_what_goes_on(
 def test_replicas_ask_each_other_over_tls(port: int, caplog: pytest.LogCaptureFixture) -> None:
     async def ask() -> None:
         configuration = Configuration("team", peers=f"127.0.0.1:{port}", certificate="tls.crt", key="tls.key")
-        peers = Peers(configuration)
-        await peers.start()
-        await peers.have_seen("BorgSchedule", "team", 1)
-        await peers.stop()
+        others = Replicas(configuration)
+        await others.start()
+        await others.wait_until_seen("BorgSchedule", "team", 1)
+        await others.stop()
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(ask())
@@ -121,10 +121,10 @@ def test_replicas_ask_each_other_over_tls(port: int, caplog: pytest.LogCaptureFi
 
 def test_replicas_that_ask_without_tls_are_not_answered(port: int, caplog: pytest.LogCaptureFixture) -> None:
     async def ask() -> None:
-        peers = Peers(Configuration("team", peers=f"127.0.0.1:{port}"))
-        await peers.start()
-        await peers.have_seen("BorgSchedule", "team", 1)
-        await peers.stop()
+        others = Replicas(Configuration("team", peers=f"127.0.0.1:{port}"))
+        await others.start()
+        await others.wait_until_seen("BorgSchedule", "team", 1)
+        await others.stop()
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(ask())

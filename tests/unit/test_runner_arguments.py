@@ -1,22 +1,37 @@
 """What each borg verb is called with: vectors, nothing that a shell or borg's placeholders could expand."""
 
-from dataclasses import replace
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
-from borg_contract.plan import RepositoryPlan, SecretFile, SourcePlan, SshPlan
-from borg_contract.retention import RetentionPlan
-from borg_runner.borg import make_connection_arguments
-from borg_runner.borg_message import BorgMessage, describe_size, parse_message
-from borg_runner.break_lock import make_break_lock_arguments
-from borg_runner.check import make_check_arguments
-from borg_runner.compact import make_compact_arguments, parse_freed_bytes
-from borg_runner.create import make_create_arguments
-from borg_runner.environment import make_borg_environment
-from borg_runner.init import make_init_arguments
-from borg_runner.prune import PruneFigures, make_prune_arguments, parse_prune_notes
-from borg_runner.ssh import make_rsh
-from borg_runner.totals import make_info_arguments, make_list_arguments
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.plan import RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
+from borg_contract.retention import Retention
+from borg_runner.borg.arguments import make_connection_arguments
+from borg_runner.borg.client import Borg
+from borg_runner.borg.environment import make_borg_environment
+from borg_runner.borg.message import BorgMessage, parse_message
+from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.borg.sizes import describe_size
+from borg_runner.interruption import Interruption
+from borg_runner.locks.wait import LockWait
+from borg_runner.log import Log
+from borg_runner.ssh.command import make_rsh
+from borg_runner.ssh.probe import make_probe_arguments
+from borg_runner.verbs.break_lock import make_break_lock_arguments
+from borg_runner.verbs.check import make_check_arguments
+from borg_runner.verbs.compact import DEFAULT_THRESHOLD, make_compact_arguments, parse_freed_bytes
+from borg_runner.verbs.create import make_create_arguments
+from borg_runner.verbs.info import RepositorySizes, make_info_arguments, parse_info_output
+from borg_runner.verbs.init import make_init_arguments
+from borg_runner.verbs.list import make_list_arguments, parse_list_output
+from borg_runner.verbs.prune import PruneFigures, make_prune_arguments, parse_prune_notes
+from borg_runner.verbs.repository import Repository
+from borg_runner.work.operation import work_on_repository
 
 LOCAL = RepositoryPlan("main", "/repositories/main", "repokey-blake2", (SourcePlan("data"),))
 KEY, HOSTS = SecretFile("/run/key", "ssh", "key"), SecretFile("/run/hosts", "ssh", "hosts")
@@ -62,7 +77,7 @@ def create(repository: RepositoryPlan) -> list[str]:
         ),
         (
             make_prune_arguments(
-                LOCAL, RetentionPlan("2d", keep_daily=7, keep_quarterly=2), glob="db-[0-9]", lock_wait=7
+                LOCAL, Retention.only(keep_within="2d", keep_daily=7, keep_quarterly=2), glob="db-[0-9]", lock_wait=7
             ),
             [
                 *["prune", *COMMON, "--info", "--list", "--progress", "--glob-archives=db-[0-9]"],
@@ -110,6 +125,30 @@ def test_ssh_takes_one_key_and_pinned_hosts_and_never_prompts() -> None:
         "GlobalKnownHostsFile=/dev/null",
     ):
         assert f"-o {option}" in rsh
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("ssh://u@h:2222/./main", ["-p", "2222", "u@h"]),
+        ("ssh://h/main", ["h"]),
+        ("ssh://u@[2001:db8::1]:22/main", ["-p", "22", "u@2001:db8::1"]),
+        ("ssh://nas@[::1]/main", ["nas@::1"]),
+    ],
+)
+def test_the_probe_reaches_the_server_as_borg_does(location: str, expected: list[str]) -> None:
+    arguments = make_probe_arguments(replace(REMOTE, location=location), "ssh -F '/dev/my null'")
+    assert list(arguments) == ["ssh", "-F", "/dev/my null", *expected, "borg-1.4", "--version"]
+
+
+def test_schedules_that_share_a_cache_keep_their_own_lists_of_files_and_work_without_a_schedule_has_none() -> None:
+    def suffix(schedule: str) -> str | None:
+        environment = make_borg_environment(LOCAL, base_dir="/b", schedule=schedule, host_id=None, rsh=None)
+        assert "BORG_HOST_ID" not in environment
+        return environment.get("BORG_FILES_CACHE_SUFFIX")
+
+    assert suffix("db") == "db"
+    assert suffix("") is None
 
 
 @pytest.mark.parametrize(
@@ -173,3 +212,38 @@ def test_prune_counts_archives_but_not_checkpoints() -> None:
 )
 def test_freed_space_is_read_from_borgs_words(text: str, expected: int) -> None:
     assert parse_freed_bytes([note(text, "borg.repository")]) == expected
+
+
+def test_list_and_info_tell_how_many_archives_there_are_and_how_large_they_are() -> None:
+    assert [parse_list_output(output) for output in ("", ".\n", ".\n.\n.\n")] == [0, 1, 3]
+    output = '{"cache": {"stats": {"total_size": 30, "unique_csize": 20, "total_chunks": 1}}}'
+    assert parse_info_output(output) == RepositorySizes(original=30, deduplicated=20)
+
+
+@dataclass(kw_only=True)
+class FreeLocks(LockWait):
+    """Locks that nobody holds, with a borg that only notes what it is asked for."""
+
+    asked: list[list[str]] = field(default_factory=list)
+
+    def run(
+        self,
+        borg: Borg,  # noqa: ARG002 - a stand-in takes what LockWait takes
+        make_arguments: Callable[[int], list[str]],
+        *,
+        on_note: Callable[[BorgMessage], None] | None = None,  # noqa: ARG002
+    ) -> BorgOutcome:
+        self.asked.append(make_arguments(7))
+        return BorgOutcome(exit_code=0)
+
+
+@pytest.mark.parametrize(("threshold", "asked"), [(0, 0), (30, 30), (None, DEFAULT_THRESHOLD)])
+def test_a_compact_run_has_the_threshold_that_was_asked_for(threshold: int | None, asked: int, tmp_path: Path) -> None:
+    log = Log(io.StringIO())
+    locks = FreeLocks(location="/r", base_dir=tmp_path, seconds=1, host_id=None, dead_job_uids=frozenset(), log=log)
+    borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
+    plan = RunPlan("team", Operation.COMPACT, (LOCAL,), compact_threshold=threshold)
+    repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
+    result = work_on_repository(plan, repository, sources_root=tmp_path, run_name="now")
+    assert result.phase is Phase.COMPLETED
+    assert [text for text in locks.asked[0] if text.startswith("--threshold")] == [f"--threshold={asked}"]

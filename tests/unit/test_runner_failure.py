@@ -7,11 +7,11 @@ import pytest
 
 from borg_contract.plan import RepositoryPlan, SecretFile, SourcePlan, SshPlan
 from borg_contract.reasons import Reason
-from borg_runner.borg import BorgOutcome
-from borg_runner.borg_message import BorgMessage
-from borg_runner.failure import explain_failure
-from borg_runner.reasons import derive_exit_code
-from borg_runner.source import find_source_fault, make_source_paths
+from borg_runner.borg.exit_codes import derive_exit_code
+from borg_runner.borg.failure import explain_failure
+from borg_runner.borg.message import BorgMessage
+from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.work.sources import find_source_fault, make_source_paths
 
 LOCAL = RepositoryPlan(
     "main", "/repositories/main", "repokey", (SourcePlan("data"),), SecretFile("/p", "borg-main", "passphrase")
@@ -21,7 +21,7 @@ REMOTE = replace(LOCAL, ssh=SshPlan(SecretFile("/k", "borg-ssh", "id"), SecretFi
 
 def failed(code: int, text: str = "", msgid: str = "", remote: tuple[str, ...] = ()) -> BorgOutcome:
     errors = (BorgMessage("log_message", "ERROR", text, msgid),) if text else ()
-    return BorgOutcome(code, errors=errors, remote=remote)
+    return BorgOutcome(exit_code=code, errors=errors, remote=remote)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +90,12 @@ def test_a_remote_error_with_the_generic_code_gets_its_own(code: int, msgid: str
 
 @pytest.mark.parametrize("code", [0, 1, 100, 127])
 def test_warnings_are_no_failures(code: int) -> None:
-    assert BorgOutcome(code).succeeded
+    assert BorgOutcome(exit_code=code).succeeded
 
 
 @pytest.mark.parametrize("code", [2, 3, 99, 128, 143, -9])
 def test_all_other_codes_are_failures(code: int) -> None:
-    assert not BorgOutcome(code).succeeded
+    assert not BorgOutcome(exit_code=code).succeeded
 
 
 def test_paths_are_absolute_and_each_is_backed_up_once(tmp_path: Path) -> None:

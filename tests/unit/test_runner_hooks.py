@@ -12,10 +12,10 @@ import pytest
 
 from borg_contract.plan import HookPlan, SecretFile
 from borg_contract.reasons import Reason
-from borg_runner.hooks import HookRunner
+from borg_runner.fault import Fault
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
-from borg_runner.reasons import Fault
+from borg_runner.run.hooks import HookRunner
 
 NASTY = {
     "BLANKS": "  two  words ",
@@ -46,11 +46,20 @@ class Stage:
         return self.output.getvalue()
 
 
+def make_runner(folder: Path, output: io.StringIO, interruption: Interruption) -> HookRunner:
+    return HookRunner(
+        namespace="team",
+        environment={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+        scratch=folder,
+        log=Log(output),
+        interruption=interruption,
+    )
+
+
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     output, interruption = io.StringIO(), Interruption(grace_seconds=60)
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-    return Stage(tmp_path, output, interruption, HookRunner("team", environment, tmp_path, Log(output), interruption))
+    return Stage(tmp_path, output, interruption, make_runner(tmp_path, output, interruption))
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -133,12 +142,8 @@ def test_a_script_that_hangs_is_killed_with_all_that_it_started(stage: Stage) ->
         assert time.monotonic() - began < 60
 
 
-def test_a_script_that_ignores_sigterm_is_killed_all_the_same(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    from borg_runner import hooks  # noqa: PLC0415
-    from borg_runner.process import StopStep  # noqa: PLC0415
-
-    steps = (StopStep(signal.SIGTERM, 0.5), StopStep(signal.SIGKILL, 1.0))
-    monkeypatch.setattr(hooks, "_STOP_STEPS", steps)
+def test_a_script_that_ignores_sigterm_is_killed_all_the_same(stage: Stage) -> None:
+    stage.runner = replace(stage.runner, kill_seconds=0.5)
     assert stage.run("trap '' TERM; while true; do sleep 0.1; done", timeout_seconds=1) is not None
 
 
@@ -158,7 +163,7 @@ def test_an_interruption_stops_a_script(stage: Stage) -> None:
 
 def test_the_script_after_the_backup_may_go_on_for_what_is_left_of_the_grace_period(tmp_path: Path) -> None:
     output, interruption = io.StringIO(), Interruption(grace_seconds=17)
-    runner = HookRunner("team", {"PATH": os.environ["PATH"]}, tmp_path, Log(output), interruption)
+    runner = make_runner(tmp_path, output, interruption)
     interruption.request()
     hook = HookPlan("sleep-nas", "sleep 0.5; echo done", 300)
     assert runner.run(hook, "post-backup", {}, until_killed=True) is None

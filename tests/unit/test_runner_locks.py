@@ -1,16 +1,29 @@
 """Whose lock may go: entries of Jobs proven dead, and of nobody else."""
 
+import functools
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from borg_contract.lock_holder import lock_holder
-from borg_runner.locks import Holder, find_lock_folders, read_holders, release_dead
+from borg_contract.pod import lock_holder
+from borg_runner.locks.holder import Holder, parse_entry_name
+from borg_runner.locks.reading import find_lock_folders, read_holders
+from borg_runner.locks.removal import remove_dead_locks
+from runner_kit.pod import wait_until
 
 DEAD = lock_holder("team", "db-1", "0a1b-dead")
 ALIVE = lock_holder("team", "db-2", "0a1b-alive")
 FOREIGN = "host.example.org@1234"
+
+
+OURSELVES = lock_holder("team", "db-3", "0a1b-we")
+
+
+def release_dead(folder: Path, dead_job_uids: set[str]) -> list[Holder]:
+    return remove_dead_locks(folder, dead_job_uids, host_id=OURSELVES, patience=0.2)
 
 
 def take_exclusive(folder: Path, host: str, pid: int = 7) -> None:
@@ -54,15 +67,33 @@ def test_a_dead_reader_leaves_the_roster_and_the_living_stay(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["lock.roster"]
 
 
-def test_the_roster_is_left_alone_while_somebody_holds_the_exclusive_lock(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("borg_runner.locks._ROSTER_PATIENCE_SECONDS", 0.2)
+def test_the_roster_is_left_alone_while_somebody_holds_the_exclusive_lock(tmp_path: Path) -> None:
     take_shared(tmp_path, DEAD)
     take_exclusive(tmp_path, FOREIGN)
     assert release_dead(tmp_path, {"0a1b-dead"}) == []
     assert {holder.host for holder in read_holders(tmp_path)} == {DEAD, FOREIGN}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock.exclusive", "lock.roster"]
+
+
+def test_the_roster_is_rewritten_under_a_lock_that_names_our_own_job(tmp_path: Path) -> None:
+    take_shared(tmp_path, DEAD, ALIVE)
+    take_exclusive(tmp_path, FOREIGN)  # so that our entry waits where it can be seen
+    remove = functools.partial(remove_dead_locks, tmp_path, {"0a1b-dead"}, host_id=OURSELVES, patience=30)
+    with ThreadPoolExecutor() as pool:
+        removed = pool.submit(remove)
+        wait_until(lambda: any(tmp_path.glob("lock.exclusive.*.tmp/*")))
+        entries = [parse_entry_name(path.name) for path in tmp_path.glob("lock.exclusive.*.tmp/*")]
+        shutil.rmtree(tmp_path / "lock.exclusive")
+        assert [holder.host for holder in removed.result(30)] == [DEAD]
+    assert [entry and entry.host for entry in entries] == [OURSELVES]
+    assert [holder.host for holder in read_holders(tmp_path)] == [ALIVE]
+    assert [path.name for path in tmp_path.iterdir()] == ["lock.roster"]
+
+
+def test_without_a_name_that_can_be_proven_dead_no_lock_is_taken_and_the_roster_stays(tmp_path: Path) -> None:
+    take_shared(tmp_path, DEAD)
+    assert remove_dead_locks(tmp_path, {"0a1b-dead"}, host_id=None) == []
+    assert [holder.host for holder in read_holders(tmp_path)] == [DEAD]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,30 @@
 
 from typing import Any
 
-from borg_operator.keys import RepositoryKey, ScheduleKey, derive_concerned
+from borg_core.kinds.parts.base import Model
+from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.kinds.script import SCRIPTS
+from borg_core.native.claim import CLAIMS
+from borg_core.registry import Kind, Reference
+from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
 from support import builders
 
 
-def body(resource: Any, version: int = 1, **metadata: Any) -> dict[str, Any]:
+def concerned(store: Store, kind: Kind[Any], name: str) -> set[Reference]:
+    return derive_concerned(store, kind, store.get(kind, "team", name))
+
+
+def schedule_named(name: str) -> Reference:
+    return Reference("BorgSchedule", "team", name)
+
+
+def repository_named(name: str) -> Reference:
+    return Reference("BorgRepository", "team", name)
+
+
+def body(resource: Model, version: int = 1, **metadata: Any) -> dict[str, Any]:
     dumped: dict[str, Any] = resource.model_dump(by_alias=True, exclude_none=True, mode="json")
     dumped["metadata"] |= {"resourceVersion": str(version), **metadata}
     return dumped
@@ -15,52 +33,86 @@ def body(resource: Any, version: int = 1, **metadata: Any) -> dict[str, Any]:
 
 def test_an_event_that_lags_behind_an_own_write_changes_nothing() -> None:
     store = Store()
-    store.schedules.put(body(builders.schedule(title="new"), version=5))
-    store.schedules.put(body(builders.schedule(title="old"), version=4))
-    found = store.schedules.get("team", "db")
+    store.put(SCHEDULES, body(builders.schedule(title="new"), version=5))
+    store.put(SCHEDULES, body(builders.schedule(title="old"), version=4))
+    found = store.get(SCHEDULES, "team", "db")
     assert found
     assert found.title == "new"
 
 
 def test_an_object_made_anew_under_the_same_name_replaces_the_old_one_and_outlives_its_deletion() -> None:
     store = Store()
-    store.schedules.put(body(builders.schedule(), version=9, uid="old"))
-    store.schedules.put(body(builders.schedule(title="again"), version=12, uid="new"))
-    store.schedules.remove("team", "db", "old")
-    found = store.schedules.get("team", "db")
+    store.put(SCHEDULES, body(builders.schedule(), version=9, uid="old"))
+    store.put(SCHEDULES, body(builders.schedule(title="again"), version=12, uid="new"))
+    store.discard(SCHEDULES, "team", "db", "old")
+    found = store.get(SCHEDULES, "team", "db")
     assert found
     assert found.title == "again"
 
 
 def test_references_are_found_and_forgotten() -> None:
     store = Store()
-    store.schedules.put(body(builders.schedule(repositories=("a",)), version=1))
-    assert [s.metadata.name for s in store.schedules.referring_to("BorgRepository", "team", "a")] == ["db"]
-    store.schedules.put(body(builders.schedule(repositories=("b",)), version=2))
-    assert store.schedules.referring_to("BorgRepository", "team", "a") == []
-    store.schedules.remove("team", "db", "uid-db")
-    assert store.schedules.referring_to("BorgRepository", "team", "b") == []
+    store.put(SCHEDULES, body(builders.schedule(repositories=("a",)), version=1))
+    assert [s.metadata.name for s in store.referring_to(SCHEDULES, repository_named("a"))] == ["db"]
+    store.put(SCHEDULES, body(builders.schedule(repositories=("b",)), version=2))
+    assert store.referring_to(SCHEDULES, repository_named("a")) == []
+    store.discard(SCHEDULES, "team", "db", "uid-db")
+    assert store.referring_to(SCHEDULES, repository_named("b")) == []
 
 
 def test_a_script_concerns_the_schedules_of_the_repositories_that_use_it() -> None:
     store = Store()
     hooks = {"preBackup": {"scriptRef": {"name": "wake"}}}
-    store.repositories.put(body(builders.local_repository("main", hooks=hooks)))
-    store.schedules.put(body(builders.schedule()))
-    assert set(derive_concerned(store, "BorgScript", "team", "wake")) == {ScheduleKey("team", "db")}
+    store.put(REPOSITORIES, body(builders.local_repository("main", hooks=hooks)))
+    store.put(SCHEDULES, body(builders.schedule()))
+    store.put(SCRIPTS, body(builders.script("wake")))
+    assert concerned(store, SCRIPTS, "wake") == {schedule_named("db"), repository_named("main")}
 
 
 def test_a_schedule_concerns_those_of_its_title() -> None:
     store = Store()
-    store.schedules.put(body(builders.schedule("db", title="Daily")))
-    store.schedules.put(body(builders.schedule("other", title="Daily")))
-    store.schedules.put(body(builders.schedule("third")))
-    assert ScheduleKey("team", "other") in set(derive_concerned(store, "BorgSchedule", "team", "db"))
-    assert ScheduleKey("team", "third") not in set(derive_concerned(store, "BorgSchedule", "team", "db"))
+    store.put(SCHEDULES, body(builders.schedule("db", title="Daily")))
+    store.put(SCHEDULES, body(builders.schedule("other", title="Daily")))
+    store.put(SCHEDULES, body(builders.schedule("third")))
+    assert schedule_named("other") in concerned(store, SCHEDULES, "db")
+    assert schedule_named("third") not in concerned(store, SCHEDULES, "db")
 
 
 def test_a_schedule_concerns_itself_and_its_repositories() -> None:
     store = Store()
-    store.schedules.put(body(builders.schedule(repositories=("a", "b"))))
-    concerned = set(derive_concerned(store, "BorgSchedule", "team", "db"))
-    assert concerned == {ScheduleKey("team", "db"), RepositoryKey("team", "a"), RepositoryKey("team", "b")}
+    store.put(SCHEDULES, body(builders.schedule(repositories=("a", "b"))))
+    expected = {schedule_named("db"), repository_named("a"), repository_named("b")}
+    assert concerned(store, SCHEDULES, "db") == expected
+
+
+def test_a_claim_concerns_who_mounts_it_and_no_others() -> None:
+    store = Store()
+    store.put(REPOSITORIES, body(builders.local_repository("main")))
+    store.put(SCHEDULES, body(builders.schedule("db")))
+    store.put(SCHEDULES, body(builders.schedule("own", ("far",), sources=[builders.source(claim="own-data")])))
+    for name in ("repo-main", "own-data", "somebody-elses"):
+        store.put(CLAIMS, {"metadata": builders.metadata(name)})
+    assert concerned(store, CLAIMS, "repo-main") == {repository_named("main"), schedule_named("db")}
+    assert concerned(store, CLAIMS, "own-data") == {schedule_named("own")}
+    assert concerned(store, CLAIMS, "somebody-elses") == set()
+
+
+def test_a_claim_that_changes_is_no_news() -> None:
+    store = Store()
+    told: list[str] = []
+    store.on_change = lambda kind, _: told.append(kind.kind)
+    for version in "12":
+        store.put(CLAIMS, {"metadata": builders.metadata("data", resourceVersion=version, labels={"seen": version})})
+    assert told == ["PersistentVolumeClaim"]
+
+
+def test_a_change_is_told_with_what_was_there_before() -> None:
+    store = Store()
+    told: list[tuple[str, object, object]] = []
+    store.on_change = lambda kind, change: told.append((kind.kind, change.old, change.new))
+    store.put(SCHEDULES, body(builders.schedule(repositories=("a",)), version=1))
+    store.put(SCHEDULES, body(builders.schedule(repositories=("b",)), version=2))
+    store.put(SCHEDULES, body(builders.schedule(repositories=("b",)), version=2))
+    first, second = told
+    assert (first[0], first[1]) == ("BorgSchedule", None)
+    assert second[1] == first[2]

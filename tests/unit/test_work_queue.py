@@ -2,7 +2,7 @@
 
 import asyncio
 
-from borg_operator.queue import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, WorkQueue
+from borg_operator.loop.queue import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, WorkQueue
 
 
 def test_a_key_added_twice_is_worked_on_once() -> None:

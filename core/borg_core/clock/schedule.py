@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 
 from borg_core.clock.cursor import find_next
@@ -27,17 +28,11 @@ class CronSchedule:
 
     @classmethod
     def parse(cls, expression: str, time_zone: str = "Etc/UTC") -> "CronSchedule":
-        """Return the schedule. Raises CronError when the API server would refuse a CronJob with it."""
-        if "TZ" in expression:
-            raise CronError(
-                f"a CronJob takes no time zone within its schedule, as in {quote(expression)}: "
-                "leave it out, and write it as the schedule's time zone"
-            )
-        if expression.startswith(_EVERY):
-            rule: Fields | timedelta = timedelta(seconds=parse_every(expression.removeprefix(_EVERY)))
-        else:
-            rule = parse_fields(expression)
-        return cls(expression, time_zone, Zone.parse(time_zone), rule)
+        """Return the schedule. Raises CronError when the API server would refuse a CronJob with it.
+
+        A text is parsed once: whoever needs it again, and each schedule with the same times, gets the same object.
+        """
+        return _parse(expression, time_zone)
 
     @classmethod
     def try_parse(cls, expression: str, time_zone: str = "Etc/UTC") -> "CronSchedule | None":
@@ -79,3 +74,17 @@ class CronSchedule:
             following = self.next_after(run)
             # Where a zone lived one day twice (Kwajalein, 1969), robfig/cron can answer with the past: end there.
             run = following if following is None or following > run else None
+
+
+@lru_cache(maxsize=16384)
+def _parse(expression: str, time_zone: str) -> CronSchedule:
+    if "TZ" in expression:
+        raise CronError(
+            f"a CronJob takes no time zone within its schedule, as in {quote(expression)}: "
+            "leave it out, and write it as the schedule's time zone"
+        )
+    if expression.startswith(_EVERY):
+        rule: Fields | timedelta = timedelta(seconds=parse_every(expression.removeprefix(_EVERY)))
+    else:
+        rule = parse_fields(expression)
+    return CronSchedule(expression, time_zone, Zone.parse(time_zone), rule)

@@ -1,110 +1,229 @@
 """BorgRepository: where archives go, how they are protected, and what is backed up into them."""
 
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from borg_core.kinds.base import GROUP, VERSION, Condition, Metadata, Model, SecretKeyRef
-from borg_core.kinds.hooks import Hooks
-from borg_core.registry import Kind, Reference
-
-
-class PersistentVolumeClaimSource(Model):
-    claim_name: str
-    read_only: bool | None = None
-
-
-class VolumeSource(Model):
-    """A core/v1 volume source: exactly one of its fields is given (the CRD says so)."""
-
-    persistent_volume_claim: PersistentVolumeClaimSource | None = None
-    host_path: dict[str, Any] | None = None
-    nfs: dict[str, Any] | None = None
-    csi: dict[str, Any] | None = None
-
-    @property
-    def claim_name(self) -> str | None:
-        return self.persistent_volume_claim.claim_name if self.persistent_volume_claim else None
-
-
-class LocalTarget(Model):
-    volume: VolumeSource
-    path: str = ""
-
-
-class SshTarget(Model):
-    url: str
-    private_key_secret_ref: SecretKeyRef
-    known_hosts_secret_ref: SecretKeyRef
-    remote_path: str = ""
-
-
-class EncryptionMode(StrEnum):
-    """Modes of `borg init` that keep the key in the repository, where every pod finds it."""
-
-    NONE = "none"
-    AUTHENTICATED = "authenticated"
-    AUTHENTICATED_BLAKE2 = "authenticated-blake2"
-    REPOKEY = "repokey"
-    REPOKEY_BLAKE2 = "repokey-blake2"
-
-
-class Encryption(Model):
-    mode: EncryptionMode = EncryptionMode.REPOKEY_BLAKE2
-    passphrase_secret_ref: SecretKeyRef | None = None
-
-
-class Source(Model):
-    name: str
-    volume: VolumeSource
-    paths: tuple[str, ...] = (".",)
+from borg_contract.phases import Phase
+from borg_contract.schema import Rule, Schema
+from borg_core.kinds.parts.base import (
+    GROUP,
+    UNSEEN,
+    VERSION,
+    Conditions,
+    Metadata,
+    Model,
+    ObservedGeneration,
+    Time,
+)
+from borg_core.kinds.parts.hooks import Hooks
+from borg_core.kinds.parts.targets import Encryption, LocalTarget, SshTarget
+from borg_core.kinds.parts.verification import Verification
+from borg_core.kinds.parts.volumes import Sources, Volume, references_of_volumes
+from borg_core.registry import Column, Definition, Kind, Reference
 
 
 class BorgRepositorySpec(Model):
-    local: LocalTarget | None = None
-    ssh: SshTarget | None = None
-    encryption: Encryption = Encryption()
-    initialize: bool = True
-    sources: tuple[Source, ...] = ()
-    exclude: tuple[str, ...] = ()
-    compression: str = "zstd,3"
-    upload_rate_limit_ki_b: int = 0
-    hooks: Hooks | None = None
-    cache: VolumeSource | None = None
+    local: Annotated[
+        LocalTarget | None,
+        Schema(
+            "The repository is a folder in a volume that the backup pods mount. Back up to another machine "
+            "as well (`ssh`): a volume of the same cluster does not survive the loss of the cluster.",
+            Rule(
+                "!has(self.volume.persistentVolumeClaim) || !has(self.volume.persistentVolumeClaim.readOnly) "
+                "|| !self.volume.persistentVolumeClaim.readOnly",
+                "a repository is written to: remove readOnly",
+                ".volume.persistentVolumeClaim.readOnly",
+            ),
+            Rule(
+                "(!has(self.volume.nfs) || !has(self.volume.nfs.readOnly) || !self.volume.nfs.readOnly) && "
+                "(!has(self.volume.csi) || !has(self.volume.csi.readOnly) || !self.volume.csi.readOnly)",
+                "a repository is written to: remove readOnly",
+                ".volume",
+            ),
+        ),
+    ] = None
+    ssh: Annotated[
+        SshTarget | None,
+        Schema(
+            "The repository is on a server that is reached over SSH and has borg installed (the same major "
+            "and minor version is best: 1.4)."
+        ),
+    ] = None
+    encryption: Annotated[
+        Encryption, Schema("How the archives are protected. Borg fixes this when it creates the repository.")
+    ] = Encryption()
+    initialize: Annotated[
+        bool,
+        Schema(
+            "Create the repository on the first run when it does not exist (default true). Set it to false "
+            "to make a run fail rather than begin an empty repository when the old one is missing, for "
+            "example because the wrong volume is mounted."
+        ),
+    ] = True
+    sources: Annotated[
+        Sources,
+        Schema(
+            "What is backed up into this repository by every schedule that names no sources of its own. Each "
+            "source is a volume, mounted read-only at `/sources/<name>`, the path that archives show.",
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Schema(
+                    "One pattern; its style is fm (default), sh, re, pp or pf.",
+                    Rule(
+                        "!self.matches(r'^[A-Za-z0-9]{2}:') || self.matches(r'^(fm|sh|re|pp|pf):')",
+                        "borg knows the pattern styles fm:, sh:, re:, pp: and pf: only; write fm: in front of a "
+                        "pattern whose third character is ':'",
+                    ),
+                    Rule(r"!self.matches(r'\x00')", "a pattern cannot contain a NUL character"),
+                    minLength=1,
+                    maxLength=1024,
+                ),
+            ],
+            ...,
+        ],
+        Schema(
+            "What is left out, as `borg create --exclude` patterns on the path in the archive, for "
+            r"example `*.tmp`, `sh:sources/data/**/cache`, `re:\.bak$` (see `borg help patterns`).",
+            maxItems=256,
+        ),
+    ] = ()
+    compression: Annotated[
+        str,
+        Schema(
+            "As in `borg create --compression`: `none`, `lz4` (fast), `zstd[,1-22]`, `zlib[,0-9]`, "
+            "`lzma[,0-9]`, `auto,C` (try whether it is worth it), `obfuscate,SPEC,C` (hide sizes). Default "
+            "`zstd,3`.",
+            Rule(
+                "self.matches(r'^(obfuscate,([1-6]|11[0-9]|12[0-3]),)?(auto,)?(none|lz4|zstd(,([1-9]|1[0-9]|2[0-2]))?|(zlib|lzma)(,[0-9])?)$')",
+                "give none, lz4, zstd[,1-22], zlib[,0-9] or lzma[,0-9], with auto, or obfuscate,LEVEL, in "
+                "front if wanted; for example zstd,3 or auto,zstd,10",
+            ),
+            minLength=1,
+            maxLength=64,
+        ),
+    ] = "zstd,3"
+    upload_rate_limit_ki_b: Annotated[
+        int,
+        Schema(
+            "At most so many KiB (1,024 bytes) per second are sent to a repository over SSH; 0 (default) is no limit.",
+            format="int32",
+            minimum=0,
+        ),
+    ] = 0
+    hooks: Annotated[
+        Hooks | None,
+        Schema(
+            "Scripts around the backup into this repository alone. They run only for schedules with "
+            "`runRepositoryHooks: true`."
+        ),
+    ] = None
+    cache: Annotated[
+        Volume | None,
+        Schema(
+            "Where borg keeps its cache of this repository between runs, so that unchanged files are "
+            "recognised without reading them. Default: an emptyDir, which costs time (the cache is rebuilt "
+            "at each run) but no correctness.",
+        ),
+    ] = None
+    verification: Annotated[
+        Verification | None, Schema("What is done to learn early that archives can no longer be read.")
+    ] = None
 
 
 class RepositoryLock(Model):
     """Who held the repository's lock when a run could not have it."""
 
-    holder: str = ""
-    run_name: str = ""
-    time: str = ""
+    holder: Annotated[str, Schema("The holder as the lock names it.", maxLength=1024)] = ""
+    run_name: Annotated[str, Schema("The BorgRun that holds it, when it is one of this cluster.", maxLength=253)] = ""
+    time: Annotated[Time, Schema("When the lock was found held.")] = ""
 
 
 class BorgRepositoryStatus(Model):
-    """Sizes in bytes, of the whole repository, as the newest run on it found them; `size` is for people ("1.2Gi")."""
+    """Sizes in bytes, of the whole repository, as the newest run on it found them."""
 
-    conditions: tuple[Condition, ...] = ()
-    observed_generation: int | None = None
-    last_backup_time: str | None = None
-    archives: int | None = None
-    original_size: int | None = None
-    deduplicated_size: int | None = None
-    size: str | None = None
-    lock: RepositoryLock | None = None
-    schedules: int | None = None
+    conditions: Conditions = ()
+    observed_generation: ObservedGeneration = None
+    last_backup_time: Annotated[Time | None, Schema("When the newest archive by this operator was finished.")] = None
+    archives: Annotated[
+        int | None,
+        Schema("How many archives are in the repository, counted after the newest run.", format="int64", minimum=0),
+    ] = None
+    original_size: Annotated[
+        int | None, Schema("Bytes of all archives together as if each were extracted.", format="int64", minimum=0)
+    ] = None
+    deduplicated_size: Annotated[
+        int | None,
+        Schema(
+            "Bytes that the archives really take in the repository, compressed and deduplicated.",
+            format="int64",
+            minimum=0,
+        ),
+    ] = None
+    size: Annotated[str | None, Schema("deduplicatedSize rounded for people, for example `1.2Gi`.", maxLength=32)] = (
+        None
+    )
+    lock: Annotated[
+        RepositoryLock | None,
+        Schema(
+            "Who held the repository's lock when a run could not have it; gone as soon as a run has "
+            "succeeded. If you know that nobody works on the repository, a BorgRun with `operation: "
+            "BreakLock` removes the lock."
+        ),
+    ] = None
+    schedules: Annotated[
+        int | None, Schema("How many BorgSchedules in the namespace use this repository.", format="int32", minimum=0)
+    ] = None
+    check_cron_job_name: Annotated[
+        str | None, Schema("The CronJob that the operator keeps for the checks.", maxLength=253)
+    ] = None
+    last_check_time: Annotated[Time | None, Schema("When the newest check ended.")] = None
+    last_check_result: Annotated[
+        Phase | None, Schema("How the newest check ended: `Failed` when it found damage, or could not be made.")
+    ] = None
+    next_check_time: Annotated[
+        Time | None, Schema("When the CronJob controller will begin the next check; absent without a CronJob.")
+    ] = None
 
 
 class BorgRepository(Model):
     kind: Literal["BorgRepository"] = "BorgRepository"
     metadata: Metadata
-    spec: BorgRepositorySpec
-    status: BorgRepositoryStatus = BorgRepositoryStatus()
+    spec: Annotated[
+        BorgRepositorySpec,
+        Schema(
+            "What this repository is. Exactly one of `local` and `ssh` says where.",
+            Rule(
+                "has(self.local) != has(self.ssh)",
+                "give exactly one of local (a folder in a volume) and ssh (a server with borg)",
+            ),
+            Rule(
+                "has(self.encryption) && (self.encryption.mode == 'none' || has(self.encryption.passphraseSecretRef))",
+                "give encryption.passphraseSecretRef, a Secret in this namespace with the repository's "
+                "passphrase, or set encryption.mode to none for a repository that anyone with its files can "
+                "read",
+                ".encryption",
+            ),
+        ),
+    ]
+    status: Annotated[
+        BorgRepositoryStatus,
+        Schema(
+            "What the operator found; written by it alone. Sizes are of the whole repository.",
+            default=UNSEEN,
+        ),
+    ] = BorgRepositoryStatus()
 
 
 def references_of_repository(repository: BorgRepository) -> Iterator[Reference]:
     for hook in repository.spec.hooks.given if repository.spec.hooks else ():
         yield Reference("BorgScript", repository.metadata.namespace, hook.script_ref.name)
+    spec = repository.spec
+    mounted = (spec.local.volume if spec.local else None, spec.cache, *(source.volume for source in spec.sources))
+    yield from references_of_volumes(repository.metadata.namespace, mounted)
 
 
 REPOSITORIES = Kind(
@@ -114,4 +233,63 @@ REPOSITORIES = Kind(
     "borgrepositories",
     BorgRepository.model_validate,
     references_of_repository,
+    definition=Definition(
+        model=BorgRepository,
+        short_name="brepo",
+        schema=Schema(
+            "A Borg repository: where archives go, how they are protected, and what is backed up into "
+            "them. Deleting this resource deletes no archive.",
+            Rule(
+                "self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",
+                "the name becomes a folder and part of volume names: at most 63 characters, lower-case "
+                "letters, digits and '-' only (no '.')",
+                ".metadata.name",
+            ),
+            Rule(
+                "!has(oldSelf.status) || !has(oldSelf.status.lastBackupTime) || "
+                "self.spec.encryption.mode == oldSelf.spec.encryption.mode",
+                "Borg fixes the encryption mode when it creates a repository, and this one already holds "
+                "backups: make a new BorgRepository with the other mode and point the schedules at it",
+                ".spec.encryption.mode",
+            ),
+        ),
+        columns=(
+            Column(
+                "Last Backup",
+                ".status.lastBackupTime",
+                type="date",
+                description="How long ago the newest archive was made by this operator.",
+            ),
+            Column(
+                "Archives", ".status.archives", type="integer", description="How many archives are in the repository."
+            ),
+            Column(
+                "Size",
+                ".status.size",
+                description="What the archives take in the repository, compressed and deduplicated.",
+            ),
+            Column(
+                "Schedules",
+                ".status.schedules",
+                type="integer",
+                description="How many BorgSchedules use this repository.",
+            ),
+            Column(
+                "Ready",
+                '.status.conditions[?(@.type=="Ready")].status',
+                description="Whether backups into this repository can run.",
+            ),
+            Column("Age", ".metadata.creationTimestamp", type="date"),
+            Column("Last Check", ".status.lastCheckTime", type="date", wide=True),
+            Column("Encryption", ".spec.encryption.mode", wide=True),
+            Column(
+                "Claim",
+                ".spec.local.volume.persistentVolumeClaim.claimName",
+                description="The claim that holds a local repository.",
+                wide=True,
+            ),
+            Column("URL", ".spec.ssh.url", description="Where a repository reached over SSH is.", wide=True),
+            Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
+        ),
+    ),
 )

@@ -1,19 +1,54 @@
-"""BorgRun: one run of a schedule, asked for by hand or begun by its CronJob."""
+"""BorgRun: one run of a schedule, or on a repository alone: asked for by hand, or begun by a CronJob."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
-from borg_core.kinds.base import GROUP, VERSION, Condition, Metadata, Model, NameRef
-from borg_core.registry import Kind, Reference
+from borg_contract.result import RepositoryResult
+from borg_contract.schema import Rule, Schema
+from borg_core.kinds.parts.base import GROUP, VERSION, Conditions, Metadata, Model, NameRef, Time
+from borg_core.names import CRON_JOB_NAME_LIMIT, JOB_NAME_LIMIT
+from borg_core.registry import Column, Definition, Kind, Reference
+
+_ALONE_WORDS = [operation.value for operation in Operation if not operation.needs_schedule]
+_ALONE = f"{', '.join(_ALONE_WORDS[:-1])} and {_ALONE_WORDS[-1]}"
 
 
 class BorgRunSpec(Model):
-    schedule_ref: NameRef
-    operation: Operation = Operation.BACKUP
-    cancel: bool = False
+    schedule_ref: Annotated[
+        NameRef | None,
+        Schema(
+            "The schedule to run. It may be suspended.",
+            below={"name": Schema("The name of a BorgSchedule in the same namespace.", maxLength=CRON_JOB_NAME_LIMIT)},
+        ),
+    ] = None
+    repository_ref: Annotated[
+        NameRef | None,
+        Schema(
+            "The repository to work on, when no schedule is needed for that.",
+            below={"name": Schema("The name of a BorgRepository in the same namespace.", maxLength=63)},
+        ),
+    ] = None
+    operation: Annotated[
+        Operation,
+        Schema(
+            "What to do. `Backup` (default): all that the schedule says, with hooks, prune and compact. `Prune`, "
+            "`Compact`: only that, with the schedule's settings. `Check`: `borg check`. `List`: look what archives "
+            "there are; the repository's archives and sizes are counted anew. `BreakLock`: remove all locks of the "
+            "repositories, for when you know that nobody works on them. All but `Backup` and `Prune` can be done on a "
+            "repository alone (`repositoryRef`)."
+        ),
+    ] = Operation.BACKUP
+    cancel: Annotated[
+        bool,
+        Schema(
+            "Set it to true to stop the run: borg writes a checkpoint, so the next run goes on from there, "
+            "and the post-backup script still runs. For example `kubectl patch brun NAME --type merge -p "
+            '\'{"spec":{"cancel":true}}\'`. Default false.'
+        ),
+    ] = False
 
 
 class Trigger(StrEnum):
@@ -24,78 +59,170 @@ class Trigger(StrEnum):
     AUTOMATIC = "Automatic"
 
 
-class RunPrune(Model):
-    kept: int
-    deleted: int
-
-
-class RunCompact(Model):
-    freed_bytes: int
-
-
-class RunTotals(Model):
-    archives: int
-    original_size: int
-    deduplicated_size: int
-
-
-class RunRepository(Model):
-    """What a run did in one repository; sizes in bytes."""
-
-    name: str
-    phase: Phase
-    archive: str | None = None
-    original_size: int | None = None
-    compressed_size: int | None = None
-    deduplicated_size: int | None = None
-    files: int | None = None
-    seconds: float | None = None
-    lock_wait_seconds: float | None = None
-    prune: RunPrune | None = None
-    compact: RunCompact | None = None
-    totals: RunTotals | None = None
-    warnings: tuple[str, ...] = ()
-    warning_count: int = 0
-    reason: str | None = None
-    error: str | None = None
-    locked_by: str | None = None
-
-
 class BorgRunStatus(Model):
-    """Times are RFC 3339 texts in UTC; absent until known.
+    """Times are RFC 3339 texts in UTC; absent until known."""
 
-    `job_uid`: uid of the Job of the same name; `duration`: from start to completion, for people ("1m32s").
-    """
-
-    conditions: tuple[Condition, ...] = ()
-    phase: Phase | None = None
-    trigger: Trigger | None = None
-    job_uid: str | None = None
-    scheduled_time: str | None = None
-    start_time: str | None = None
-    completion_time: str | None = None
-    duration: str | None = None
-    reason: str | None = None
-    message: str = ""
-    repositories: tuple[RunRepository, ...] = ()
+    conditions: Annotated[
+        Conditions,
+        Schema(
+            "One, `Succeeded`: Unknown until the run has ended, True when it is Completed or "
+            "CompletedWithWarnings, False when it is Failed, Cancelled or Skipped. `kubectl wait "
+            "--for=condition=Succeeded` works.",
+            below={
+                "type": Schema("What is judged, which is `Succeeded`."),
+                "reason": Schema("The phase."),
+                "message": Schema("What happened and what to do, in a sentence for people."),
+            },
+        ),
+    ] = ()
+    phase: Annotated[
+        Phase | None,
+        Schema(
+            "`Pending` (waits for its pod), `Running`, then one of `Completed`, `CompletedWithWarnings` (an archive "
+            "was made; some files could not be read), `Failed`, `Cancelled`, `Skipped` (an equal run waited already)."
+        ),
+    ] = None
+    trigger: Annotated[
+        Trigger | None,
+        Schema(
+            "Who asked for the run: the clock (`Scheduled`), somebody (`Manual`), or the operator itself "
+            "(`Automatic`), to remove locks that a dead Job left behind."
+        ),
+    ] = None
+    job_uid: Annotated[
+        str | None,
+        Schema("The uid of the run's Job, so that a later Job of the same name is not taken for it.", maxLength=64),
+    ] = None
+    scheduled_time: Annotated[
+        Time | None, Schema("The time that the schedule named for this run; only for Scheduled.")
+    ] = None
+    start_time: Annotated[Time | None, Schema("When the run's Job began.")] = None
+    completion_time: Annotated[Time | None, Schema("When it ended, however it ended.")] = None
+    duration: Annotated[
+        str | None, Schema("From start to completion, for people, for example `1m32s`.", maxLength=32)
+    ] = None
+    reason: Annotated[
+        str | None,
+        Schema(
+            "Why the run is in this phase, in one CamelCase word for programs, for example `PassphraseWrong`.",
+            maxLength=1024,
+        ),
+    ] = None
+    message: Annotated[
+        str,
+        Schema("What happened and what to do, in a sentence for people; empty when all went well.", maxLength=32768),
+    ] = ""
+    repositories: Annotated[
+        tuple[Annotated[RepositoryResult, Schema("One repository's outcome.")], ...],
+        Schema(
+            "What was done in each repository, in the order of the schedule's repositoryRefs.",
+            maxItems=16,
+            listMapKeys=["name"],
+        ),
+    ] = ()
 
 
 class BorgRun(Model):
     kind: Literal["BorgRun"] = "BorgRun"
     metadata: Metadata
-    spec: BorgRunSpec
-    status: BorgRunStatus = BorgRunStatus()
+    spec: Annotated[
+        BorgRunSpec,
+        Schema(
+            "What to run. A run is asked for once; only `cancel` can be changed afterwards.",
+            Rule(
+                "has(self.scheduleRef) != has(self.repositoryRef)",
+                f"give exactly one of scheduleRef (a BorgSchedule) and repositoryRef (a BorgRepository, for {_ALONE})",
+            ),
+            Rule(
+                f"!has(self.repositoryRef) || has(self.scheduleRef) || self.operation in {_ALONE_WORDS}",
+                f"only a schedule says what is backed up and kept: give scheduleRef, or one of the operations {_ALONE}",
+                ".operation",
+            ),
+            Rule(
+                "has(self.scheduleRef) == has(oldSelf.scheduleRef) && "
+                "(!has(self.scheduleRef) || self.scheduleRef.name == oldSelf.scheduleRef.name)",
+                "a run belongs to one schedule for good: make a new BorgRun",
+                ".scheduleRef",
+            ),
+            Rule(
+                "has(self.repositoryRef) == has(oldSelf.repositoryRef) && "
+                "(!has(self.repositoryRef) || self.repositoryRef.name == oldSelf.repositoryRef.name)",
+                "a run belongs to one repository for good: make a new BorgRun",
+                ".repositoryRef",
+            ),
+            Rule("self.operation == oldSelf.operation", "a run does one thing: make a new BorgRun", ".operation"),
+            Rule(
+                "self.cancel || !oldSelf.cancel",
+                "a cancelled run cannot be resumed: make a new BorgRun; borg goes on from its checkpoint",
+                ".cancel",
+            ),
+        ),
+    ]
+    status: Annotated[
+        BorgRunStatus, Schema("How it goes; written by the operator alone. Times are in UTC, sizes in bytes.")
+    ] = BorgRunStatus()
+
+    @property
+    def subject(self) -> Reference:
+        """The BorgSchedule or BorgRepository that it belongs to."""
+        spec, namespace = self.spec, self.metadata.namespace
+        if spec.repository_ref:
+            return Reference("BorgRepository", namespace, spec.repository_ref.name)
+        return Reference("BorgSchedule", namespace, spec.schedule_ref.name if spec.schedule_ref else "")
 
     @property
     def finished(self) -> bool:
         return self.status.phase is not None and self.status.phase.finished
 
 
-def references_of_run(run: BorgRun) -> Iterator[Reference]:
-    namespace = run.metadata.namespace
-    yield Reference("BorgSchedule", namespace, run.spec.schedule_ref.name)
-    for item in run.status.repositories:
-        yield Reference("BorgRepository", namespace, item.name)
+def references_of_run(run: BorgRun) -> Iterable[Reference]:
+    done_in = (Reference("BorgRepository", run.metadata.namespace, item.name) for item in run.status.repositories)
+    return dict.fromkeys((run.subject, *done_in))
 
 
-RUNS = Kind("BorgRun", GROUP, VERSION, "borgruns", BorgRun.model_validate, references_of_run)
+RUNS = Kind(
+    "BorgRun",
+    GROUP,
+    VERSION,
+    "borgruns",
+    BorgRun.model_validate,
+    references_of_run,
+    definition=Definition(
+        model=BorgRun,
+        short_name="brun",
+        schema=Schema(
+            "One run of a BorgSchedule, or on a BorgRepository alone. The operator makes one for each run that the "
+            "clock begins; make one yourself to run it now. It outlives its Job, which has the same name. A schedule's "
+            "are deleted when they are beyond its runHistoryLimit. The archives do not depend on it.",
+            Rule(
+                f"self.metadata.name.size() <= {JOB_NAME_LIMIT}",
+                "the run's Job and its pods' labels have the same name, which Kubernetes limits to "
+                f"{JOB_NAME_LIMIT} characters",
+                ".metadata.name",
+            ),
+        ),
+        columns=(
+            Column("Schedule", ".spec.scheduleRef.name"),
+            Column("Repository", ".spec.repositoryRef.name", description="The repository of a run without a schedule."),
+            Column("Operation", ".spec.operation"),
+            Column(
+                "Trigger",
+                ".status.trigger",
+                description=(
+                    "Scheduled by the clock, Manual (asked for by hand), or Automatic (the operator removes a dead "
+                    "Job's locks)."
+                ),
+            ),
+            Column("Phase", ".status.phase"),
+            Column("Started", ".status.startTime", type="date", description="How long ago the run began."),
+            Column("Duration", ".status.duration", description="How long it took."),
+            Column(
+                "Reason", ".status.reason", description="Why it is not simply Completed; -o wide says it in a sentence."
+            ),
+            Column("Age", ".metadata.creationTimestamp", type="date", wide=True),
+            Column("Message", ".status.message", wide=True),
+        ),
+        # kubectl get brun --field-selector spec.scheduleRef.name=daily,status.phase=Failed
+        selectable=(".spec.scheduleRef.name", ".spec.repositoryRef.name", ".spec.operation", ".status.phase"),
+    ),
+)

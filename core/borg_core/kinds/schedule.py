@@ -1,102 +1,202 @@
 """BorgSchedule: when, what into which repositories, and what is kept."""
 
 from collections.abc import Iterator
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from borg_core.kinds.base import GROUP, VERSION, Condition, Metadata, Model, NameRef
-from borg_core.kinds.hooks import Hooks
-from borg_core.kinds.repository import Source
-from borg_core.registry import Kind, Reference
-
-
-class Prune(Model):
-    """Which of this schedule's own archives `borg prune` keeps; 0 and "" mean: no such rule."""
-
-    enabled: bool = False
-    keep_within: str = ""
-    keep_hourly: int = 0
-    keep_daily: int = 7
-    keep_weekly: int = 4
-    keep_monthly: int = 6
-    keep_quarterly: int = 0
-    keep_yearly: int = 1
-
-
-class Compact(Model):
-    """`threshold`: percent of a segment that must be unused before it is rewritten."""
-
-    enabled: bool = False
-    threshold: int = 10
-
-
-class FileAccess(StrEnum):
-    """Restricted: the pod's user reads what it may. ReadAll: root that may read everything (and nothing else)."""
-
-    RESTRICTED = "Restricted"
-    READ_ALL = "ReadAll"
-
-
-class JobOptions(Model):
-    """How the pods of a schedule run."""
-
-    file_access: FileAccess = FileAccess.RESTRICTED
-    run_as_user: int | None = None
-    run_as_group: int | None = None
-    fs_group: int | None = None
-    image: str | None = None
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    image_pull_secrets: tuple[NameRef, ...] = ()
-    resources: dict[str, Any] | None = None
-    node_selector: dict[str, str] = {}
-    tolerations: tuple[dict[str, Any], ...] = ()
-    affinity: dict[str, Any] | None = None
-    priority_class_name: str | None = None
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+from borg_contract.phases import Phase
+from borg_contract.schema import Rule, Schema
+from borg_core.kinds.parts.base import (
+    GROUP,
+    UNSEEN,
+    VERSION,
+    Conditions,
+    Metadata,
+    Model,
+    NameRef,
+    ObservedGeneration,
+    Time,
+)
+from borg_core.kinds.parts.hooks import Hooks
+from borg_core.kinds.parts.job import Job, JobOptions
+from borg_core.kinds.parts.names import ArchiveNameTemplate, Title
+from borg_core.kinds.parts.timing import CronText, TimeZone
+from borg_core.kinds.parts.upkeep import KEEPS_SOMETHING, Compact, Prune
+from borg_core.kinds.parts.volumes import Sources, references_of_volumes
+from borg_core.names import CRON_JOB_NAME_LIMIT
+from borg_core.registry import Column, Definition, Kind, Reference
 
 
 class BorgScheduleSpec(Model):
-    title: str | None = None
-    description: str = ""
-    schedule: str
-    time_zone: str = "Etc/UTC"
-    suspend: bool = False
-    repository_refs: tuple[NameRef, ...]
-    sources: tuple[Source, ...] = ()
-    archive_name_template: str = "{job_name}-{now}"
-    run_repository_hooks: bool = False
-    hooks: Hooks = Hooks()
-    prune: Prune = Prune()
-    compact: Compact = Compact()
-    starting_deadline_seconds: int = 3600
-    active_deadline_seconds: int | None = None
-    run_history_limit: int = 10
-    job: JobOptions = JobOptions()
+    title: Title | None = None
+    description: Annotated[str, Schema("Why this schedule exists and whom to ask, for people.", maxLength=4096)] = ""
+    schedule: CronText
+    time_zone: TimeZone = "Etc/UTC"
+    suspend: Annotated[
+        bool,
+        Schema(
+            "Stop the clock (default false): no run begins by itself. A run under way goes on, and runs can "
+            "still be asked for by hand. Times missed meanwhile are not made up for."
+        ),
+    ] = False
+    repository_refs: Annotated[
+        tuple[
+            Annotated[
+                NameRef,
+                Schema(
+                    "One repository.",
+                    below={
+                        "name": Schema(
+                            "The name of a BorgRepository in the same namespace. It may be made later.",
+                            minLength=1,
+                            maxLength=253,
+                        )
+                    },
+                ),
+            ],
+            ...,
+        ],
+        Schema(
+            "The repositories to back up into, 1 to 16, in this order, in one run. One that fails does "
+            "not stop the next. For example `[{name: main}, {name: offsite}]`.",
+            Rule(
+                "self.size() < 2 || self.all(ref, self.exists_one(other, other.name == ref.name))",
+                "name each repository once",
+            ),
+            minItems=1,
+            maxItems=16,
+        ),
+    ]
+    sources: Annotated[
+        Sources,
+        Schema(
+            "What is backed up, in place of the repositories' own `sources` (default: those). Each source is "
+            "a volume, mounted read-only at `/sources/<name>`, the path that archives show.",
+        ),
+    ] = ()
+    archive_name_template: ArchiveNameTemplate = "{job_name}-{now}"
+    run_repository_hooks: Annotated[
+        bool, Schema("Also run the `hooks` of each BorgRepository, around its own backup (default false).")
+    ] = False
+    hooks: Annotated[Hooks, Schema("Scripts around the whole run.")] = Hooks()
+    prune: Annotated[
+        Prune,
+        Schema(
+            "Delete old archives after a backup. Only archives that this schedule made are ever touched, "
+            "however many share the repository. Of these, each rule keeps the newest of so many hours, days, "
+            "weeks and so on; what no rule keeps is deleted. Space is given back by `compact`.",
+            default={},
+        ),
+    ] = Prune()
+    compact: Annotated[
+        Compact,
+        Schema(
+            "Give the space of deleted archives back after a backup. Borg locks the repository meanwhile.", default={}
+        ),
+    ] = Compact()
+    starting_deadline_seconds: Annotated[
+        int,
+        Schema(
+            "How late a run may begin, in seconds, when its time was missed, for example because the control "
+            "plane was down; default 3600. At least 10, because the CronJob controller looks every 10 "
+            "seconds.",
+            format="int64",
+            minimum=10,
+            maximum=31536000,
+        ),
+    ] = 3600
+    active_deadline_seconds: Annotated[
+        int | None,
+        Schema(
+            "A run that takes longer than this many seconds is stopped and Failed; borg writes a checkpoint "
+            "first. Default: no limit.",
+            format="int64",
+            minimum=60,
+            maximum=31536000,
+        ),
+    ] = None
+    run_history_limit: Annotated[
+        int,
+        Schema(
+            "How many finished BorgRuns of this schedule are kept; default 10. Archives do not depend on it.",
+            format="int32",
+            minimum=1,
+            maximum=100,
+        ),
+    ] = 10
+    job: Job = JobOptions()
+
+
+ACTIVE_LIMIT = 100
+"""How many runs a schedule's status names."""
 
 
 class BorgScheduleStatus(Model):
     """Times are RFC 3339 texts in UTC; `active` are names of BorgRuns."""
 
-    conditions: tuple[Condition, ...] = ()
-    observed_generation: int | None = None
-    cron_job_name: str | None = None
-    active: tuple[str, ...] = ()
-    last_run_time: str | None = None
-    last_run_name: str | None = None
-    last_run_phase: str | None = None
-    last_success_time: str | None = None
-    next_run_time: str | None = None
-    last_prune_time: str | None = None
-    last_compact_time: str | None = None
-    consecutive_failures: int | None = None
+    conditions: Conditions = ()
+    observed_generation: ObservedGeneration = None
+    cron_job_name: Annotated[
+        str | None, Schema("The CronJob that the operator keeps for this schedule.", maxLength=253)
+    ] = None
+    active: Annotated[
+        tuple[Annotated[str, Schema("A BorgRun's name.", maxLength=253)], ...],
+        Schema(
+            f"The names of the BorgRuns that are waiting or under way: the first {ACTIVE_LIMIT}, oldest first.",
+            maxItems=1024,
+        ),
+    ] = ()
+    last_run_time: Annotated[Time | None, Schema("When the newest run began.")] = None
+    last_run_name: Annotated[
+        str | None, Schema("The newest run's name; `kubectl get brun` shows more.", maxLength=253)
+    ] = None
+    last_run_phase: Annotated[
+        str | None, Schema("Where the newest run stands.", enum=[phase.value for phase in Phase])
+    ] = None
+    last_success_time: Annotated[
+        Time | None,
+        Schema("When the newest run that was Completed or CompletedWithWarnings ended. Alert on its age."),
+    ] = None
+    last_failure_time: Annotated[
+        Time | None, Schema("When the newest backup that Failed ended; up to then, failures have been counted.")
+    ] = None
+    next_run_time: Annotated[
+        Time | None,
+        Schema("When the CronJob controller will begin the next run; absent while suspended."),
+    ] = None
+    last_prune_time: Annotated[Time | None, Schema("When a run last pruned every repository.")] = None
+    last_compact_time: Annotated[Time | None, Schema("When a run last compacted every repository.")] = None
+    consecutive_failures: Annotated[
+        int | None, Schema("How many runs in a row have failed; 0 after one that succeeded.", format="int32", minimum=0)
+    ] = None
+    skipped_runs: Annotated[
+        int | None,
+        Schema(
+            "How many times named by the schedule were left out since the last run began, because a run had not ended.",
+            format="int32",
+            minimum=0,
+        ),
+    ] = None
 
 
 class BorgSchedule(Model):
     kind: Literal["BorgSchedule"] = "BorgSchedule"
     metadata: Metadata
-    spec: BorgScheduleSpec
-    status: BorgScheduleStatus = BorgScheduleStatus()
+    spec: Annotated[
+        BorgScheduleSpec,
+        Schema(
+            "What is to happen. Only `schedule` and `repositoryRefs` are required.",
+            Rule(
+                "!self.prune.enabled || self.archiveNameTemplate.contains('{job_name}')",
+                "prune is enabled, so the template must contain {job_name}: it tells this schedule's "
+                "archives from all others, for example {job_name}-{now}",
+                ".archiveNameTemplate",
+            ),
+            KEEPS_SOMETHING,
+        ),
+    ]
+    status: Annotated[
+        BorgScheduleStatus, Schema("How it goes; written by the operator alone. Times are in UTC.", default=UNSEEN)
+    ] = BorgScheduleStatus()
 
     @property
     def title(self) -> str:
@@ -120,6 +220,7 @@ def references_of_schedule(schedule: BorgSchedule) -> Iterator[Reference]:
         yield Reference("BorgRepository", namespace, ref.name)
     for hook in schedule.spec.hooks.given:
         yield Reference("BorgScript", namespace, hook.script_ref.name)
+    yield from references_of_volumes(namespace, (source.volume for source in schedule.spec.sources))
 
 
 def groups_of_schedule(schedule: BorgSchedule) -> Iterator[tuple[str, str]]:
@@ -137,4 +238,51 @@ SCHEDULES = Kind(
     BorgSchedule.model_validate,
     references_of_schedule,
     groups_of_schedule,
+    definition=Definition(
+        model=BorgSchedule,
+        short_name="bsched",
+        schema=Schema(
+            "When which repositories are backed up, and which archives are kept. The operator turns it "
+            "into a CronJob of the same name; each run is a BorgRun. Deleting it deletes the CronJob and "
+            "the runs, and no archive.",
+            Rule(
+                f"self.metadata.name.size() <= {CRON_JOB_NAME_LIMIT}",
+                "a schedule's CronJob has the same name, and Kubernetes allows a CronJob "
+                f"{CRON_JOB_NAME_LIMIT} characters: choose a shorter name and put the long one into spec.title",
+                ".metadata.name",
+            ),
+        ),
+        columns=(
+            Column("Schedule", ".spec.schedule"),
+            Column(
+                "Suspend",
+                ".spec.suspend",
+                type="boolean",
+                description="Whether the clock is stopped; runs asked for by hand still work.",
+            ),
+            Column(
+                "Ready",
+                '.status.conditions[?(@.type=="Ready")].status',
+                description="Whether runs will happen as asked; -o wide shows why not.",
+            ),
+            Column("Last Run", ".status.lastRunTime", type="date", description="How long ago the newest run began."),
+            Column("Last Phase", ".status.lastRunPhase"),
+            Column(
+                "Failures",
+                ".status.consecutiveFailures",
+                type="integer",
+                description="How many runs in a row have failed, up to now.",
+            ),
+            Column(
+                "Next Run",
+                ".status.nextRunTime",
+                description="When the CronJob controller will begin the next run, in UTC.",
+            ),
+            Column("Age", ".metadata.creationTimestamp", type="date"),
+            Column("Zone", ".spec.timeZone", wide=True),
+            Column("Title", ".spec.title", wide=True),
+            Column("Last Success", ".status.lastSuccessTime", type="date", wide=True),
+            Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
+        ),
+    ),
 )

@@ -1,11 +1,12 @@
 """A PersistentVolumeClaim: only whether it exists matters."""
 
-from borg_core.kinds.base import Metadata
+from borg_core.kinds.parts.base import Metadata
 from borg_core.registry import Body, Kind
 
 
 def parse_claim(body: Body) -> Metadata:
-    return Metadata.model_validate(body["metadata"])
+    """Return nothing of it that changes: a namespace may have many, and each change would be news to their users."""
+    return Metadata(**{key: body["metadata"][key] for key in ("name", "namespace", "uid")})
 
 
 CLAIMS = Kind("PersistentVolumeClaim", "", "v1", "persistentvolumeclaims", parse_claim)

@@ -5,68 +5,100 @@ from datetime import datetime
 
 from borg_contract.operations import Operation
 from borg_core import labels
-from borg_core.native.metadata import controller_of, holds, time_of
+from borg_core.formats import parse_time
+from borg_core.native.metadata import controller_of, holds, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
-from borg_core.timestamps import parse_time
 
 
 @dataclass(frozen=True)
 class ObservedJob:
-    """A Job that a CronJob of ours, or this operator for a BorgRun, made."""
+    """`subject`: the schedule or repository it is for; `run_uid`: of the BorgRun that records it, once there is one."""
 
     namespace: str
     name: str
     uid: str
-    schedule: str
-    operation: str
+    subject: Reference | None
+    operation: Operation
     owner_kind: str | None
     owner_uid: str | None
     created: datetime
+    run_uid: str | None = None
     scheduled: datetime | None = None
+    """The tick it stands for; None for a run by hand."""
     started: datetime | None = None
+    """None while it is suspended, and until its controller has taken up that it is no longer."""
     completed: datetime | None = None
     succeeded: bool | None = None
     """None while it is not finished."""
     failure_reason: str = ""
     failure_message: str = ""
     ready: int = 0
+    suspended: bool = False
     deleting: bool = False
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(JOBS.kind, self.namespace, self.name)
 
     @property
     def finished(self) -> bool:
         return self.succeeded is not None
 
     @property
-    def begun_by_cron_job(self) -> bool:
-        return self.owner_kind == "CronJob"
+    def working(self) -> bool:
+        """Whether a pod of it may be at work, now or in a moment."""
+        return not self.finished and not self.suspended
+
+    @property
+    def by_clock(self) -> bool:
+        return self.scheduled is not None and self.owner_kind == "CronJob"
 
 
 def parse_job(body: Body) -> ObservedJob:
     metadata, status = body["metadata"], body.get("status", {})
-    owner = controller_of(metadata)
-    ended = next((c for c in status.get("conditions", []) if c["type"] in ("Complete", "Failed") and holds(c)), None)
+    owner, marks, notes = controller_of(metadata), metadata.get("labels", {}), metadata.get("annotations", {})
+    held = {condition["type"]: condition for condition in status.get("conditions", []) if holds(condition)}
+    ended = held.get("Complete") or held.get("Failed")
+    failed = ended if ended and ended["type"] == "Failed" else {}
     return ObservedJob(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
-        schedule=metadata.get("labels", {}).get(labels.SCHEDULE, ""),
-        operation=metadata.get("labels", {}).get(labels.OPERATION, Operation.BACKUP.value),
+        subject=subject_of(metadata),
+        operation=_operation(marks.get(labels.OPERATION, "")),
         owner_kind=owner.get("kind"),
         owner_uid=owner.get("uid"),
+        run_uid=notes.get(labels.RUN_UID),
         created=parse_time(metadata["creationTimestamp"]),
-        scheduled=time_of(metadata.get("annotations", {}).get(labels.SCHEDULED_TIMESTAMP)),
-        started=time_of(status.get("startTime")),
+        scheduled=_tick(notes.get(labels.SCHEDULED_TIMESTAMP)),
+        started=None if "Suspended" in held else time_of(status.get("startTime")),
         completed=time_of(status.get("completionTime") or (ended or {}).get("lastTransitionTime")),
         succeeded=ended["type"] == "Complete" if ended else None,
-        failure_reason=ended.get("reason", "") if ended and ended["type"] == "Failed" else "",
-        failure_message=ended.get("message", "") if ended and ended["type"] == "Failed" else "",
+        failure_reason=failed.get("reason", ""),
+        failure_message=failed.get("message", ""),
         ready=status.get("ready") or 0,
+        suspended=bool(body.get("spec", {}).get("suspend")),
         deleting="deletionTimestamp" in metadata,
     )
 
 
-def references_of_job(job: ObservedJob) -> set[Reference]:
-    return {Reference("BorgSchedule", job.namespace, job.schedule)}
+def _operation(text: str) -> Operation:
+    """Return what the label says; a label that somebody changed must not keep the Job from being recorded."""
+    try:
+        return Operation(text)
+    except ValueError:
+        return Operation.BACKUP
 
 
-JOBS = Kind("Job", "batch", "v1", "jobs", parse_job, references_of_job, selector=labels.SCHEDULE)
+def _tick(text: str | None) -> datetime | None:
+    try:
+        return time_of(text)
+    except ValueError:
+        return None
+
+
+def _references(job: ObservedJob) -> list[Reference]:
+    return [job.subject] if job.subject else []
+
+
+JOBS = Kind("Job", "batch", "v1", "jobs", parse_job, _references, selector=labels.OURS)

@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from borg_core.timestamps import parse_time
+from borg_core import labels
+from borg_core.formats import parse_time
+from borg_core.registry import Reference
 
 
 def controller_of(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -11,8 +13,15 @@ def controller_of(metadata: dict[str, Any]) -> dict[str, Any]:
     return next((owner for owner in metadata.get("ownerReferences", []) if owner.get("controller")), {})
 
 
+def subject_of(metadata: dict[str, Any]) -> Reference | None:
+    """Return the schedule or repository that the object's labels name."""
+    marks = metadata.get("labels", {})
+    named = ((kind, marks.get(label)) for kind, label in labels.SUBJECTS.items())
+    return next((Reference(kind, metadata["namespace"], name) for kind, name in named if name), None)
+
+
 def holds(condition: dict[str, Any]) -> bool:
-    return bool(condition["status"] == "True")
+    return condition.get("status") == "True"
 
 
 def time_of(text: str | None) -> datetime | None:

@@ -1,76 +1,137 @@
-"""The pod of a Job, as far as it tells how the run goes."""
+"""The pod of a run, as far as it tells how the run goes: what becomes of the container `borg`, and why it waits."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from borg_contract.codec import decode_result
+from borg_contract.pod import CONTAINER_NAME
 from borg_contract.result import RunResult
-from borg_core.native.metadata import time_of
-from borg_core.registry import ResourceType
+from borg_core import labels
+from borg_core.formats import parse_time
+from borg_core.native.metadata import holds, subject_of, time_of
+from borg_core.registry import Body, Kind, Reference
 
-PODS = ResourceType("Pod", "", "v1", "pods")
+JOB = "job"
+"""Index of pods: the uid of the Job."""
+
+_STILL_STARTING = ("ContainerCreating", "PodInitializing")
 
 
 @dataclass(frozen=True)
-class PodOutcome:
-    """What the newest pod of a Job tells: the runner's result, or why there is none (yet)."""
+class Ending:
+    """How the container `borg` ended: with the runner's result, or why there is none."""
 
-    pod_name: str | None = None
     result: RunResult | None = None
     unreadable: str | None = None
     """The termination message when it is not a result."""
-    terminated_reason: str = ""
-    """The kubelet's word: OOMKilled, Error, Evicted, ..."""
+    reason: str = ""
+    """The kubelet's word: Completed, Error, OOMKilled, Evicted, DeadlineExceeded …"""
     exit_code: int | None = None
+    finished: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ObservedPod:
+    namespace: str
+    name: str
+    uid: str
+    job_uid: str
+    subject: Reference | None
+    created: datetime
+    began: bool = False
+    """Whether the container `borg` runs or has run."""
+    ending: Ending | None = None
+    """None as long as the container `borg` has not ended."""
     waiting: str = ""
-    """Why it does not run yet: `ImagePullBackOff: …`, `Unschedulable: …`."""
-    finished_at: datetime | None = None
+    """Why it does not run yet, in the kubelet's or the scheduler's words: `ImagePullBackOff: …`."""
+    others_running: tuple[str, ...] = ()
+    """Containers besides `borg` that run: somebody put them into the pod."""
+    finished: bool = False
+    """Whether every container has ended for good."""
+    disrupted: bool = False
+    """Taken away by the cluster (a drain, a preemption): its Job makes another one."""
+    ending_asked: bool = False
+    """Whether a deadline was set that ends the pod now, see `actions.EndPod`."""
+    deleting: bool = False
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(PODS.kind, self.namespace, self.name)
 
 
-def derive_outcome(pods: list[dict[str, Any]]) -> PodOutcome:
-    """Return what the newest of a Job's pods tells."""
-    if not pods:
-        return PodOutcome()
-    pod = max(pods, key=lambda item: item["metadata"]["creationTimestamp"])
-    name, status = pod["metadata"]["name"], pod.get("status", {})
-    containers = status.get("containerStatuses", [])
-    state = containers[0]["state"] if containers else {}
-    if "terminated" in state:
-        return _terminated(name, state["terminated"])
-    if status.get("phase") == "Failed":
-        return PodOutcome(pod_name=name, terminated_reason=status.get("reason", ""))
-    return PodOutcome(pod_name=name, waiting=_waiting(status, state))
+def parse_pod(body: Body) -> ObservedPod:
+    metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    states = {item["name"]: item.get("state", {}) for item in status.get("containerStatuses", [])}
+    state = states.get(CONTAINER_NAME, {})
+    finished = status.get("phase") in ("Succeeded", "Failed")
+    conditions = status.get("conditions", [])
+    return ObservedPod(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        job_uid=metadata.get("labels", {}).get(labels.CONTROLLER_UID, ""),
+        subject=subject_of(metadata),
+        created=parse_time(metadata["creationTimestamp"]),
+        began="running" in state or _ran(state),
+        ending=_ending(status, state, finished=finished),
+        waiting="" if finished or "running" in state else _waiting(conditions, state),
+        others_running=tuple(sorted(name for name in states if name != CONTAINER_NAME and "running" in states[name])),
+        finished=finished,
+        disrupted=any(condition["type"] == "DisruptionTarget" and holds(condition) for condition in conditions),
+        ending_asked=spec.get("activeDeadlineSeconds") == 1,
+        deleting="deletionTimestamp" in metadata,
+    )
 
 
-def is_alive(pod: dict[str, Any]) -> bool:
-    """Tell whether a container of the pod may still run: a pod on a lost node is, as long as nobody says otherwise."""
-    return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+def newest(pods: Iterable[ObservedPod]) -> ObservedPod | None:
+    """Return the pod that was made last: a Job makes another one where the cluster took one away."""
+    return max(pods, key=lambda pod: (pod.created, not pod.deleting, pod.name), default=None)
 
 
-def _terminated(pod_name: str, terminated: dict[str, Any]) -> PodOutcome:
-    message = terminated.get("message", "")
+def _ran(state: dict[str, Any]) -> bool:
+    """Tell whether the container has ended after it ran: one that could not be started is `terminated` too."""
+    return bool(state.get("terminated", {}).get("startedAt"))
+
+
+def _ending(status: dict[str, Any], state: dict[str, Any], *, finished: bool) -> Ending | None:
+    terminated = state.get("terminated")
+    if terminated is None:
+        return Ending(reason=status.get("reason", "")) if finished else None
+    # Of a container that never ran, the kubelet says 137 and words of its own.
+    message = terminated.get("message", "") if _ran(state) else ""
     result, unreadable = None, None
     if message:
         try:
             result = decode_result(message)
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
             unreadable = message
-    return PodOutcome(
-        pod_name=pod_name,
-        result=result,
-        unreadable=unreadable,
-        terminated_reason=terminated.get("reason", ""),
-        exit_code=terminated.get("exitCode"),
-        finished_at=time_of(terminated.get("finishedAt")),
-    )
+    # A pod that was evicted, or ran out of time, says so itself; its container only that it was killed.
+    reason = terminated.get("reason", "")
+    if reason != "OOMKilled" and status.get("reason"):
+        reason = status["reason"]
+    return Ending(result, unreadable, reason, terminated.get("exitCode"), time_of(terminated.get("finishedAt")))
 
 
-def _waiting(status: dict[str, Any], state: dict[str, Any]) -> str:
+def _waiting(conditions: list[dict[str, Any]], state: dict[str, Any]) -> str:
     waiting = state.get("waiting", {})
-    if waiting and waiting.get("reason") != "ContainerCreating":
-        return f"{waiting.get('reason')}: {waiting.get('message', '')}".rstrip(": ")
-    unscheduled = next(
-        (c for c in status.get("conditions", []) if c["type"] == "PodScheduled" and c["status"] == "False"), None
-    )
-    return f"{unscheduled.get('reason')}: {unscheduled.get('message', '')}" if unscheduled else ""
+    if waiting and waiting.get("reason") not in _STILL_STARTING:
+        return _words(waiting)
+    unscheduled = next((c for c in conditions if c["type"] == "PodScheduled" and not holds(c)), None)
+    return _words(unscheduled) if unscheduled else ""
+
+
+def _words(said: dict[str, Any]) -> str:
+    return f"{said.get('reason', '')}: {said.get('message', '')}".strip(": ")
+
+
+def _references(pod: ObservedPod) -> list[Reference]:
+    return [pod.subject] if pod.subject else []
+
+
+def _groups(pod: ObservedPod) -> list[tuple[str, str]]:
+    return [(JOB, pod.job_uid)]
+
+
+PODS = Kind("Pod", "", "v1", "pods", parse_pod, _references, _groups, selector=labels.OURS)

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
-from borg_core.kinds.base import Condition
-from borg_core.timestamps import parse_time
+from borg_core.formats import parse_time
+from borg_core.kinds.parts.base import Condition
+
+Key = tuple[str, str]
+"""(namespace, name)."""
 
 
 def derive_seconds(text: str | None) -> float | None:

@@ -5,16 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
-from borg_core.readings.reading import derive_seconds, derive_truth
-from borg_core.reconcile.conditions import ConditionType
+from borg_core.kinds.status import ConditionType
+from borg_core.readings.reading import Key, derive_seconds, derive_truth
 
-Key = tuple[str, str]
 Outcome = tuple[str, bool]
 """When a run ended that used a repository, and whether it gave up waiting for the lock."""
-
-_LOCKED = "Locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def collect_outcomes(runs: Iterable[BorgRun]) -> dict[Key, tuple[Outcome, ...]]:
         if run.finished:
             for result in run.status.repositories:
                 if result.phase is not Phase.SKIPPED:
-                    outcome = (run.status.completion_time or "", result.reason == _LOCKED)
+                    outcome = (run.status.completion_time or "", result.reason == Reason.LOCKED)
                     found[run.metadata.namespace, result.name].append(outcome)
     return {key: tuple(sorted(outcomes)) for key, outcomes in found.items()}
 

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.result import RepositoryResult
+from borg_core.clock import CronSchedule
 from borg_core.clock.rhythm import derive_interval
-from borg_core.clock.ticks import derive_clock, parse_timing
-from borg_core.kinds.run import BorgRun, RunRepository
+from borg_core.formats import parse_time
+from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
+from borg_core.kinds.status import ConditionType
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob
-from borg_core.readings.reading import derive_seconds, derive_truth
-from borg_core.reconcile.conditions import ConditionType
-from borg_core.timestamps import parse_time
-
-Key = tuple[str, str]
+from borg_core.readings.reading import Key, derive_seconds, derive_truth
+from borg_core.readings.ticks import derive_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class ScheduleReading:
     last_compact: float | None
     failures: int
     last_backup_seconds: float | None
-    last_backup: tuple[RunRepository, ...]
+    last_backup: tuple[RepositoryResult, ...]
     """What the newest finished backup did in each repository."""
 
 
@@ -56,9 +57,9 @@ def derive_schedule_reading(
     """Return the schedule's numbers. `jobs`: its own; `last_backup`: the newest of its backups that has finished."""
     metadata, spec, status = schedule.metadata, schedule.spec, schedule.status
     clock = derive_clock(schedule, cron_job)
-    timing = clock.timing if clock else parse_timing(spec.schedule, spec.time_zone)
+    timing = clock.timing if clock else CronSchedule.try_parse(spec.schedule, spec.time_zone)
     due = clock.timing.next_after(now) if clock and cron_job and not cron_job.spec.get("suspend") else None
-    busy = any(job.begun_by_cron_job and not job.finished for job in jobs)
+    busy = any(job.working for job in jobs)
     return ScheduleReading(
         namespace=metadata.namespace,
         name=metadata.name,
@@ -88,8 +89,8 @@ def find_last_backups(runs: Iterable[BorgRun]) -> dict[Key, BorgRun]:
     """Return, by the schedule's (namespace, name), the newest backup that has finished."""
     newest: dict[Key, BorgRun] = {}
     for run in runs:
-        if run.finished and run.spec.operation is Operation.BACKUP:
-            key = (run.metadata.namespace, run.spec.schedule_ref.name)
+        if run.finished and run.spec.operation is Operation.BACKUP and run.status.phase is not Phase.SKIPPED:
+            key = (run.subject.namespace, run.subject.name)
             known = newest.get(key)
             if known is None or (known.status.completion_time or "") < (run.status.completion_time or ""):
                 newest[key] = run

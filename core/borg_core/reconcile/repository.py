@@ -1,75 +1,136 @@
-"""What a BorgRepository says about itself, from the newest runs on it."""
+"""Planning a repository: the CronJob of its checks, the runs on it alone, what it says about itself."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from borg_contract.phases import Phase
-from borg_contract.reasons import Reason
-from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
-from borg_core.kinds.run import BorgRun, RunRepository
-from borg_core.quantities import format_size
-from borg_core.reconcile.actions import Action, PatchStatus
-from borg_core.reconcile.conditions import ConditionType, Finding, derive_conditions
-from borg_core.reconcile.status_patch import derive_status_patch
+from borg_contract.operations import Operation
+from borg_core.actions import PatchStatus, Plan
+from borg_core.kinds.parts.base import API_VERSION
+from borg_core.kinds.parts.job import JobOptions
+from borg_core.kinds.parts.upkeep import Compact
+from borg_core.kinds.parts.verification import CheckTimes
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.kinds.status import derive_status_patch
+from borg_core.policies.permissions import find_forbidden
+from borg_core.policies.problem import Problem
+from borg_core.policies.references import find_claim_problems
+from borg_core.policies.times import find_time_problems
+from borg_core.reconcile.checks import DEADLINE_SECONDS, HISTORY_LIMIT, check_name, plan_checks
+from borg_core.reconcile.cron_job import derive_requeue
+from borg_core.reconcile.gather import gather_claims
+from borg_core.reconcile.reconciler import Reconciler
+from borg_core.reconcile.repository_status import derive_repository_status
+from borg_core.runs.plan import plan_runs
+from borg_core.runs.world import Host, World
+from borg_core.view import View
+from borg_core.workload.owner import Owner
+from borg_core.workload.workload import Target, Workload
 
 
-def plan_repository(
-    repository: BorgRepository, schedules: int, runs: Iterable[BorgRun], now: datetime
-) -> tuple[Action, ...]:
-    """Return the status patch, if one is due. `schedules`: how many refer to it; `runs`: those that touched it."""
-    status = derive_repository_status(repository, schedules, runs, now)
+@dataclass(frozen=True)
+class Surroundings:
+    """What a repository's status counts: schedules that refer to it, and runs that used it, whoever asked for them."""
+
+    schedules: int = 0
+    runs: tuple[BorgRun, ...] = ()
+    claims: Collection[str] = frozenset()
+    options: JobOptions = field(default_factory=JobOptions)
+    """How pods on the repository run: as those of the oldest schedule that writes into it, which can read it."""
+
+
+def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
+    """Return what is to be done for the repository, or for the runs that ask for one that does not exist."""
+    subject = world.subject
+    repository = view.get(REPOSITORIES, subject.namespace, subject.name)
+    if repository is None:
+        return plan_repository(world, None, Surroundings(), now)
+    schedules = view.referring_to(SCHEDULES, subject)
+    options = [schedule.spec.job for schedule in sorted(schedules, key=lambda item: item.metadata.creation_timestamp)]
+    around = Surroundings(
+        schedules=len(schedules),
+        runs=tuple(view.referring_to(RUNS, subject)),
+        claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
+        options=options[0] if options else JobOptions(),
+    )
+    return plan_repository(world, repository, around, now)
+
+
+def plan_repository(world: World, repository: BorgRepository | None, around: Surroundings, now: datetime) -> Plan:
+    """Return what is to be done; `repository` is None when it does not exist: then runs may still ask for it."""
+    if repository is None:
+        runs = plan_runs(world, None, now)
+        return Plan(runs.actions, runs.requeue_after)
+    owner = _owner(repository)
+    check = _workload(repository, Operation.CHECK, around.options)
+    problems = tuple(_find_problems(world, repository, check, around.claims))
+    checks = plan_checks(world, owner, _check_times(repository), check, problems=problems, now=now)
+    host = _host(repository, owner, around.options, (*problems, *checks.hindrances), clocked=checks.scheduled)
+    # No run may be made to depend on a CronJob that goes, or is another's.
+    runs = plan_runs(replace(world, cron_job=checks.cron_job), host, now, checks.timing)
+    status = derive_repository_status(
+        repository,
+        around.schedules,
+        around.runs,
+        checks=checks.finding,
+        check_cron_job=checks.name,
+        timing=checks.timing,
+        now=now,
+    )
     patch = derive_status_patch(repository.status, status)
-    metadata = repository.metadata
-    return (PatchStatus("BorgRepository", metadata.namespace, metadata.name, patch),) if patch else ()
+    said = (PatchStatus(owner.reference, patch),) if patch else ()
+    requeue_after = derive_requeue(checks.refused, runs.requeue_after)
+    return Plan((*checks.actions, *runs.actions, *said), requeue_after)
 
 
-def derive_repository_status(
-    repository: BorgRepository, schedules: int, runs: Iterable[BorgRun], now: datetime
-) -> BorgRepositoryStatus:
-    """Return the status; what runs that are no longer kept have left in it stays."""
-    before = repository.status
-    name = repository.metadata.name
-    done = [
-        (run.status.completion_time or "", run, result)
-        for run in runs
-        if run.finished
-        for result in run.status.repositories
-        if result.name == name and result.phase is not Phase.SKIPPED
-    ]
-    done.sort(key=lambda item: item[0])
-    totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
-    backups = [time for time, _, result in done if result.archive]
-    generation = repository.metadata.generation
-    conditions = before.conditions
-    lock = before.lock
-    if done:
-        time, run, last = done[-1]
-        conditions = derive_conditions([_finding(run, last)], before.conditions, generation, now)
-        lock = (
-            RepositoryLock(holder=last.locked_by or "", run_name=run.metadata.name, time=time)
-            if _locked(last)
-            else None
-        )
-    return BorgRepositoryStatus(
-        conditions=conditions,
-        observed_generation=generation,
-        last_backup_time=max([*backups, *([before.last_backup_time] if before.last_backup_time else [])], default=None),
-        archives=totals.archives if totals else before.archives,
-        original_size=totals.original_size if totals else before.original_size,
-        deduplicated_size=totals.deduplicated_size if totals else before.deduplicated_size,
-        size=format_size(totals.deduplicated_size) if totals else before.size,
-        lock=lock,
-        schedules=schedules,
+def _find_problems(
+    world: World, repository: BorgRepository, check: Workload, claims: Collection[str]
+) -> Iterator[Problem]:
+    """Yield what keeps runs on the repository, `check` for one, from beginning. `claims`: those that exist."""
+    yield from find_claim_problems(check, claims)
+    yield from find_forbidden(check, world.settings)
+    if times := _check_times(repository):
+        yield from find_time_problems(times.schedule, times.time_zone)
+
+
+def _check_times(repository: BorgRepository) -> CheckTimes | None:
+    return repository.spec.verification.check if repository.spec.verification else None
+
+
+def _host(
+    repository: BorgRepository, owner: Owner, options: JobOptions, problems: Sequence[Problem], *, clocked: bool
+) -> Host:
+    spec = repository.spec
+    return Host(
+        owner=owner,
+        history_limit=HISTORY_LIMIT,
+        hindrances=lambda _: problems,
+        workload=lambda operation, dead: _workload(repository, operation, options, dead),
+        has_cron_job=clocked,
+        starting_deadline_seconds=DEADLINE_SECONDS,
+        leaves_locks=bool(spec.local or spec.cache),
     )
 
 
-def _locked(result: RunRepository) -> bool:
-    return result.reason == "Locked"
+def _workload(
+    repository: BorgRepository, operation: Operation, options: JobOptions, dead_job_uids: tuple[str, ...] = ()
+) -> Workload:
+    return Workload(
+        namespace=repository.metadata.namespace,
+        operation=operation,
+        targets=(Target(repository),),
+        compact_threshold=Compact().threshold if operation is Operation.COMPACT else None,
+        dead_job_uids=dead_job_uids,
+        options=options,
+    )
 
 
-def _finding(run: BorgRun, result: RunRepository) -> Finding:
-    name = run.metadata.name
-    if result.phase is Phase.FAILED:
-        reason = result.reason or Reason.RUN_FAILED.value
-        return Finding(ConditionType.READY.value, False, reason, f'BorgRun "{name}": {result.error or "failed"}')
-    return Finding(ConditionType.READY.value, True, Reason.LAST_RUN_SUCCEEDED.value, f'BorgRun "{name}" succeeded')
+def _owner(repository: BorgRepository) -> Owner:
+    metadata = repository.metadata
+    return Owner(API_VERSION, REPOSITORIES.kind, metadata.namespace, metadata.name, metadata.uid)
+
+
+# Many schedules may change at once around one repository: its status is written once for all of them.
+REPOSITORY = Reconciler(REPOSITORIES, reconcile_repository, check_name, delay_seconds=0.5)

@@ -4,118 +4,106 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from borg_contract.reasons import Reason
-from borg_core.clock import CronSchedule
-from borg_core.kinds.schedule import BorgSchedule, BorgScheduleStatus
-from borg_core.native.cron_job import ObservedCronJob
-from borg_core.policies.problems import Problem, Severity, derive_problems
-from borg_core.reconcile.actions import Action, ApplyCronJob, PatchStatus, RecordEvent
-from borg_core.reconcile.conditions import ConditionType, changed
-from borg_core.reconcile.drift import covers
-from borg_core.reconcile.runs import (
-    begin_runs,
-    derive_entries,
-    derive_forgotten,
-    forget_runs,
-    record_runs,
-    unlock_after_dead_jobs,
+from borg_contract.operations import Operation
+from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
+from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
+from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
+from borg_core.policies.problem import Problem
+from borg_core.policies.schedule import derive_problems, derive_prune_problems
+from borg_core.policies.size import find_size_problems
+from borg_core.reconcile.cron_job import (
+    derive_requeue,
+    derive_timing,
+    find_cron_job_problems,
+    find_tick_problems,
+    is_kept,
+    is_ours,
+    plan_cron_job,
+    render_held,
 )
+from borg_core.reconcile.gather import gather_bundle
+from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.schedule_status import derive_schedule_status
-from borg_core.reconcile.status_patch import derive_status_patch
-from borg_core.reconcile.world import Plan, World
-from borg_core.workload.manifests import render_cron_job, render_held_cron_job
-
-POLL_SECONDS = 5.0
-"""How often to look at what is not watched: why the pod of a Job is not ready, whether a foreign CronJob went."""
-
-
-def plan_schedule(world: World, now: datetime) -> Plan:
-    """Return what is to be done for the schedule, in this order; nothing when all is as it should be."""
-    schedule = world.schedule
-    problems = _problems(world)
-    entries, jobs = begin_runs(world, derive_entries(world, now), problems, now)
-    forgotten = derive_forgotten(entries, schedule.spec.run_history_limit) if schedule else frozenset()
-    actions: list[Action] = []
-    if schedule:
-        desired = _desired_cron_job(world, schedule, problems)
-        if desired and not _is_as_desired(world.cron_job, desired):
-            actions.append(ApplyCronJob(desired, _forget_missed(world.cron_job, desired, now)))
-        status = derive_schedule_status(schedule, problems, entries, _timing(world, desired), now)
-        actions += _say(schedule, status)
-    actions += record_runs(world, entries, now, forgotten=forgotten)
-    actions += jobs
-    actions += forget_runs(world, entries, forgotten)
-    actions += unlock_after_dead_jobs(world, entries)
-    waiting = any(entry.job and not entry.finished and not entry.job.ready for entry in entries)
-    taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in problems)
-    return Plan(tuple(actions), POLL_SECONDS if waiting or jobs or taken else None)
+from borg_core.runs.plan import plan_runs
+from borg_core.runs.world import Host, World
+from borg_core.view import View
+from borg_core.workload.bundle import Bundle
+from borg_core.workload.cron_job import Timing, render_cron_job
+from borg_core.workload.workload import Workload
 
 
-def _problems(world: World) -> tuple[Problem, ...]:
-    if world.bundle is None:
-        return ()
-    schedule = world.bundle.schedule
-    found = list(derive_problems(world.bundle, world.settings))
-    if world.cron_job and world.cron_job.owner_uid != schedule.metadata.uid:
-        message = (
-            f'a CronJob "{world.cron_job.name}" that is not of this schedule already exists in namespace '
-            f'"{world.namespace}": delete or rename it, or give the schedule another name'
-        )
-        found.append(Problem(Reason.CRON_JOB_NAME_TAKEN, message, Severity.WAITING))
-    refused = world.refusals.get(f"CronJob/{world.name}")
-    if refused:
-        found.append(Problem(Reason.REFUSED_BY_API_SERVER, f"the API server refused the CronJob: {refused}"))
-    return tuple(found)
+def reconcile_schedule(world: World, view: View, now: datetime) -> Plan:
+    """Return what is to be done for the schedule, or for the runs that ask for one that does not exist."""
+    schedule = view.get(SCHEDULES, world.subject.namespace, world.subject.name)
+    return plan_schedule(world, gather_bundle(view, schedule) if schedule else None, now)
 
 
-def _desired_cron_job(world: World, schedule: BorgSchedule, problems: Sequence[Problem]) -> dict[str, Any] | None:
-    """Return the CronJob to have, None where none can be had or the one there must not be touched."""
-    if not problems and world.bundle:
-        return render_cron_job(world.bundle, world.settings)
-    current = world.cron_job
-    if current is None or current.owner_uid != schedule.metadata.uid:
-        return None
-    forbidden = any(problem.severity is Severity.FORBIDDEN for problem in problems)
-    return render_held_cron_job(schedule, current, suspend=forbidden or schedule.spec.suspend)
+SCHEDULE = Reconciler(SCHEDULES, reconcile_schedule, cron_job_name=lambda name: name)
 
 
-def _is_as_desired(current: ObservedCronJob | None, desired: dict[str, Any]) -> bool:
-    return (
-        current is not None
-        and not current.foreign_managers
-        and covers(current.labels, desired["metadata"]["labels"])
-        and covers(current.spec, desired["spec"])
+def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
+    """Return what is to be done, in this order; nothing when all is as it should be.
+
+    `bundle` is None when the schedule does not exist: then there may still be runs that ask for it.
+    """
+    if bundle is None:
+        runs = plan_runs(world, None, now)
+        return Plan(runs.actions, runs.requeue_after)
+    schedule = bundle.schedule
+    workload = bundle.workload()
+    problems = derive_problems(bundle, workload, world.settings)
+    desired = None
+    if not problems:
+        desired = _render(bundle, workload, world)
+        problems = tuple(find_size_problems(desired["spec"]["jobTemplate"]))
+    refused = tuple(find_cron_job_problems(world, bundle.owner, schedule.metadata.name))
+    blocked = (*problems, *refused)
+    if problems or (world.cron_job and not is_ours(world.cron_job, bundle.owner)):
+        desired = render_held(world, bundle.owner, problems, suspend=schedule.spec.suspend)
+    timing = derive_timing(world.cron_job, desired)
+    runs = plan_runs(world, _host(bundle, blocked), now, timing)
+    said = (*blocked, *find_tick_problems(world, timing, now))
+    firing = timing if is_kept(world, bundle.owner, refused) else None
+    status = derive_schedule_status(world, schedule, said, runs.entries, timing=firing, now=now)
+    actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
+    return Plan(actions, derive_requeue(refused, runs.requeue_after))
+
+
+def _render(bundle: Bundle, workload: Workload, world: World) -> dict[str, Any]:
+    spec = bundle.schedule.spec
+    timing = Timing(spec.schedule, spec.time_zone, spec.suspend, spec.starting_deadline_seconds, spec.run_history_limit)
+    return render_cron_job(bundle.schedule.metadata.name, bundle.owner, timing, workload, world.settings)
+
+
+def _host(bundle: Bundle, problems: Sequence[Problem]) -> Host:
+    spec = bundle.schedule.spec
+
+    def hindrances(operation: Operation) -> Sequence[Problem]:
+        return problems or (derive_prune_problems(bundle) if operation is Operation.PRUNE else ())
+
+    return Host(
+        owner=bundle.owner,
+        history_limit=spec.run_history_limit,
+        hindrances=hindrances,
+        workload=bundle.workload,
+        starting_deadline_seconds=spec.starting_deadline_seconds,
+        leaves_locks=any(target.spec.local or target.spec.cache for target in bundle.targets),
     )
 
 
-def _forget_missed(current: ObservedCronJob | None, desired: dict[str, Any], now: datetime) -> datetime | None:
-    """Return `now` when the times change: ticks of the new times that are past were never meant to run."""
-    if current is None:
-        return None
-    same = all(current.spec.get(key) == desired["spec"][key] for key in ("schedule", "timeZone", "suspend"))
-    return None if same else now
-
-
-def _timing(world: World, desired: dict[str, Any] | None) -> CronSchedule | None:
-    """Return when the CronJob fires once the plan is carried out; None when it does not."""
-    spec = desired["spec"] if desired else (world.cron_job.spec if world.cron_job else None)
-    if spec is None or spec.get("suspend"):
-        return None
-    return CronSchedule.try_parse(spec["schedule"], spec.get("timeZone") or "Etc/UTC")
-
-
-def _say(schedule: BorgSchedule, status: BorgScheduleStatus) -> Iterator[Action]:
-    metadata = schedule.metadata
+def _say(bundle: Bundle, status: BorgScheduleStatus) -> Iterator[Action]:
+    schedule: BorgSchedule = bundle.schedule
     patch = derive_status_patch(schedule.status, status)
-    if patch:
-        yield PatchStatus("BorgSchedule", metadata.namespace, metadata.name, patch)
-    if changed(ConditionType.READY, schedule.status.conditions, status.conditions):
-        ready = next(condition for condition in status.conditions if condition.type == ConditionType.READY)
+    if not patch:
+        return
+    yield PatchStatus(bundle.owner.reference, patch)
+    before = schedule.status.conditions
+    ready = next(condition for condition in status.conditions if condition.type == ConditionType.READY)
+    # That a new schedule is ready is what everybody expects, and costs an object for each.
+    if has_changed(ConditionType.READY, before, status.conditions) and (before or ready.status != "True"):
         yield RecordEvent(
-            kind="BorgSchedule",
-            namespace=metadata.namespace,
-            name=metadata.name,
-            uid=metadata.uid,
+            regarding=bundle.owner.reference,
+            uid=bundle.owner.uid,
             reason=ready.reason,
             message=ready.message,
             warning=ready.status != "True",

@@ -1,24 +1,33 @@
 """What a BorgSchedule says about itself: its conditions, its last runs and its next one."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import islice
 
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
 from borg_core.clock import CronSchedule, dst_warnings
-from borg_core.kinds.schedule import BorgSchedule, BorgScheduleStatus
-from borg_core.policies.problems import Problem, Severity
-from borg_core.reconcile.conditions import ConditionType, Finding, derive_conditions
-from borg_core.reconcile.entry import Entry
-from borg_core.reconcile.run_status import SUCCESSES
-from borg_core.timestamps import format_time
+from borg_core.formats import format_time
+from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleStatus
+from borg_core.kinds.status import ConditionType, Finding, derive_conditions
+from borg_core.policies.problem import Problem, Severity
+from borg_core.readings.ticks import COUNT_LIMIT
+from borg_core.reconcile.cron_job import is_waiting
+from borg_core.runs.entry import Entry
+from borg_core.runs.run_status import describe_end
+from borg_core.runs.world import World
+
+_EVENT_LAG = timedelta(seconds=30)
+"""How much later than the status of its CronJob the event of a Job may arrive."""
 
 
 def derive_schedule_status(
+    world: World,
     schedule: BorgSchedule,
     problems: Sequence[Problem],
     entries: Sequence[Entry],
+    *,
     timing: CronSchedule | None,
     now: datetime,
 ) -> BorgScheduleStatus:
@@ -27,32 +36,49 @@ def derive_schedule_status(
     What runs that are no longer kept have left in the status stays there: times only move forward.
     """
     before = schedule.status
-    backups = sorted((entry for entry in entries if entry.operation is Operation.BACKUP), key=lambda entry: entry.began)
+    backups = sorted((entry for entry in entries if _is_backup(entry)), key=lambda entry: entry.began)
     latest = next((entry for entry in reversed(backups) if entry.status.start_time or entry.finished), None)
+    if latest is None or (before.last_run_time or "") > latest.began:
+        last = (before.last_run_time, before.last_run_name, _last_phase(before, entries))
+    else:
+        last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
     next_run = timing.next_after(now) if timing else None
-    findings = _findings(schedule, problems, now) + _last_run_findings(backups)
+    findings = _findings(schedule, problems, now) + _last_run_findings(world, backups, last[0], timing, now)
     conditions = derive_conditions(findings, before.conditions, schedule.metadata.generation, now)
     if ConditionType.LAST_RUN_SUCCEEDED not in {condition.type for condition in conditions}:
         # No finished run is kept any more; what the last one said still holds.
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.LAST_RUN_SUCCEEDED)
-    if latest is None or (before.last_run_time or "") > latest.began:
-        last = (before.last_run_time, before.last_run_name, before.last_run_phase)
-    else:
-        last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
+    active = (entry.name for entry in sorted(entries, key=lambda e: e.began) if not entry.finished)
+    failures, last_failure = _count_failures(before, backups)
     return BorgScheduleStatus(
         conditions=conditions,
         observed_generation=schedule.metadata.generation,
         cron_job_name=schedule.metadata.name,
-        active=tuple(entry.name for entry in sorted(entries, key=lambda e: e.began) if not entry.finished),
+        active=tuple(islice(active, ACTIVE_LIMIT)),
         last_run_time=last[0],
         last_run_name=last[1],
         last_run_phase=last[2],
-        last_success_time=_latest(before.last_success_time, (e for e in backups if e.status.phase in SUCCESSES)),
+        last_success_time=_latest(before.last_success_time, (e for e in backups if e.succeeded)),
         next_run_time=format_time(next_run) if next_run else None,
         last_prune_time=_latest(before.last_prune_time, (e for e in entries if _did(e, "prune"))),
         last_compact_time=_latest(before.last_compact_time, (e for e in entries if _did(e, "compact"))),
-        consecutive_failures=_consecutive_failures(before, backups),
+        last_failure_time=last_failure,
+        consecutive_failures=failures,
+        skipped_runs=_count_skipped(world, entries, timing, now),
     )
+
+
+def _last_phase(before: BorgScheduleStatus, entries: Iterable[Entry]) -> str | None:
+    """Return the phase of the run that the status names already: None where it was deleted before it ended."""
+    phase = before.last_run_phase
+    if phase is None or Phase(phase).finished or any(entry.name == before.last_run_name for entry in entries):
+        return phase
+    return None
+
+
+def _is_backup(entry: Entry) -> bool:
+    """Tell whether it is a backup; one that another run did for it tells nothing."""
+    return entry.operation is Operation.BACKUP and entry.status.phase is not Phase.SKIPPED
 
 
 def _findings(schedule: BorgSchedule, problems: Sequence[Problem], now: datetime) -> tuple[Finding, ...]:
@@ -63,7 +89,7 @@ def _findings(schedule: BorgSchedule, problems: Sequence[Problem], now: datetime
     message = "; ".join(problem.message for problem in problems)
     ready = _finding(ConditionType.READY, False, reason, message)
     # What waits for something may become good by itself: kstatus is to read it as in progress, not as failed.
-    if all(problem.severity is Severity.WAITING for problem in problems):
+    if is_waiting(problems):
         return ready, suspended
     return ready, _finding(ConditionType.STALLED, True, reason, message), suspended
 
@@ -85,17 +111,32 @@ def _ready_message(schedule: BorgSchedule, now: datetime) -> str:
     return "; ".join([message, *warnings])
 
 
-def _last_run_findings(backups: Sequence[Entry]) -> tuple[Finding, ...]:
+def _last_run_findings(
+    world: World, backups: Sequence[Entry], last_run: str | None, timing: CronSchedule | None, now: datetime
+) -> tuple[Finding, ...]:
+    if unrecorded := _find_unrecorded(world, backups, last_run, timing, now):
+        message = f"a run began at {format_time(unrecorded)}, but its Job is gone and nobody saw how it ended"
+        return (_finding(ConditionType.LAST_RUN_SUCCEEDED, None, Reason.RUN_NOT_RECORDED, message),)
     last = next((entry for entry in reversed(backups) if entry.finished), None)
     if last is None:
         return ()
     said = f": {last.status.message}" if last.status.message else ""
-    status, reason, verb = {
-        Phase.COMPLETED: (True, Reason.RUN_COMPLETED, "completed"),
-        Phase.COMPLETED_WITH_WARNINGS: (True, Reason.RUN_COMPLETED_WITH_WARNINGS, "completed with warnings"),
-        Phase.CANCELLED: (None, Reason.RUN_CANCELLED, "was cancelled"),
-    }.get(last.status.phase or Phase.FAILED, (False, Reason.RUN_FAILED, "failed"))
+    reason, verb = describe_end(last.status.phase)
+    status = None if last.status.phase is Phase.CANCELLED else last.succeeded
     return (_finding(ConditionType.LAST_RUN_SUCCEEDED, status, reason, f'BorgRun "{last.name}" {verb}{said}'),)
+
+
+def _find_unrecorded(
+    world: World, backups: Sequence[Entry], last_run: str | None, timing: CronSchedule | None, now: datetime
+) -> datetime | None:
+    """Return the tick for which the CronJob controller made a Job that was never seen, None where there is none."""
+    began = world.cron_job.last_scheduled if world.cron_job else None
+    if began is None or timing is None or began > now - _EVENT_LAG or format_time(began) <= (last_run or ""):
+        return None
+    if any(entry.job and entry.job.scheduled == began for entry in backups):
+        return None
+    # The operator itself lets the controller reckon from a time that is no tick: see `forget_missed_before`.
+    return began if timing.next_after(began - timedelta(seconds=1)) == began else None
 
 
 def _finding(type_: ConditionType, status: bool | None, reason: Reason, message: str) -> Finding:
@@ -111,14 +152,32 @@ def _did(entry: Entry, step: str) -> bool:
     return any(getattr(repository, step) is not None for repository in entry.status.repositories)
 
 
-def _consecutive_failures(before: BorgScheduleStatus, backups: Sequence[Entry]) -> int:
-    """Count failed backups since the last good one; beyond what the history keeps, count on from `before`."""
-    counted = 0
-    new = 0
-    for entry in reversed(backups):
-        if entry.status.phase in SUCCESSES:
-            return counted
-        if entry.status.phase is Phase.FAILED:
-            counted += 1
-            new += entry.just_finished
-    return max(counted, (before.consecutive_failures or 0) + new)
+def _count_failures(before: BorgScheduleStatus, backups: Sequence[Entry]) -> tuple[int, str | None]:
+    """Return how many backups have failed since the last good one, and when the newest of them did.
+
+    Derived from the runs that are kept; where no good one is among them, on from what `before` has counted: each
+    failure once, however often it is looked at, and also after somebody deleted its BorgRun.
+    """
+    ended = sorted((entry for entry in backups if entry.finished), key=lambda entry: entry.order)
+    good = [entry.order for entry in ended if entry.succeeded]
+    failed = [entry for entry in ended if entry.status.phase is Phase.FAILED]
+    newest = _latest(before.last_failure_time, failed)
+    last_success = max(before.last_success_time or "", good[-1][0] if good else "")
+    if last_success and last_success >= (newest or ""):
+        return 0, newest
+    since = [entry for entry in failed if (entry.status.completion_time or "") > last_success]
+    new = [entry for entry in since if (entry.status.completion_time or "") > (before.last_failure_time or "")]
+    counted = (before.consecutive_failures or 0) if last_success <= (before.last_failure_time or "") else 0
+    if before.last_failure_time is None:
+        # Of a version that kept no time of the newest failure: some of those here may be counted already.
+        return max(len(since), before.consecutive_failures or 0), newest
+    return max(len(since), counted + len(new)), newest
+
+
+def _count_skipped(world: World, entries: Sequence[Entry], timing: CronSchedule | None, now: datetime) -> int | None:
+    """Return how many ticks have passed since the run began that is at work, at most 20; None while none is."""
+    since = world.cron_job.last_scheduled if world.cron_job else None
+    busy = any(entry.working and not entry.finished for entry in entries)
+    if not busy or timing is None or since is None:
+        return None
+    return sum(1 for _ in islice(timing.runs_between(since, now), COUNT_LIMIT)) or None

@@ -3,50 +3,53 @@
 from typing import Any
 
 from borg_contract.codec import encode
-from borg_contract.plan import RunPlan
-from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, PLAN_ENV
+from borg_contract.pod import (
+    CONTAINER_NAME,
+    GRACE_SECONDS,
+    JOB_NAME_ENV,
+    JOB_UID_ENV,
+    PLAN_ENV,
+    RUNNER_UID,
+    TERMINATION_LOG,
+)
 from borg_core import labels
-from borg_core.bundle import Bundle
-from borg_core.kinds.schedule import FileAccess, JobOptions
+from borg_core.kinds.parts.job import FileAccess, JobOptions
 from borg_core.settings import Settings
-from borg_core.workload.volumes import render_volumes
-
-RUNNER_UID = 10001
-"""The image's own user, for sources that any user may read."""
-
-TERMINATION_GRACE_SECONDS = 120
-"""For borg to write its checkpoint and the post-backup script to run."""
+from borg_core.workload.mounts import render_mounts
+from borg_core.workload.plan import render_plan
+from borg_core.workload.workload import Workload
 
 
-def render_pod_template(
-    bundle: Bundle, plan: RunPlan, settings: Settings, own_labels: dict[str, str]
-) -> dict[str, Any]:
-    """Return the `template` of the schedule's Jobs."""
-    job = bundle.schedule.spec.job
-    volumes = render_volumes(bundle)
+def render_pod_template(workload: Workload, settings: Settings, own_labels: dict[str, str]) -> dict[str, Any]:
+    """Return the `template` of a Job for the workload."""
+    job = workload.options
+    mounts = render_mounts(workload)
     container = {
-        "name": "borg",
+        "name": CONTAINER_NAME,
         "image": job.image or settings.runner_image,
         "imagePullPolicy": job.image_pull_policy or settings.image_pull_policy,
         "env": [
-            {"name": PLAN_ENV, "value": encode(plan)},
+            {"name": PLAN_ENV, "value": encode(render_plan(workload))},
             {"name": JOB_NAME_ENV, "valueFrom": _label_ref(labels.JOB_NAME)},
             {"name": JOB_UID_ENV, "valueFrom": _label_ref(labels.CONTROLLER_UID)},
         ],
         "securityContext": _container_security(job),
-        "volumeMounts": volumes.mounts,
-        "terminationMessagePath": "/dev/termination-log",
+        "volumeMounts": mounts.mounts,
+        "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "File",
         **({"resources": job.resources} if job.resources else {}),
     }
     spec = {
         "restartPolicy": "Never",
+        # The pod's own deadline, not only the Job's: the kubelet ends the pod in order and keeps it, with its result
+        # and its log, whether or not the operator lives.
+        "activeDeadlineSeconds": workload.deadline_seconds,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": _pod_security(job),
         "containers": [container],
-        "volumes": volumes.volumes,
+        "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
         "nodeSelector": job.node_selector,
         "tolerations": list(job.tolerations),

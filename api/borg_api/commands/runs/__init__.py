@@ -1,0 +1,1 @@
+"""What begins a run and what ends one."""

@@ -1,0 +1,22 @@
+"""Turns the clock of a schedule on or off. What it missed while it was off is not made up for."""
+
+from borg_api.commands.writer import Writer
+from borg_api.edge.errors import InUseError, NoSuchObjectError
+from borg_api.picture.records import ScheduleRecord
+
+_ATTEMPTS = 100
+_PATH = "/spec/suspend"
+
+
+async def toggle_schedule(writer: Writer[ScheduleRecord], record: ScheduleRecord) -> bool:
+    """Return whether it is on now. Each of many toggles at once turns it once."""
+    for _ in range(_ATTEMPTS):
+        suspended = record.resource.spec.suspend
+        test = {"op": "test", "path": _PATH, "value": suspended}
+        if await writer.patch(record.name, [test, {"op": "replace", "path": _PATH, "value": not suspended}]):
+            return suspended
+        found = await writer.read(record.name)  # somebody else's toggle came first
+        if found is None:
+            raise NoSuchObjectError("The schedule does not exist any more.")
+        record = found
+    raise InUseError("The schedule is being toggled by others all the time; try again.")

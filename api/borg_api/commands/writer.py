@@ -1,0 +1,141 @@
+"""Writes with the caller's own token, answered when every replica knows of them."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Generic, TypeVar
+from weakref import WeakValueDictionary
+
+from fastapi import Depends, Request
+
+from borg_api.edge.guard import TheCaller, TheView
+from borg_api.edge.parts import part_of
+from borg_api.picture.picture import Objects
+from borg_api.picture.records import RunRecord, ScheduleRecord
+from borg_api.picture.replicas import Replicas
+from borg_cluster.client import ApiServer
+from borg_cluster.errors import Conflict, Invalid
+from borg_core.kinds.parts.base import API_VERSION
+from borg_core.registry import Reference
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_ATTEMPTS = 100
+"""How often a write is tried when others write first. Each time, one of theirs was done."""
+_DELETION_SECONDS = 5.0
+_SEEN_SECONDS = 2.0
+
+
+class WriteTurns:
+    """Lets the writes of one object go one after the other: of many at once, all but one would meet a conflict."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[Reference, asyncio.Lock] = WeakValueDictionary()
+
+    def of(self, written: Reference) -> asyncio.Lock:
+        """Return what is to be held while `written` is written; it lasts as long as somebody has it."""
+        return self._locks.setdefault(written, asyncio.Lock())
+
+
+class Writer(Generic[T]):
+    """Writes the objects of one kind in one namespace, and returns them as they are kept. Raises ApiError.
+
+    `caller` acts with the caller's token, `own` as the facade itself, which may only read.
+    """
+
+    def __init__(
+        self, objects: Objects[T], caller: ApiServer, own: ApiServer, replicas: Replicas, turns: WriteTurns
+    ) -> None:
+        self._objects = objects
+        self._index, self._kind, self._namespace = objects.index, objects.kind, objects.namespace
+        self._caller = caller
+        self._own = own
+        self._replicas = replicas
+        self._turns = turns
+
+    async def create(self, name: str, spec: dict[str, Any], labels: dict[str, str] | None = None) -> T:
+        """Create it. Raises AlreadyExists."""
+        metadata = {"namespace": self._namespace, "name": name, **({"labels": labels} if labels else {})}
+        manifest = {"apiVersion": API_VERSION, "kind": self._kind.kind, "metadata": metadata, "spec": spec}
+        return await self._publish(await self._caller.create(self._kind, manifest))
+
+    async def read(self, name: str) -> T | None:
+        """Return it as it is at this moment, None when it is gone."""
+        body = await self._own.get(self._kind, self._namespace, name)
+        return self._take(body) if body else None
+
+    async def merge(self, name: str, patch: dict[str, Any], version: str | None = None) -> T:
+        """Merge the patch; with `version` only if it is at that one, else Conflict is raised."""
+        if version:
+            patch = {**patch, "metadata": {"resourceVersion": version}}
+
+        async def write() -> dict[str, Any]:
+            return await self._caller.merge(self._kind, self._namespace, name, patch)
+
+        return await self._publish(await (write() if version else self._insist(name, write)))
+
+    async def patch(self, name: str, operations: list[dict[str, Any]]) -> T | None:
+        """Apply the JSON Patch. None: its test failed."""
+        try:
+            body = await self._insist(name, lambda: self._caller.patch(self._kind, self._namespace, name, operations))
+        except Invalid as error:
+            if error.details:  # of an object that breaks the rules of its kind
+                raise
+            return None
+        return await self._publish(body)
+
+    async def delete(self, name: str, uid: str, version: str | None = None) -> None:
+        """Delete it and return when every replica has seen it go; with `version` only if it is at that one."""
+        with self._index.deletion(uid) as deletion:
+            await self._caller.delete(self._kind, self._namespace, name, uid, version)
+            try:
+                deleted_at = await asyncio.wait_for(deletion, _DELETION_SECONDS)
+            except TimeoutError:  # something holds it back with a finalizer: it is being deleted
+                logger.info("%s %s/%s is deleted, but still there", self._kind.kind, self._namespace, name)
+                return
+        await self.wait_for_replicas(deleted_at)
+
+    async def wait_for_replicas(self, version: int) -> None:
+        """Return when every other replica has come to the version."""
+        await self._replicas.wait_until_seen(self._kind.kind, self._namespace, version)
+
+    async def wait_for_watch(self, version: int) -> None:
+        """Return when this replica's own watch has come to the version, or does not for long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._index.seen(version), _SEEN_SECONDS)
+
+    async def _insist(self, name: str, write: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+        """Write again for as long as others come before: what is written does not depend on what they wrote."""
+        async with self._turns.of(Reference(self._kind.kind, self._namespace, name)):
+            for _ in range(_ATTEMPTS - 1):
+                with contextlib.suppress(Conflict):
+                    return await write()
+            return await write()
+
+    async def _publish(self, body: dict[str, Any]) -> T:
+        written = self._take(body)
+        await self.wait_for_replicas(int(body["metadata"]["resourceVersion"]))
+        return written
+
+    def _take(self, body: dict[str, Any]) -> T:
+        """Keep the object. Return it as it is kept: the watch may have brought it already, and what came after it."""
+        self._index.put_answer(body)
+        # None where the watch has seen it go meanwhile.
+        return self._objects.get(body["metadata"]["name"]) or self._kind.parse(body)
+
+
+async def _get_schedule_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[ScheduleRecord]:
+    own, replicas, turns = part_of(request, ApiServer), part_of(request, Replicas), part_of(request, WriteTurns)
+    return Writer(view.schedules, caller.api, own, replicas, turns)
+
+
+async def _get_run_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[RunRecord]:
+    own, replicas, turns = part_of(request, ApiServer), part_of(request, Replicas), part_of(request, WriteTurns)
+    return Writer(view.runs, caller.api, own, replicas, turns)
+
+
+ScheduleWriter = Annotated[Writer[ScheduleRecord], Depends(_get_schedule_writer)]
+RunWriter = Annotated[Writer[RunRecord], Depends(_get_run_writer)]

@@ -1,0 +1,1 @@
+"""What can be asked for over HTTP, one package for each kind: its routes, its requests, its answers."""

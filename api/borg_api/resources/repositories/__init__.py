@@ -1,0 +1,1 @@
+"""Repositories, which a client chooses from."""

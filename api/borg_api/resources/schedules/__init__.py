@@ -1,0 +1,1 @@
+"""Schedules as the REST contract has them."""

@@ -1,0 +1,1 @@
+"""Scripts, which a client chooses from."""

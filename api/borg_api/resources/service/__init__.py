@@ -1,0 +1,1 @@
+"""The facade itself: its health, its metrics, its documentation."""

@@ -1,1 +1,0 @@
-"""The endpoints: each translates and delegates."""

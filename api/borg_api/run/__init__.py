@@ -1,1 +1,0 @@
-"""Runs, in the shapes in which Borg UI shows its backup jobs."""

@@ -1,1 +1,0 @@
-"""Schedules as the REST contract has them: what is asked, what is answered."""

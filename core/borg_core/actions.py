@@ -1,0 +1,196 @@
+"""What reconciling decided to do; the operator's `apply` matches on these and does it.
+
+Every action may be repeated: whoever is stopped in the middle finds at the next reconciliation what is left to do.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from borg_core.registry import Reference
+
+
+@dataclass(frozen=True)
+class CreateCronJob:
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RepairCronJob:
+    """Make the CronJob that exists what `manifest` says."""
+
+    manifest: dict[str, Any]
+    forget_missed_before: datetime | None = None
+    """Ticks up to then are not made up for: the times or `suspend` change, and a CronJob would run what it missed."""
+
+
+@dataclass(frozen=True)
+class DeleteCronJob:
+    target: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class CreateJob:
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ReserveTurn:
+    """Enter a suspended Job, and a placeholder beside it, in the CronJob's `status.active`: see `runs.turns`."""
+
+    cron_job: Reference
+    job: Reference
+    job_uid: str
+
+
+@dataclass(frozen=True)
+class RecordTick:
+    """Enter a tick's Job in its CronJob's status: the controller made it, could not record it, and tries for ever."""
+
+    cron_job: Reference
+    job: Reference
+    job_uid: str
+    tick: datetime
+
+
+@dataclass(frozen=True)
+class StartJob:
+    """Let a suspended Job begin, unless a fresh look finds another one of its `subject` at work."""
+
+    job: Reference
+    uid: str
+    subject: Reference
+
+
+@dataclass(frozen=True)
+class SuspendJob:
+    """Take back a Job that began while another one of its schedule was at work: it waits for its turn."""
+
+    job: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class MarkJob:
+    """Note on the Job which BorgRun records it."""
+
+    job: Reference
+    run_uid: str
+
+
+@dataclass(frozen=True)
+class DeleteJob:
+    """Delete a Job, if it still is the one with `uid`, and its pods first: no other run begins before they are gone."""
+
+    job: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class EndPod:
+    """Let the kubelet end the pod in order; its object stays, with result and log."""
+
+    pod: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class CreateRun:
+    """`without_pods_of`: only if a fresh look finds no pod of that Job that could still work."""
+
+    manifest: dict[str, Any]
+    without_pods_of: str | None = None
+
+
+@dataclass(frozen=True)
+class AdoptRun:
+    """Merge `metadata` into that of the BorgRun."""
+
+    run: Reference
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteRun:
+    run: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class PatchStatus:
+    """Merge `status` into that of the resource; None removes a field."""
+
+    target: Reference
+    status: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RecordEvent:
+    """An Event on a resource of ours; `warning` or normal. It waits while the write of its `about` is refused."""
+
+    regarding: Reference
+    uid: str
+    reason: str
+    message: str
+    warning: bool = False
+    about: Reference | None = None
+
+
+Action = (
+    CreateCronJob
+    | RepairCronJob
+    | DeleteCronJob
+    | CreateJob
+    | ReserveTurn
+    | RecordTick
+    | StartJob
+    | SuspendJob
+    | MarkJob
+    | DeleteJob
+    | EndPod
+    | CreateRun
+    | AdoptRun
+    | DeleteRun
+    | PatchStatus
+    | RecordEvent
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`requeue_after`: seconds after which to look again, although no event may come; None: no need."""
+
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+
+
+def object_of(action: Action) -> Reference:
+    """Return what the action is done for: if that is refused, it is what a status has to speak of."""
+    match action:
+        case CreateCronJob(manifest) | RepairCronJob(manifest) | CreateJob(manifest) | CreateRun(manifest):
+            metadata = manifest["metadata"]
+            return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
+        case StartJob(job) | SuspendJob(job) | MarkJob(job) | DeleteJob(job) | ReserveTurn(_, job) | RecordTick(_, job):
+            return job
+        case PatchStatus(target) | DeleteCronJob(target):
+            return target
+        case AdoptRun(run) | DeleteRun(run):
+            return run
+        case EndPod(pod):
+            return pod
+        case RecordEvent(regarding):
+            return regarding
+
+
+def describe(action: Action) -> str:
+    """Return one line for the operator's log: what is done, to what, and for a status which fields."""
+    found = object_of(action)
+    line = f"{type(action).__name__} {found.kind} {found.namespace}/{found.name}"
+    match action:
+        case PatchStatus(_, status):
+            return f"{line}: {', '.join(status)}"
+        case RecordEvent(_, _, reason):
+            return f"{line}: {reason}"
+        case _:
+            return line

@@ -1,0 +1,121 @@
+"""What all models share: frozen, camelCase on the wire, tolerant of fields that a newer version added."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from borg_contract.result import REASON_PATTERN
+from borg_contract.schema import Rule, Schema
+
+GROUP = "borgoperator.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+ResourceName = Annotated[str, Schema(minLength=1, maxLength=253)]
+Time = Annotated[str, Schema(format="date-time")]
+"""RFC 3339, in UTC."""
+
+
+class Model(BaseModel):
+    """A part of a resource. Unknown fields are dropped: the API server has refused or pruned what it does not know."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class NameRef(Model):
+    """A resource of a known kind in the same namespace."""
+
+    name: Annotated[ResourceName, Schema("The resource's name.")]
+
+
+class SecretKeyRef(Model):
+    """One key of a Secret in the same namespace."""
+
+    name: Annotated[ResourceName, Schema("The name of a Secret in the same namespace.")]
+    key: Annotated[
+        str,
+        Schema(
+            "The key in the Secret's data.",
+            Rule(
+                "self.matches(r'^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",
+                "a key in a Secret has letters, digits, '-', '_' and '.' only",
+            ),
+            minLength=1,
+            maxLength=253,
+        ),
+    ]
+
+
+class Condition(Model):
+    """A condition as in metav1.Condition; times are RFC 3339 texts."""
+
+    type: Annotated[str, Schema("What is judged, for example `Ready`.", minLength=1, maxLength=316)]
+    status: Annotated[str, Schema("True, False, or Unknown.", enum=["True", "False", "Unknown"])]
+    reason: Annotated[
+        str,
+        Schema(
+            "Why, in one CamelCase word for programs.",
+            minLength=1,
+            maxLength=1024,
+            pattern=REASON_PATTERN,
+        ),
+    ]
+    message: Annotated[
+        str, Schema("Why, and what to do, in a sentence for people.", required=True, maxLength=32768)
+    ] = ""
+    last_transition_time: Annotated[Time, Schema("When `status` last changed.", required=True)] = ""
+    observed_generation: Annotated[
+        int | None, Schema("The metadata.generation that was judged.", format="int64", minimum=0)
+    ] = None
+
+
+Conditions = Annotated[
+    tuple[Annotated[Condition, Schema("One aspect of the state, as in metav1.Condition.")], ...],
+    Schema(
+        "`Ready` is True when runs can use this resource; otherwise its message says what is missing and "
+        "what to do. `kubectl wait --for=condition=Ready` works.",
+        maxItems=16,
+        listMapKeys=["type"],
+    ),
+]
+
+ObservedGeneration = Annotated[
+    int | None,
+    Schema(
+        "The metadata.generation that this status is about; -1 until the operator has looked at it for the first time.",
+        format="int64",
+        minimum=-1,
+    ),
+]
+
+UNSEEN = {"observedGeneration": -1}
+"""The status that the API server gives to what is new, so that nobody (kstatus) takes it for settled."""
+
+
+class OwnerReference(Model):
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool = False
+
+
+class Metadata(Model):
+    """What of metav1.ObjectMeta this project reads; times are RFC 3339 texts."""
+
+    name: str
+    namespace: str
+    uid: str = ""
+    generation: int = 0
+    resource_version: str = ""
+    creation_timestamp: str = ""
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owner_references: tuple[OwnerReference, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, name), as everything in this project is looked up."""
+        return self.namespace, self.name

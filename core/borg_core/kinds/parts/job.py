@@ -1,0 +1,212 @@
+"""How pods run: what they may read, where, with what image and resources."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from borg_contract.schema import Rule, Rules, Schema
+from borg_core.kinds.parts.base import Model, NameRef
+
+_KEYS = (
+    Rule(
+        "self.all(key, key.size() <= 317 && "
+        "key.matches(r'^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+        "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the "
+        "name, for example example.com/team",
+    ),
+    Rule(
+        "!self.exists(key, key.startsWith('borgoperator.io/') || key.startsWith('app.kubernetes.io/') || "
+        "key.startsWith('batch.kubernetes.io/') || key == 'job-name' || key == 'controller-uid')",
+        "labels and annotations under borgoperator.io/, app.kubernetes.io/ and batch.kubernetes.io/ are "
+        "set by the operator and by Kubernetes; choose another prefix",
+    ),
+)
+
+
+class FileAccess(StrEnum):
+    """Restricted: the pod's user reads what it may. ReadAll: root that may read everything (and nothing else)."""
+
+    RESTRICTED = "Restricted"
+    READ_ALL = "ReadAll"
+
+
+class Toleration(Model):
+    key: Annotated[str | None, Schema("The taint's key; empty with operator Exists: every taint.", maxLength=317)] = (
+        None
+    )
+    operator: Annotated[Literal["Equal", "Exists"] | None, Schema("How key and value are compared; default Equal.")] = (
+        None
+    )
+    value: Annotated[str | None, Schema("The taint's value, with operator Equal.", maxLength=63)] = None
+    effect: Annotated[
+        Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] | None,
+        Schema("Which effect is tolerated; default: all."),
+    ] = None
+    toleration_seconds: Annotated[
+        int | None, Schema("With NoExecute, for how many seconds; default for ever.", format="int64", minimum=0)
+    ] = None
+
+
+Quantities = Annotated[
+    dict[str, Annotated[int | str, Schema("A quantity, for example `500m` or `2Gi`.", maxLength=64)]],
+    Schema(
+        "At most this much, for example `memory` of `2Gi`.",
+        Rule(
+            "self.all(name, type(self[name]) == int || isQuantity(self[name]))",
+            "give quantities, for example cpu 500m and memory 2Gi",
+        ),
+        maxProperties=16,
+    ),
+]
+
+
+class Resources(Model):
+    limits: Quantities = {}
+    requests: Annotated[
+        Quantities,
+        Schema(
+            "What the scheduler sets aside for the pod, for example `cpu` of `500m`.",
+            maxProperties=16,
+        ),
+    ] = {}
+
+
+class JobOptions(Model):
+    """How the pods of a schedule run. What Kubernetes reads and this project does not goes to the pod as it is."""
+
+    file_access: Annotated[
+        FileAccess,
+        Schema(
+            "`Restricted` (default): an ordinary user who reads what its uid, gid and fsGroup may; fits the "
+            "restricted Pod Security Standard. `ReadAll`: root with no capability but DAC_OVERRIDE, for "
+            "trees with many owners; needs a namespace that enforces baseline at most. Sources are mounted "
+            "read-only in both."
+        ),
+    ] = FileAccess.RESTRICTED
+    run_as_user: Annotated[
+        int | None,
+        Schema(
+            "The uid that reads the sources and writes local repositories; default: the image's own (not root).",
+            format="int64",
+            minimum=0,
+            maximum=2147483647,
+        ),
+    ] = None
+    run_as_group: Annotated[
+        int | None, Schema("The primary gid; default: the image's own.", format="int64", minimum=0, maximum=2147483647)
+    ] = None
+    fs_group: Annotated[
+        int | None,
+        Schema(
+            "A gid that the pod has besides, and to which Kubernetes gives the volumes that are written "
+            "(repositories, caches), so that an ordinary user can write them.",
+            format="int64",
+            minimum=0,
+            maximum=2147483647,
+        ),
+    ] = None
+    image: Annotated[
+        str | None,
+        Schema(
+            "The image with runner and borg; default: the one of the operator's release. Another one is "
+            "refused (Ready=False) unless whoever installed the operator allowed it.",
+            Rule(
+                "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')",
+                "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no "
+                "spaces, no https://)",
+            ),
+            minLength=1,
+            maxLength=512,
+        ),
+    ] = None
+    image_pull_policy: Annotated[
+        Literal["Always", "IfNotPresent", "Never"] | None,
+        Schema("When the node pulls the image; default: as the operator is configured (IfNotPresent)."),
+    ] = None
+    image_pull_secrets: Annotated[
+        tuple[Annotated[NameRef, Schema("One Secret.", below={"name": Schema("The Secret's name.")})], ...],
+        Schema(
+            "Secrets of type kubernetes.io/dockerconfigjson in the same namespace, to pull the image.",
+            maxItems=16,
+            listMapKeys=["name"],
+        ),
+    ] = ()
+    resources: Annotated[
+        dict[str, Any] | None,
+        Schema(
+            "CPU and memory of the pod, as in a container's `resources`, for example `{requests: {cpu: 500m, "
+            "memory: 512Mi}, limits: {memory: 2Gi}}`. Borg needs memory in proportion to the number of "
+            "files. Default: as the operator is configured.",
+            shape=Resources,
+        ),
+    ] = None
+    node_selector: Annotated[
+        dict[str, Annotated[str, Schema("The label's value.", maxLength=63)]],
+        Schema(
+            "Labels that a node must have to run the pods, for example `{kubernetes.io/arch: amd64}`.", maxProperties=32
+        ),
+    ] = {}
+    tolerations: Annotated[
+        tuple[Annotated[dict[str, Any], Schema("One toleration.", shape=Toleration)], ...],
+        Schema("Taints that the pods put up with, as in a pod's spec.", maxItems=32),
+    ] = ()
+    affinity: Annotated[
+        dict[str, Any] | None,
+        Schema(
+            "nodeAffinity, podAffinity and podAntiAffinity exactly as in a pod's spec (`kubectl explain "
+            "pod.spec.affinity`). Checked when the CronJob is made, not here."
+        ),
+    ] = None
+    priority_class_name: Annotated[
+        str | None, Schema("The pods' PriorityClass; default: the cluster's.", minLength=1, maxLength=253)
+    ] = None
+    labels: Annotated[
+        dict[
+            str,
+            Annotated[
+                str,
+                Schema(
+                    "The label's value.",
+                    Rule(
+                        "self.matches(r'^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",
+                        "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a "
+                        "letter or digit",
+                    ),
+                    maxLength=63,
+                ),
+            ],
+        ],
+        Schema(
+            "Labels put on the Jobs and pods besides the operator's own, for example for a NetworkPolicy.",
+            *_KEYS,
+            maxProperties=32,
+        ),
+    ] = {}
+    annotations: Annotated[
+        dict[str, Annotated[str, Schema("The annotation's value.", maxLength=4096)]],
+        Schema("Annotations put on the Jobs and pods besides the operator's own.", *_KEYS, maxProperties=32),
+    ] = {}
+
+
+Job = Annotated[
+    JobOptions,
+    Schema(
+        "How the pods run. The defaults meet the restricted Pod Security Standard.",
+        Rules(
+            "!has(self.runAsUser)",
+            (
+                Rule(
+                    "self.fileAccess != 'ReadAll' || self.runAsUser == 0",
+                    "fileAccess ReadAll means root, who alone may read every file: remove runAsUser",
+                    ".runAsUser",
+                ),
+                Rule(
+                    "self.fileAccess != 'Restricted' || self.runAsUser != 0",
+                    "fileAccess Restricted forbids root: choose another user, or set fileAccess to ReadAll to read "
+                    "files of every owner",
+                    ".runAsUser",
+                ),
+            ),
+        ),
+        default={},
+    ),
+]

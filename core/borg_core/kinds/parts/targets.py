@@ -1,0 +1,106 @@
+"""Where a repository is, and how it is protected."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from borg_contract.schema import Rule, Schema
+from borg_core.kinds.parts.base import Model, SecretKeyRef
+from borg_core.kinds.parts.volumes import Volume
+
+
+class LocalTarget(Model):
+    volume: Volume
+    path: Annotated[
+        str,
+        Schema(
+            "The repository's folder below the volume's root, for example `main`; it is created when it is "
+            "missing. Default: the volume's root itself, which then must hold nothing else.",
+            Rule(
+                r"!self.startsWith('/') && !self.matches(r'(^|/)\.\.(/|$)') && !self.matches(r'[{}\p{Cc}]') "
+                "&& !self.contains('::')",
+                "give a path below the volume's root, for example borg/main: no leading '/', no '..', no "
+                "'::', no braces, no control characters",
+            ),
+            maxLength=1024,
+        ),
+    ] = ""
+
+
+class SshTarget(Model):
+    url: Annotated[
+        str,
+        Schema(
+            "Where it is: `ssh://user@host[:port]/path`. A path that begins with `/./` is relative to the "
+            "user's home: `ssh://u1@backup.example.com:23/./borg/main`.",
+            Rule(
+                r"self.matches(r'^ssh://[A-Za-z0-9_][A-Za-z0-9_.+-]*@([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?/([^:{}\p{Cc}]|:[^:{}\p{Cc}])+$')",
+                "give ssh://user@host[:port]/path, for example ssh://u1@backup.example.com:23/./borg/main; "
+                "no password, no '::', no braces",
+            ),
+            Rule(
+                "!self.matches(r'^[^/]*//[^/]*:[0-9]+/') || "
+                "self.matches(r'^[^/]*//[^/]*:0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])/')",
+                "the port must be between 1 and 65535",
+            ),
+            minLength=1,
+            maxLength=1024,
+        ),
+    ]
+    private_key_secret_ref: Annotated[
+        SecretKeyRef,
+        Schema(
+            "The SSH private key, without a passphrase (nobody is there to type one). Make one with "
+            '`ssh-keygen -t ed25519 -N "" -f id_ed25519` and store it with `kubectl create secret generic '
+            "borg-ssh --from-file=id_ed25519 --from-file=known_hosts`."
+        ),
+    ]
+    known_hosts_secret_ref: Annotated[
+        SecretKeyRef,
+        Schema(
+            "Lines as in `~/.ssh/known_hosts` with the server's host keys, pinned so that nobody can pose as "
+            "the server. `ssh-keyscan -p 23 backup.example.com` prints them; compare the fingerprints "
+            "(`ssh-keygen -lf`) with what the server's owner says before you trust them."
+        ),
+    ]
+    remote_path: Annotated[
+        str,
+        Schema(
+            "The borg command on the server when it is not `borg`, for example `borg-1.4` or "
+            "`/usr/local/bin/borg` (`borg --remote-path`).",
+            Rule(
+                "self == '' || self.matches(r'^[A-Za-z0-9_./~][A-Za-z0-9_./~ +-]*$')",
+                "give the borg command on the server, for example borg-1.4: letters, digits, spaces and ./~_+- only",
+            ),
+            maxLength=255,
+        ),
+    ] = ""
+
+
+class EncryptionMode(StrEnum):
+    """Modes of `borg init` that keep the key in the repository, where every pod finds it."""
+
+    NONE = "none"
+    AUTHENTICATED = "authenticated"
+    AUTHENTICATED_BLAKE2 = "authenticated-blake2"
+    REPOKEY = "repokey"
+    REPOKEY_BLAKE2 = "repokey-blake2"
+
+
+class Encryption(Model):
+    mode: Annotated[
+        EncryptionMode,
+        Schema(
+            "As in `borg init --encryption`. `repokey-blake2` (default) and `repokey` (for CPUs with SHA "
+            "instructions) encrypt, with the key kept in the repository and protected by the passphrase; "
+            "`authenticated-blake2` and `authenticated` do not encrypt but notice tampering; `none` does "
+            "neither. Cannot be changed once the repository holds a backup."
+        ),
+    ] = EncryptionMode.REPOKEY_BLAKE2
+    passphrase_secret_ref: Annotated[
+        SecretKeyRef | None,
+        Schema(
+            "The passphrase; required unless the mode is `none`. Keep a copy outside of the cluster, "
+            "together with `borg key export`: without it nobody can read the archives. It is mounted into "
+            "the pods as a file and appears in no argument, environment value, log or status."
+        ),
+    ] = None

@@ -1,0 +1,191 @@
+"""Volumes as in a pod's spec, and the sources that are backed up from them."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic.alias_generators import to_camel
+
+from borg_contract.schema import Rule, Schema
+from borg_core.kinds.parts.base import Model, NameRef, ResourceName
+from borg_core.registry import Reference
+
+
+class PersistentVolumeClaimSource(Model):
+    claim_name: Annotated[ResourceName, Schema("The PersistentVolumeClaim's name.")]
+    read_only: Annotated[
+        bool | None,
+        Schema(
+            "Attach the volume read-only. Sources are mounted read-only in any case; this matters for "
+            "storage that allows several readers or one writer."
+        ),
+    ] = None
+
+
+class HostPathType(StrEnum):
+    ANY = ""
+    DIRECTORY_OR_CREATE = "DirectoryOrCreate"
+    DIRECTORY = "Directory"
+    FILE_OR_CREATE = "FileOrCreate"
+    FILE = "File"
+    SOCKET = "Socket"
+    CHAR_DEVICE = "CharDevice"
+    BLOCK_DEVICE = "BlockDevice"
+
+
+class HostPathSource(Model):
+    path: Annotated[
+        str,
+        Schema(
+            "An absolute path on the node, for example `/srv/borg`.",
+            Rule(
+                r"self.startsWith('/') && !self.matches(r'(^|/)\.\.(/|$)')",
+                "give an absolute path on the node without '..', for example /srv/borg",
+            ),
+            minLength=1,
+            maxLength=1024,
+        ),
+    ]
+    type: Annotated[
+        HostPathType | None,
+        Schema(
+            "What must be there before the pod starts; empty (the default) checks nothing. "
+            "`DirectoryOrCreate` makes an empty folder when there is none."
+        ),
+    ] = None
+
+
+class NfsSource(Model):
+    server: Annotated[str, Schema("Host name or IP address of the NFS server.", minLength=1, maxLength=253)]
+    path: Annotated[
+        str,
+        Schema(
+            "The exported path, absolute, for example `/export/data`.",
+            Rule("self.startsWith('/')", "give the exported path, which begins with '/', for example /export/data"),
+            minLength=1,
+            maxLength=1024,
+        ),
+    ]
+    read_only: Annotated[bool | None, Schema("Mount the export read-only.")] = None
+
+
+class CsiSource(Model):
+    driver: Annotated[
+        str,
+        Schema(
+            "The CSI driver's name as it is registered in the cluster, for example `smb.csi.k8s.io`.",
+            minLength=1,
+            maxLength=253,
+        ),
+    ]
+    read_only: Annotated[bool | None, Schema("Mount the volume read-only.")] = None
+    fs_type: Annotated[
+        str | None,
+        Schema("File system to mount, for example `ext4`; the driver chooses when it is left out.", maxLength=63),
+    ] = None
+    volume_attributes: Annotated[
+        dict[str, Annotated[str, Schema("One setting.", maxLength=4096)]],
+        Schema("Settings for the driver; its documentation lists them.", maxProperties=64),
+    ] = {}
+    node_publish_secret_ref: Annotated[
+        NameRef | None,
+        Schema(
+            "A Secret in the same namespace with what the driver needs to mount the volume.",
+            below={"name": Schema("The Secret's name.")},
+        ),
+    ] = None
+
+
+class VolumeSource(Model):
+    """A core/v1 volume source: exactly one of its fields is given. All but the claim go to the pod as they are."""
+
+    persistent_volume_claim: Annotated[
+        PersistentVolumeClaimSource | None,
+        Schema("A claim in the same namespace. It is looked up at each run, so it may be made later."),
+    ] = None
+    host_path: Annotated[
+        dict[str, Any] | None,
+        Schema(
+            "A folder of the node that the pod happens to run on. Refused (Ready=False) unless whoever "
+            "installed the operator allowed it, because it reaches outside the namespace.",
+            shape=HostPathSource,
+        ),
+    ] = None
+    nfs: Annotated[dict[str, Any] | None, Schema("An NFS export that the node mounts.", shape=NfsSource)] = None
+    csi: Annotated[
+        dict[str, Any] | None,
+        Schema("An ephemeral volume that a CSI driver provides for the life of the pod.", shape=CsiSource),
+    ] = None
+
+    @property
+    def claim_name(self) -> str | None:
+        return self.persistent_volume_claim.claim_name if self.persistent_volume_claim else None
+
+
+_ONE_OF = [to_camel(name) for name in VolumeSource.model_fields]
+
+Volume = Annotated[
+    VolumeSource,
+    Schema(
+        "A volume as in a pod's spec, of exactly one kind, for example `persistentVolumeClaim: {claimName: data}`.",
+        Rule(
+            " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in _ONE_OF) + " == 1",
+            f"give exactly one of {', '.join(_ONE_OF[:-1])} and {_ONE_OF[-1]}",
+        ),
+    ),
+]
+
+
+class Source(Model):
+    name: Annotated[
+        str,
+        Schema(
+            "The folder below `/sources` in the pod and so in the archives: keep it, and archives of before "
+            "and after stay comparable. For example `data`.",
+            Rule(
+                "self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+                "a source's name is a folder and a volume name: lower-case letters, digits and '-', "
+                "beginning and ending with a letter or digit, for example app-data",
+            ),
+            minLength=1,
+            maxLength=63,
+        ),
+    ]
+    volume: Volume
+    paths: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Schema(
+                    "A file or folder, relative to the volume's root.",
+                    Rule(
+                        r"!self.startsWith('/') && !self.matches(r'(^|/)\.\.(/|$)') && !self.matches(r'\x00')",
+                        "a path is relative to the volume's root: no leading '/', no '..' part, for example "
+                        "uploads/2024 or .",
+                    ),
+                    minLength=1,
+                    maxLength=1024,
+                ),
+            ],
+            ...,
+        ],
+        Schema(
+            'Paths below the volume\'s root, for example `["uploads", "etc/app"]`; default `["."]`, the '
+            "whole volume. A path that does not exist becomes a warning of the run.",
+            minItems=1,
+            maxItems=64,
+        ),
+    ] = (".",)
+
+
+Sources = Annotated[
+    tuple[Annotated[Source, Schema("A volume and the paths in it that are backed up.")], ...],
+    Schema(maxItems=32, listMapKeys=["name"]),
+]
+
+
+def references_of_volumes(namespace: str, volumes: Iterable[VolumeSource | None]) -> Iterator[Reference]:
+    """Yield the claims of the volumes."""
+    for volume in volumes:
+        if volume and volume.claim_name:
+            yield Reference("PersistentVolumeClaim", namespace, volume.claim_name)

@@ -1,0 +1,19 @@
+"""How long names may be, and how a longer one is cut: with a digest, so that two long names never become one."""
+
+from hashlib import sha256
+
+JOB_NAME_LIMIT = 63
+"""Of a Job, and so of a BorgRun, whose Job has its name: the Job's pods bear it in a label."""
+
+CRON_JOB_NAME_LIMIT = 52
+"""Of a CronJob, and so of a schedule, whose CronJob has its name: Kubernetes appends eleven characters for the Jobs."""
+
+_DIGEST_LENGTH = 8
+
+
+def shorten(name: str, suffix: str, limit: int) -> str:
+    """Return `name` and `suffix` in at most `limit` characters, a digest of the whole name in place of what is cut."""
+    if len(name) + len(suffix) <= limit:
+        return name + suffix
+    digest = sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{name[: limit - len(suffix) - _DIGEST_LENGTH - 1].rstrip('-.')}-{digest}{suffix}"

@@ -1,0 +1,51 @@
+"""What the installer allows: asked of what is wanted, and of what already runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from borg_contract.pod import CONTAINER_NAME
+from borg_contract.reasons import Reason
+from borg_core.kinds.parts.volumes import VolumeSource
+from borg_core.policies.problem import Problem, Severity
+from borg_core.settings import Settings
+from borg_core.workload.workload import Workload
+
+
+def find_forbidden(workload: Workload, settings: Settings) -> Iterator[Problem]:
+    """Yield what the workload asks for and must not have."""
+    image = workload.options.image
+    if image and not settings.allows_image(image):
+        message = (
+            f'image "{image}" is not allowed in this cluster: remove spec.job.image, or ask the installer of the '
+            "operator to add it to its allowed images"
+        )
+        yield Problem(Reason.IMAGE_NOT_ALLOWED, message, Severity.FORBIDDEN)
+    if not settings.allow_host_path:
+        for use in sorted(_host_paths(workload)):
+            message = (
+                f"hostPath is not allowed in this cluster ({use}): use a PersistentVolumeClaim, or ask the installer "
+                "of the operator to allow hostPath"
+            )
+            yield Problem(Reason.HOST_PATH_NOT_ALLOWED, message, Severity.FORBIDDEN)
+
+
+def is_forbidden(cron_job_spec: dict[str, Any], settings: Settings) -> bool:
+    """Tell whether a CronJob, kept as it last was valid, runs what the installer has forbidden since."""
+    pod = cron_job_spec["jobTemplate"]["spec"]["template"]["spec"]
+    if not settings.allow_host_path and any("hostPath" in volume for volume in pod.get("volumes", ())):
+        return True
+    images = (item.get("image", "") for item in pod.get("containers", ()) if item.get("name") == CONTAINER_NAME)
+    # An earlier version of the runner's image is not foreign: it is replaced together with the rest of the spec.
+    return any(not settings.allows_image(image) and not settings.is_runner(image) for image in images)
+
+
+def _host_paths(workload: Workload) -> set[str]:
+    uses: list[tuple[str, VolumeSource | None]] = []
+    for target in workload.targets:
+        name, spec = target.repository.metadata.name, target.repository.spec
+        uses += [
+            (f'volume of BorgRepository "{name}"', spec.local.volume if spec.local else None),
+            (f'cache of BorgRepository "{name}"', spec.cache),
+            *((f'source "{source.name}"', source.volume) for source in target.sources),
+        ]
+    return {use for use, volume in uses if volume and volume.host_path is not None}

@@ -1,0 +1,121 @@
+"""The CronJob of a repository's checks: made when they are asked for, removed when they no longer are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from borg_contract.reasons import Reason
+from borg_core.actions import Action, DeleteCronJob
+from borg_core.clock import CronSchedule
+from borg_core.kinds.parts.verification import CheckTimes
+from borg_core.kinds.status import ConditionType, Finding
+from borg_core.names import CRON_JOB_NAME_LIMIT, shorten
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.policies.problem import Problem
+from borg_core.reconcile.cron_job import (
+    derive_timing,
+    find_cron_job_problems,
+    is_kept,
+    is_ours,
+    plan_cron_job,
+    render_held,
+)
+from borg_core.runs.world import World
+from borg_core.workload.cron_job import Timing, render_cron_job, render_cron_job_manifest
+from borg_core.workload.owner import Owner
+from borg_core.workload.workload import Workload
+
+HISTORY_LIMIT = 10
+"""So many finished runs are kept of a repository alone."""
+
+DEADLINE_SECONDS = 12 * 3600
+"""A check that the operator's absence or an outage delayed is made up for within half a day."""
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What is done about the CronJob, and what that means for the runs and the status. The defaults: it is not wanted.
+
+    `cron_job`: the one by which runs take turns, None also where it is about to go. `scheduled`: whether there is one,
+    or will be as soon as the API server takes it; `hindrances`: why it does not take it yet.
+    """
+
+    actions: tuple[Action, ...] = ()
+    cron_job: ObservedCronJob | None = None
+    timing: CronSchedule | None = None
+    scheduled: bool = False
+    hindrances: tuple[Problem, ...] = ()
+    finding: Finding | None = None
+    name: str | None = None
+    """Of the CronJob, where there is one."""
+    refused: tuple[Problem, ...] = ()
+    """What keeps the CronJob from being made or changed."""
+
+
+def check_name(name: str) -> str:
+    """Return the name of the CronJob of the checks, of the repository's name."""
+    return shorten(name, "-check", CRON_JOB_NAME_LIMIT)
+
+
+def plan_checks(
+    world: World,
+    owner: Owner,
+    times: CheckTimes | None,
+    workload: Workload,
+    *,
+    problems: Sequence[Problem],
+    now: datetime,
+) -> Checks:
+    """Return what is to be done for a repository's checks.
+
+    `times`: when they are asked for, None for never. `workload`: of one check. `problems`: what keeps it from running.
+    """
+    current = world.cron_job if is_ours(world.cron_job, owner) else None
+    if times is None:
+        return Checks(actions=tuple(_end(current, world, owner, now)))
+    name = check_name(owner.name)
+    refused = tuple(find_cron_job_problems(world, owner, name))
+    is_foreign = world.cron_job is not None and current is None
+    if problems:
+        desired = render_held(world, owner, problems)
+    elif is_foreign:
+        desired = None
+    else:
+        timing = Timing(
+            times.schedule,
+            times.time_zone,
+            starting_deadline_seconds=DEADLINE_SECONDS,
+            history_limit=HISTORY_LIMIT,
+        )
+        desired = render_cron_job(name, owner, timing, workload, world.settings)
+    name_is_taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
+    scheduled = desired is not None and not name_is_taken
+    return Checks(
+        actions=tuple(plan_cron_job(current, desired, now)),
+        cron_job=current,
+        timing=derive_timing(current, desired) if is_kept(world, owner, refused) else None,
+        name=name if scheduled and is_kept(world, owner, refused) else None,
+        scheduled=scheduled,
+        hindrances=refused if scheduled else (),
+        finding=_find(times, (*problems, *refused)),
+        refused=refused,
+    )
+
+
+def _end(current: ObservedCronJob | None, world: World, owner: Owner, now: datetime) -> Iterator[Action]:
+    """Yield what removes the CronJob: after the run that it controls, which would go with it; until then it waits."""
+    if current is None:
+        return
+    if any(job.working and job.owner_uid == current.uid for job in world.jobs):
+        suspended = render_cron_job_manifest(current.name, owner, {**current.spec, "suspend": True})
+        yield from plan_cron_job(current, suspended, now)
+    else:
+        yield DeleteCronJob(current.reference, current.uid)
+
+
+def _find(times: CheckTimes, problems: Sequence[Problem]) -> Finding:
+    type_ = ConditionType.CHECKS_SCHEDULED.value
+    if problems:
+        message = "; ".join(problem.message for problem in problems)
+        return Finding(type_, False, problems[0].reason.value, message)
+    return Finding(type_, True, Reason.SCHEDULED.value, f'checked at "{times.schedule}" in {times.time_zone}')

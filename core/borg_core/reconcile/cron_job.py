@@ -1,0 +1,127 @@
+"""A CronJob as it should be, and what makes it so: created by one request, repaired only where it differs."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from borg_contract.reasons import Reason
+from borg_core.actions import Action, CreateCronJob, RepairCronJob
+from borg_core.clock import CronSchedule
+from borg_core.formats import format_time
+from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
+from borg_core.policies.permissions import is_forbidden
+from borg_core.policies.problem import Problem, Severity
+from borg_core.reconcile.drift import covers
+from borg_core.registry import Reference
+from borg_core.runs.world import World
+from borg_core.workload.cron_job import render_cron_job_manifest
+from borg_core.workload.owner import Owner
+
+OVERDUE_AFTER = timedelta(seconds=20)
+"""How late a tick may be before it is overdue: the CronJob controller looks every ten seconds."""
+
+_TAKEN_SECONDS = 30.0
+"""How soon to look again for a name that another one's CronJob has: when that goes, nobody here is told."""
+
+
+def plan_cron_job(current: ObservedCronJob | None, desired: dict[str, Any] | None, now: datetime) -> Iterator[Action]:
+    """Yield what makes the CronJob as `desired`. None: it must not be touched, so nothing is yielded."""
+    if desired is None:
+        return
+    if current is None:
+        yield CreateCronJob(desired)
+    elif not _is_as_desired(current, desired):
+        yield RepairCronJob(desired, _forget_missed(current, desired, now))
+
+
+def is_ours(current: ObservedCronJob | None, owner: Owner) -> bool:
+    """Tell whether there is a CronJob, and it belongs to the owner."""
+    return current is not None and current.owner_uid == owner.uid
+
+
+def render_held(
+    world: World, owner: Owner, problems: Sequence[Problem], *, suspend: bool = False
+) -> dict[str, Any] | None:
+    """Return the CronJob as it last was valid, only suspended where it must be; None where there is none of ours."""
+    current = world.cron_job
+    if current is None or not is_ours(current, owner):
+        return None
+    forbidden = any(problem.severity is Severity.FORBIDDEN for problem in problems)
+    held = forbidden or suspend or is_forbidden(current.spec, world.settings)
+    return render_cron_job_manifest(current.name, owner, {**current.spec, "suspend": held})
+
+
+def find_cron_job_problems(world: World, owner: Owner, name: str) -> Iterator[Problem]:
+    """Yield what keeps the CronJob of that name from being made or changed."""
+    refusal = world.refusals.get(Reference(CRON_JOBS.kind, owner.namespace, name))
+    foreign = world.cron_job is not None and not is_ours(world.cron_job, owner)
+    if foreign or (refusal and refusal.taken):
+        kind = "schedule" if owner.kind == "BorgSchedule" else "repository"
+        message = (
+            f'a CronJob "{name}" that is not of this {kind} already exists in namespace "{owner.namespace}": delete '
+            f"or rename it, or give the {kind} another name"
+        )
+        yield Problem(Reason.CRON_JOB_NAME_TAKEN, message, Severity.WAITING)
+    elif refusal:
+        message = f"the API server refused the CronJob, and is asked again: {refusal.message}"
+        yield Problem(Reason.REFUSED_BY_API_SERVER, message, Severity.WAITING)
+
+
+def find_tick_problems(world: World, timing: CronSchedule | None, now: datetime) -> Iterator[Problem]:
+    """Yield why a run that was due did not begin, in the words of the CronJob controller's Events."""
+    words = world.words.get(world.cron_job.uid) if world.cron_job else None
+    due = find_overdue(world.cron_job, timing, now)
+    if words and due:
+        message = f"the run that was due at {format_time(due)} could not begin: {words}"
+        yield Problem(Reason.JOB_REFUSED, message, Severity.WAITING)
+
+
+def find_overdue(cron_job: ObservedCronJob | None, timing: CronSchedule | None, now: datetime) -> datetime | None:
+    """Return the first tick that should have begun a run by now and has not, None where there is none."""
+    if cron_job is None or timing is None or cron_job.active:
+        return None
+    since = cron_job.last_scheduled or cron_job.created
+    due = timing.next_after(since) if since else None
+    return due if due and due <= now - OVERDUE_AFTER else None
+
+
+def timing_of(spec: dict[str, Any] | None) -> CronSchedule | None:
+    """Return when a CronJob of that spec fires; None when it does not."""
+    if spec is None or spec.get("suspend"):
+        return None
+    return CronSchedule.try_parse(spec["schedule"], spec.get("timeZone") or "Etc/UTC")
+
+
+def derive_timing(current: ObservedCronJob | None, desired: dict[str, Any] | None) -> CronSchedule | None:
+    """Return when the CronJob fires once the plan is carried out; None when it does not."""
+    return timing_of(desired["spec"] if desired else current.spec if current else None)
+
+
+def is_kept(world: World, owner: Owner, refused: Sequence[Problem]) -> bool:
+    """Tell whether the CronJob exists once the plan is carried out, as far as is known: what is refused may not."""
+    return not refused or is_ours(world.cron_job, owner)
+
+
+def derive_requeue(refused: Sequence[Problem], seconds: float | None) -> float | None:
+    """Return after how many seconds to look again, `seconds` being when the runs ask for it."""
+    taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
+    return min(seconds or _TAKEN_SECONDS, _TAKEN_SECONDS) if taken else seconds
+
+
+def is_waiting(problems: Sequence[Problem]) -> bool:
+    """Tell whether all that is wrong may become good by itself."""
+    return all(problem.severity is Severity.WAITING for problem in problems)
+
+
+def _is_as_desired(current: ObservedCronJob, desired: dict[str, Any]) -> bool:
+    return (
+        not current.foreign_managers
+        and covers(current.labels, desired["metadata"]["labels"])
+        and covers(current.spec, desired["spec"])
+    )
+
+
+def _forget_missed(current: ObservedCronJob, desired: dict[str, Any], now: datetime) -> datetime | None:
+    """Return `now` when the times change: ticks of the new times that are past were never meant to run."""
+    same = all(current.spec.get(key) == desired["spec"].get(key) for key in ("schedule", "timeZone", "suspend"))
+    return None if same else now

@@ -1,0 +1,35 @@
+"""What plans a kind: found in the modules of this package that define one, so that no list has to be kept."""
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from borg_core.actions import Plan
+from borg_core.registry import Kind
+from borg_core.runs.world import World
+from borg_core.view import View
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """`plan` is pure: it returns what is to be done for an object, which need not exist, from what is observed."""
+
+    kind: Kind[Any]
+    plan: Callable[[World, View, datetime], Plan]
+    cron_job_name: Callable[[str], str]
+    """Returns the name of the object's CronJob for the object's own name."""
+    delay_seconds: float = 0.0
+    """How long to wait for more of the same: many things may change around one object at once."""
+
+
+@cache
+def find_reconcilers() -> dict[str, Reconciler]:
+    """Return every reconciler, by the name of its kind."""
+    package = import_module("borg_core.reconcile")
+    modules = (import_module(f"borg_core.reconcile.{found.name}") for found in pkgutil.iter_modules(package.__path__))
+    found = (value for module in modules for value in vars(module).values() if isinstance(value, Reconciler))
+    return {reconciler.kind.kind: reconciler for reconciler in found}

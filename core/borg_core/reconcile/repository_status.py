@@ -1,0 +1,85 @@
+"""What a BorgRepository says about itself, from the newest runs on it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult
+from borg_core.clock import CronSchedule
+from borg_core.formats import format_size, format_time
+from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.status import ConditionType, Finding, derive_conditions
+
+
+def derive_repository_status(
+    repository: BorgRepository,
+    schedules: int,
+    runs: Iterable[BorgRun],
+    *,
+    checks: Finding | None = None,
+    check_cron_job: str | None = None,
+    timing: CronSchedule | None,
+    now: datetime,
+) -> BorgRepositoryStatus:
+    """Return the status; what runs that are no longer kept have left in it stays.
+
+    `runs`: those that used it, whoever asked for them. `checks`: whether its checks come by the clock, None where none
+    are asked for; `timing`: when their CronJob fires.
+    """
+    before = repository.status
+    name = repository.metadata.name
+    done = [
+        (run.status.completion_time or "", run, result)
+        for run in runs
+        if run.finished
+        for result in run.status.repositories
+        if result.name == name and result.phase is not Phase.SKIPPED
+    ]
+    done.sort(key=lambda item: item[0])
+    totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
+    backups = [time for time, _, result in done if result.archive]
+    checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
+    next_check = timing.next_after(now) if timing else None
+    generation = repository.metadata.generation
+    findings = [*([_finding(*done[-1][1:])] if done else []), *([checks] if checks else [])]
+    conditions = derive_conditions(findings, before.conditions, generation, now)
+    if not done:
+        conditions = (*(c for c in before.conditions if c.type == ConditionType.READY), *conditions)
+    lock = before.lock
+    if done:
+        time, run, last = done[-1]
+        lock = (
+            RepositoryLock(holder=last.locked_by or "", run_name=run.metadata.name, time=time)
+            if _locked(last)
+            else None
+        )
+    return BorgRepositoryStatus(
+        conditions=conditions,
+        observed_generation=generation,
+        last_backup_time=max([*backups, *([before.last_backup_time] if before.last_backup_time else [])], default=None),
+        archives=totals.archives if totals else before.archives,
+        original_size=totals.original_size if totals else before.original_size,
+        deduplicated_size=totals.deduplicated_size if totals else before.deduplicated_size,
+        size=format_size(totals.deduplicated_size) if totals else before.size,
+        lock=lock,
+        schedules=schedules,
+        check_cron_job_name=check_cron_job,
+        last_check_time=checked[-1][0] if checked else before.last_check_time,
+        last_check_result=checked[-1][2].phase.value if checked else before.last_check_result,
+        next_check_time=format_time(next_check) if next_check else None,
+    )
+
+
+def _locked(result: RepositoryResult) -> bool:
+    return result.reason == Reason.LOCKED.value
+
+
+def _finding(run: BorgRun, result: RepositoryResult) -> Finding:
+    name = run.metadata.name
+    if result.phase is Phase.FAILED:
+        reason = result.reason or Reason.RUN_FAILED.value
+        return Finding(ConditionType.READY.value, False, reason, f'BorgRun "{name}": {result.error or "failed"}')
+    return Finding(ConditionType.READY.value, True, Reason.LAST_RUN_SUCCEEDED.value, f'BorgRun "{name}" succeeded')

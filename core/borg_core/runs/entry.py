@@ -1,0 +1,123 @@
+"""A run as planning sees it: the BorgRun, its Job, its pod, and the status that it is to have.
+
+Runs and Jobs are paired by uid, never by name: a name can be given again, and be somebody else's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from borg_contract.operations import Operation
+from borg_core import labels
+from borg_core.kinds.run import BorgRun, BorgRunStatus
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import ObservedPod
+from borg_core.runs.run_status import derive_run_status
+from borg_core.runs.world import World
+
+
+@dataclass(frozen=True)
+class Entry:
+    """At least one of `run` and `job` is there."""
+
+    run: BorgRun | None
+    job: ObservedJob | None
+    pod: ObservedPod | None
+    status: BorgRunStatus
+
+    @property
+    def name(self) -> str:
+        """The BorgRun's name; of a Job that has none yet, the Job's."""
+        return self.run.metadata.name if self.run else self.job.name if self.job else ""
+
+    @property
+    def operation(self) -> Operation:
+        if self.run:
+            return self.run.spec.operation
+        return self.job.operation if self.job else Operation.BACKUP
+
+    @property
+    def automatic(self) -> bool:
+        return self.run is not None and labels.DEAD_JOB_UID in self.run.metadata.annotations
+
+    @property
+    def finished(self) -> bool:
+        return self.status.phase is not None and self.status.phase.finished
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status.phase is not None and self.status.phase.succeeded
+
+    @property
+    def just_finished(self) -> bool:
+        """It ended, and its BorgRun does not say so yet."""
+        return self.finished and not (self.run and self.run.finished)
+
+    @property
+    def waiting(self) -> bool:
+        """It was asked for, and nothing of it has begun."""
+        return self.run is not None and not self.finished and (self.job is None or self.job.suspended)
+
+    @property
+    def working(self) -> bool:
+        """A pod of it may be at work: also after its result is known, until the pod is gone or has ended."""
+        return self.job is not None and self.job.working
+
+    @property
+    def began(self) -> str:
+        """When it began, or was asked for: RFC 3339, so that texts sort as times."""
+        status = self.status
+        created = self.run.metadata.creation_timestamp if self.run else ""
+        return status.start_time or status.scheduled_time or created or status.completion_time or ""
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """Sort key: oldest first, ties by name."""
+        return self.status.completion_time or self.began, self.name
+
+    def with_status(self, status: BorgRunStatus) -> "Entry":
+        return replace(self, status=status)
+
+
+def derive_entries(world: World, now: datetime) -> tuple[Entry, ...]:
+    """Return the runs and Jobs of the subject, paired, each with the status that follows from both; by name."""
+    jobs = _pair(world.runs, world.jobs)
+    paired = {job.uid for job in jobs.values()}
+    entries = [_entry(world, run, jobs.get(run.metadata.uid), now) for run in world.runs]
+    # Only Jobs that the CronJob made have no BorgRun at first; of any other without one, somebody deleted it.
+    entries += [_entry(world, None, job, now) for job in world.jobs if job.uid not in paired and is_unrecorded(job)]
+    return tuple(sorted(entries, key=lambda entry: entry.name))
+
+
+def is_unrecorded(job: ObservedJob) -> bool:
+    """Tell whether the Job is one of the CronJob's for which no BorgRun has been made."""
+    return job.owner_kind == "CronJob" and job.run_uid is None and not job.deleting
+
+
+def _pair(runs: Iterable[BorgRun], jobs: Iterable[ObservedJob]) -> dict[str, ObservedJob]:
+    """Return the Job of each run, by the run's uid."""
+    by_uid = {job.uid: job for job in jobs}
+    by_run = {job.run_uid: job for job in by_uid.values() if job.run_uid}
+    # Of a Job that an earlier version made for a run by hand.
+    by_owner = {job.owner_uid: job for job in by_uid.values() if job.owner_kind == "BorgRun"}
+    found: dict[str, ObservedJob] = {}
+    for run in runs:
+        uid = run.metadata.uid
+        named = run.status.job_uid or run.metadata.annotations.get(labels.JOB_UID) or ""
+        job = by_run.get(uid) or by_uid.get(named) or by_owner.get(uid)
+        if job and job.run_uid in (None, uid):
+            found[uid] = job
+    return found
+
+
+def _entry(world: World, run: BorgRun | None, job: ObservedJob | None, now: datetime) -> Entry:
+    uid = job.uid if job else run.status.job_uid if run else None
+    pod = world.pods.get(uid) if uid else None
+    if pod and job and not job.finished and not (job.started and job.started <= pod.created):
+        pod = None  # of a time before the Job was suspended
+    words = next((world.words[uid] for uid in _uids(job, pod) if uid in world.words), "")
+    return Entry(run, job, pod, derive_run_status(run, job, pod, words, now))
+
+
+def _uids(job: ObservedJob | None, pod: ObservedPod | None) -> Iterable[str]:
+    return [found.uid for found in (pod, job) if found]

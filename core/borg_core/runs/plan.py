@@ -1,0 +1,55 @@
+"""Planning the runs of a schedule or a repository, in one place for both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from borg_core.actions import Action
+from borg_core.clock import CronSchedule
+from borg_core.runs.entry import Entry, derive_entries
+from borg_core.runs.locks import plan_unlocks
+from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_stops
+from borg_core.runs.turns import plan_strangers, plan_tick_repairs, plan_turns
+from borg_core.runs.world import Host, World
+
+LOOK_SECONDS = 10.0
+"""How often to look at a run that is starting: why its pod makes no progress brings no event of its own."""
+
+
+@dataclass(frozen=True)
+class RunsPlan:
+    """`entries`: the runs as they will be."""
+
+    entries: tuple[Entry, ...]
+    actions: tuple[Action, ...]
+    requeue_after: float | None
+
+
+def plan_runs(world: World, host: Host | None, now: datetime, timing: CronSchedule | None = None) -> RunsPlan:
+    """Return what is to be done for the runs. `host` is None when their schedule or repository does not exist.
+
+    `timing`: when the CronJob fires, None if it does not.
+    """
+    if host:
+        host = replace(host, timing=timing)
+        if world.cron_job and world.cron_job.owner_uid != host.owner.uid:
+            world = replace(world, cron_job=None)  # another owner's, of the same name
+    turns = plan_turns(world, host, derive_entries(world, now), now)
+    entries = tuple(turns.entries)
+    expired = derive_expired(entries, host.history_limit) if host else frozenset()
+    actions = [
+        *plan_records(world, host, entries, now, expired=expired),
+        *plan_stops(world, entries),
+        *turns.actions,
+        *plan_tick_repairs(world, now),
+        *plan_strangers(world, entries),
+        *plan_deletions(world, entries, expired),
+        *(plan_unlocks(host, entries) if host else ()),
+    ]
+    return RunsPlan(entries, tuple(actions), _requeue_after(entries, turns.requeue_after))
+
+
+def _requeue_after(entries: Sequence[Entry], asked: float | None) -> float | None:
+    starting = any(entry.working and not entry.finished and not (entry.pod and entry.pod.began) for entry in entries)
+    given = [seconds for seconds in (asked, LOOK_SECONDS if starting else None) if seconds is not None]
+    return min(given, default=None)

@@ -1,0 +1,181 @@
+"""BorgRuns as records: one for every Job of a CronJob, each with its status; and which runs are stopped or deleted."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
+from borg_core import labels
+from borg_core.actions import (
+    Action,
+    AdoptRun,
+    CreateRun,
+    DeleteJob,
+    DeleteRun,
+    EndPod,
+    MarkJob,
+    PatchStatus,
+    RecordEvent,
+)
+from borg_core.kinds.parts.base import API_VERSION, OwnerReference
+from borg_core.kinds.run import RUNS, BorgRun, BorgRunStatus, Trigger
+from borg_core.kinds.status import derive_status_patch
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import ObservedPod
+from borg_core.registry import Reference
+from borg_core.runs.entry import Entry
+from borg_core.runs.run_status import derive_run_conditions, derive_trigger, describe_end
+from borg_core.runs.world import Host, World
+from borg_core.workload.owner import Owner, render_owner
+
+_UID_LENGTH = 8
+
+
+def plan_records(
+    world: World, host: Host | None, entries: Sequence[Entry], now: datetime, *, expired: frozenset[str]
+) -> Iterator[Action]:
+    """Yield what creates missing BorgRuns and writes statuses and Events; nothing for the uids `expired`."""
+    for entry in entries:
+        if entry.run and entry.run.metadata.uid in expired:
+            continue
+        if entry.run is None:
+            if host and entry.job:
+                yield from _record(world, host, entry, entry.job, now)
+            continue
+        run = Reference(RUNS.kind, world.subject.namespace, entry.name)
+        if host and not _is_tied(entry.run, host.owner):
+            trigger = derive_trigger(entry.run, entry.job)
+            yield AdoptRun(run, render_ties(host.owner, trigger, beside=entry.run.metadata.owner_references))
+        yield from _patch(run, entry.run, entry.status, now)
+        if host:
+            yield from _tell(host, entry, run)
+        if entry.job and entry.job.run_uid is None and not entry.job.deleting:
+            yield MarkJob(entry.job.reference, entry.run.metadata.uid)
+
+
+def plan_stops(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
+    """Yield what ends cancelled runs, pods that outlive their container `borg`, and Jobs whose BorgRun is gone."""
+    for entry in entries:
+        job, pod = entry.job, entry.pod
+        if job is None or job.finished or job.deleting:
+            continue
+        cancelled = entry.run is not None and entry.run.spec.cancel
+        if pod and pod.began and (cancelled or (pod.ending and pod.others_running and not pod.disrupted)):
+            yield from _end(pod)
+        elif cancelled:
+            yield DeleteJob(job.reference, job.uid)  # nothing of it has begun
+    known = {run.metadata.uid for run in world.runs} | world.unreadable_runs
+    for job in world.jobs:
+        if job.run_uid and job.run_uid not in known and not job.deleting:
+            yield DeleteJob(job.reference, job.uid)  # somebody deleted its BorgRun, and with it all that belongs to it
+
+
+def derive_expired(entries: Sequence[Entry], limit: int) -> frozenset[str]:
+    """Return the uids of the finished runs beyond the newest `limit`.
+
+    Skipped runs are counted apart: many of them at once would push out the runs that did something.
+    """
+    finished = sorted((entry for entry in entries if entry.finished and entry.run), key=lambda entry: entry.order)
+    skipped = [entry for entry in finished if entry.status.phase is Phase.SKIPPED]
+    worked = [entry for entry in finished if entry.status.phase is not Phase.SKIPPED]
+    beyond = [entry for kept in (skipped, worked) for entry in kept[: max(0, len(kept) - limit)]]
+    return frozenset(entry.run.metadata.uid for entry in beyond if entry.run)
+
+
+def plan_deletions(world: World, entries: Sequence[Entry], expired: frozenset[str]) -> Iterator[Action]:
+    """Yield the deletions: the Job first, because a Job that stays behind alone might be recorded again."""
+    for entry in entries:
+        if entry.run and entry.run.metadata.uid in expired:
+            if entry.job and not entry.job.deleting:
+                yield DeleteJob(entry.job.reference, entry.job.uid)
+            if entry.run.metadata.deletion_timestamp is None:
+                run = Reference(RUNS.kind, world.subject.namespace, entry.name)
+                yield DeleteRun(run, entry.run.metadata.uid)
+
+
+def render_run(
+    host: Host, name: str, operation: Operation, trigger: Trigger, annotations: dict[str, str]
+) -> dict[str, Any]:
+    """Return a BorgRun that the operator makes."""
+    owner = host.owner
+    ref = "scheduleRef" if owner.kind == "BorgSchedule" else "repositoryRef"
+    return {
+        "apiVersion": API_VERSION,
+        "kind": RUNS.kind,
+        "metadata": {
+            "name": name,
+            "namespace": owner.namespace,
+            **render_ties(owner, trigger),
+            "annotations": annotations,
+        },
+        "spec": {ref: {"name": owner.name}, "operation": operation.value},
+    }
+
+
+def render_ties(owner: Owner, trigger: Trigger, beside: Sequence[OwnerReference] = ()) -> dict[str, Any]:
+    """Return the metadata that ties a run to its schedule or repository: it is found by it, and deleted with it.
+
+    `beside`: owners that it has already, of a workflow say; only one of all can be the controller.
+    """
+    marks = {labels.SUBJECTS[owner.kind]: owner.name, labels.TRIGGER: trigger.value}
+    others = [other.model_dump(by_alias=True) for other in beside]
+    controlled = any(other.controller for other in beside)
+    return {"labels": marks, "ownerReferences": [*others, {**render_owner(owner), "controller": not controlled}]}
+
+
+def _record(world: World, host: Host, entry: Entry, job: ObservedJob, now: datetime) -> Iterator[Action]:
+    """Yield the BorgRun of a Job that the CronJob made, with its status."""
+    run = Reference(RUNS.kind, world.subject.namespace, job.name)
+    refusal = world.refusals.get(run)
+    if (refusal and refusal.taken) or any(other.metadata.name == job.name for other in world.runs):
+        run = run._replace(name=f"{job.name}-{job.uid[:_UID_LENGTH]}")  # somebody else's run has the name
+    manifest = render_run(host, run.name, job.operation, derive_trigger(None, job), {labels.JOB_UID: job.uid})
+    yield CreateRun(manifest)
+    yield from _patch(run, None, entry.status, now)
+    yield from _tell(host, entry, run)
+
+
+def _patch(reference: Reference, run: BorgRun | None, status: BorgRunStatus, now: datetime) -> Iterator[Action]:
+    said = status.model_copy(update={"conditions": derive_run_conditions(run, status, now)})
+    patch = derive_status_patch(run.status if run else BorgRunStatus(), said)
+    if patch:
+        yield PatchStatus(reference, patch)
+
+
+def _end(pod: ObservedPod) -> Iterator[Action]:
+    if not (pod.ending_asked or pod.finished or pod.deleting):
+        yield EndPod(pod.reference, pod.uid)
+
+
+def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
+    """Yield the Event on the schedule or repository for a run that has just ended, or has just got stuck."""
+    status = entry.status
+    if entry.just_finished:
+        reason, verb = describe_end(status.phase)
+        warning = status.phase not in (Phase.COMPLETED, Phase.SKIPPED)
+    elif _is_stuck(entry):
+        reason, verb, warning = Reason(status.reason or ""), "does not begin", True
+    else:
+        return
+    said = f": {status.message}" if status.message else ""
+    yield RecordEvent(
+        regarding=host.owner.reference,
+        uid=host.owner.uid,
+        reason=reason.value,
+        message=f'BorgRun "{entry.name}" ({entry.operation.value}) {verb}{said}',
+        warning=warning,
+        about=run,
+    )
+
+
+def _is_stuck(entry: Entry) -> bool:
+    """Tell whether its status is about to say that something keeps it from beginning, or that something else does."""
+    stuck = (Reason.WAITING_FOR_POD.value, Reason.REFUSED_BY_API_SERVER.value)
+    before = entry.run.status.reason if entry.run else None
+    return not entry.finished and entry.status.reason in stuck and before != entry.status.reason
+
+
+def _is_tied(run: BorgRun, owner: Owner) -> bool:
+    return any(reference.uid == owner.uid for reference in run.metadata.owner_references)

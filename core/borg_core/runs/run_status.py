@@ -1,0 +1,199 @@
+"""What a BorgRun says: from its Job and from what the Job's pod told before it ended."""
+
+from datetime import datetime
+
+from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
+from borg_contract.result import RunResult
+from borg_core import labels
+from borg_core.formats import format_duration, format_time, parse_time
+from borg_core.kinds.parts.base import Condition
+from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
+from borg_core.kinds.status import ConditionType, Finding, derive_conditions
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import Ending, ObservedPod
+
+_CANCELLED = "spec.cancel was set"
+_STOPPING = (
+    "Is being stopped, as spec.cancel is set: borg writes a checkpoint first, if it can, for two minutes at most"
+)
+_CHECKPOINT = "The next run goes on from borg's last checkpoint."
+
+
+def derive_run_status(
+    run: BorgRun | None, job: ObservedJob | None, pod: ObservedPod | None, words: str, now: datetime
+) -> BorgRunStatus:
+    """Return the status that the run is to have. A finished one never changes; at least one of run and job is given.
+
+    `words`: the newest warning about a Job or pod that makes no progress, empty when there is none.
+    """
+    if run and run.finished:
+        return run.status
+    before = run.status if run else BorgRunStatus()
+    cancel = run is not None and run.spec.cancel
+    if job is None:
+        before = before.model_copy(update={"trigger": before.trigger or derive_trigger(run, None)})
+        return _without_job(before, pod, now, cancel=cancel)
+    if job.suspended and not job.finished:
+        # Nothing of it has begun, and its Job may still be deleted: `turns` adds what it waits for.
+        return before.model_copy(update={"phase": Phase.PENDING, "trigger": derive_trigger(run, job)})
+    known = before.model_copy(
+        update={
+            "trigger": derive_trigger(run, job),
+            "job_uid": job.uid,
+            "scheduled_time": format_time(job.scheduled) if job.scheduled else before.scheduled_time,
+            "start_time": format_time(job.started) if job.started else before.start_time,
+        }
+    )
+    ending = pod.ending if pod and not (pod.disrupted and not job.finished) else None
+    if ending or job.finished:
+        return _ended(known, job, pod, ending or Ending(), now, cancel=cancel)
+    if pod and pod.began:
+        return known.model_copy(update={"phase": Phase.RUNNING, "reason": None, "message": _STOPPING if cancel else ""})
+    waiting = (pod.waiting if pod else "") or words
+    reason = Reason.WAITING_FOR_POD.value if waiting else None
+    return known.model_copy(update={"phase": Phase.PENDING, "reason": reason, "message": waiting})
+
+
+def derive_run_conditions(run: BorgRun | None, status: BorgRunStatus, now: datetime) -> tuple[Condition, ...]:
+    """Return the conditions that go with `status`: one, for `kubectl wait` has one value and success two phases.
+
+    A finished run is judged again when it was edited: `kubectl wait` passes over a condition of a former generation.
+    """
+    before = run.status if run else BorgRunStatus()
+    if run and run.finished and not before.conditions:
+        return ()  # of a version without conditions: an upgrade is not to write to every run that is kept
+    phase = status.phase or Phase.PENDING
+    succeeded = phase.succeeded if phase.finished else None
+    # A message is required here, and a run that goes well has none.
+    finding = Finding(ConditionType.SUCCEEDED.value, succeeded, phase.value, status.message or phase.value)
+    generation = run.metadata.generation if run else 1  # the API server gives 1 to the BorgRun that is made now
+    return derive_conditions([finding], before.conditions, generation, now)
+
+
+def derive_trigger(run: BorgRun | None, job: ObservedJob | None) -> Trigger:
+    """Return who asked for the run."""
+    if job and job.by_clock:
+        return Trigger.SCHEDULED
+    automatic = run is not None and labels.DEAD_JOB_UID in run.metadata.annotations
+    return Trigger.AUTOMATIC if automatic else Trigger.MANUAL
+
+
+def describe_end(phase: Phase | None) -> tuple[Reason, str]:
+    """Return the reason and the verb with which Events and conditions tell of a run that ended in `phase`."""
+    match phase:
+        case Phase.COMPLETED:
+            return Reason.RUN_COMPLETED, "completed"
+        case Phase.COMPLETED_WITH_WARNINGS:
+            return Reason.RUN_COMPLETED_WITH_WARNINGS, "completed with warnings"
+        case Phase.CANCELLED:
+            return Reason.RUN_CANCELLED, "was cancelled"
+        case Phase.SKIPPED:
+            return Reason.COVERED_BY_RUN, "was not needed"
+        case _:
+            return Reason.RUN_FAILED, "failed"
+
+
+def derive_ended(status: BorgRunStatus, phase: Phase, reason: str | None, message: str, at: datetime) -> BorgRunStatus:
+    """Return `status` of a run that has ended."""
+    began = parse_time(status.start_time) if status.start_time else None
+    return status.model_copy(
+        update={
+            "phase": phase,
+            "reason": str(reason) if reason else None,
+            "message": message,
+            "completion_time": format_time(at),
+            "duration": format_duration((at - began).total_seconds()) if began else None,
+        }
+    )
+
+
+def _without_job(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:
+    if before.job_uid is None:
+        return _cancelled(before, now, began=False) if cancel else before.model_copy(update={"phase": Phase.PENDING})
+    if pod and pod.ending and pod.ending.result:
+        return _with_result(before, pod.ending.result, now, cancel=cancel)
+    began = before.phase is Phase.RUNNING or (pod is not None and pod.began)
+    if cancel:
+        return _cancelled(before, now, began=began)
+    if not began:
+        message = "Its Job was deleted before it began: run it again if need be"
+        return derive_ended(_not_begun(before), Phase.FAILED, Reason.JOB_DELETED, message, now)
+    message = (
+        "Its Job was deleted, and nobody saw how it ended: look into the repository for its archive, or run it again"
+    )
+    return derive_ended(before, Phase.FAILED, Reason.JOB_DELETED, message, now)
+
+
+def _cancelled(status: BorgRunStatus, at: datetime, *, began: bool) -> BorgRunStatus:
+    if began:
+        return derive_ended(status, Phase.CANCELLED, Reason.RUN_CANCELLED, _CANCELLED, at)
+    return derive_ended(_not_begun(status), Phase.CANCELLED, Reason.RUN_CANCELLED, "Cancelled before it began", at)
+
+
+def _not_begun(status: BorgRunStatus) -> BorgRunStatus:
+    """Return the status of a run of which no container ever ran: it has no start, and can have left no lock."""
+    return status.model_copy(update={"start_time": None})
+
+
+def _ended(
+    known: BorgRunStatus,
+    job: ObservedJob,
+    pod: ObservedPod | None,
+    ending: Ending,
+    now: datetime,
+    *,
+    cancel: bool,
+) -> BorgRunStatus:
+    at = ending.finished or job.completed or now
+    if ending.result:
+        return _with_result(known, ending.result, at, cancel=cancel, deadline=_ran_out_of_time(job, ending))
+    if pod and not pod.began:
+        known = _not_begun(known)
+    if cancel:
+        return _cancelled(known, at, began=known.start_time is not None)
+    if job.succeeded or ending.exit_code == 0:
+        message = "Its Job completed, but its pod is gone and with it the details"
+        return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
+    reason, message = _why_it_died(job, pod, ending)
+    return derive_ended(known, Phase.FAILED, reason, f"{message}. {_CHECKPOINT}", at)
+
+
+def _with_result(
+    known: BorgRunStatus, result: RunResult, at: datetime, *, cancel: bool, deadline: bool = False
+) -> BorgRunStatus:
+    """Return the status with what the runner told; a run that was stopped says why, and keeps what was done."""
+    phase, reason, message = result.phase, result.reason, result.message
+    if cancel and phase is Phase.FAILED:
+        phase, reason = Phase.CANCELLED, Reason.RUN_CANCELLED.value
+        message = f"{_CANCELLED}. {message}".rstrip()
+    elif deadline and phase is Phase.FAILED:
+        reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message}".rstrip()
+    ended = derive_ended(known, phase, reason, message, at)
+    return ended.model_copy(update={"repositories": result.repositories})
+
+
+_TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that"
+
+
+def _ran_out_of_time(job: ObservedJob, ending: Ending) -> bool:
+    return Reason.DEADLINE_EXCEEDED.value in (job.failure_reason, ending.reason)
+
+
+def _why_it_died(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> tuple[Reason, str]:
+    name = pod.name if pod else None
+    if _ran_out_of_time(job, ending):
+        return Reason.DEADLINE_EXCEEDED, _TOO_LONG
+    if ending.reason == "OOMKilled":
+        message = f"Pod {name} used more memory than its limit: raise spec.job.resources.limits.memory"
+        return Reason.OUT_OF_MEMORY, message
+    if ending.reason == "Evicted":
+        return Reason.EVICTED, f"The node evicted pod {name}: see kubectl -n {job.namespace} describe pod {name}"
+    if ending.unreadable:
+        message = f"Pod {name} left a result that cannot be read: {ending.unreadable[:500]!r}"
+        return Reason.RESULT_UNREADABLE, message
+    if name is None or ending == Ending():
+        return Reason.POD_LOST, "Its pod was deleted, or its node was lost, before it could report"
+    code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
+    message = f"Pod {name} ended{code} without a result: see kubectl -n {job.namespace} logs {name} -c borg"
+    return Reason.RUNNER_CRASHED, message

@@ -1,0 +1,265 @@
+"""Whose turn it is: one run of a schedule at a time, whoever asked for it, whether or not the operator is alive.
+
+The CronJob controller starts no tick while its CronJob has a Job in `status.active`. So the Job of a run by hand is
+controlled by the CronJob, as after `kubectl create job --from`, and is started in three steps. The operator may die
+after each of them:
+
+1. Create the Job suspended: nothing runs.
+2. Enter it in `status.active`, together with a placeholder, a reference to a Job that does not exist. As soon as the
+   controller has seen this, it starts no tick.
+3. Wait until the controller removes the placeholder, which proves that it has seen the entry. It handles a CronJob
+   once at a time, so no earlier decision of it is still being carried out. Then list the Jobs afresh and, if no other
+   one is at work, start ours.
+
+If the operator dies between steps 2 and 3, the Job holds up ticks until the operator is back. So a run is entered only
+when no other one is at work and step 3 can follow at once, or when a tick has overtaken it before.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
+from borg_core import labels
+from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
+from borg_core.formats import format_time, parse_time
+from borg_core.kinds.run import BorgRunStatus
+from borg_core.names import JOB_NAME_LIMIT, shorten
+from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
+from borg_core.native.job import JOBS
+from borg_core.registry import Reference
+from borg_core.runs.entry import Entry
+from borg_core.runs.run_status import derive_ended, derive_trigger
+from borg_core.runs.world import Host, Refusal, World
+from borg_core.workload.job import render_job
+from borg_core.workload.owner import Owner
+
+PLACEHOLDER_UID = "00000000-0000-0000-0000-000000000000"
+"""uid of the Job that does not exist, see above."""
+
+_LIKE_A_TICK = re.compile(r"-[0-9]{8}$")
+"""The CronJob controller appends minutes since 1970."""
+
+_YIELD = timedelta(seconds=15)
+"""How long a run by hand waits for a tick that is due, at most: a tick that cannot begin must not block it for ever."""
+
+_MOMENT_SECONDS = 1.0
+
+_EVENT_LAG = timedelta(seconds=5)
+"""How much later than the event of its Job that of a CronJob may arrive."""
+
+
+@dataclass
+class Turns:
+    """`entries` with what keeps each from beginning, and what is to be done for the one whose turn it is."""
+
+    entries: list[Entry] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    requeue_after: float | None = None
+
+
+def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: datetime) -> Turns:
+    """Return who waits for what, and the steps for the run whose turn it is: the one that was asked for first."""
+    turns = Turns()
+    working = [entry for entry in entries if entry.working and entry.operation is not Operation.BREAK_LOCK]
+    first_of: dict[Operation, Entry] = {}
+    head: Entry | None = None
+    for entry in sorted(entries, key=lambda item: item.order):
+        if not entry.waiting or entry.run is None or (entry.run.spec.cancel and entry.job):
+            turns.entries.append(entry)
+            continue
+        asked = entry.status.model_copy(update={"trigger": derive_trigger(entry.run, None)})
+        status = _hindered(world, host, entry, asked)
+        if status and entry.job:
+            # Something it needs was deleted after its Job was created: the suspended Job must not hold up ticks.
+            turns.actions.append(DeleteJob(entry.job.reference, entry.job.uid))
+        if status is None and host and entry.operation is Operation.BREAK_LOCK:
+            # It removes what others wait for, so it neither waits for its turn nor keeps anybody waiting.
+            status = _waits(asked, None, "")
+            turns.actions += _create(world, host, entry, None)
+        elif twin := first_of.get(entry.operation):
+            status = _covered(asked, twin, now) if entry.job is None and not entry.automatic else status
+            status = status or _waits(asked, Reason.WAITING_FOR_RUN, _behind(twin.name))
+        elif status is None and head is None and host:
+            head = entry
+            status = _take_turn(turns, world, host, entry, working=working, asked=asked, now=now)
+        elif status is None:
+            status = _waits(asked, Reason.WAITING_FOR_RUN, _behind(head.name if head else ""))
+        first_of.setdefault(entry.operation, entry)
+        turns.entries.append(entry.with_status(status))
+    return turns
+
+
+def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatus) -> BorgRunStatus | None:
+    """Return the status of a run that could not begin even if it was alone; None for the others."""
+    subject = world.subject
+    if host is None:
+        message = f'{subject.kind} "{subject.name}" does not exist in namespace "{subject.namespace}": create it'
+        reason = Reason.SCHEDULE_NOT_FOUND if subject.kind == "BorgSchedule" else Reason.REPOSITORY_NOT_FOUND
+        return _waits(asked, reason, message)
+    if problems := host.hindrances(entry.operation):
+        message = f'{subject.kind} "{subject.name}" is not ready: ' + "; ".join(item.message for item in problems)
+        return _waits(asked, problems[0].reason, message)
+    return None
+
+
+def plan_tick_repairs(world: World, now: datetime) -> Iterator[Action]:
+    """Yield a repair for each tick whose Job the CronJob controller created, but could not record in its CronJob.
+
+    That happens when its write of the status conflicts with one of ours; then it tries to create that Job for ever.
+    """
+    cron_job = world.cron_job
+    for job in world.jobs:
+        if cron_job and job.scheduled and job.owner_uid == cron_job.uid and now - job.created > _EVENT_LAG:
+            known = cron_job.last_scheduled
+            if known is None or known < job.scheduled:
+                yield RecordTick(cron_job.reference, job.reference, job.uid, job.scheduled)
+
+
+def plan_strangers(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
+    """Yield what makes Jobs take turns that people started with `kubectl create job --from`, at once and beside others.
+
+    One that is alone is entered as if it had had its turn; one beside another is suspended.
+    """
+    cron_job = world.cron_job
+    for entry in entries:
+        job = entry.job
+        if not (cron_job and job and job.working and job.owner_uid == cron_job.uid) or job.scheduled or job.deleting:
+            continue
+        if job.uid in cron_job.active or entry.operation is Operation.BREAK_LOCK:
+            continue
+        others = (other for other in entries if other is not entry and other.operation is not Operation.BREAK_LOCK)
+        if any(other.working for other in others):
+            yield SuspendJob(job.reference, job.uid)
+        else:
+            yield ReserveTurn(cron_job.reference, job.reference, job.uid)
+
+
+def _take_turn(
+    turns: Turns,
+    world: World,
+    host: Host,
+    entry: Entry,
+    *,
+    working: Sequence[Entry],
+    asked: BorgRunStatus,
+    now: datetime,
+) -> BorgRunStatus:
+    """Do the next step for the run that is first in the queue; return its status."""
+    status = _queue_status(world, entry, working, asked)
+    cron_job = world.cron_job
+    if cron_job is None:
+        if not (working or world.lingering or host.has_cron_job):
+            turns.actions += _create(world, host, entry, None)
+        return status
+    reserved = entry.job is not None and entry.job.uid in cron_job.active
+    if entry.job and reserved and _refusal_of(world, entry):
+        # It may not begin, and would keep all ticks waiting: it gives its turn back, and asks for another one later.
+        turns.actions.append(DeleteJob(entry.job.reference, entry.job.uid))
+        return status
+    if world.lingering or (working and not reserved and not _was_overtaken(entry, working)):
+        return status
+    if not (reserved or working) and (wait := _tick_is_due(host, cron_job, entry, now)):
+        turns.requeue_after = wait
+        return _waits(asked, Reason.WAITING_FOR_RUN, "A run by the clock is about to begin: waits for it")
+    if entry.job is None:
+        turns.actions += _create(world, host, entry, cron_job)
+    elif not reserved:
+        turns.actions.append(ReserveTurn(cron_job.reference, entry.job.reference, entry.job.uid))
+    elif not working and PLACEHOLDER_UID not in cron_job.active:
+        turns.actions.append(StartJob(entry.job.reference, entry.job.uid, world.subject))
+    return status
+
+
+def _refusal_of(world: World, entry: Entry) -> Refusal | None:
+    return world.refusals.get(Reference(JOBS.kind, world.subject.namespace, derive_job_name(entry.name)))
+
+
+def _queue_status(world: World, entry: Entry, working: Sequence[Entry], asked: BorgRunStatus) -> BorgRunStatus:
+    """Return what the first in the queue says: what it waits for, or nothing when it is about to begin."""
+    if refused := _refusal_of(world, entry):
+        message = f"Its Job is refused, and tried again: {refused.message}"
+        return _waits(asked, Reason.REFUSED_BY_API_SERVER, message)
+    if working:
+        return _waits(asked, Reason.WAITING_FOR_RUN, _behind(working[0].name))
+    if world.lingering:
+        message = f"Waits until pod {world.lingering[0].name} of an earlier run has ended"
+        return _waits(asked, Reason.WAITING_FOR_RUN, message)
+    return _waits(asked, None, "")
+
+
+def _create(world: World, host: Host, entry: Entry, cron_job: ObservedCronJob | None) -> Iterator[Action]:
+    """Yield the creation of the run's Job, controlled by the CronJob or else by the run itself."""
+    run = entry.run
+    if run is None or entry.job is not None or _name_is_taken(world, entry):
+        return
+    metadata = run.metadata
+    dead = metadata.annotations.get(labels.DEAD_JOB_UID)
+    if cron_job:
+        controller = Owner("batch/v1", CRON_JOBS.kind, cron_job.namespace, cron_job.name, cron_job.uid)
+    else:
+        controller = Owner(host.owner.api_version, "BorgRun", metadata.namespace, metadata.name, metadata.uid)
+    workload = host.workload(entry.operation, (dead,) if dead else ())
+    name = derive_job_name(metadata.name)
+    yield CreateJob(
+        render_job(
+            name,
+            metadata.uid,
+            workload=workload,
+            subject=world.subject,
+            controller=controller,
+            settings=world.settings,
+        )
+    )
+
+
+def derive_job_name(run_name: str) -> str:
+    """Return the name of the Job of a run by hand: the run's, unless the CronJob controller could give it to a tick.
+
+    Of any CronJob in the namespace: a tick whose name is taken is never run.
+    """
+    return shorten(run_name, "-by-hand", JOB_NAME_LIMIT) if _LIKE_A_TICK.search(run_name) else run_name
+
+
+def _name_is_taken(world: World, entry: Entry) -> bool:
+    """Tell whether a Job of an earlier run of that name is still there: it is being deleted."""
+    name = derive_job_name(entry.name)
+    return any(job.name == name and job is not entry.job for job in world.jobs)
+
+
+def _was_overtaken(entry: Entry, working: Iterable[Entry]) -> bool:
+    """Tell whether a run that was asked for later is at work already."""
+    created = entry.run.metadata.creation_timestamp if entry.run else ""
+    return any(other.job and format_time(other.job.created) > created for other in working)
+
+
+def _tick_is_due(host: Host, cron_job: ObservedCronJob, entry: Entry, now: datetime) -> float | None:
+    """Return after how many seconds to look again where a tick is due that has not begun its run yet, else None."""
+    timing = host.timing
+    asked = parse_time(entry.run.metadata.creation_timestamp) if entry.run else now
+    if timing is None or now - asked > _YIELD:
+        return None
+    earliest = cron_job.last_scheduled or cron_job.created
+    if earliest is None:
+        return None
+    if host.starting_deadline_seconds is not None:
+        earliest = max(earliest, now - timedelta(seconds=host.starting_deadline_seconds))
+    missed = timing.next_after(earliest)
+    return _MOMENT_SECONDS if missed and missed <= now else None
+
+
+def _covered(asked: BorgRunStatus, twin: Entry, now: datetime) -> BorgRunStatus:
+    message = f'BorgRun "{twin.name}" waits already and does the same: one run is enough'
+    return derive_ended(asked, Phase.SKIPPED, Reason.COVERED_BY_RUN, message, now)
+
+
+def _waits(status: BorgRunStatus, reason: Reason | None, message: str) -> BorgRunStatus:
+    value = reason.value if reason else None
+    return status.model_copy(update={"phase": Phase.PENDING, "reason": value, "message": message})
+
+
+def _behind(name: str) -> str:
+    return f'Waits until BorgRun "{name}" has finished'

@@ -1,0 +1,65 @@
+"""The input of planning: what is observed of one schedule or repository and of its runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from borg_contract.operations import Operation
+from borg_core.clock import CronSchedule
+from borg_core.kinds.run import BorgRun
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import ObservedPod
+from borg_core.policies.problem import Problem
+from borg_core.registry import Reference
+from borg_core.settings import Settings
+from borg_core.workload.owner import Owner
+from borg_core.workload.workload import Workload
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The API server refused to create or change an object of ours. `taken`: another owner's object has its name."""
+
+    message: str
+    taken: bool = False
+
+
+@dataclass(frozen=True)
+class World:
+    """What is observed of a `subject`, a schedule or repository. It need not exist: runs may still ask for it."""
+
+    subject: Reference
+    settings: Settings
+    runs: tuple[BorgRun, ...] = ()
+    unreadable_runs: frozenset[str] = frozenset()
+    """uids of BorgRuns that exist and cannot be read, written by another version perhaps: nobody deleted them."""
+    jobs: tuple[ObservedJob, ...] = ()
+    pods: Mapping[str, ObservedPod] = field(default_factory=dict)
+    """The newest pod by the uid of its Job, also one that has just been deleted."""
+    lingering: tuple[ObservedPod, ...] = ()
+    """Pods that have not ended although their Job is gone."""
+    cron_job: ObservedCronJob | None = None
+    """Its CronJob, if it has one."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """The newest warning about a Job, pod or CronJob that makes no progress, by the uid of that object."""
+    refusals: Mapping[Reference, Refusal] = field(default_factory=dict)
+    """What the API server refused at the last attempt, by the object that was to be written."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What runs need to know of the schedule or repository that they belong to."""
+
+    owner: Owner
+    history_limit: int
+    hindrances: Callable[[Operation], Sequence[Problem]]
+    """What keeps a run of that operation from beginning."""
+    workload: Callable[[Operation, tuple[str, ...]], Workload]
+    """What a run of that operation does. The second argument: uids of Jobs that are proven to have no pod left."""
+    has_cron_job: bool = True
+    """Whether it runs by the clock: then runs by hand wait for the CronJob to exist."""
+    timing: CronSchedule | None = None
+    """When its CronJob fires; None: it does not."""
+    starting_deadline_seconds: int | None = None
+    leaves_locks: bool = True
+    """Whether a pod that dies can leave a lock behind: over SSH the server's borg removes its own."""

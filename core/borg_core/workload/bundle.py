@@ -1,0 +1,69 @@
+"""A schedule together with all that it refers to: what policies look at, and what a workload is made from."""
+
+from dataclasses import dataclass, field
+
+from borg_contract.operations import Operation
+from borg_core.kinds.parts.base import API_VERSION
+from borg_core.kinds.parts.volumes import Source
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.schedule import BorgSchedule
+from borg_core.kinds.script import BorgScript
+from borg_core.workload.owner import Owner
+from borg_core.workload.workload import Target, Workload
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """`repositories` and `scripts` by name; a reference without an entry is missing in the namespace."""
+
+    schedule: BorgSchedule
+    repositories: dict[str, BorgRepository] = field(default_factory=dict)
+    scripts: dict[str, BorgScript] = field(default_factory=dict)
+    claims: frozenset[str] = frozenset()
+    """Names of the PersistentVolumeClaims of the namespace, as far as the schedule needs them."""
+    neighbours: tuple[BorgSchedule, ...] = ()
+    """Other schedules that write into one of its repositories and whose archive names are made another way."""
+    namesakes: tuple[BorgSchedule, ...] = ()
+    """Other schedules of the namespace that are called the same by people."""
+
+    @property
+    def targets(self) -> tuple[BorgRepository, ...]:
+        """The repositories that exist, in the order of the schedule."""
+        names = (ref.name for ref in self.schedule.spec.repository_refs)
+        return tuple(self.repositories[name] for name in names if name in self.repositories)
+
+    def sources_of(self, repository: BorgRepository) -> tuple[Source, ...]:
+        """Return what goes into `repository`: the schedule's own sources replace the repository's."""
+        return self.schedule.spec.sources or repository.spec.sources
+
+    @property
+    def owner(self) -> Owner:
+        metadata = self.schedule.metadata
+        return Owner(API_VERSION, "BorgSchedule", metadata.namespace, metadata.name, metadata.uid)
+
+    def workload(self, operation: Operation = Operation.BACKUP, dead_job_uids: tuple[str, ...] = ()) -> Workload:
+        """Return what a run of the schedule does, with the repositories and scripts that exist."""
+        spec = self.schedule.spec
+        return Workload(
+            namespace=self.schedule.metadata.namespace,
+            operation=operation,
+            schedule=self.schedule.metadata.name,
+            targets=tuple(
+                Target(
+                    repository,
+                    self.sources_of(repository),
+                    repository.spec.hooks if spec.run_repository_hooks else None,
+                )
+                for repository in self.targets
+            ),
+            archive_name_template=spec.archive_name_template,
+            hooks=spec.hooks,
+            scripts=self.scripts,
+            prune=spec.prune.retention if spec.prune.enabled or operation is Operation.PRUNE else None,
+            compact_threshold=spec.compact.threshold
+            if spec.compact.enabled or operation is Operation.COMPACT
+            else None,
+            dead_job_uids=dead_job_uids,
+            options=spec.job,
+            deadline_seconds=spec.active_deadline_seconds,
+        )

@@ -1,0 +1,61 @@
+"""A workload as a Job: one attempt, restarted only after a pod that the cluster took away."""
+
+from typing import Any
+
+from borg_core import labels
+from borg_core.registry import Reference
+from borg_core.settings import Settings
+from borg_core.workload.owner import Owner, render_labels, render_owner
+from borg_core.workload.pod import render_pod_template
+from borg_core.workload.workload import Workload
+
+DEADLINE_SLACK_SECONDS = 600
+"""The Job's own deadline comes so much after the pod's: for a pod that never got a node, and so no clock of its own."""
+
+
+def render_job_template(workload: Workload, subject: Reference, settings: Settings) -> dict[str, Any]:
+    """Return labels and spec of a Job, as a CronJob's `jobTemplate` has them. `subject`: see `render_labels`."""
+    own_labels = render_labels(subject, workload.operation)
+    deadline = workload.deadline_seconds
+    spec = {
+        # A run is one attempt: the next tick is the next one. Only a pod that the cluster took away is replaced, and
+        # only once it is gone, so that no two pods of a run write at the same time.
+        "backoffLimit": 0,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {
+            "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+        },
+        "activeDeadlineSeconds": deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None,
+        "template": render_pod_template(workload, settings, own_labels),
+    }
+    return {"metadata": {"labels": own_labels}, "spec": {key: item for key, item in spec.items() if item is not None}}
+
+
+def render_job(
+    name: str,
+    run_uid: str,
+    *,
+    workload: Workload,
+    subject: Reference,
+    controller: Owner,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Return the Job of a run by hand.
+
+    One that a CronJob controls, as after `kubectl create job --from`, is suspended: it begins when it is its turn.
+    """
+    template = render_job_template(workload, subject, settings)
+    by_cron_job = controller.kind == "CronJob"
+    annotations = {labels.RUN_UID: run_uid, **({labels.INSTANTIATE: "manual"} if by_cron_job else {})}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": workload.namespace,
+            "labels": template["metadata"]["labels"],
+            "annotations": annotations,
+            "ownerReferences": [render_owner(controller)],
+        },
+        "spec": {**template["spec"], **({"suspend": True} if by_cron_job else {})},
+    }

@@ -1,0 +1,87 @@
+"""The volumes of a pod: one per claim, Secret or other source, however often it is mounted."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, SCRATCH_DIR, SECRETS_DIR, SOURCES_DIR
+from borg_core.kinds.parts.volumes import VolumeSource
+from borg_core.workload.secrets import derive_secret_keys
+from borg_core.workload.workload import Workload
+
+
+@dataclass
+class Mounts:
+    """Collects `volumes` of the pod and `mounts` of its container, in the order in which they are added."""
+
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    mounts: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, prefix: str, source: dict[str, Any], mount_path: str, *, read_only: bool) -> None:
+        """Mount `source` at `mount_path`; the kubelet hangs on a claim that one pod names in two volumes."""
+        name = next((volume["name"] for volume in self.volumes if _without_name(volume) == source), None)
+        if name is None:
+            name = f"{prefix}-{len(self.volumes)}"
+            self.volumes.append({"name": name, **source})
+        mount = {"name": name, "mountPath": mount_path} | ({"readOnly": True} if read_only else {})
+        if mount not in self.mounts:
+            self.mounts.append(mount)
+
+
+def render_mounts(workload: Workload) -> Mounts:
+    """Return what the pod mounts: repositories, caches, sources (read-only), what else was asked for, Secrets."""
+    rendered = Mounts()
+    for target in workload.targets:
+        name, spec = target.repository.metadata.name, target.repository.spec
+        if spec.local:
+            source = _volume_source(spec.local.volume, read_only=False)
+            rendered.add("repository", source, f"{REPOSITORIES_DIR}/{name}", read_only=False)
+        if spec.cache:
+            source = _volume_source(spec.cache, read_only=False)
+            rendered.add("cache", source, f"{CACHE_DIR}/{name}", read_only=False)
+    for target in workload.targets:
+        for item in target.sources:
+            # Read-only in the volume, not only in the mount: else the kubelet gives the team's files to fsGroup.
+            source = _volume_source(item.volume, read_only=True)
+            rendered.add("source", source, f"{SOURCES_DIR}/{item.name}", read_only=True)
+    for mount in workload.mounts:
+        source = _volume_source(mount.volume, read_only=not mount.writable)
+        rendered.add("mount", source, mount.path, read_only=not mount.writable)
+    for name, keys in sorted(derive_secret_keys(workload).items()):
+        items = [{"key": key, "path": key} for key in sorted(keys)]
+        # Optional: a pod that waits for a Secret hangs in ContainerCreating; the runner says what is missing instead.
+        secret = {"secretName": name, "optional": True, "defaultMode": 0o440, "items": items}
+        rendered.add("secret", {"secret": secret}, f"{SECRETS_DIR}/{name}", read_only=True)
+    # Two scratch volumes; emptyDir sources are alike, so they are named here and not looked up.
+    rendered.volumes += [{"name": "cache", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}]
+    rendered.mounts += [{"name": "cache", "mountPath": CACHE_DIR}, {"name": "scratch", "mountPath": SCRATCH_DIR}]
+    return rendered
+
+
+def derive_claims(workload: Workload) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the claims that are written (repositories, caches) and those that are read, each with what it is for."""
+    written: dict[str, str] = {}
+    read: dict[str, str] = {}
+    for target in workload.targets:
+        name, spec = target.repository.metadata.name, target.repository.spec
+        for volume, use in ((spec.local and spec.local.volume, "volume"), (spec.cache, "cache")):
+            if volume and volume.claim_name:
+                written.setdefault(volume.claim_name, f'{use} of BorgRepository "{name}"')
+        for source in target.sources:
+            if source.volume.claim_name:
+                read.setdefault(source.volume.claim_name, f'source "{source.name}"')
+    for mount in workload.mounts:
+        if mount.volume.claim_name:
+            (written if mount.writable else read).setdefault(mount.volume.claim_name, f"mounted at {mount.path}")
+    return written, read
+
+
+def _volume_source(volume: VolumeSource, *, read_only: bool) -> dict[str, Any]:
+    source = volume.model_dump(by_alias=True, exclude_none=True)
+    # A hostPath has no such field; its mount is read-only all the same.
+    if read_only and "hostPath" not in source:
+        source = {kind: {**options, "readOnly": True} for kind, options in source.items()}
+    return source
+
+
+def _without_name(volume: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in volume.items() if key != "name"}

@@ -1,0 +1,45 @@
+"""Whom an object belongs to: owner references, and the labels by which it is found."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from borg_contract.operations import Operation
+from borg_core import labels
+from borg_core.registry import Reference
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An object that exists, and that owns others: deleting it deletes them."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(self.kind, self.namespace, self.name)
+
+
+def render_owner(owner: Owner) -> dict[str, Any]:
+    """Return the reference to the controlling owner."""
+    return {
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def render_labels(subject: Reference, operation: Operation) -> dict[str, str]:
+    """Return the labels of a Job and its pods. `subject`: the schedule or repository that the run is for."""
+    return {
+        labels.NAME: "borg-run",
+        labels.MANAGED_BY: labels.MANAGER,
+        labels.SUBJECTS[subject.kind]: subject.name,
+        labels.OPERATION: operation.value,
+    }

@@ -1,0 +1,86 @@
+"""The runner's plan of a workload: names resolved, secrets turned into the paths of mounted files."""
+
+from borg_contract.operations import Operation
+from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
+from borg_contract.pod import REPOSITORIES_DIR, SECRETS_DIR
+from borg_core.kinds.parts.base import SecretKeyRef
+from borg_core.kinds.parts.hooks import Hook, Hooks
+from borg_core.kinds.repository import BorgRepository
+from borg_core.workload.workload import Target, Workload
+
+
+def render_plan(workload: Workload) -> RunPlan:
+    """Return the plan. Raises KeyError for a script that is missing."""
+    backup = workload.operation is Operation.BACKUP
+    return RunPlan(
+        namespace=workload.namespace,
+        schedule=workload.schedule,
+        operation=workload.operation,
+        repositories=tuple(_repository(workload, target) for target in workload.targets),
+        archive_name_template=workload.archive_name_template,
+        hooks=_hooks(workload, workload.hooks) if backup else None,
+        prune=workload.prune,
+        compact_threshold=workload.compact_threshold,
+        dead_job_uids=workload.dead_job_uids,
+    )
+
+
+def derive_location(repository: BorgRepository) -> str:
+    """Return what borg is given in the pod: a path below /repositories, or the ssh:// URL."""
+    if repository.spec.ssh:
+        return repository.spec.ssh.url
+    path = repository.spec.local.path.strip("/") if repository.spec.local else ""
+    return "/".join(part for part in (REPOSITORIES_DIR, repository.metadata.name, path) if part)
+
+
+def secret_file(ref: SecretKeyRef) -> SecretFile:
+    """Return where the key of a Secret is mounted: one folder per Secret."""
+    return SecretFile(path=f"{SECRETS_DIR}/{ref.name}/{ref.key}", name=ref.name, key=ref.key)
+
+
+def _repository(workload: Workload, target: Target) -> RepositoryPlan:
+    spec = target.repository.spec
+    passphrase = spec.encryption.passphrase_secret_ref
+    return RepositoryPlan(
+        name=target.repository.metadata.name,
+        location=derive_location(target.repository),
+        encryption=spec.encryption.mode,
+        sources=tuple(SourcePlan(source.name, source.paths) for source in target.sources),
+        passphrase=secret_file(passphrase) if passphrase else None,
+        ssh=SshPlan(secret_file(spec.ssh.private_key_secret_ref), secret_file(spec.ssh.known_hosts_secret_ref))
+        if spec.ssh
+        else None,
+        remote_path=spec.ssh.remote_path if spec.ssh else "",
+        initialize=spec.initialize,
+        exclude=spec.exclude,
+        compression=spec.compression,
+        upload_rate_limit_kib=spec.upload_rate_limit_ki_b,
+        hooks=_hooks(workload, target.hooks) if workload.operation is Operation.BACKUP else None,
+    )
+
+
+def _hooks(workload: Workload, hooks: Hooks | None) -> HooksPlan | None:
+    if not hooks or not hooks.given:
+        return None
+    return HooksPlan(
+        pre_backup=_hook(workload, hooks.pre_backup) if hooks.pre_backup else None,
+        post_backup=_hook(workload, hooks.post_backup) if hooks.post_backup else None,
+    )
+
+
+def _hook(workload: Workload, hook: Hook) -> HookPlan:
+    script = workload.scripts[hook.script_ref.name].spec
+    defaults = {parameter.name: parameter.default for parameter in script.parameters if parameter.default is not None}
+    given = {parameter.name: parameter.value for parameter in hook.parameters if parameter.value is not None}
+    secret = {
+        parameter.name: secret_file(parameter.value_from.secret_key_ref)
+        for parameter in hook.parameters
+        if parameter.value_from
+    }
+    return HookPlan(
+        script=hook.script_ref.name,
+        content=script.content,
+        timeout_seconds=script.timeout_seconds,
+        parameters={name: value for name, value in (defaults | given).items() if name not in secret},
+        secret_parameters=secret,
+    )

@@ -1,0 +1,59 @@
+"""What a pod is to do, whoever asks for it: a schedule, a repository, a run by hand."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from borg_contract.operations import Operation
+from borg_contract.retention import Retention
+from borg_core.kinds.parts.hooks import Hook, Hooks
+from borg_core.kinds.parts.job import JobOptions
+from borg_core.kinds.parts.volumes import Source, VolumeSource
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.script import BorgScript
+
+
+@dataclass(frozen=True)
+class Target:
+    """A repository, and for a backup what goes into it and the scripts around its own part."""
+
+    repository: BorgRepository
+    sources: tuple[Source, ...] = ()
+    hooks: Hooks | None = None
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume at an absolute path of the pod, besides those of the targets; `writable` where an owner asks for it."""
+
+    volume: VolumeSource
+    path: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Workload:
+    """All references are resolved; what is missing in the namespace is not in here: `policies` say that.
+
+    `schedule`: whose archives are written or pruned, empty for work on repositories alone. `deadline_seconds`: how long
+    it may take, None for ever.
+    """
+
+    namespace: str
+    operation: Operation
+    targets: tuple[Target, ...]
+    schedule: str = ""
+    archive_name_template: str = "{job_name}-{now}"
+    hooks: Hooks | None = None
+    scripts: Mapping[str, BorgScript] = field(default_factory=dict)
+    prune: Retention | None = None
+    compact_threshold: int | None = None
+    dead_job_uids: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    options: JobOptions = field(default_factory=JobOptions)
+    deadline_seconds: int | None = None
+
+    @property
+    def all_hooks(self) -> Iterator[Hook]:
+        """Every hook that a pod may run."""
+        for hooks in (self.hooks, *(target.hooks for target in self.targets)):
+            yield from hooks.given if hooks else ()

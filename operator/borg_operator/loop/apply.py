@@ -1,0 +1,261 @@
+"""Carries actions out. Each may be repeated: after a crash the next reconciliation finds what is left to do."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from borg_cluster.client import ApiServer
+from borg_cluster.errors import AlreadyExists, ApiError, Conflict, NotFound
+from borg_contract.operations import Operation
+from borg_core import labels
+from borg_core.actions import (
+    Action,
+    AdoptRun,
+    CreateCronJob,
+    CreateJob,
+    CreateRun,
+    DeleteCronJob,
+    DeleteJob,
+    DeleteRun,
+    EndPod,
+    MarkJob,
+    PatchStatus,
+    RecordEvent,
+    RecordTick,
+    RepairCronJob,
+    ReserveTurn,
+    StartJob,
+    SuspendJob,
+    describe,
+)
+from borg_core.formats import format_time
+from borg_core.kinds.parts.base import API_VERSION
+from borg_core.kinds.run import RUNS
+from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
+from borg_core.native.event import EVENTS
+from borg_core.native.job import JOBS, parse_job
+from borg_core.native.pod import PODS, parse_pod
+from borg_core.reconcile.drift import covers
+from borg_core.registry import Kind, Reference, find_kind
+from borg_core.runs.turns import PLACEHOLDER_UID
+from borg_operator.store import Store
+
+logger = logging.getLogger(__name__)
+
+_EVENT_NOTE_LIMIT = 1024
+_END_AT_ONCE_SECONDS = 1
+_FOREGROUND, _BACKGROUND = "Foreground", "Background"
+
+
+class TakenError(Exception):
+    """Somebody else's object has the name of one of ours."""
+
+
+class Applier:
+    """Sends the writes, and puts the API server's answers into the store, so that the next plan sees them at once."""
+
+    def __init__(self, store: Store, api: ApiServer) -> None:
+        self._store = store
+        self._api = api
+        self._changed_by_others: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        """By uid of a CronJob that the cluster's admission changes: what was sent last, and what came of it."""
+
+    async def apply(self, action: Action) -> None:  # noqa: C901, PLR0912 - an arm for each action
+        """Log the action and carry it out. Raises TakenError, Refused, or another ApiError."""
+        logger.info("%s", describe(action))
+        match action:
+            case CreateCronJob(manifest):
+                await self._create(CRON_JOBS, manifest)
+            case RepairCronJob(manifest, forget_missed_before):
+                await self._repair_cron_job(manifest, forget_missed_before)
+            case DeleteCronJob(target, uid):
+                await self._delete(CRON_JOBS, target, uid, _BACKGROUND)
+            case CreateJob(manifest):
+                await self._create(JOBS, manifest)
+            case ReserveTurn(cron_job, job, job_uid):
+                await self._reserve_turn(cron_job, job, job_uid)
+            case RecordTick(cron_job, job, job_uid, tick):
+                await self._record_tick(cron_job, job, job_uid, tick)
+            case StartJob(job, uid, subject):
+                await self._start_job(job, uid, subject)
+            case SuspendJob(job):
+                await self._merge(JOBS, job, {"spec": {"suspend": True}})
+            case MarkJob(job, run_uid):
+                await self._merge(JOBS, job, {"metadata": {"annotations": {labels.RUN_UID: run_uid}}})
+            case DeleteJob(job, uid):
+                await self._delete(JOBS, job, uid, _FOREGROUND)
+            case EndPod(pod):
+                await self._merge(PODS, pod, {"spec": {"activeDeadlineSeconds": _END_AT_ONCE_SECONDS}})
+            case CreateRun(manifest, without_pods_of):
+                if without_pods_of is None or await self._is_dead(manifest, without_pods_of):
+                    await self._create(RUNS, manifest)
+            case AdoptRun(run, metadata):
+                await self._merge(RUNS, run, {"metadata": metadata})
+            case DeleteRun(run, uid):
+                await self._delete(RUNS, run, uid, _BACKGROUND)
+                self._store.discard(RUNS, run.namespace, run.name, uid)
+            case PatchStatus(target, status):
+                await self._merge(find_kind(target.kind), target, {"status": status}, "status")
+            case RecordEvent():
+                await self._record_event(action)
+
+    async def _create(self, kind: Kind[Any], manifest: dict[str, Any]) -> None:
+        try:
+            body = await self._api.create(kind, manifest)
+        except AlreadyExists as error:
+            body = await self._find_existing(kind, manifest, error)
+            if not covers(body["metadata"].get("labels", {}), manifest["metadata"]["labels"]):
+                # It is ours, but somebody removed the label by which it is watched: put that back.
+                body = await self._restore_labels(kind, body, manifest["metadata"]["labels"])
+        self._store.put_answer(kind, body)
+
+    async def _restore_labels(self, kind: Kind[Any], body: dict[str, Any], marks: dict[str, str]) -> dict[str, Any]:
+        metadata = body["metadata"]
+        if kind is CRON_JOBS:  # its role may update CronJobs, as a repair does, and not patch them
+            return await self._api.replace(kind, {**body, "metadata": {**metadata, "labels": _marked(metadata, marks)}})
+        return await self._api.merge(kind, metadata["namespace"], metadata["name"], {"metadata": {"labels": marks}})
+
+    async def _find_existing(self, kind: Kind[Any], manifest: dict[str, Any], error: AlreadyExists) -> dict[str, Any]:
+        """Return the object that an earlier attempt made. Raises TakenError for one of somebody else."""
+        metadata = manifest["metadata"]
+        body = await self._api.get(kind, metadata["namespace"], metadata["name"])
+        if body is None:
+            raise error  # gone since
+        if _is_same(body["metadata"], metadata):
+            return body
+        raise TakenError(f'another {kind.kind} has the name "{metadata["name"]}"') from error
+
+    async def _repair_cron_job(self, manifest: dict[str, Any], forget_missed_before: datetime | None) -> None:
+        metadata = manifest["metadata"]
+        target = Reference(CRON_JOBS.kind, metadata["namespace"], metadata["name"])
+        known = self._store.get(CRON_JOBS, target.namespace, target.name)
+        if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
+            return  # the cluster's admission changes what we send: sending it again would never end
+        if forget_missed_before:
+            status = {"lastScheduleTime": format_time(forget_missed_before)}
+            await self._merge(CRON_JOBS, target, {"status": status}, "status")
+        body = await self._api.get(CRON_JOBS, target.namespace, target.name)
+        if body is None:
+            return  # deleted meanwhile; its event is on the way
+        # Replaced and not merged: what the spec has no more, and what others added, is to go.
+        live = await self._api.replace(CRON_JOBS, _repaired(body, manifest))
+        self._store.put_answer(CRON_JOBS, live)
+        uid = live["metadata"]["uid"]
+        if covers(live["spec"], manifest["spec"]) and not parse_cron_job(live).foreign_managers:
+            self._changed_by_others.pop(uid, None)
+        else:
+            logger.warning("CronJob %s/%s is not what was applied: something changes it", target.namespace, target.name)
+            self._changed_by_others[uid] = (manifest, live["spec"])
+            alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}
+            self._changed_by_others = {uid: pair for uid, pair in self._changed_by_others.items() if uid in alive}
+
+    async def _reserve_turn(self, cron_job: Reference, job: Reference, job_uid: str) -> None:
+        placeholder = Reference(JOBS.kind, job.namespace, f"{cron_job.name}-placeholder")
+        await self._patch_active(cron_job, {job_uid: job, PLACEHOLDER_UID: placeholder}, {})
+
+    async def _record_tick(self, cron_job: Reference, job: Reference, job_uid: str, tick: datetime) -> None:
+        found = await self._api.get(JOBS, job.namespace, job.name)
+        if found and found["metadata"]["uid"] == job_uid:
+            working = not parse_job(found).finished
+            await self._patch_active(
+                cron_job, {job_uid: job} if working else {}, {"lastScheduleTime": format_time(tick)}
+            )
+
+    async def _patch_active(self, cron_job: Reference, jobs: dict[str, Reference], status: dict[str, Any]) -> None:
+        """Add Jobs to those that the CronJob takes to be at work. Raises Conflict when its status moved meanwhile."""
+        body = await self._api.get(CRON_JOBS, cron_job.namespace, cron_job.name)
+        if body is None:
+            return
+        active = [entry for entry in body.get("status", {}).get("active", []) if entry.get("uid") not in jobs]
+        active += [
+            {"apiVersion": "batch/v1", "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
+            for uid, job in jobs.items()
+        ]
+        version = {"resourceVersion": body["metadata"]["resourceVersion"]}
+        patch = {"metadata": version, "status": {**status, "active": active}}
+        await self._merge(CRON_JOBS, cron_job, patch, "status")
+
+    async def _start_job(self, job: Reference, uid: str, subject: Reference) -> None:
+        selector = f"{labels.SUBJECTS[subject.kind]}={subject.name}"
+        is_there = False
+        for body in await self._api.list_labelled(JOBS, job.namespace, selector):
+            other = parse_job(body)
+            is_there = is_there or other.uid == uid
+            # What breaks locks is in nobody's way, also where it cannot start itself.
+            if other.working and other.uid != uid and other.operation is not Operation.BREAK_LOCK:
+                logger.info("%s %s/%s waits: Job %s has begun", job.kind, job.namespace, job.name, other.name)
+                self._store.put_answer(JOBS, body)
+                return
+        if is_there:
+            await self._merge(JOBS, job, {"spec": {"suspend": False}})
+
+    async def _is_dead(self, manifest: dict[str, Any], job_uid: str) -> bool:
+        """Tell whether no pod of the Job is left that could still write."""
+        namespace = manifest["metadata"]["namespace"]
+        bodies = await self._api.list_labelled(PODS, namespace, f"{labels.CONTROLLER_UID}={job_uid}")
+        return all(parse_pod(body).finished for body in bodies)
+
+    async def _delete(self, kind: Kind[Any], target: Reference, uid: str, propagation: str) -> None:
+        try:
+            await self._api.delete(kind, target.namespace, target.name, uid, propagation=propagation)
+        except (NotFound, Conflict):
+            return  # gone already, or another one has its name
+
+    async def _merge(
+        self, kind: Kind[Any], target: Reference, patch: dict[str, Any], subresource: str | None = None
+    ) -> None:
+        try:
+            body = await self._api.merge(kind, target.namespace, target.name, patch, subresource)
+        except NotFound:
+            return  # deleted meanwhile; its event is on the way
+        self._store.put_answer(kind, body)
+
+    async def _record_event(self, event: RecordEvent) -> None:
+        now = datetime.now(UTC)
+        regarding = event.regarding
+        manifest = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{regarding.name}-", "namespace": regarding.namespace},
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "type": "Warning" if event.warning else "Normal",
+            "reason": event.reason,
+            "action": "Reconcile",
+            "note": event.message[:_EVENT_NOTE_LIMIT],
+            "regarding": {
+                "apiVersion": API_VERSION,
+                "kind": regarding.kind,
+                "namespace": regarding.namespace,
+                "name": regarding.name,
+                "uid": event.uid,
+            },
+            "reportingController": f"borgoperator.io/{labels.MANAGER}",
+            "reportingInstance": labels.MANAGER,
+        }
+        try:
+            await self._api.create(EVENTS, manifest)
+        except ApiError as error:
+            # An Event is news for people; a full namespace or one that is going must not stop the work.
+            logger.warning("no Event on %s %s/%s: %s", regarding.kind, regarding.namespace, regarding.name, error)
+
+
+def _is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Tell whether a live object is what was to be made: of the same owner, and for the same Job or run."""
+    owners = {owner["uid"] for owner in live.get("ownerReferences", [])}
+    own = {owner["uid"] for owner in wanted["ownerReferences"]}
+    notes, marks = live.get("annotations", {}), wanted.get("annotations", {})
+    keys = (labels.JOB_UID, labels.RUN_UID, labels.DEAD_JOB_UID)
+    return bool(owners & own) and all(notes.get(key) == marks.get(key) for key in keys)
+
+
+def _repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return the live object with our spec, labels and owner; the API server fills in its defaults anew."""
+    metadata = live["metadata"]
+    marks = _marked(metadata, manifest["metadata"]["labels"])
+    owners = manifest["metadata"]["ownerReferences"]
+    return {**live, "metadata": {**metadata, "labels": marks, "ownerReferences": owners}, "spec": manifest["spec"]}
+
+
+def _marked(metadata: dict[str, Any], marks: dict[str, str]) -> dict[str, str]:
+    """Return the object's labels with ours among them."""
+    return {**metadata.get("labels", {}), **marks}

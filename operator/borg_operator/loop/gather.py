@@ -1,0 +1,164 @@
+"""Reads what planning needs to know: from the store, and from the API server where the store may be behind.
+
+That is asked where something missing would be taken for something gone.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+from borg_cluster.client import ApiServer
+from borg_core import labels
+from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
+from borg_core.native.event import EVENTS
+from borg_core.native.job import JOBS, ObservedJob, parse_job
+from borg_core.native.pod import PODS, ObservedPod, newest, parse_pod
+from borg_core.reconcile.cron_job import find_overdue, timing_of
+from borg_core.reconcile.reconciler import find_reconcilers
+from borg_core.registry import Reference
+from borg_core.runs.world import Refusal, World
+from borg_core.settings import Settings
+from borg_operator.store import Store
+
+_SILENCE = timedelta(seconds=10)
+"""After this long without progress of a Job or pod its Events are read: one may say why."""
+_OWN_WORDS = timedelta(seconds=30)
+"""After this long without an Event the status says what the operator sees itself."""
+_GENERATED = re.compile(r'(pods "[^"]*)-[a-z0-9]{5}"')
+"""The message names the pod that was refused, another one at each attempt: without its random end it stays the same."""
+_WORDS_LIMIT = 1000
+
+
+class Gatherer:
+    """Reads only."""
+
+    def __init__(self, store: Store, api: ApiServer, settings: Settings) -> None:
+        self._store = store
+        self._api = api
+        self._settings = settings
+
+    async def gather(self, subject: Reference, refusals: Mapping[Reference, Refusal], now: datetime) -> World:
+        """Return what is observed of a subject, which need not exist. Raises ApiError."""
+        store = self._store
+        runs = tuple(run for run in store.referring_to(RUNS, subject) if run.subject == subject)
+        jobs = await self._with_unwatched(runs, store.referring_to(JOBS, subject))
+        pods = store.index(PODS).referring_to(*subject, deleted=True)
+        by_job = _by_job(pods)
+        self._release(pods, runs, jobs)
+        by_job |= await self._fetch_unseen_pods(runs, jobs, by_job)
+        cron_job = self._cron_job(subject)
+        alive = {job.uid for job in jobs}
+        return World(
+            subject=subject,
+            settings=self._settings,
+            runs=runs,
+            unreadable_runs=frozenset(
+                job.run_uid for job in jobs if job.run_uid and store.index(RUNS).is_unreadable(job.run_uid)
+            ),
+            jobs=jobs,
+            pods=by_job,
+            lingering=tuple(
+                pod for pod in store.referring_to(PODS, subject) if not pod.finished and pod.job_uid not in alive
+            ),
+            cron_job=cron_job,
+            words=await self._fetch_words(jobs, by_job, cron_job, now),
+            refusals=refusals,
+        )
+
+    def _cron_job(self, subject: Reference) -> ObservedCronJob | None:
+        name = find_reconcilers()[subject.kind].cron_job_name(subject.name)
+        return self._store.get(CRON_JOBS, subject.namespace, name)
+
+    async def _with_unwatched(self, runs: Iterable[BorgRun], jobs: list[ObservedJob]) -> tuple[ObservedJob, ...]:
+        """Add Jobs of unfinished runs that are not watched (any more): a label may have been removed by hand."""
+        known = {job.uid for job in jobs}
+        for run in runs:
+            uid = run.status.job_uid
+            if uid and not run.finished and uid not in known:
+                found = self._store.index(JOBS).get_by_uid(uid)
+                name = found.name if found else run.metadata.name
+                body = await self._api.get(JOBS, run.metadata.namespace, name)
+                if body and body["metadata"]["uid"] == uid:
+                    jobs.append(parse_job(body))
+        return tuple(jobs)
+
+    async def _fetch_unseen_pods(
+        self, runs: Iterable[BorgRun], jobs: Iterable[ObservedJob], known: Mapping[str, ObservedPod]
+    ) -> dict[str, ObservedPod]:
+        """Fetch the pods of finished Jobs without an ended pod in the store: the watch of pods may lag behind."""
+        recorded = {run.status.job_uid for run in runs if run.finished}
+        found: dict[str, ObservedPod] = {}
+        for job in jobs:
+            pod = known.get(job.uid)
+            if job.finished and job.uid not in recorded and not (pod and pod.ending):
+                selector = f"{labels.CONTROLLER_UID}={job.uid}"
+                bodies = await self._api.list_labelled(PODS, job.namespace, selector)
+                if latest := newest(parse_pod(body) for body in bodies):
+                    found[job.uid] = latest
+        return found
+
+    def _release(self, pods: Iterable[ObservedPod], runs: Iterable[BorgRun], jobs: Iterable[ObservedJob]) -> None:
+        """Forget deleted pods that are no longer needed: their run is recorded, or is gone as well."""
+        recorded = {run.status.job_uid for run in runs if run.finished}
+        awaited = {run.status.job_uid for run in runs if not run.finished} | {job.uid for job in jobs}
+        index = self._store.index(PODS)
+        for pod in pods:
+            told = pod.job_uid in recorded or pod.job_uid not in awaited
+            if told and index.get_by_uid(pod.uid) is None:
+                index.release(pod.uid)
+
+    async def _fetch_words(
+        self,
+        jobs: Iterable[ObservedJob],
+        pods: Mapping[str, ObservedPod],
+        cron_job: ObservedCronJob | None,
+        now: datetime,
+    ) -> dict[str, str]:
+        """Return the newest warning about what makes no progress, by the uid of the Job, its pod, or the CronJob."""
+        words: dict[str, str] = {}
+        for job in jobs:
+            pod = pods.get(job.uid)
+            silent = pod is None or not (pod.began or pod.ending or pod.waiting)
+            if job.working and silent and now - job.created >= _SILENCE:
+                uid, since = (pod.uid, pod.created) if pod else (job.uid, job.created)
+                said = await self._fetch_warning(job.namespace, uid)
+                if not said and now - since >= _OWN_WORDS:
+                    said = _own_words(job, pod)
+                if said:
+                    words[uid] = said
+        overdue = cron_job and find_overdue(cron_job, timing_of(cron_job.spec), now)
+        if cron_job and overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
+            words[cron_job.uid] = said
+        return words
+
+    async def _fetch_warning(self, namespace: str, uid: str) -> str:
+        """Return the newest warning about the object, empty when there is none."""
+        selector = f"regarding.uid={uid},type=Warning,reason!=UnexpectedJob"
+        events = await self._api.list_labelled(EVENTS, namespace, "", selector)
+        latest = max(events, key=_last_seen, default=None)
+        if latest is None:
+            return ""
+        note = _GENERATED.sub(r'\1"', " ".join(latest.get("note", "").split()))
+        return f"{latest.get('reason', '')}: {note}"[:_WORDS_LIMIT]
+
+
+def _by_job(pods: Iterable[ObservedPod]) -> dict[str, ObservedPod]:
+    """Return the newest pod of each Job."""
+    ordered = sorted(pods, key=lambda pod: pod.job_uid)
+    grouped = ((uid, newest(group)) for uid, group in groupby(ordered, key=lambda pod: pod.job_uid))
+    return {uid: pod for uid, pod in grouped if pod}
+
+
+def _last_seen(event: dict[str, Any]) -> str:
+    series = event.get("series") or {}
+    times = (event.get("deprecatedLastTimestamp"), event.get("eventTime"), series.get("lastObservedTime"))
+    return max(time or "" for time in times)
+
+
+def _own_words(job: ObservedJob, pod: ObservedPod | None) -> str:
+    if pod is None:
+        return f"NoPod: the Job controller has made no pod for Job {job.name}, and no Event says why"
+    return f"ContainerCreating: pod {pod.name} waits on its node for its volumes or its network, and no Event says why"

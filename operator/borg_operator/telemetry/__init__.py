@@ -1,0 +1,1 @@
+"""What the operator shows of itself and of the resources, in the form of Prometheus."""

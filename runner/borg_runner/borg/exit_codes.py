@@ -1,0 +1,172 @@
+"""Borg's exit codes, and the system's words in its messages → a CamelCase reason and what to do about it.
+
+The reasons stand in the status of runs, where people and alerts match on them; the advice ends the error message.
+Codes are borg's modern ones (`docs/internals/frontends.rst` of borg 1.4).
+"""
+
+from collections.abc import Iterable
+
+from borg_contract.reasons import Reason
+from borg_runner.ssh.words import ADVICE_FOR_LOST_CONNECTION
+
+_CHECK = "Run a BorgRun with operation Check to see the damage; before `borg check --repair`, copy the repository."
+_UPGRADE = "Use a runner image with the newer borg that wrote this repository."
+_KEY = "Restore the key with `borg key import` from its export, or back up into a new repository."
+_SWAPPED = (
+    "Make sure that nobody replaced or rolled back the repository; if it was you, give the BorgRepository a fresh "
+    "cache."
+)
+
+_BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
+    4: (Reason.INVALID_ARGUMENT, "Correct the field that borg names."),
+    5: (Reason.INVALID_ARGUMENT, "Correct the braces in the repository's location."),
+    6: (Reason.INVALID_ARGUMENT, "Correct the braces in the repository's location."),
+    11: (Reason.UNSUPPORTED_REPOSITORY, "Upgrade it by hand with `borg upgrade` of borg 1.2."),
+    12: (Reason.REPOSITORY_DAMAGED, _CHECK),
+    13: (Reason.REPOSITORY_MISSING, "Correct its location, or set `initialize: true` to create it."),
+    14: (Reason.DISK_FULL, "Enlarge the repository's volume, or prune and compact."),
+    15: (
+        Reason.NOT_A_REPOSITORY,
+        "Correct its location, or choose an empty or new folder and set `initialize: true` to create it there.",
+    ),
+    16: (Reason.NOT_A_REPOSITORY, "Correct its location; if it is the right one, restore its `config` file."),
+    17: (Reason.REPOSITORY_DAMAGED, _CHECK),
+    18: (Reason.REPOSITORY_MISSING, "Create the parent folder on the server."),
+    19: (
+        Reason.NOT_A_REPOSITORY,
+        (
+            "The folder is not empty and not a borg repository: name an empty or new folder below it, in `local.path` "
+            "or at the end of `ssh.url` (the root of an ext4 volume holds lost+found)."
+        ),
+    ),
+    20: (Reason.QUOTA_EXCEEDED, "Prune and compact, or raise the storage quota on the server."),
+    21: (
+        Reason.PERMISSION_DENIED,
+        "Let the pod's user own the repository (`job.runAsUser`, `job.fsGroup`), or the ssh user on its server.",
+    ),
+    25: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
+    26: (Reason.REPOSITORY_DAMAGED, _CHECK),
+    27: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
+    30: (
+        Reason.ARCHIVE_EXISTS,
+        "Let `archiveNameTemplate` give each run a name of its own, for example with {now}.",
+    ),
+    40: (Reason.KEY_MISSING, _KEY),
+    41: (Reason.KEY_MISSING, _KEY),
+    42: (Reason.KEY_MISSING, "Keyfile modes are not supported: the key must be in the repository (repokey)."),
+    44: (Reason.KEY_MISSING, _KEY),
+    47: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
+    48: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
+    50: (
+        Reason.PASSPHRASE_WRONG,
+        (
+            "The repository is encrypted but the BorgRepository names no passphrase: set `encryption.mode` and "
+            "`encryption.passphraseSecretRef`."
+        ),
+    ),
+    52: (Reason.PASSPHRASE_WRONG, ""),
+    60: (
+        Reason.ENCRYPTION_MISMATCH,
+        (
+            "The repository is not encrypted though the BorgRepository says so: nothing was sent to it. If it is the "
+            "right one, correct `encryption.mode`; else find out who replaced it."
+        ),
+    ),
+    61: (Reason.ENCRYPTION_MISMATCH, _SWAPPED),
+    62: (Reason.REPOSITORY_REPLACED, _SWAPPED),
+    63: (Reason.REPOSITORY_REPLACED, _SWAPPED),
+    64: (Reason.REPOSITORY_REPLACED, _SWAPPED),
+    70: (Reason.LOCKED, ""),
+    71: (Reason.LOCKED, ""),
+    72: (
+        Reason.PERMISSION_DENIED,
+        (
+            "The pod's user must be able to write the repository and the cache (`job.runAsUser`, `job.fsGroup`), and "
+            "the volume must have room."
+        ),
+    ),
+    73: (Reason.LOCKED, ""),
+    74: (Reason.LOCKED, "Something broke the lock while borg worked; run a BorgRun with operation Check."),
+    75: (Reason.LOCKED, "Something broke the lock while borg worked; run a BorgRun with operation Check."),
+    80: (Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
+    81: (Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
+    82: (Reason.UNSUPPORTED_REPOSITORY, "Bring borg on the server to the runner's version."),
+    83: (
+        Reason.PERMISSION_DENIED,
+        "The server restricts this key to another path (`borg serve --restrict-to-path`): correct `ssh.url`.",
+    ),
+    84: (Reason.UNSUPPORTED_REPOSITORY, "Bring borg on the server to the runner's version."),
+    85: (Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
+    86: (
+        Reason.CONNECTION_LOST,
+        "The server's login shell prints something before borg answers: silence it (.bashrc, banner).",
+    ),
+    87: (Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
+    90: (Reason.REPOSITORY_DAMAGED, _CHECK),
+    91: (
+        Reason.CACHE_REJECTED,
+        "A file of the cache or the repository is damaged: give the BorgRepository a fresh cache, then run a Check.",
+    ),
+    92: (Reason.REPOSITORY_DAMAGED, _CHECK),
+    95: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
+    96: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
+    97: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
+    98: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
+    99: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
+}
+
+_BY_SYSTEM_WORDS: tuple[tuple[str, Reason, str], ...] = (
+    ("No space left on device", Reason.DISK_FULL, "Enlarge the volume of the repository or of the cache, or prune."),
+    (
+        "unrecognized arguments",
+        Reason.BORG_TOO_OLD,
+        "Use a runner image with borg 1.4.1 or newer (`prune.keepQuarterly` needs it).",
+    ),
+    ("Disk quota exceeded", Reason.DISK_FULL, "Raise the quota of the volume, or prune and compact."),
+    ("Read-only file system", Reason.READ_ONLY, "Mount the repository's volume writable, and look at its health."),
+    (
+        "Permission denied",
+        Reason.PERMISSION_DENIED,
+        "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`).",
+    ),
+)
+
+ALREADY_EXISTS = 10
+ABSENT = frozenset({13, 15})
+"""No folder, and a folder without a repository (an empty one included)."""
+PASSPHRASE_WRONG = 52
+LOCK_TIMEOUT = 73
+CONNECTION_CODES = frozenset({80, 81, 87})
+
+_GENERIC_ERROR = 2
+_CODE_OF_REMOTE_ERROR = {
+    "InsufficientFreeSpaceError": 14,
+    "InvalidRepository": 15,
+    "InvalidRepositoryConfig": 16,
+    "PathAlreadyExists": 19,
+    "StorageQuotaExceeded": 20,
+    "PathPermissionDenied": 21,
+}
+"""Errors of the server's borg for which some versions of borg 1.4 end with the generic code."""
+
+
+def derive_exit_code(code: int, msgids: Iterable[str]) -> int:
+    """Return the modern exit code that belongs to the errors, where borg itself gave only the generic one."""
+    if code != _GENERIC_ERROR:
+        return code
+    return next((_CODE_OF_REMOTE_ERROR[name] for name in msgids if name in _CODE_OF_REMOTE_ERROR), code)
+
+
+def explain_exit(code: int, message: str) -> tuple[Reason, str]:
+    """Return reason and advice for a borg that failed with the modern exit `code` and said `message`."""
+    if code < 0:
+        return (
+            Reason.KILLED,
+            "If it was signal 9, memory ran out: raise `job.resources.limits.memory`.",
+        )
+    if code in _BY_EXIT_CODE:
+        return _BY_EXIT_CODE[code]
+    for words, reason, advice in _BY_SYSTEM_WORDS:
+        if words in message:
+            return reason, advice
+    return Reason.BORG_FAILED, "The pod's log has borg's full output."

@@ -1,0 +1,68 @@
+"""Turns a failed borg process into a fault: borg's own message, then what to do."""
+
+import re
+
+from borg_contract.plan import RepositoryPlan, SecretFile
+from borg_contract.reasons import Reason
+from borg_runner.borg.exit_codes import CONNECTION_CODES, PASSPHRASE_WRONG, explain_exit
+from borg_runner.borg.message import BorgMessage
+from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.fault import Fault
+from borg_runner.ssh.words import explain_ssh
+
+_EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
+_SSH_NOISE = re.compile(r"^[@\s]*$|^Warning: Permanently added|^debug\d:")
+
+
+def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
+    """Return why `outcome`, which did not succeed, failed."""
+    if outcome.interrupted:
+        return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked. The next run goes on from here.")
+    message = _pick_message(outcome)
+    reason, advice = explain_exit(outcome.exit_code, message)
+    if outcome.exit_code in CONNECTION_CODES and repository.ssh is not None:
+        said = " / ".join(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
+        message = f"{said} ({message})" if said else message
+        known = explain_ssh(
+            "\n".join(outcome.remote),
+            known_hosts=_describe_secret(repository.ssh.known_hosts),
+            private_key=_describe_secret(repository.ssh.private_key),
+        )
+        reason, advice = known or (reason, advice)
+    if outcome.exit_code == PASSPHRASE_WRONG and repository.passphrase is not None:
+        message = "The passphrase is wrong."
+        advice = (
+            f"{_describe_secret(repository.passphrase)} holds another one than this repository was created with: "
+            "correct the Secret, or `encryption.passphraseSecretRef`."
+        )
+    return Fault(reason, f"{_ended(message)} {advice}".strip())
+
+
+def _pick_message(outcome: BorgOutcome) -> str:
+    """Return what borg said: the error that has an id, else the exception of a traceback, else any error line."""
+    if outcome.exit_code < 0:
+        return f"borg was killed by signal {-outcome.exit_code}"
+    named = [
+        error
+        for error in outcome.errors
+        if error.msgid and error.msgid != "Exception" and "Traceback" not in error.text
+    ]
+    if named:
+        return named[-1].text
+    exceptions = [found for error in outcome.errors for found in _EXCEPTION.findall(error.text)]
+    if exceptions:
+        return str(exceptions[-1])
+    lines = [_last_line(error) for error in outcome.errors if error.text.strip()]
+    return lines[-1] if lines else f"borg ended with exit code {outcome.exit_code}"
+
+
+def _last_line(error: BorgMessage) -> str:
+    return error.text.strip().split("\n")[-1]
+
+
+def _describe_secret(secret: SecretFile) -> str:
+    return f'Secret "{secret.name}", key "{secret.key}",'
+
+
+def _ended(message: str) -> str:
+    return message if message.endswith((".", "!", "?")) else f"{message}."

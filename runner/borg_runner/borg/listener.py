@@ -1,0 +1,96 @@
+"""Hears borg's lines: keeps what the result needs, tells the log what people need."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from borg_runner.borg.exit_codes import derive_exit_code
+from borg_runner.borg.message import BorgMessage, parse_message
+from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.log import Log
+from borg_runner.process import Exit, Stream
+
+PROGRESS_SECONDS = 5.0
+KEPT_WARNINGS = 50
+LOGGED_WARNINGS = 1000
+"""A volume full of unreadable files must not become a log of millions of lines."""
+
+_REMOTE = "Remote: "
+
+
+@dataclass(kw_only=True)
+class Listener:
+    """Everything that one borg process said so far."""
+
+    log: Log
+    on_note: Callable[[BorgMessage], None] | None = None
+    output: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    warning_count: int = 0
+    errors: list[BorgMessage] = field(default_factory=list)
+    remote: list[str] = field(default_factory=list)
+    notes: list[BorgMessage] = field(default_factory=list)
+    checkpoints: bool = False
+    """From here on SIGINT makes borg write a checkpoint."""
+    said_at: float = field(default_factory=time.monotonic)
+
+    def hear(self, stream: Stream, line: str) -> None:
+        if stream is Stream.OUTPUT:
+            self.output.append(line)
+            return
+        message = parse_message(line)
+        if message.kind == "archive_progress":
+            self.checkpoints = True
+        if message.progress:
+            self._show_progress(message.progress)
+        elif message.text and message.kind == "log_message":
+            self._keep(message)
+
+    def hear_ssh(self, line: str) -> None:
+        """Take a line that ssh said when it was asked once more."""
+        self.remote.append(line)
+        self.log.say(line, "  ssh: ")
+
+    def close(self) -> None:
+        """Say how many warnings the log does not show."""
+        if self.warning_count > LOGGED_WARNINGS:
+            self.log.say(f"… and {self.warning_count - LOGGED_WARNINGS:,} more warnings")
+
+    def outcome(self, ending: Exit) -> BorgOutcome:
+        """Return how the process ended, with all that it said."""
+        return BorgOutcome(
+            exit_code=derive_exit_code(ending.code, (error.msgid for error in self.errors)),
+            output="\n".join(self.output),
+            warnings=tuple(self.warnings),
+            warning_count=self.warning_count,
+            errors=tuple(self.errors),
+            remote=tuple(self.remote),
+            notes=tuple(self.notes),
+            interrupted=ending.interrupted,
+        )
+
+    def _keep(self, message: BorgMessage) -> None:
+        if message.logger == "root" and message.text.startswith(_REMOTE):  # ssh or a shell, not the server's borg
+            self.remote.append(message.text.removeprefix(_REMOTE))
+            self.log.say(message.text, "  ")
+        elif message.is_warning:
+            self.warning_count += 1
+            if self.warning_count <= KEPT_WARNINGS:
+                self.warnings.append(message.text)
+            if self.warning_count <= LOGGED_WARNINGS:
+                self.log.say(message.text, "  warning: ")
+        elif message.is_error:
+            self.errors.append(message)
+            # An error that has a name is told by the fault made of it.
+            if message.msgid in ("", "Exception") or "Traceback" in message.text:
+                self.log.say(message.text, "  error: ")
+        else:
+            self.notes.append(message)
+            if self.on_note is not None:
+                self.on_note(message)
+
+    def _show_progress(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self.said_at >= PROGRESS_SECONDS:
+            self.said_at = now
+            self.log.say(text, "  ")

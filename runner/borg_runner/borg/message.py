@@ -1,0 +1,66 @@
+"""What borg says with --log-json, line by line, and how its progress reads to people."""
+
+import json
+from dataclasses import dataclass
+
+from borg_runner.borg.sizes import describe_size
+from borg_runner.log import make_printable
+
+_WARNING_LEVELS = ("WARNING",)
+_ERROR_LEVELS = ("ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True)
+class BorgMessage:
+    """One line of borg's stderr. Text that is not JSON (argparse, tracebacks, ssh) is a message of level ERROR."""
+
+    kind: str
+    level: str = ""
+    text: str = ""
+    msgid: str = ""
+    logger: str = ""
+    progress: str = ""
+
+    @property
+    def is_warning(self) -> bool:
+        return self.kind == "log_message" and self.level in _WARNING_LEVELS
+
+    @property
+    def is_error(self) -> bool:
+        return self.kind == "log_message" and self.level in _ERROR_LEVELS
+
+
+def parse_message(line: str) -> BorgMessage:
+    """Return the message in one line of stderr, whatever it is."""
+    try:
+        value = json.loads(line) if line.startswith("{") else None
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or "type" not in value:
+        return BorgMessage("log_message", "ERROR", line, logger="plain")
+    kind = str(value["type"])
+    if kind == "archive_progress":
+        return BorgMessage(kind, progress=_describe_archive(value))
+    if kind.startswith("progress_"):
+        return BorgMessage(kind, msgid=str(value.get("msgid") or ""), progress=str(value.get("message") or ""))
+    return BorgMessage(
+        kind,
+        str(value.get("levelname") or ""),
+        str(value.get("message") or ""),
+        str(value.get("msgid") or ""),
+        str(value.get("name") or ""),
+    )
+
+
+def _describe_archive(value: dict[str, object]) -> str:
+    if value.get("finished"):
+        return ""
+    sizes = [_number(value.get(key)) for key in ("original_size", "compressed_size", "deduplicated_size")]
+    original, compressed, deduplicated = map(describe_size, sizes)
+    figures = f"{_number(value.get('nfiles')):,} files, {original} read, {compressed} compressed, {deduplicated} new"
+    path = make_printable(str(value.get("path") or ""))
+    return f"{figures}, now at {path}" if path else figures
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,29 @@
+"""How one borg process ended."""
+
+from dataclasses import dataclass
+
+from borg_runner.borg.message import BorgMessage
+
+
+@dataclass(frozen=True, kw_only=True)
+class BorgOutcome:
+    """How one borg process ended. `errors` and `remote` in the order in which they were said."""
+
+    exit_code: int
+    output: str = ""
+    warnings: tuple[str, ...] = ()
+    """The first of them; `warning_count` counts all."""
+    warning_count: int = 0
+    errors: tuple[BorgMessage, ...] = ()
+    remote: tuple[str, ...] = ()
+    """What ssh, or a shell on the server, said."""
+    notes: tuple[BorgMessage, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def warned(self) -> bool:
+        return self.exit_code == 1 or 100 <= self.exit_code <= 127  # noqa: PLR2004 - borg's modern warnings
+
+    @property
+    def succeeded(self) -> bool:
+        return self.exit_code == 0 or self.warned

@@ -1,0 +1,49 @@
+"""Who holds a lock of borg's: one entry of it, as borg writes it down."""
+
+from dataclasses import dataclass
+
+from borg_contract.pod import parse_lock_holder
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One entry of a lock: `host` is borg's host id, for pods of ours `borg_contract.pod`."""
+
+    host: str
+    pid: int
+    thread: int
+    exclusive: bool
+
+    @property
+    def job_uid(self) -> str | None:
+        """The uid of the Job of ours that took the lock, None for anyone else."""
+        return derive_job_uid(self.host)
+
+    @property
+    def entry_name(self) -> str:
+        """The name of the file that borg writes for an exclusive lock."""
+        return f"{self.host}.{self.pid}-{self.thread:x}"
+
+    def describe(self) -> str:
+        """Return who it is, for people."""
+        parsed = parse_lock_holder(self.host)
+        if parsed is None:
+            return f'process {self.pid} on host "{self.host}"'
+        namespace, job_name, _ = parsed
+        return f'run "{job_name}" in namespace "{namespace}"'
+
+
+def derive_job_uid(host: str) -> str | None:
+    """Return the uid of the Job of ours that has this host id, None for anyone else's."""
+    parsed = parse_lock_holder(host)
+    return parsed[2] if parsed else None
+
+
+def parse_entry_name(name: str) -> Holder | None:
+    """Return the holder that the name of an exclusive lock's file tells, None when borg did not write it."""
+    try:
+        rest, thread = name.rsplit("-", 1)
+        host, pid = rest.rsplit(".", 1)
+        return Holder(host, int(pid), int(thread, 16), exclusive=True)
+    except ValueError:
+        return None

@@ -1,0 +1,148 @@
+"""The order of things in one run: secrets first, the pre-backup script, the repositories, the post-backup script.
+
+A repository that fails never stops the next. The post-backup script runs in every case and is told the result.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.plan import HooksPlan, RepositoryPlan, RunPlan
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult, RunResult
+from borg_runner.environment import make_base_environment
+from borg_runner.fault import Fault, FaultError
+from borg_runner.identity import Identity
+from borg_runner.interruption import Interruption
+from borg_runner.log import Log
+from borg_runner.places import Places
+from borg_runner.run.hooks import HookRunner, make_post_facts, make_run_facts
+from borg_runner.run.secrets import RepositorySecrets, read_repository_secrets
+from borg_runner.run.summary import add_post_fault, add_repository_warning, summarize
+from borg_runner.run.worker import Worker
+from borg_runner.scratch import scratch_folder
+
+_NO_HOOKS = HooksPlan()
+
+
+def run_plan(
+    plan: RunPlan, *, identity: Identity, places: Places, log: Log, interruption: Interruption, path: str = ""
+) -> RunResult:
+    """Do all that the plan asks in this pod; return the result, whatever it is.
+
+    `path` is the PATH of borg and scripts. Raises OSError when the pod has no writable scratch folder.
+    """
+    log.say(describe_plan(plan))
+    with scratch_folder(places.scratch) as scratch:
+        environment = make_base_environment(path=path, home=str(scratch))
+        run = Run(
+            plan=plan,
+            hooks=HookRunner(
+                namespace=plan.namespace,
+                environment={**environment, **make_run_facts(plan, run_name=identity.job_name)},
+                scratch=scratch,
+                log=log,
+                interruption=interruption,
+            ),
+            worker=Worker(
+                plan=plan,
+                identity=identity,
+                places=places,
+                environment=environment,
+                scratch=scratch,
+                log=log,
+                interruption=interruption,
+            ),
+            log=log,
+            interruption=interruption,
+        )
+        result = run.perform()
+    log.say(f"{result.phase}{': ' if result.message else ''}{result.message}")
+    return result
+
+
+def describe_plan(plan: RunPlan) -> str:
+    """Return, for people, what the run does and of what."""
+    names = ", ".join(repository.name for repository in plan.repositories)
+    if plan.schedule:
+        return f"{plan.operation} of schedule {plan.namespace}/{plan.schedule}: {names}"
+    return f"{plan.operation} in namespace {plan.namespace}, without a schedule: {names}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of `plan`."""
+
+    plan: RunPlan
+    hooks: HookRunner
+    worker: Worker
+    log: Log
+    interruption: Interruption
+
+    def perform(self) -> RunResult:
+        """Run scripts and repositories in their order; return the result."""
+        hooks = self._hooks_of(self.plan.hooks)
+        secrets = {repository.name: self._read_secrets(repository) for repository in self.plan.repositories}
+        pre_fault = None
+        if hooks.pre_backup is not None and not all(isinstance(found, Fault) for found in secrets.values()):
+            pre_fault = self.hooks.run(hooks.pre_backup, "pre-backup", {"BORG_RUN_PHASE": Phase.RUNNING.value})
+        result = summarize(
+            [self._run_repository(repository, secrets, pre_fault) for repository in self.plan.repositories], pre_fault
+        )
+        if hooks.post_backup is not None:
+            facts = make_post_facts(result)
+            post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)
+            result = add_post_fault(result, post_fault)
+        return result
+
+    def _hooks_of(self, hooks: HooksPlan | None) -> HooksPlan:
+        """Return the scripts to run, which belong to backups only."""
+        return hooks if hooks is not None and self.plan.operation is Operation.BACKUP else _NO_HOOKS
+
+    def _read_secrets(self, repository: RepositoryPlan) -> RepositorySecrets | Fault:
+        needs_passphrase = self.plan.operation is not Operation.BREAK_LOCK
+        try:
+            return read_repository_secrets(repository, self.plan.namespace, self.log, passphrase=needs_passphrase)
+        except FaultError as error:
+            return error.fault
+
+    def _run_repository(
+        self,
+        repository: RepositoryPlan,
+        secrets: Mapping[str, RepositorySecrets | Fault],
+        pre_fault: Fault | None,
+    ) -> RepositoryResult:
+        self.log.say(f'repository "{repository.name}" at {repository.location}')
+        found = secrets[repository.name]
+        if isinstance(found, Fault):
+            return self._leave_out(repository, Phase.FAILED, found)
+        if self.interruption.requested:
+            fault = Fault(Reason.INTERRUPTED, "The pod was stopped before its turn.")
+            return self._leave_out(repository, Phase.SKIPPED, fault)
+        if pre_fault is not None:
+            fault = Fault(Reason.HOOK_FAILED, "Not backed up: the pre-backup script failed.")
+            return self._leave_out(repository, Phase.SKIPPED, fault)
+        return self._run_between_own_scripts(repository, found)
+
+    def _leave_out(self, repository: RepositoryPlan, phase: Phase, fault: Fault) -> RepositoryResult:
+        """Return the result of a repository that cannot or shall not be worked on."""
+        self.log.say(f"{phase.lower()}: {fault.text}")
+        return RepositoryResult(repository.name, phase, reason=fault.reason.value, error=fault.text)
+
+    def _run_between_own_scripts(self, repository: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
+        hooks = self._hooks_of(repository.hooks)
+        facts = {"BORG_REPOSITORY": repository.name, "BORG_RUN_PHASE": Phase.RUNNING.value}
+        fault = None
+        if hooks.pre_backup is not None:
+            fault = self.hooks.run(hooks.pre_backup, "pre-backup", facts)
+        if fault is not None:
+            text = f"Not backed up: {fault.text}"
+            result = RepositoryResult(repository.name, Phase.FAILED, reason=fault.reason.value, error=text)
+        else:
+            result = self.worker.work_on(repository, secrets)
+        if hooks.post_backup is not None:
+            facts |= make_post_facts(RunResult(result.phase, (result,), message=result.error or ""))
+            post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)
+            result = add_repository_warning(result, post_fault)
+        return result

@@ -1,0 +1,59 @@
+"""The result of a run, from those of its repositories and scripts. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from borg_contract.phases import Phase
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult, RunResult
+from borg_runner.fault import Fault
+
+
+def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> RunResult:
+    """Return the run's result: Failed when any repository failed or was skipped."""
+    repositories = tuple(results)
+    if pre_fault is not None:
+        return RunResult(Phase.FAILED, repositories, pre_fault.reason.value, f"Nothing was backed up. {pre_fault.text}")
+    if bad := [result for result in results if is_bad(result)]:
+        names = ", ".join(f"{result.name} ({result.reason})" for result in bad)
+        reasons = {result.reason for result in bad}
+        reason = Reason.INTERRUPTED.value if Reason.INTERRUPTED.value in reasons else Reason.REPOSITORIES_FAILED.value
+        message = f"{len(bad)} of {len(results)} repositories failed or were skipped: {names}."
+        return RunResult(Phase.FAILED, repositories, reason, message)
+    if warned := [result for result in results if result.phase is Phase.COMPLETED_WITH_WARNINGS]:
+        names = ", ".join(f"{result.name} ({result.warning_count})" for result in warned)
+        return RunResult(Phase.COMPLETED_WITH_WARNINGS, repositories, Reason.WARNINGS.value, f"Warnings in {names}.")
+    return RunResult(Phase.COMPLETED, repositories)
+
+
+def is_bad(result: RepositoryResult) -> bool:
+    """Tell whether the repository failed or was skipped."""
+    return result.phase in (Phase.FAILED, Phase.SKIPPED)
+
+
+def add_post_fault(result: RunResult, fault: Fault | None) -> RunResult:
+    """Return `result` with a failed post-backup script: a warning, for the archives are good, and never hidden."""
+    if fault is None:
+        return result
+    return replace(
+        result,
+        phase=_with_warning(result.phase),
+        reason=result.reason or fault.reason.value,
+        message=f"{result.message} {fault.text}".strip(),
+    )
+
+
+def add_repository_warning(result: RepositoryResult, fault: Fault | None) -> RepositoryResult:
+    """Return `result` with a failed post-backup script of the repository's own, which comes before all warnings."""
+    if fault is None:
+        return result
+    return replace(
+        result,
+        phase=_with_warning(result.phase),
+        warnings=(fault.text, *result.warnings),
+        warning_count=result.warning_count + 1,
+    )
+
+
+def _with_warning(phase: Phase) -> Phase:
+    return Phase.COMPLETED_WITH_WARNINGS if phase is Phase.COMPLETED else phase

@@ -1,0 +1,105 @@
+"""Makes a repository of the plan ready for borg, and works on it: key and cache in place, environment complete."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from borg_contract.phases import Phase
+from borg_contract.plan import RepositoryPlan, RunPlan
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult
+from borg_runner.borg.client import Borg
+from borg_runner.borg.environment import make_borg_environment
+from borg_runner.identity import Identity
+from borg_runner.interruption import Interruption
+from borg_runner.locks.wait import LockWait
+from borg_runner.log import Log
+from borg_runner.places import Places
+from borg_runner.run.secrets import RepositorySecrets
+from borg_runner.ssh.command import make_rsh
+from borg_runner.ssh.key import write_private_key
+from borg_runner.ssh.probe import make_probe_arguments
+from borg_runner.ssh.user import provide_user
+from borg_runner.verbs.repository import Repository
+from borg_runner.work.operation import work_on_repository
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """What a repository over SSH needs more than a local one."""
+
+    rsh: str | None = None
+    probe: tuple[str, ...] = ()
+    environment: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """Works on one repository of `plan` after the other, in this pod."""
+
+    plan: RunPlan
+    identity: Identity
+    places: Places
+    environment: Mapping[str, str]
+    """What borg and scripts have in common."""
+    scratch: Path
+    log: Log
+    interruption: Interruption
+
+    def work_on(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
+        """Return the repository's result, even of a fault of ours: the next repository and the scripts come after."""
+        try:
+            return work_on_repository(
+                self.plan,
+                self._prepare(plan, secrets),
+                sources_root=self.places.sources,
+                run_name=self.identity.job_name,
+            )
+        except Exception as error:  # noqa: BLE001
+            text = self.log.conceal(f"The runner failed: {error!r}. Look at the volumes of the pod and their owners.")
+            self.log.say(f"error: {text}")
+            return RepositoryResult(plan.name, Phase.FAILED, reason=Reason.INTERNAL_ERROR.value, error=text)
+
+    def _prepare(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> Repository:
+        base_dir = self.places.cache / plan.name
+        base_dir.mkdir(parents=True, exist_ok=True)
+        host_id = self.identity.host_id(self.plan.namespace)
+        connection = self._connect(plan, secrets)
+        own = make_borg_environment(
+            plan, base_dir=str(base_dir), schedule=self.plan.schedule, host_id=host_id, rsh=connection.rsh
+        )
+        return Repository(
+            plan=plan,
+            borg=Borg(
+                environment={**self.environment, **own, **(connection.environment or {})},
+                passphrase=secrets.passphrase,
+                log=self.log,
+                interruption=self.interruption,
+                probe=connection.probe,
+            ),
+            locks=LockWait(
+                location=plan.location,
+                base_dir=base_dir,
+                seconds=self.plan.lock_wait_seconds,
+                host_id=host_id,
+                dead_job_uids=self._dead_job_uids(),
+                log=self.log,
+            ),
+            log=self.log,
+        )
+
+    def _connect(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> _Connection:
+        if plan.ssh is None or secrets.private_key is None:
+            return _Connection()
+        key = self.scratch / f"{plan.name}.key"
+        write_private_key(secrets.private_key, key)
+        rsh = make_rsh(key_path=str(key), known_hosts_path=plan.ssh.known_hosts.path)
+        return _Connection(rsh, make_probe_arguments(plan, rsh), provide_user(self.scratch))
+
+    def _dead_job_uids(self) -> frozenset[str]:
+        """Jobs whose locks may go: those proven dead, and our own Job, for its earlier pod ended before this one began.
+
+        A BreakLock that a person asked for breaks everything in its own step; it needs no proof.
+        """
+        own = {self.identity.job_uid} if self.identity.job_uid else set()
+        return frozenset({*self.plan.dead_job_uids, *own})

@@ -1,0 +1,61 @@
+"""`borg init`: a repository that does not exist yet."""
+
+from pathlib import Path
+
+from borg_contract.plan import RepositoryPlan
+from borg_contract.reasons import Reason
+from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.exit_codes import ALREADY_EXISTS
+from borg_runner.borg.failure import explain_failure
+from borg_runner.fault import Fault, FaultError
+from borg_runner.verbs.repository import Repository
+
+_LOCK_WAIT_SECONDS = 60
+_CONFIG = "config"
+
+
+def init(repository: Repository) -> None:
+    """Create the repository, unless another run was first. Raises FaultError."""
+    plan = repository.plan
+    repository.log.say(f"creating a new repository at {plan.location} (encryption {plan.encryption})")
+    outcome = repository.borg.run(make_init_arguments(plan, lock_wait=_LOCK_WAIT_SECONDS))
+    if outcome.exit_code != ALREADY_EXISTS and not outcome.succeeded:
+        raise FaultError(explain_failure(outcome, plan))
+    if plan.passphrase is not None:
+        repository.log.say("keep a copy of its key in a safe place, made with: borg key export")
+
+
+def init_missing_folder(repository: Repository) -> None:
+    """Create a local repository where there is none.
+
+    Looking at the folder before borg does costs nothing, and tells an empty one from one that holds something else,
+    which is refused. Raises FaultError, OSError.
+    """
+    folder = Path(repository.plan.location)
+    if (folder / _CONFIG).exists():
+        return
+    if folder.exists() and (names := sorted(path.name for path in folder.iterdir())):
+        text = (
+            f"{folder} is not a borg repository, and not empty (it holds {', '.join(names[:3])}): name an empty or "
+            "new folder of the volume in `local.path` (the root of an ext4 volume holds lost+found)."
+        )
+        raise FaultError(Fault(Reason.NOT_A_REPOSITORY, text))
+    if not repository.plan.initialize:
+        text = (
+            f"There is no repository at {folder}: set `initialize: true` to create it, or correct the volume or "
+            "`local.path`."
+        )
+        raise FaultError(Fault(Reason.REPOSITORY_MISSING, text))
+    init(repository)
+
+
+def make_init_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:
+    """Return the arguments that create the repository, and on a volume the folders above it."""
+    return [
+        "init",
+        "--error",  # a new repository is no reason for borg's fifteen lines of warnings
+        *make_connection_arguments(repository, lock_wait=lock_wait),
+        f"--encryption={repository.encryption}",
+        *([] if repository.ssh else ["--make-parent-dirs"]),
+        escape_placeholders(repository.location),
+    ]

@@ -1,0 +1,73 @@
+"""One repository as borg's verbs see it: what it is, the borg that works on it, and the wait for its locks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from borg_contract.plan import RepositoryPlan
+from borg_contract.reasons import Reason
+from borg_runner.borg.client import Borg
+from borg_runner.borg.failure import explain_failure
+from borg_runner.borg.message import BorgMessage
+from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.fault import Fault, FaultError
+from borg_runner.locks.wait import LockWait
+from borg_runner.log import Log
+
+_ASIDE_LOCK_WAIT_SECONDS = 60
+
+
+@dataclass
+class Warnings:
+    """Borg's warnings in this repository until now: the first few of each process, and how many in all."""
+
+    texts: tuple[str, ...] = ()
+    count: int = 0
+
+    def add(self, outcome: BorgOutcome) -> None:
+        """Keep the warnings of `outcome`; its exit code alone is one."""
+        self.texts = (*self.texts, *outcome.warnings)
+        self.count += max(1, outcome.warning_count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repository:
+    """One repository, ready to be worked on."""
+
+    plan: RepositoryPlan
+    borg: Borg
+    locks: LockWait
+    log: Log
+    warnings: Warnings = field(default_factory=Warnings)
+
+    def run_borg(
+        self, make_arguments: Callable[[int], list[str]], *, on_note: Callable[[BorgMessage], None] | None = None
+    ) -> BorgOutcome:
+        """Run borg once it has the lock, keep its warnings. Raises FaultError when it fails or never gets the lock."""
+        return self.accept(self.locks.run(self.borg, make_arguments, on_note=on_note))
+
+    def accept(self, outcome: BorgOutcome) -> BorgOutcome:
+        """Return `outcome` after keeping its warnings, if its exit code speaks of any; others are for the log alone.
+
+        Raises FaultError when borg failed.
+        """
+        if not outcome.succeeded:
+            raise FaultError(explain_failure(outcome, self.plan))
+        if outcome.warned:
+            self.warnings.add(outcome)
+        return outcome
+
+    def ask_borg(self, make_arguments: Callable[[int], list[str]]) -> str | None:
+        """Return what borg prints for a question aside, None when it cannot be had: it must not fail a good run."""
+        if self.borg.interruption.requested:
+            return None
+        outcome = self.borg.run(make_arguments(_ASIDE_LOCK_WAIT_SECONDS))
+        return outcome.output if outcome.succeeded else None
+
+    def raise_when_interrupted(self) -> None:
+        """Raise FaultError when the pod is shutting down."""
+        if self.borg.interruption.requested:
+            raise FaultError(Fault(Reason.INTERRUPTED, "The pod is being stopped."))
+
+    def say_note(self, note: BorgMessage) -> None:
+        """Show one of borg's own lines in the log."""
+        self.log.say(note.text, "  ")

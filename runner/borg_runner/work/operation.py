@@ -1,0 +1,79 @@
+"""One repository's part of a run: the operation that the plan asks for, and a result whatever happens."""
+
+import time
+from pathlib import Path
+
+from borg_contract.operations import Operation
+from borg_contract.plan import RunPlan
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult
+from borg_contract.retention import Retention
+from borg_runner.fault import Fault, FaultError
+from borg_runner.verbs.break_lock import break_all_locks, break_dead_locks
+from borg_runner.verbs.check import check
+from borg_runner.verbs.compact import DEFAULT_THRESHOLD
+from borg_runner.verbs.repository import Repository
+from borg_runner.work.backup import back_up
+from borg_runner.work.record import Record
+from borg_runner.work.steps import count_after, count_anew, give_space_back, prune_own_archives
+
+
+def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: Path, run_name: str) -> RepositoryResult:
+    """Do what the plan asks of this repository; failures are in the result, never raised."""
+    began = time.monotonic()
+    record = Record(repository.plan.name)
+    try:
+        _operate(plan, repository, record, sources_root=sources_root, run_name=run_name)
+    except FaultError as error:
+        _fail(repository, record, error.fault)
+    except FileNotFoundError as error:
+        _fail(repository, record, Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg."))
+    except OSError as error:
+        text = f"{error}. Look at the volumes of the pod and their owners."
+        _fail(repository, record, Fault(Reason.PERMISSION_DENIED, text))
+    return record.finish(
+        warnings=repository.warnings,
+        seconds=time.monotonic() - began,
+        lock_wait_seconds=repository.locks.waited,
+    )
+
+
+def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
+    if plan.operation.needs_schedule and not plan.schedule:
+        text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
+        raise FaultError(Fault(Reason.INVALID_PLAN, text))
+    match plan.operation:
+        case Operation.BACKUP:
+            back_up(plan, repository, record, sources_root=sources_root, run_name=run_name)
+        case Operation.PRUNE:
+            pruned = prune_own_archives(plan, repository, record, _require_retention(plan))
+            count_after(repository, record, pruned=pruned, written=None)
+        case Operation.COMPACT:
+            threshold = DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
+            give_space_back(repository, record, threshold=threshold)
+        case Operation.CHECK:
+            check(repository)
+        case Operation.LIST:
+            count_anew(repository, record)
+        case Operation.BREAK_LOCK:
+            _break_lock(plan, repository, record)
+
+
+def _require_retention(plan: RunPlan) -> Retention:
+    if plan.prune is None:
+        text = "The schedule has no retention rules: set `prune.keepDaily` or another one."
+        raise FaultError(Fault(Reason.INVALID_PLAN, text))
+    return plan.prune
+
+
+def _break_lock(plan: RunPlan, repository: Repository, record: Record) -> None:
+    """Break everything when a person asked, which is a plan that names no dead Job; else what is proven dead."""
+    if not plan.dead_job_uids:
+        break_all_locks(repository)
+    elif (holder := break_dead_locks(repository)) is not None:
+        record.add(locked_by=holder.host)
+
+
+def _fail(repository: Repository, record: Record, fault: Fault) -> None:
+    repository.log.say(f"error: {fault.text}")
+    record.fail(Fault(fault.reason, repository.log.conceal(fault.text), fault.locked_by))

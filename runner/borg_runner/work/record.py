@@ -1,0 +1,42 @@
+"""What is known of one repository so far. It grows with each step: what was done stays known when a later one fails."""
+
+from dataclasses import replace
+from typing import Any
+
+from borg_contract.phases import Phase
+from borg_contract.result import RepositoryResult
+from borg_runner.fault import Fault
+from borg_runner.verbs.repository import Warnings
+
+
+class Record:
+    """The result so far of the repository `name`."""
+
+    def __init__(self, name: str) -> None:
+        self._result = RepositoryResult(name, Phase.RUNNING)
+
+    @property
+    def archive(self) -> str | None:
+        return self._result.archive
+
+    def add(self, **facts: Any) -> None:
+        """Take over facts, by the names of the result's fields."""
+        self._result = replace(self._result, **facts)
+
+    def fail(self, fault: Fault) -> None:
+        """Take over why the repository's part ends here."""
+        self.add(phase=Phase.FAILED, reason=fault.reason.value, error=fault.text, locked_by=fault.locked_by)
+
+    def finish(self, *, warnings: Warnings, seconds: float, lock_wait_seconds: float) -> RepositoryResult:
+        """Return the final result."""
+        phase = self._result.phase
+        if phase is Phase.RUNNING:
+            phase = Phase.COMPLETED_WITH_WARNINGS if warnings.count else Phase.COMPLETED
+        return replace(
+            self._result,
+            phase=phase,
+            warnings=warnings.texts,
+            warning_count=warnings.count,
+            seconds=round(seconds, 1),
+            lock_wait_seconds=round(lock_wait_seconds, 1) or None,
+        )

@@ -1,0 +1,260 @@
+"""kopf itself, against a server that answers as the API server does: what it brings, and what is made up for."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import kopf
+import pytest
+from aiohttp import web
+
+from borg_cluster.client import ApiServer
+from borg_core.native.claim import CLAIMS
+from borg_core.registry import ResourceType, own_kinds, watched_kinds
+from borg_operator.kopf.listings import Listings
+from borg_operator.kopf.resync import Resync
+from borg_operator.kopf.settings import configure
+from borg_operator.kopf.watches import Watches
+from borg_operator.store import Store
+from support.http_server import connected
+
+NAMESPACES = ResourceType("Namespace", "", "v1", "namespaces")
+CRDS = ResourceType("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions")
+SERVED = (*watched_kinds(), NAMESPACES, CRDS)
+
+
+def claim(name: str, version: int) -> dict[str, Any]:
+    metadata = {"namespace": "team", "name": name, "uid": f"uid-{name}", "resourceVersion": str(version)}
+    return {"metadata": {**metadata, "creationTimestamp": "2026-03-01T00:00:00Z"}}
+
+
+class Cluster:
+    """The namespace `team`, with claims alone. `served`: which kinds it knows."""
+
+    def __init__(self, *claims: dict[str, Any], version: int = 10) -> None:
+        self.claims = {item["metadata"]["name"]: item for item in claims}
+        self.version = version
+        self.served: tuple[ResourceType, ...] = SERVED
+        self.may_list: defaultdict[str, asyncio.Event] = defaultdict(_set)
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        found = next((kind for kind in self.served if request.path == kind.path("team")), None)
+        if found is None:
+            content, status = self._discover(request.path)
+            return web.json_response(content, status=status)
+        self.asked.append((found.plural, dict(request.query)))
+        if "watch" in request.query:
+            return await self._watch(request, found)
+        await self.may_list[found.plural].wait()
+        items = list(self.claims.values()) if found is CLAIMS else []
+        metadata = {"resourceVersion": str(self.version)}
+        return web.json_response({"kind": f"{found.kind}List", "metadata": metadata, "items": items})
+
+    def _discover(self, path: str) -> tuple[dict[str, Any], int]:
+        groups = {kind.group: kind.version for kind in self.served if kind.group}
+        if path == "/api":
+            return {"kind": "APIVersions", "versions": ["v1"]}, 200
+        if path == "/apis":
+            listed = [
+                {"name": name, "preferredVersion": {"version": version}, "versions": [{"version": version}]}
+                for name, version in groups.items()
+            ]
+            return {"kind": "APIGroupList", "groups": listed}, 200
+        resources = [
+            {"name": kind.plural, "kind": kind.kind, "singularName": "", "namespaced": True, "verbs": ["list", "watch"]}
+            for kind in self.served
+            if path == kind.path().removesuffix(f"/{kind.plural}")
+        ]
+        if resources:
+            return {"kind": "APIResourceList", "resources": resources}, 200
+        return {"kind": "Status", "code": 404, "reason": "NotFound", "message": path}, 404
+
+    async def _watch(self, request: web.Request, kind: ResourceType) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while event := await self.events.get() if kind is CLAIMS else await asyncio.Event().wait():
+            await response.write(json.dumps(event).encode() + b"\n")
+        return response
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+class Scene:
+    """The operator's half, without the loop: `resynced` is told what a whole comparison said."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self.store = Store()
+        self.seen: list[str] = []
+        self.resynced: asyncio.Queue[bool] = asyncio.Queue()
+        self.listings = Listings(api, ("team",), look_seconds=0.01)
+        self.resync = Resync(api, self.store, ("team",), self.resynced.put_nowait, more_seconds=0.0, retry_seconds=0.01)
+        self.registry = kopf.OperatorRegistry()
+        Watches(self.store, self.listings, self.resync, self.seen.append).register(self.registry)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(name for _, name in self.store.index(CLAIMS))
+
+
+@pytest.fixture(autouse=True)
+def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "kubeconfig"
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    return path
+
+
+def play(cluster: Cluster, path: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
+    """Run kopf and the operator's half of it, and meanwhile the story."""
+
+    async def run() -> None:
+        async with connected(cluster.answer) as api, asyncio.timeout(20):
+            path.write_text(_kubeconfig(api._api.configuration.host))  # noqa: ASYNC240 - a few bytes
+            scene = Scene(api)
+            settings = kopf.OperatorSettings()
+            configure(settings, clusterwide=False)
+            settings.watching.reconnect_backoff = 0.01
+            settings.queueing.exit_timeout = 0.0
+            operator = asyncio.create_task(
+                kopf.operator(registry=scene.registry, settings=settings, standalone=True, namespaces=["team"])
+            )
+            resync = asyncio.create_task(scene.resync.run(3600))
+            try:
+                await story(scene)
+            finally:
+                for task in (operator, resync):
+                    task.cancel()
+                await asyncio.gather(operator, resync, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+def _kubeconfig(server: str) -> str:
+    contexts = [{"name": "x", "context": {"cluster": "x", "user": "x"}}]
+    clusters = [{"name": "x", "cluster": {"server": server}}]
+    users = [{"name": "x", "user": {"token": "x"}}]
+    return json.dumps({"current-context": "x", "contexts": contexts, "clusters": clusters, "users": users})
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - states of several
+        await asyncio.sleep(0.005)
+
+
+def test_the_first_listings_are_complete_when_the_last_kind_is_listed(kubeconfig: Path) -> None:
+    cluster = Cluster(claim("a", 1), claim("b", 2))
+
+    async def story(scene: Scene) -> None:
+        cluster.may_list["borgruns"].clear()
+        await until(lambda: scene.names == ["a", "b"])
+        await asyncio.sleep(0.1)
+        assert not scene.listings.complete.is_set()
+        assert scene.seen == []
+        cluster.may_list["borgruns"].set()
+        await scene.listings.complete.wait()
+        assert scene.names == ["a", "b"]
+
+    play(cluster, kubeconfig, story)
+    lists = {plural: query.get("labelSelector", "") for plural, query in cluster.asked if "watch" not in query}
+    assert lists == {kind.plural: kind.selector for kind in watched_kinds()}
+    watches = {plural: query.get("labelSelector", "") for plural, query in cluster.asked if "watch" in query}
+    assert watches.items() <= lists.items()
+
+
+def test_where_nothing_is_the_api_server_says_so(kubeconfig: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.listings.await_complete()
+        assert scene.listings.complete.is_set()
+        assert scene.seen == []
+
+    play(Cluster(), kubeconfig, story)
+
+
+def test_where_something_is_an_event_is_waited_for(kubeconfig: Path) -> None:
+    async def story(scene: Scene) -> None:
+        await scene.listings.await_complete()
+        assert scene.seen == ["PersistentVolumeClaim"]
+        assert scene.names == ["a"]
+
+    play(Cluster(claim("a", 1)), kubeconfig, story)
+
+
+def test_what_comes_changes_and_goes_is_followed(kubeconfig: Path) -> None:
+    cluster = Cluster(claim("a", 1))
+
+    async def story(scene: Scene) -> None:
+        await scene.listings.complete.wait()
+        cluster.events.put_nowait({"type": "ADDED", "object": claim("b", 11)})
+        await until(lambda: scene.names == ["a", "b"])
+        cluster.events.put_nowait({"type": "DELETED", "object": claim("a", 12)})
+        await until(lambda: scene.names == ["b"])
+        assert scene.resync._wanted == set()
+
+    play(cluster, kubeconfig, story)
+
+
+def test_what_went_while_the_watch_was_broken_is_noticed_at_the_next_listing(kubeconfig: Path) -> None:
+    cluster = Cluster(claim("a", 1), claim("b", 2))
+
+    async def story(scene: Scene) -> None:
+        await scene.listings.complete.wait()
+        del cluster.claims["a"]
+        cluster.version = 20
+        cluster.claims["b"] = claim("b", 15)
+        gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+        cluster.events.put_nowait({"type": "ERROR", "object": gone})
+        await until(lambda: scene.names == ["b"])
+
+    play(cluster, kubeconfig, story)
+
+
+def test_an_operator_of_some_namespaces_waits_for_its_kinds() -> None:
+    cluster = Cluster()
+    cluster.served = (NAMESPACES,)
+
+    async def run() -> None:
+        async with connected(cluster.answer) as api:
+            listings = Listings(api, ("team",), look_seconds=0.01)
+            waiting = asyncio.create_task(listings.await_kinds())
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            cluster.served = (NAMESPACES, *own_kinds())
+            await asyncio.wait_for(waiting, 5)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_comparison_that_fails_forgets_nothing_and_is_made_again(status: int) -> None:
+    cluster = Cluster(claim("a", 1))
+    failing = [True]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if failing[0]:
+            return web.json_response({"kind": "Status", "message": "no"}, status=status)
+        return await cluster.answer(request)
+
+    async def run() -> None:
+        async with connected(answer) as api:
+            scene = Scene(api)
+            for item in (claim("a", 1), claim("ghost", 2), claim("newer", 99)):
+                scene.store.put(CLAIMS, item)
+            task = asyncio.create_task(scene.resync.run(0.05))
+            assert not await asyncio.wait_for(scene.resynced.get(), 5)
+            assert scene.names == ["a", "ghost", "newer"]
+            failing[0] = False
+            await asyncio.wait_for(until(lambda: scene.names == ["a", "newer"]), 5)
+            while not await asyncio.wait_for(scene.resynced.get(), 5):
+                pass
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())

@@ -1,0 +1,204 @@
+"""What the API server will not have, for as long as it likes: said once, asked for again with patience, and healed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from borg_cluster.errors import ApiError, Forbidden, Refused, WebhookFailed
+from support import builders
+from support.recorder import Request
+from support.running import Cluster, claims, run_by_hand
+from support.virtual_time import run_virtually
+
+QUOTA = Forbidden("exceeded quota: q")
+WEBHOOK = WebhookFailed('failed calling webhook "x": no service')
+PATIENCE_SECONDS = 90.0
+MOST_ATTEMPTS = 12
+"""Within that time: at first quickly, then twice as late each time."""
+
+
+async def begin(cluster: Cluster) -> None:
+    for claim in claims():
+        cluster.recorder.add("PersistentVolumeClaim", claim)
+    cluster.add(builders.local_repository(), builders.schedule(schedule="52 11 * * *"))
+    await cluster.begin()
+
+
+def refusing(verb: str, kind: str, error: ApiError, subresource: str = "") -> Callable[[Request], BaseException | None]:
+    def refuse(request: Request) -> BaseException | None:
+        asked = (request.verb, request.kind, request.subresource)
+        return error if asked == (verb, kind, subresource) else None
+
+    return refuse
+
+
+def attempts(cluster: Cluster, verb: str, kind: str, subresource: str = "") -> int:
+    found = [r for r in cluster.recorder.requests if (r.verb, r.kind, r.subresource) == (verb, kind, subresource)]
+    return len(found)
+
+
+def conditions(cluster: Cluster) -> dict[str, tuple[str, str, str]]:
+    return {c.type: (c.status, c.reason, c.message) for c in cluster.schedule.status.conditions}
+
+
+def play(check: Callable[[Cluster], Any], refuse: Callable[[Request], BaseException | None], by_hand: bool) -> Cluster:
+    """Return the cluster after it refused for a while, was checked, and was let do again for some minutes."""
+
+    async def work() -> Cluster:
+        cluster = Cluster()
+        allowed = cluster._refuse
+        cluster._refuse = refuse
+        await begin(cluster)
+        if by_hand:
+            await cluster.live(2)
+            cluster.add(run_by_hand(at=cluster.recorder.now))
+        await cluster.live(PATIENCE_SECONDS)
+        check(cluster)
+        cluster._refuse = allowed
+        await cluster.live(300)
+        await cluster.stop()
+        return cluster
+
+    return run_virtually(work())
+
+
+@pytest.mark.parametrize("error", [QUOTA, WEBHOOK], ids=["quota", "webhook"])
+def test_a_refused_cron_job_is_said_once_and_made_in_the_end(error: Refused) -> None:
+    def check(cluster: Cluster) -> None:
+        status, reason, message = conditions(cluster)["Ready"]
+        assert (status, reason) == ("False", "RefusedByApiServer")
+        assert error.message in message
+        assert "Stalled" not in conditions(cluster)
+        assert [event.split(":")[0] for event in cluster.events] == ["RefusedByApiServer"]
+        assert 3 <= attempts(cluster, "create", "CronJob") <= MOST_ATTEMPTS
+        assert attempts(cluster, "merge", "BorgSchedule", "status") <= 2
+
+    cluster = play(check, refusing("create", "CronJob", error), by_hand=False)
+    assert conditions(cluster)["Ready"][0] == "True"
+    assert max(cluster.events.values()) == 1
+
+
+@pytest.mark.parametrize("error", [QUOTA, WEBHOOK], ids=["quota", "webhook"])
+def test_a_refused_job_leaves_its_run_waiting_with_the_words_and_runs_in_the_end(error: Refused) -> None:
+    def check(cluster: Cluster) -> None:
+        run = next(run for run in cluster.runs if run.metadata.name == "now")
+        assert (run.status.phase, run.status.reason) == ("Pending", "RefusedByApiServer")
+        assert error.message in run.status.message
+        assert sum(event.startswith("RefusedByApiServer") for event in cluster.events) == 1
+        # The tick is nothing that the refusal holds: that Job is the CronJob controller's.
+        assert any(run.status.trigger == "Scheduled" and run.finished for run in cluster.runs)
+
+    cluster = play(check, refusing("create", "Job", error), by_hand=True)
+    run = next(run for run in cluster.runs if run.metadata.name == "now")
+    assert run.status.phase == "Completed"
+    assert cluster.recorder.find("CronJob", "db")["status"]["active"] == []
+    assert max(cluster.events.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "kind", "subresource"),
+    [
+        ("create", "BorgRun", ""),
+        ("merge", "BorgRun", "status"),
+        ("merge", "BorgRun", ""),
+        ("merge", "BorgSchedule", "status"),
+        ("merge", "BorgRepository", "status"),
+        ("merge", "CronJob", "status"),
+        ("merge", "Job", ""),
+        ("create", "Event", ""),
+    ],
+)
+def test_whatever_else_is_refused_is_asked_for_with_patience_and_ends_well(
+    verb: str, kind: str, subresource: str
+) -> None:
+    # Each turn that could not be used is news.
+    often = MOST_ATTEMPTS if (verb, kind) == ("merge", "Job") else 1
+
+    def check(cluster: Cluster) -> None:
+        assert attempts(cluster, verb, kind, subresource) <= 2 * MOST_ATTEMPTS
+        # What is not refused goes on: the clock's own run was begun and ended, for a Job that may not start gives its
+        # turn back, and asks for another one later.
+        assert any(job["status"].get("conditions") for job in cluster.recorder.all_of("Job"))
+        assert all(times <= often for times in cluster.events.values()), cluster.events
+
+    cluster = play(check, refusing(verb, kind, QUOTA, subresource), by_hand=True)
+    assert all(run.finished for run in cluster.runs), [(r.metadata.name, r.status.message) for r in cluster.runs]
+    assert len(cluster.runs) == 2
+    assert sorted(cluster.recorder.names("BorgRun")) == sorted(cluster.recorder.names("Job"))
+    assert conditions(cluster)["Ready"][0] == "True"
+    assert all(times <= often for times in cluster.events.values()), cluster.events
+    assert cluster.schedule.status.active == ()
+
+
+def test_a_name_that_somebody_else_has_is_said_and_asked_for_with_patience() -> None:
+    async def work() -> Cluster:
+        cluster = Cluster()
+        metadata = {"name": "db", "namespace": "team"}
+        cluster.recorder.add("CronJob", {"metadata": metadata, "spec": {"schedule": "0 0 1 1 *", "suspend": True}})
+        await begin(cluster)
+        await cluster.live(PATIENCE_SECONDS)
+        assert conditions(cluster)["Ready"][:2] == ("False", "CronJobNameTaken")
+        assert attempts(cluster, "create", "CronJob") <= MOST_ATTEMPTS
+        assert attempts(cluster, "merge", "BorgSchedule", "status") <= 2
+        assert cluster.recorder.find("CronJob", "db")["spec"]["schedule"] == "0 0 1 1 *"
+        cluster.recorder.remove("CronJob", "db")
+        await cluster.live(300)
+        await cluster.stop()
+        return cluster
+
+    cluster = run_virtually(work())
+    assert conditions(cluster)["Ready"][0] == "True"
+    assert max(cluster.events.values()) == 1
+
+
+def test_a_cron_job_that_lost_its_label_is_seen_again() -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        await begin(cluster)
+        await cluster.live(3)
+        cluster.recorder.edit("CronJob", "db", {"metadata": {"labels": None}})
+        await cluster.live(10)
+        marks = cluster.recorder.find("CronJob", "db")["metadata"]["labels"]
+        assert marks["app.kubernetes.io/managed-by"] == "borg-operator"
+        assert marks["borgoperator.io/schedule"] == "db"
+        assert conditions(cluster)["Ready"][0] == "True"
+        assert len(cluster.recorder.requests) < 20
+        assert attempts(cluster, "merge", "CronJob") == 0, "the chart's role may update CronJobs, not patch them"
+        await cluster.stop()
+
+    run_virtually(work())
+
+
+def test_a_cron_job_that_the_clusters_admission_changes_is_not_repaired_for_ever() -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        changing = cluster.recorder._replace
+
+        def change(key: Any, body: dict[str, Any]) -> dict[str, Any]:
+            if key[0] == "CronJob" and body["spec"].get("startingDeadlineSeconds"):
+                body["spec"]["startingDeadlineSeconds"] = 600
+            return changing(key, body)
+
+        await begin(cluster)
+        await cluster.live(3)
+        cluster.recorder._replace = change  # type: ignore[method-assign]
+        cluster.recorder.edit("CronJob", "db", {"metadata": {"annotations": {"touched": "yes"}}})
+        await cluster.live(60)
+        assert 1 <= attempts(cluster, "replace", "CronJob") <= 2
+        await cluster.stop()
+
+    run_virtually(work())
+
+
+def test_a_cluster_where_nothing_happens_is_asked_nothing() -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        await begin(cluster)
+        await cluster.live(5)
+        before = len(cluster.recorder.requests)
+        await cluster.live(60)
+        assert len(cluster.recorder.requests) == before
+        await cluster.stop()
+
+    run_virtually(work())

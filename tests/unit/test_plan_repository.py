@@ -1,0 +1,242 @@
+"""Planning a repository: the CronJob of its checks, runs on it alone, what it says about itself."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from borg_core.actions import (
+    Action,
+    CreateCronJob,
+    CreateJob,
+    CreateRun,
+    DeleteCronJob,
+    PatchStatus,
+    RepairCronJob,
+    ReserveTurn,
+    StartJob,
+)
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.names import shorten
+from borg_core.reconcile.checks import check_name
+from borg_core.reconcile.repository import Surroundings, plan_repository
+from borg_core.registry import Reference
+from borg_core.runs.world import Refusal, World
+from support import builders
+from support.builders import NOW, SETTINGS, local_repository
+
+A = TypeVar("A", bound=Action)
+
+MAIN = Reference("BorgRepository", "team", "main")
+CHECKED: dict[str, Any] = {"verification": {"check": {"schedule": "0 3 * * 0", "timeZone": "Europe/Berlin"}}}
+
+
+@dataclass(frozen=True)
+class Case(World):
+    repository: BorgRepository | None = None
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+def world(repository: BorgRepository | None = None, *runs: BorgRun, **more: Any) -> Case:
+    chosen = repository or local_repository()
+    around = Surroundings(schedules=more.pop("schedules", 0), runs=runs, claims={"repo-main", "app-data"})
+    return Case(**{"subject": MAIN, "settings": SETTINGS, "repository": chosen, "around": around, "runs": runs, **more})
+
+
+def planned(case: Case, kind: type[A]) -> list[A]:
+    found = plan_repository(case, case.repository, case.around, NOW).actions
+    return [action for action in found if isinstance(action, kind)]
+
+
+def status_of(case: Case) -> dict[str, Any]:
+    """Return what is written into the repository's own status."""
+    found = [action.status for action in planned(case, PatchStatus) if action.target == case.subject]
+    return found[0] if found else {}
+
+
+def condition_of(case: Case, type_: str = "ChecksScheduled") -> dict[str, Any]:
+    found: list[dict[str, Any]] = status_of(case)["conditions"]
+    return next(item for item in found if item["type"] == type_)
+
+
+def settled(case: Case, **cron_job: Any) -> Case:
+    assert case.repository
+    (made,) = planned(case, CreateCronJob)
+    body = case.repository.model_dump(by_alias=True)
+    changed = BorgRepository.model_validate({**body, "status": status_of(case)})
+    return replace(case, repository=changed, cron_job=replace(builders.observed(made.manifest), **cron_job))
+
+
+def run_on_main(name: str, operation: str = "Check", status: dict[str, Any] | None = None) -> BorgRun:
+    return builders.run(name, status, scheduleRef=None, repositoryRef={"name": "main"}, operation=operation)
+
+
+def test_a_repository_without_checks_costs_one_write_and_then_none() -> None:
+    case = world()
+    found = plan_repository(case, case.repository, case.around, NOW).actions
+    assert [type(action) for action in found] == [PatchStatus]
+    body = local_repository().model_dump(by_alias=True)
+    again = BorgRepository.model_validate({**body, "status": status_of(case)})
+    assert plan_repository(case, again, case.around, NOW).actions == ()
+
+
+def test_checks_are_a_cron_job_of_the_repository_without_a_schedule_in_it() -> None:
+    (made,) = planned(world(local_repository(**CHECKED)), CreateCronJob)
+    metadata, spec = made.manifest["metadata"], made.manifest["spec"]
+    assert metadata["name"] == "main-check"
+    assert metadata["labels"]["borgoperator.io/repository"] == "main"
+    assert "borgoperator.io/schedule" not in metadata["labels"]
+    assert metadata["ownerReferences"][0]["kind"] == "BorgRepository"
+    assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"]) == ("0 3 * * 0", "Europe/Berlin", "Forbid")
+    assert spec["jobTemplate"]["metadata"]["labels"]["borgoperator.io/operation"] == "Check"
+
+
+def test_the_status_tells_the_next_check_and_what_the_newest_one_found() -> None:
+    case = world(local_repository(**CHECKED))
+    said = status_of(case)
+    assert (said["nextCheckTime"], said["checkCronJobName"]) == ("2026-03-08T02:00:00Z", "main-check")
+    done = {"phase": "Failed", "completionTime": "2026-03-01T02:05:00Z"}
+    result = {"name": "main", "phase": "Failed", "reason": "CheckFailed", "error": "2 segments are damaged"}
+    checked = run_on_main("c", status={**done, "repositories": [result]})
+    said = status_of(world(local_repository(**CHECKED), checked))
+    assert (said["lastCheckTime"], said["lastCheckResult"]) == ("2026-03-01T02:05:00Z", "Failed")
+    assert condition_of(world(local_repository(**CHECKED), checked), "Ready")["reason"] == "CheckFailed"
+
+
+def test_nothing_is_done_when_nothing_changed() -> None:
+    case = settled(world(local_repository(**CHECKED)))
+    assert plan_repository(case, case.repository, case.around, NOW).actions == ()
+
+
+def test_checks_that_are_asked_for_no_more_go_and_runs_by_hand_do_not_go_with_them() -> None:
+    case = settled(world(local_repository(**CHECKED)))
+    unchecked = replace(case, repository=local_repository(), runs=(run_on_main("now"),))
+    (deleted,) = planned(unchecked, DeleteCronJob)
+    assert (deleted.target.name, deleted.uid) == ("main-check", "uid-cron")
+    (created,) = planned(unchecked, CreateJob)
+    assert created.manifest["metadata"]["ownerReferences"][0]["kind"] == "BorgRun"
+
+
+@pytest.mark.parametrize("asked", [{}, CHECKED], ids=["no checks", "checks"])
+def test_a_cron_job_of_somebody_else_with_the_name_is_left_alone(asked: dict[str, Any]) -> None:
+    # That of a BorgSchedule "main-check", say.
+    other = settled(world(local_repository(**CHECKED)), owner_uid="uid-main-check")
+    case = world(local_repository(**asked), cron_job=other.cron_job)
+    for kind in (CreateCronJob, RepairCronJob, DeleteCronJob):
+        assert planned(case, kind) == []
+    assert not {"nextCheckTime", "checkCronJobName"} & status_of(case).keys()
+    if asked:
+        assert (condition_of(case)["status"], condition_of(case)["reason"]) == ("False", "CronJobNameTaken")
+    look = plan_repository(case, case.repository, case.around, NOW).requeue_after
+    assert look == (30 if asked else None), "nothing else tells that it has gone"
+    # Its ticks are nothing that a run by hand had to wait for.
+    (created,) = planned(replace(case, runs=(run_on_main("now"),)), CreateJob)
+    assert created.manifest["metadata"]["ownerReferences"][0]["kind"] == "BorgRun"
+
+
+def test_a_refused_cron_job_is_said_and_asked_for_again_and_healed() -> None:
+    name = Reference("CronJob", "team", "main-check")
+    refused = world(local_repository(**CHECKED), refusals={name: Refusal("exceeded quota")})
+    assert planned(refused, CreateCronJob)
+    ready = condition_of(refused)
+    assert (ready["status"], ready["reason"]) == ("False", "RefusedByApiServer")
+    assert "exceeded quota" in ready["message"]
+    assert not {"nextCheckTime", "checkCronJobName"} & status_of(refused).keys()
+    healed = condition_of(replace(settled(refused), refusals={}))
+    assert (healed["status"], healed["reason"]) == ("True", "Scheduled")
+
+
+def test_a_name_that_is_taken_by_what_is_not_watched_is_asked_for_again_and_again_and_keeps_no_run_waiting() -> None:
+    taken = Refusal("another CronJob has the name", taken=True)
+    name = Reference("CronJob", "team", "main-check")
+    case = world(local_repository(**CHECKED), run_on_main("now"), refusals={name: taken})
+    assert condition_of(case)["reason"] == "CronJobNameTaken"
+    assert planned(case, CreateCronJob)
+    (created,) = planned(case, CreateJob)
+    assert created.manifest["metadata"]["ownerReferences"][0]["kind"] == "BorgRun"
+
+
+def test_what_keeps_checks_from_beginning_is_said_and_what_was_valid_stays() -> None:
+    case = settled(world(local_repository(**CHECKED)))
+    bad: dict[str, Any] = {"verification": {"check": {"schedule": "0 3 * * 7"}}}
+    broken = replace(case, repository=local_repository(**bad))
+    assert planned(broken, RepairCronJob) == []
+    assert condition_of(broken)["reason"] == "InvalidSchedule"
+    unclaimed = replace(case, around=Surroundings())
+    assert condition_of(unclaimed)["reason"] == "ClaimNotFound"
+    assert planned(unclaimed, RepairCronJob) == []
+
+
+def test_checks_that_the_installer_does_not_allow_any_more_are_suspended() -> None:
+    host_path: dict[str, Any] = {"local": {"volume": {"hostPath": {"path": "/srv"}}}}
+    allowing = replace(SETTINGS, allow_host_path=True)
+    allowed = settled(world(local_repository(**host_path, **CHECKED), settings=allowing))
+    (action,) = planned(replace(allowed, settings=SETTINGS), RepairCronJob)
+    assert action.manifest["spec"]["suspend"] is True
+    assert condition_of(replace(allowed, settings=SETTINGS))["reason"] == "HostPathNotAllowed"
+
+
+def test_a_run_on_a_repository_alone_needs_no_cron_job() -> None:
+    case = world(local_repository(), run_on_main("now", "Compact"))
+    (created,) = planned(case, CreateJob)
+    manifest = created.manifest
+    assert manifest["metadata"]["ownerReferences"][0]["kind"] == "BorgRun"
+    assert manifest["metadata"]["labels"]["borgoperator.io/repository"] == "main"
+    assert "suspend" not in manifest["spec"]
+
+
+def test_of_two_runs_on_a_repository_alone_one_begins() -> None:
+    case = world(local_repository(), run_on_main("a", "Compact"), run_on_main("b", "List"))
+    (created,) = planned(case, CreateJob)
+    assert created.manifest["metadata"]["name"] == "a"
+
+
+def test_where_checks_come_by_the_clock_a_run_by_hand_takes_its_turn() -> None:
+    fresh = world(local_repository(**CHECKED), run_on_main("now"))
+    assert planned(fresh, CreateJob) == []  # first the CronJob
+    case = settled(world(local_repository(**CHECKED)))
+    case = replace(case, runs=(run_on_main("now"),))
+    (created,) = planned(case, CreateJob)
+    assert created.manifest["spec"]["suspend"] is True
+    ours = builders.job_by_hand("now", subject=MAIN)
+    made = replace(case, jobs=(ours,))
+    assert len(planned(made, ReserveTurn)) == 1
+    assert case.cron_job
+    seen = replace(made, cron_job=replace(case.cron_job, active=frozenset({ours.uid})))
+    assert [action.subject for action in planned(seen, StartJob)] == [MAIN]
+
+
+def test_a_check_by_the_clock_is_recorded_for_the_repository() -> None:
+    case = settled(world(local_repository(**CHECKED)))
+    tick = builders.job("main-check-29000000", subject=MAIN, created=NOW - timedelta(minutes=1))
+    (created,) = planned(replace(case, jobs=(tick,)), CreateRun)
+    assert created.manifest["spec"]["repositoryRef"] == {"name": "main"}
+    assert "scheduleRef" not in created.manifest["spec"]
+
+
+def test_runs_of_a_repository_that_does_not_exist_say_so() -> None:
+    case = world(None, run_on_main("now"))
+    actions = plan_repository(case, None, Surroundings(), NOW).actions
+    (patch,) = [action for action in actions if isinstance(action, PatchStatus)]
+    assert patch.status["reason"] == "RepositoryNotFound"
+    assert 'BorgRepository "main" does not exist' in patch.status["message"]
+
+
+def test_a_lock_is_told_until_a_run_had_it_again() -> None:
+    def ended(name: str, hour: int, **result: Any) -> BorgRun:
+        status = {"phase": "Failed", "completionTime": f"2026-03-01T0{hour}:00:00Z"}
+        return builders.run(name, {**status, "repositories": [{"name": "main", "phase": "Failed", **result}]})
+
+    locked = ended("db-1", 1, reason="Locked", lockedBy="laptop")
+    assert status_of(world(local_repository(), locked))["lock"]["holder"] == "laptop"
+    later = ended("db-2", 2, reason="DiskFull")
+    assert "lock" not in status_of(world(local_repository(), locked, later))
+
+
+def test_long_names_get_a_cron_job_each() -> None:
+    names = {check_name("r" * 62 + letter) for letter in "ab"}
+    assert len(names) == 2
+    assert all(len(name) <= 52 for name in names)
+    assert check_name("main") == shorten("main", "-check", 52)

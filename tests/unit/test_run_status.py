@@ -1,0 +1,243 @@
+"""What a run says of each state that its Job and its pod can be in."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from borg_contract.codec import encode
+from borg_contract.phases import Phase
+from borg_core.kinds.run import BorgRun, BorgRunStatus
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import Ending, ObservedPod, parse_pod
+from borg_core.runs.run_status import derive_run_status
+from support import builders
+from support.builders import NOW
+
+RESULT = encode(builders.result())
+BAD = encode(builders.result(Phase.FAILED, reason="DiskFull", message="main: disk full"))
+AT = "2026-03-02T12:00:00Z"
+WORKING = builders.job(run_uid="uid-db-1")
+FAILED = replace(WORKING, succeeded=False, completed=NOW)
+DONE = replace(WORKING, succeeded=True, completed=NOW)
+
+
+def pod(state: dict[str, Any] | None = None, phase: str = "Running", **more: Any) -> ObservedPod:
+    """Return the pod whose container `borg` is in that state, as the API server shows it."""
+    statuses = [{"name": "borg", "state": state}] if state is not None else []
+    spec, extra = more.pop("spec", {}), more.pop("others", {})
+    statuses += [{"name": name, "state": found} for name, found in extra.items()]
+    return parse_pod(
+        {
+            "metadata": {
+                "namespace": "team",
+                "name": "db-1-x",
+                "uid": "pod",
+                "creationTimestamp": AT,
+                "labels": {"batch.kubernetes.io/controller-uid": WORKING.uid},
+            },
+            "spec": spec,
+            "status": {"phase": phase, "containerStatuses": statuses, **more},
+        }
+    )
+
+
+def over(message: str = "", reason: str = "Completed", code: int = 0, **more: Any) -> dict[str, Any]:
+    began = {"startedAt": AT} if more.pop("began", True) else {}
+    return {"terminated": {"message": message, "reason": reason, "exitCode": code, "finishedAt": AT, **began, **more}}
+
+
+UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node has room"}]
+DISRUPTED = [{"type": "DisruptionTarget", "status": "True"}]
+MADE_UP = over("The container could not be located", "ContainerStatusUnknown", 137, began=False)
+
+CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | None]]] = {
+    "no pod yet": (WORKING, None, "", ("Pending", None)),
+    "no pod, and an Event says why": (WORKING, None, "FailedCreate: quota", ("Pending", "WaitingForPod")),
+    "no node": (WORKING, pod(phase="Pending", conditions=UNSCHEDULABLE), "", ("Pending", "WaitingForPod")),
+    "being made": (
+        WORKING,
+        pod({"waiting": {"reason": "ContainerCreating"}}, "Pending"),
+        "",
+        ("Pending", None),
+    ),
+    "being made, and an Event says why it takes so long": (
+        WORKING,
+        pod({"waiting": {"reason": "ContainerCreating"}}, "Pending"),
+        "FailedMount: no such secret",
+        ("Pending", "WaitingForPod"),
+    ),
+    "no image": (
+        WORKING,
+        pod({"waiting": {"reason": "ErrImagePull", "message": "no such image"}}, "Pending"),
+        "",
+        ("Pending", "WaitingForPod"),
+    ),
+    "at work": (WORKING, pod({"running": {"startedAt": AT}}), "", ("Running", None)),
+    "at work, old words are forgotten": (WORKING, pod({"running": {}}), "FailedMount: …", ("Running", None)),
+    "borg has ended, the Job does not know": (WORKING, pod(over(RESULT), "Succeeded"), "", ("Completed", None)),
+    "borg has ended, a sidecar has not": (
+        WORKING,
+        pod(over(RESULT), others={"istio-proxy": {"running": {}}}),
+        "",
+        ("Completed", None),
+    ),
+    "a sidecar has died, borg has not": (
+        WORKING,
+        pod({"running": {}}, others={"a-proxy": over(code=1, reason="Error")}),
+        "",
+        ("Running", None),
+    ),
+    "failed with a result": (FAILED, pod(over(BAD, "Error", 1), "Failed"), "", ("Failed", "DiskFull")),
+    "the pod's deadline, with a result": (
+        FAILED,
+        pod(over(BAD, "Error", 1), "Failed", reason="DeadlineExceeded"),
+        "",
+        ("Failed", "DeadlineExceeded"),
+    ),
+    "the pod's deadline, and all was done": (
+        FAILED,
+        pod(over(RESULT), "Failed", reason="DeadlineExceeded"),
+        "",
+        ("Completed", None),
+    ),
+    "the pod's deadline, without a result": (
+        FAILED,
+        pod(over("", "Error", 137), "Failed", reason="DeadlineExceeded"),
+        "",
+        ("Failed", "DeadlineExceeded"),
+    ),
+    "the Job's deadline, no pod": (
+        replace(FAILED, failure_reason="DeadlineExceeded"),
+        None,
+        "",
+        ("Failed", "DeadlineExceeded"),
+    ),
+    "out of memory": (FAILED, pod(over("", "OOMKilled", 137), "Failed"), "", ("Failed", "OutOfMemory")),
+    "out of memory, and the pod has a reason too": (
+        FAILED,
+        pod(over("", "OOMKilled", 137), "Failed", reason="DeadlineExceeded"),
+        "",
+        ("Failed", "OutOfMemory"),
+    ),
+    "evicted": (FAILED, pod(over("", "Error", 137), "Failed", reason="Evicted"), "", ("Failed", "Evicted")),
+    "evicted, nothing known of the container": (
+        FAILED,
+        pod(None, "Failed", reason="Evicted"),
+        "",
+        ("Failed", "Evicted"),
+    ),
+    "no result": (FAILED, pod(over("", "Error", 1), "Failed"), "", ("Failed", "RunnerCrashed")),
+    "a result that nobody can read": (
+        FAILED,
+        pod(over("[[[[", "Error", 1), "Failed"),
+        "",
+        ("Failed", "ResultUnreadable"),
+    ),
+    "words of the kubelet in place of a result": (FAILED, pod(MADE_UP, "Failed"), "", ("Failed", "RunnerCrashed")),
+    "failed, and no pod is left": (FAILED, None, "", ("Failed", "PodLost")),
+    "completed, and no pod is left": (DONE, None, "", ("Completed", "PodLost")),
+    "completed without a result": (DONE, pod(over(""), "Succeeded"), "", ("Completed", "PodLost")),
+    "taken away by a drain, another pod will come": (
+        WORKING,
+        pod(over("", "Error", 143), "Failed", conditions=DISRUPTED),
+        "",
+        ("Running", None),
+    ),
+    "taken away by a drain, the Job has ended": (
+        FAILED,
+        pod(over(BAD, "Error", 1), "Failed", conditions=DISRUPTED),
+        "",
+        ("Failed", "DiskFull"),
+    ),
+}
+
+
+def status_of(job: ObservedJob | None, found: ObservedPod | None, words: str = "", **run: Any) -> BorgRunStatus:
+    status = {"jobUid": WORKING.uid, "phase": "Running", "startTime": AT, **run.pop("status", {})}
+    return derive_run_status(builders.run("db-1", status, **run), job, found, words, NOW + timedelta(minutes=5))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_says_what_becomes_of_its_container_borg(case: str) -> None:
+    job, found, words, expected = CASES[case]
+    status = status_of(job, found, words)
+    assert ((status.phase or Phase.PENDING).value, status.reason) == expected
+    if expected[1] == "WaitingForPod":
+        assert status.message
+    assert (status.completion_time is not None) is (status.phase is not None and status.phase.finished)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_that_was_cancelled_is_cancelled_unless_it_was_done(case: str) -> None:
+    job, found, words, (phase, _) = CASES[case]
+    status = status_of(job, found, words, cancel=True)
+    assert status.phase is not None
+    if not Phase(phase).finished:
+        assert status.phase.value == phase
+        assert ("is set" in status.message) == (status.phase is Phase.RUNNING)
+    elif status.repositories and phase == "Completed":
+        assert status.phase is Phase.COMPLETED
+    else:
+        assert status.phase is Phase.CANCELLED
+
+
+def test_what_the_kubelet_makes_up_is_no_borg_that_ran() -> None:
+    status = status_of(FAILED, pod(MADE_UP, "Failed"))
+    assert status.start_time is None
+    assert "could not be located" not in status.message
+
+
+def test_a_stopped_run_ends_when_its_container_did_and_tells_how_long_it_took() -> None:
+    status = status_of(replace(WORKING, started=NOW - timedelta(seconds=92)), pod(over(RESULT), "Succeeded"))
+    assert (status.completion_time, status.duration) == (AT, "1m32s")
+
+
+@pytest.mark.parametrize(
+    ("before", "found", "cancel", "expected"),
+    [
+        ({}, None, False, ("Failed", "JobDeleted", True)),
+        ({}, None, True, ("Cancelled", "RunCancelled", True)),
+        ({"phase": "Pending"}, None, False, ("Failed", "JobDeleted", False)),
+        ({"phase": "Pending"}, None, True, ("Cancelled", "RunCancelled", False)),
+        ({"phase": "Pending"}, pod({"running": {}}), False, ("Failed", "JobDeleted", True)),
+        ({}, pod(over(RESULT), "Succeeded"), False, ("Completed", None, True)),
+        ({}, pod(over(RESULT), "Succeeded"), True, ("Completed", None, True)),
+        ({}, pod(over(BAD, "Error", 1), "Failed"), True, ("Cancelled", "RunCancelled", True)),
+        ({"phase": "Pending", "jobUid": None}, None, False, ("Pending", None, True)),
+        ({"phase": "Pending", "jobUid": None}, None, True, ("Cancelled", "RunCancelled", False)),
+        ({"phase": "Completed"}, None, True, ("Completed", None, True)),
+    ],
+    ids=[
+        "was at work",
+        "was at work, cancelled",
+        "had not begun",
+        "had not begun, cancelled",
+        "had begun, as its pod tells",
+        "its pod's last word was a result",
+        "the same, cancelled too late",
+        "its pod's last word was that it was stopped",
+        "there was none yet",
+        "there was none yet, cancelled",
+        "is over",
+    ],
+)
+def test_a_job_that_vanished_is_no_act_of_anybody(
+    before: dict[str, Any], found: ObservedPod | None, cancel: bool, expected: tuple[str, str | None, bool]
+) -> None:
+    status = status_of(None, found, status=before, cancel=cancel)
+    assert status.phase
+    assert (status.phase.value, status.reason, status.start_time is not None) == expected
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_finished_run_never_changes(case: str) -> None:
+    job, found, words, _ = CASES[case]
+    run: BorgRun = builders.run("db-1", {"phase": "Failed", "message": "as it was", "jobUid": WORKING.uid})
+    assert derive_run_status(run, job, found, words, NOW) == run.status
+
+
+def test_an_ending_without_a_container_is_one_all_the_same() -> None:
+    assert pod(None, "Failed", reason="Evicted").ending == Ending(reason="Evicted")
+    assert pod(None, "Pending").ending is None

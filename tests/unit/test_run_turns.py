@@ -1,0 +1,309 @@
+"""Whose turn it is: the steps by which a run by hand begins, and each way in which they can be interrupted."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from borg_contract.operations import Operation
+from borg_core.actions import (
+    Action,
+    CreateJob,
+    DeleteRun,
+    PatchStatus,
+    RecordEvent,
+    RecordTick,
+    ReserveTurn,
+    StartJob,
+    SuspendJob,
+)
+from borg_core.native.job import ObservedJob
+from borg_core.registry import Reference
+from borg_core.runs.turns import PLACEHOLDER_UID, derive_job_name
+from borg_core.runs.world import Refusal
+from support import builders
+from support.builders import NOW, Case, plan, planned, settled
+
+STEPS = (CreateJob, ReserveTurn, StartJob)
+READY = settled(builders.world(builders.bundle()))
+TICK = builders.job("db-29000000", owner_uid="uid-cron", run_uid="uid-of-its-run")
+BEFORE = replace(TICK, created=datetime(2026, 2, 28, tzinfo=UTC))
+"""The same, begun before anybody asked for a run by hand."""
+OURS = builders.job_by_hand("now")
+RESERVED = frozenset({OURS.uid})
+
+
+def steps(world: Case, now: datetime = NOW) -> list[type[Action]]:
+    return [type(action) for action in plan(world, now).actions if isinstance(action, STEPS)]
+
+
+def waits(world: Case, name: str = "now") -> tuple[str, str]:
+    """Return reason and message of the run, as they will be."""
+    found = [action.status for action in planned(world, PatchStatus) if action.target.name == name]
+    return (found[0].get("reason") or "", found[0].get("message") or "") if found else ("", "")
+
+
+def asked(*jobs: ObservedJob, active: frozenset[str] = frozenset(), run: str = "now", **more: Any) -> Case:
+    """Return the world in which a run by hand was asked for, with what there is of it."""
+    assert READY.cron_job
+    cron_job = replace(READY.cron_job, active=active, **more)
+    others = tuple(
+        builders.run(job.name, {"phase": "Running", "jobUid": job.uid}) for job in jobs if job.scheduled is not None
+    )
+    marked = tuple(replace(job, run_uid=f"uid-{job.name}") for job in jobs)
+    return replace(READY, cron_job=cron_job, runs=(builders.run(run), *others), jobs=marked)
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        (asked(), [CreateJob]),
+        (asked(OURS), [ReserveTurn]),
+        (asked(OURS, active=RESERVED | {PLACEHOLDER_UID}), []),
+        (asked(OURS, active=RESERVED), [StartJob]),
+        (asked(replace(OURS, suspended=False), active=RESERVED), []),
+        # A tick's run at work:
+        (asked(BEFORE, active=frozenset({TICK.uid})), []),
+        (asked(TICK, active=frozenset({TICK.uid})), [CreateJob]),
+        (asked(OURS, TICK, active=frozenset({TICK.uid})), [ReserveTurn]),
+        (asked(OURS, TICK, active=RESERVED | {TICK.uid, PLACEHOLDER_UID}), []),
+        (asked(OURS, TICK, active=RESERVED | {TICK.uid}), []),
+        (asked(OURS, TICK, active=RESERVED), []),
+        # The tick's run has ended, the CronJob's status does not say so yet:
+        (asked(OURS, replace(TICK, succeeded=True), active=RESERVED | {TICK.uid}), [StartJob]),
+        # Removed from `active` by hand, or by a restore of the CronJob's status:
+        (asked(OURS, active=frozenset()), [ReserveTurn]),
+    ],
+    ids=[
+        "asked for",
+        "made",
+        "reserved, the controller has not seen it",
+        "reserved and seen",
+        "begun",
+        "a tick's run is at work",
+        "a tick's run has overtaken it",
+        "a tick's run came between",
+        "a tick's run came between, reserved",
+        "a tick's run came between, reserved and seen",
+        "a tick's run came between and is not in active",
+        "the tick's run has ended",
+        "no longer reserved",
+    ],
+)
+def test_a_run_by_hand_begins_in_steps_each_of_which_may_be_the_last(world: Case, expected: list[type]) -> None:
+    assert steps(world) == expected
+
+
+def test_the_job_of_a_run_by_hand_is_the_cron_jobs_and_suspended() -> None:
+    (created,) = planned(asked(), CreateJob)
+    metadata = created.manifest["metadata"]
+    (owner,) = metadata["ownerReferences"]
+    assert metadata["name"] == "now"
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("CronJob", "uid-cron", True)
+    assert metadata["annotations"]["borgoperator.io/run-uid"] == "uid-now"
+    assert metadata["annotations"]["cronjob.kubernetes.io/instantiate"] == "manual"
+    assert created.manifest["spec"]["suspend"] is True
+
+
+def test_a_turn_is_reserved_for_the_job_of_that_uid_in_its_cron_job() -> None:
+    (action,) = planned(asked(OURS), ReserveTurn)
+    assert action == ReserveTurn(Reference("CronJob", "team", "db"), Reference("Job", "team", "now"), "job-uid-now")
+
+
+def test_without_a_cron_job_a_run_by_hand_waits_for_it() -> None:
+    world = builders.world(builders.bundle(), runs=(builders.run("now"),))
+    assert steps(world) == []
+    patch = next(action.status for action in planned(world, PatchStatus) if action.target.name == "now")
+    assert patch.keys() == {"phase", "trigger", "conditions"}
+    assert (patch["phase"], patch["trigger"]) == ("Pending", "Manual")
+
+
+def test_a_cron_job_of_somebody_else_controls_none_of_our_jobs() -> None:
+    assert READY.cron_job
+    world = replace(asked(), cron_job=replace(READY.cron_job, owner_uid="somebody"))
+    assert steps(world) == []
+    assert waits(world)[0] == "CronJobNameTaken"
+
+
+def test_of_two_runs_by_hand_the_older_begins_and_the_other_says_whom_it_waits_for() -> None:
+    world = replace(READY, runs=(builders.run("b", operation="Check"), builders.run("a")))
+    (created,) = planned(world, CreateJob)
+    assert created.manifest["metadata"]["name"] == "a"
+    assert waits(world, "b") == ("WaitingForRun", 'Waits until BorgRun "a" has finished')
+
+
+def test_of_equal_runs_that_wait_one_is_enough() -> None:
+    world = replace(READY, runs=tuple(builders.run(f"a{number}") for number in range(30)))
+    assert steps(world) == [CreateJob]
+    # Those beyond the history go at once.
+    assert len(planned(world, DeleteRun)) == 19
+    phases = [action.status["phase"] for action in planned(world, PatchStatus) if action.target.kind == "BorgRun"]
+    assert phases == ["Pending", *["Skipped"] * 10]
+    assert waits(world, "a29") == ("CoveredByRun", 'BorgRun "a0" waits already and does the same: one run is enough')
+
+
+def test_equal_runs_wait_together_for_what_is_missing_too() -> None:
+    missing = builders.bundle(claims=("repo-main",))
+    world = builders.world(missing, runs=(builders.run("a"), builders.run("b")))
+    assert (waits(world, "a")[0], waits(world, "b")[0]) == ("ClaimNotFound", "CoveredByRun")
+
+
+def test_a_run_is_not_covered_by_one_that_has_begun() -> None:
+    begun = replace(OURS, suspended=False)
+    world = replace(asked(begun), runs=(builders.run("now", {"phase": "Running"}), builders.run("then")))
+    assert waits(world, "then") == ("WaitingForRun", 'Waits until BorgRun "now" has finished')
+
+
+def test_a_run_by_hand_waits_for_a_scheduled_one() -> None:
+    assert waits(asked(BEFORE)) == ("WaitingForRun", 'Waits until BorgRun "db-29000000" has finished')
+
+
+def test_a_run_waits_for_a_pod_of_which_the_job_is_gone() -> None:
+    left = tuple(builders.pod("earlier").values())
+    world = replace(asked(), lingering=left)
+    assert steps(world) == []
+    assert waits(world) == ("WaitingForRun", "Waits until pod earlier-x of an earlier run has ended")
+    assert steps(replace(asked(OURS, active=RESERVED), lingering=left)) == []
+
+
+def test_a_run_of_a_schedule_that_does_not_exist_says_so_and_waits() -> None:
+    world = builders.world(None, runs=(builders.run("now"),))
+    assert steps(world) == []
+    assert waits(world) == ("ScheduleNotFound", 'BorgSchedule "db" does not exist in namespace "team": create it')
+
+
+def test_a_prune_by_hand_that_would_take_archives_of_others_does_not_begin_and_is_in_nobodys_way() -> None:
+    template = settled(builders.world(builders.bundle(builders.schedule(archiveNameTemplate="backup-{now}"))))
+    world = replace(template, runs=(builders.run("a", operation="Prune"), builders.run("b")))
+    assert waits(world, "a")[0] == "InvalidArchiveName"
+    (created,) = planned(world, CreateJob)
+    assert created.manifest["metadata"]["name"] == "b"
+
+
+def test_a_refused_job_leaves_the_run_pending_and_is_tried_again() -> None:
+    world = replace(asked(), refusals={Reference("Job", "team", "now"): Refusal("exceeded quota: q")})
+    assert steps(world) == [CreateJob]
+    assert waits(world) == ("RefusedByApiServer", "Its Job is refused, and tried again: exceeded quota: q")
+
+
+@pytest.mark.parametrize(
+    ("before", "events"), [(None, 1), ("WaitingForRun", 1), ("WaitingForPod", 1), ("RefusedByApiServer", 0)]
+)
+def test_each_cause_that_keeps_a_run_from_beginning_is_told_once(before: str | None, events: int) -> None:
+    waiting = builders.run("now", {"phase": "Pending", "reason": before} if before else None)
+    refusals = {Reference("Job", "team", "now"): Refusal("exceeded quota: q")}
+    world = replace(asked(), runs=(waiting,), refusals=refusals)
+    assert len(planned(world, RecordEvent)) == events
+
+
+def test_a_job_of_the_same_name_that_is_on_its_way_out_is_waited_for() -> None:
+    old = replace(OURS, run_uid="uid-of-the-old-one", deleting=True, succeeded=False)
+    world = replace(asked(), jobs=(old,))
+    assert steps(world) == []
+
+
+def test_a_cure_goes_before_those_that_wait_for_it_and_keeps_nobody_waiting() -> None:
+    unlock = builders.run("db-1-unlock", operation="BreakLock")
+    marked = unlock.metadata.model_copy(update={"annotations": {"borgoperator.io/dead-job-uid": "dead"}})
+    unlock = unlock.model_copy(update={"metadata": marked})
+    world = replace(asked(BEFORE), runs=(*asked(BEFORE).runs, unlock))
+    (created,) = planned(world, CreateJob)
+    assert created.manifest["metadata"]["name"] == "db-1-unlock"
+    assert created.manifest["metadata"]["ownerReferences"][0]["kind"] == "BorgRun"
+    assert "suspend" not in created.manifest["spec"]
+    # It is at work, or cannot start at all: the run by hand goes on all the same.
+    job = builders.job_by_hand(
+        "db-1-unlock",
+        operation=Operation.BREAK_LOCK,
+        suspended=False,
+        owner_kind="BorgRun",
+        owner_uid="uid-db-1-unlock",
+    )
+    begun = replace(asked(OURS, active=RESERVED), runs=(builders.run("now"), unlock))
+    assert steps(replace(begun, jobs=(*begun.jobs, job))) == [StartJob]
+
+
+def test_a_run_by_hand_gives_way_to_a_tick_that_is_due_but_not_for_ever() -> None:
+    due = datetime(2026, 3, 2, 2, 0, 1, tzinfo=UTC)
+
+    def at(created: datetime) -> Case:
+        run = builders.run("now")
+        metadata = run.metadata.model_copy(update={"creation_timestamp": created.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        return replace(asked(), runs=(run.model_copy(update={"metadata": metadata}),))
+
+    assert steps(at(due), due) == []
+    assert plan(at(due), due).requeue_after == 1
+    assert steps(at(due - timedelta(seconds=16)), due) == [CreateJob]
+    taken = replace(at(due), cron_job=asked(last_scheduled=due).cron_job)
+    assert steps(taken, due) == [CreateJob]
+
+
+@pytest.mark.parametrize(
+    ("job", "last", "seconds", "heals"),
+    [
+        (TICK, None, 6, True),
+        (TICK, None, 4, False),
+        (TICK, NOW, 6, False),
+        (TICK, NOW - timedelta(days=1), 6, True),
+        (replace(TICK, succeeded=True), None, 6, True),
+        (replace(TICK, owner_uid="another"), None, 6, False),
+        (replace(TICK, scheduled=None), None, 6, False),
+    ],
+    ids=["lost", "perhaps under way", "noted", "an older one noted", "lost and over", "not ours", "by hand"],
+)
+def test_a_tick_that_the_controller_could_not_note_is_noted_for_it(
+    job: ObservedJob, last: datetime | None, seconds: int, heals: bool
+) -> None:
+    world = replace(asked(job, last_scheduled=last), runs=())
+    found = planned(world, RecordTick, NOW + timedelta(seconds=seconds))
+    assert [(action.job_uid, action.tick) for action in found] == ([(job.uid, NOW)] if heals else [])
+
+
+MANUAL = builders.job("manual", owner_uid="uid-cron", scheduled=None)
+UNLOCK = builders.job("unlock", owner_uid="uid-unlock", scheduled=None, operation=Operation.BREAK_LOCK)
+
+
+@pytest.mark.parametrize(
+    ("job", "others", "active", "step"),
+    [
+        (MANUAL, (), (), ReserveTurn),
+        (MANUAL, (UNLOCK,), (), ReserveTurn),
+        (MANUAL, (BEFORE,), (), SuspendJob),
+        (MANUAL, (BEFORE,), (MANUAL.uid,), None),
+        (replace(MANUAL, succeeded=True), (), (), None),
+        (replace(MANUAL, owner_uid="another"), (), (), None),
+        (replace(MANUAL, scheduled=NOW), (), (), None),
+    ],
+    ids=["alone", "locks are broken", "a tick at work", "has its turn", "over", "not ours", "a tick"],
+)
+def test_a_job_that_somebody_made_of_the_cron_job_gets_its_turn(
+    job: ObservedJob, others: tuple[ObservedJob, ...], active: tuple[str, ...], step: type[Action] | None
+) -> None:
+    world = asked(job, *others, active=frozenset(active), run="manual")
+    found = [action for action in plan(world, NOW).actions if isinstance(action, ReserveTurn | SuspendJob)]
+    assert [(type(action), action.job.name) for action in found] == ([(step, "manual")] if step else [])
+
+
+@pytest.mark.parametrize(
+    ("run", "job"),
+    [
+        ("now", "now"),
+        ("db-1", "db-1"),
+        ("db-29000000", "db-29000000-by-hand"),
+        ("other-29000000", "other-29000000-by-hand"),
+        ("main-check-29000000", "main-check-29000000-by-hand"),
+        ("db-2026-03-02", "db-2026-03-02"),
+    ],
+)
+def test_no_job_by_hand_has_a_name_that_the_cron_job_controller_gives_to_a_tick_of_any_schedule(
+    run: str, job: str
+) -> None:
+    assert derive_job_name(run) == job
+
+
+def test_a_long_run_name_that_looks_like_a_ticks_stays_one_of_its_own() -> None:
+    names = [f"{letter * 50}-29000000" for letter in "ab"] + [f"{'a' * 51}b-29000000"]
+    found = {derive_job_name(name) for name in names}
+    assert len(found) == 3
+    assert all(len(name) <= 63 and name.endswith("-by-hand") for name in found)

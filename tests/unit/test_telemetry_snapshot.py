@@ -1,0 +1,215 @@
+"""What Prometheus sees is what the resources say, with as many series as there are resources."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from borg_core.formats import format_time
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.schedule import BorgSchedule
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
+from borg_core.readings.repository import collect_outcomes, derive_repository_reading
+from borg_operator.telemetry.snapshot import Snapshot
+from support import builders
+
+NOW = builders.NOW
+TEN = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+TICK = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+DB = {"namespace": "team", "schedule": "db"}
+MAIN = {"namespace": "team", "repository": "main"}
+
+
+def see(
+    schedule: BorgSchedule | None = None,
+    *,
+    runs: tuple[BorgRun, ...] = (),
+    jobs: tuple[ObservedJob, ...] = (),
+    repository: BorgRepository | None = None,
+    now: datetime = NOW,
+) -> CollectorRegistry:
+    spec = {"schedule": "0 2 * * *", "timeZone": "Etc/UTC", "suspend": False}
+    cron_job = ObservedCronJob("team", "db", "uid-cron", "uid-db", {}, spec, created=TICK, last_scheduled=TICK)
+    registry = CollectorRegistry()
+    registry.register(
+        Snapshot(
+            schedules=[schedule or builders.schedule()],
+            repositories=[repository or builders.local_repository()],
+            runs=runs,
+            jobs=jobs,
+            cron_jobs=[cron_job],
+            counts={},
+            now=now,
+        )
+    )
+    return registry
+
+
+def run(name: str, phase: str = "Completed", ended: datetime = TEN, **spec: Any) -> BorgRun:
+    repository = {"name": "main", "phase": phase, "warningCount": 2}
+    if phase == "Completed":
+        repository |= {"archive": name, "originalSize": 100, "compressedSize": 60, "deduplicatedSize": 10, "files": 3}
+    status = {
+        "phase": phase,
+        "startTime": format_time(ended - timedelta(seconds=90)),
+        "completionTime": format_time(ended),
+        "repositories": [repository],
+    }
+    return builders.run(name, status, **spec)
+
+
+def with_status(schedule: BorgSchedule, **status: Any) -> BorgSchedule:
+    return BorgSchedule.model_validate({**schedule.model_dump(by_alias=True), "status": status})
+
+
+def locked(name: str, ended: datetime, reason: str | None = "Locked") -> BorgRun:
+    result = {"name": "main", "phase": "Failed" if reason else "Completed", "reason": reason}
+    return builders.run(
+        name, {"phase": result["phase"], "completionTime": format_time(ended), "repositories": [result]}
+    )
+
+
+def test_a_schedules_status_becomes_gauges() -> None:
+    schedule = with_status(
+        builders.schedule(),
+        conditions=[{"type": "Ready", "status": "True", "reason": "Scheduled"}],
+        active=["db-2"],
+        lastRunTime="2026-03-02T10:00:00Z",
+        lastRunPhase="Running",
+        lastSuccessTime="2026-03-01T10:00:00Z",
+        consecutiveFailures=3,
+    )
+    registry = see(schedule)
+    expected = {
+        "ready": 1,
+        "suspended": 0,
+        "active_runs": 1,
+        "interval_seconds": 86400,
+        "next_run_timestamp_seconds": (TICK + timedelta(days=1)).timestamp(),
+        "last_run_timestamp_seconds": TEN.timestamp(),
+        "last_success_timestamp_seconds": (TEN - timedelta(days=1)).timestamp(),
+        "consecutive_failures": 3,
+        "missed_runs": 0,
+        "skipped_runs": 0,
+    }
+    assert {name: registry.get_sample_value(f"borg_schedule_{name}", DB) for name in expected} == expected
+
+
+def test_the_last_phase_is_a_set_of_states_of_which_one_holds() -> None:
+    registry = see(with_status(builders.schedule(), lastRunPhase="Failed"))
+    states = {
+        sample.labels["phase"]: sample.value
+        for family in registry.collect()
+        if family.name == "borg_schedule_last_run_phase"
+        for sample in family.samples
+    }
+    phases = ("Pending", "Running", "Completed", "CompletedWithWarnings", "Failed", "Cancelled")
+    assert states == {phase: float(phase == "Failed") for phase in phases}
+
+
+def test_what_never_happened_is_absent_and_not_zero() -> None:
+    registry = see()
+    for name in (
+        "last_success_timestamp_seconds",
+        "last_run_timestamp_seconds",
+        "ready",
+        "last_backup_duration_seconds",
+    ):
+        assert registry.get_sample_value(f"borg_schedule_{name}", DB) is None, name
+    assert registry.get_sample_value("borg_schedule_last_run_phase", {**DB, "phase": "Completed"}) is None
+
+
+def test_the_newest_finished_backup_gives_sizes_and_the_duration() -> None:
+    runs = (
+        run("db-1", ended=TEN),
+        run("db-0", ended=TEN - timedelta(days=1), phase="Failed"),
+        run("db-prune", ended=TEN + timedelta(hours=1), operation="Prune"),
+        builders.run("db-2", {"phase": "Running"}),
+    )
+    registry = see(runs=runs)
+    of_main = {**DB, "repository": "main"}
+    assert registry.get_sample_value("borg_schedule_last_backup_duration_seconds", DB) == 90
+    values = {"original_bytes": 100, "compressed_bytes": 60, "deduplicated_bytes": 10, "files": 3, "warnings": 2}
+    assert {name: registry.get_sample_value(f"borg_schedule_last_backup_{name}", of_main) for name in values} == values
+
+
+@pytest.mark.parametrize(("result", "seconds"), [({}, 0), ({"lockWaitSeconds": 95.5}, 95.5)])
+def test_the_newest_finished_backup_tells_how_long_it_waited_for_the_lock(
+    result: dict[str, float], seconds: float
+) -> None:
+    repository = {"name": "main", "phase": "Completed", **result}
+    status = {"phase": "Completed", "completionTime": format_time(TEN), "repositories": [repository]}
+    registry = see(runs=(builders.run("db-1", status),))
+    labels = {**DB, "repository": "main"}
+    assert registry.get_sample_value("borg_schedule_last_backup_lock_wait_seconds", labels) == seconds
+
+
+def test_a_failed_backup_shows_no_sizes_of_an_older_one() -> None:
+    registry = see(runs=(run("db-1"), run("db-2", phase="Failed", ended=TEN + timedelta(hours=1))))
+    assert registry.get_sample_value("borg_schedule_last_backup_original_bytes", {**DB, "repository": "main"}) is None
+
+
+@pytest.mark.parametrize(
+    ("jobs", "skipped"),
+    [
+        ((), 0),
+        ((builders.job(),), 1),
+        ((builders.job(succeeded=True),), 0),
+        ((builders.job(owner_kind="BorgRun"),), 1),
+    ],
+    ids=["nothing runs", "the clock's own runs", "it has finished", "one by hand keeps them waiting too"],
+)
+def test_ticks_are_skipped_while_a_run_is_at_work(jobs: tuple[ObservedJob, ...], skipped: int) -> None:
+    registry = see(jobs=jobs, now=TICK + timedelta(days=1, minutes=1))
+    assert registry.get_sample_value("borg_schedule_skipped_runs", DB) == skipped
+
+
+def test_a_repositorys_status_becomes_gauges() -> None:
+    status = {"archives": 4, "originalSize": 400, "deduplicatedSize": 70, "schedules": 2}
+    repository = BorgRepository.model_validate(
+        {**builders.local_repository().model_dump(by_alias=True), "status": status}
+    )
+    registry = see(repository=repository)
+    expected = {"archives": 4, "original_bytes": 400, "deduplicated_bytes": 70, "schedules": 2, "locked": 0}
+    assert {name: registry.get_sample_value(f"borg_repository_{name}", MAIN) for name in expected} == expected
+    info = {**MAIN, "place": "local", "persistentvolumeclaim": "repo-main"}
+    assert registry.get_sample_value("borg_repository_info", info) == 1
+
+
+def test_a_repository_over_ssh_has_no_claim() -> None:
+    registry = see(repository=builders.ssh_repository())
+    info = {"namespace": "team", "repository": "offsite", "place": "ssh", "persistentvolumeclaim": ""}
+    assert registry.get_sample_value("borg_repository_info", info) == 1
+
+
+def test_a_lock_counts_from_the_first_run_that_found_nothing_but_it() -> None:
+    hours = [TEN + timedelta(hours=number) for number in range(4)]
+    runs = (
+        locked("db-0", hours[0]),
+        locked("db-1", hours[1], reason=None),
+        locked("db-2", hours[2]),
+        locked("db-3", hours[3]),
+    )
+    body = builders.local_repository().model_dump(by_alias=True)
+    repository = BorgRepository.model_validate({**body, "status": {"lock": {"time": format_time(hours[3])}}})
+    reading = derive_repository_reading(repository, collect_outcomes(runs))
+    assert reading.locked
+    assert reading.locked_since == hours[2].timestamp()
+    assert reading.lock_timeouts == 3
+    forgotten = derive_repository_reading(repository, {})
+    assert forgotten.locked_since == hours[3].timestamp()
+
+
+def test_no_label_names_a_run() -> None:
+    runs = tuple(run(f"db-{number}", ended=TEN + timedelta(minutes=number)) for number in range(10))
+    one, ten = see(runs=runs[:1]), see(runs=runs)
+
+    def count(registry: CollectorRegistry) -> int:
+        return sum(len(family.samples) for family in registry.collect())
+
+    assert count(one) == count(ten)
+    shown = {value for family in ten.collect() for sample in family.samples for value in sample.labels.values()}
+    assert not {item.metadata.name for item in runs} & shown
