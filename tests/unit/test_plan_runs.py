@@ -197,6 +197,27 @@ def test_runs_that_were_covered_push_no_others_out() -> None:
     assert [a.run.name for a in planned(world, DeleteRun)] == ["c-0", "c-1"]
 
 
+@pytest.mark.parametrize(
+    ("deleting", "started", "phase"),
+    [
+        (False, 1, "Running"),
+        (False, None, "Running"),
+        (True, 1, "Pending"),
+        (True, None, "Pending"),
+        (True, -1, "Running"),
+    ],
+    ids=["said to start later", "not said yet", "before it went on", "before it goes on", "after"],
+)
+def test_pods_of_before_a_job_was_suspended_count_no_more(deleting: bool, started: int | None, phase: str) -> None:
+    # `started`: seconds after the pod was made. The controller says when a Job went on only after it made the pod.
+    at = NOW + timedelta(seconds=started) if started is not None else None
+    job = builders.job(started=at)
+    world = builders.world(
+        builders.bundle(), jobs=(job,), pods=builders.pod(job, began=True, created=NOW, deleting=deleting)
+    )
+    assert run_patches(world)["db-1"]["phase"] == phase
+
+
 def test_an_unfinished_run_is_never_forgotten() -> None:
     world = builders.world(
         builders.bundle(builders.schedule(runHistoryLimit=1)),

@@ -113,8 +113,10 @@ def _pair(runs: Iterable[BorgRun], jobs: Iterable[ObservedJob]) -> dict[str, Obs
 def _entry(world: World, run: BorgRun | None, job: ObservedJob | None, now: datetime) -> Entry:
     uid = job.uid if job else run.status.job_uid if run else None
     pod = world.pods.get(uid) if uid else None
-    if pod and job and not job.finished and not (job.started and job.started <= pod.created):
-        pod = None  # of a time before the Job was suspended
+    if pod and pod.deleting and job and not job.finished and not (job.started and job.started <= pod.created):
+        # Of a time before the Job was suspended. The times alone do not tell: the controller makes the new pod first,
+        # and then says when the Job started.
+        pod = None
     words = next((world.words[uid] for uid in _uids(job, pod) if uid in world.words), "")
     return Entry(run, job, pod, derive_run_status(run, job, pod, words, now))
 
