@@ -128,13 +128,16 @@ class Writer(Generic[T]):
 
 
 async def _get_schedule_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[ScheduleRecord]:
-    own, replicas, turns = part_of(request, ApiServer), part_of(request, Replicas), part_of(request, WriteTurns)
-    return Writer(view.schedules, caller.api, own, replicas, turns)
+    return _make_writer(request, view.schedules, caller.api)
 
 
 async def _get_run_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[RunRecord]:
+    return _make_writer(request, view.runs, caller.api)
+
+
+def _make_writer(request: Request, objects: Objects[T], caller: ApiServer) -> Writer[T]:
     own, replicas, turns = part_of(request, ApiServer), part_of(request, Replicas), part_of(request, WriteTurns)
-    return Writer(view.runs, caller.api, own, replicas, turns)
+    return Writer(objects, caller, own, replicas, turns)
 
 
 ScheduleWriter = Annotated[Writer[ScheduleRecord], Depends(_get_schedule_writer)]

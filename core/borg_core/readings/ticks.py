@@ -27,14 +27,16 @@ class Clock:
 
     def count_missed(self, now: datetime) -> int:
         """Return how many ticks have passed without a run, which can no longer be made up for."""
-        return self._count(now - self.patience)
+        return count_ticks(self.timing, self.since, now - self.patience)
 
     def count_passed(self, now: datetime) -> int:
         """Return how many ticks have passed since the last one that was taken."""
-        return self._count(now)
+        return count_ticks(self.timing, self.since, now)
 
-    def _count(self, until: datetime) -> int:
-        return sum(1 for _ in islice(self.timing.runs_between(self.since, until), COUNT_LIMIT))
+
+def count_ticks(timing: CronSchedule, since: datetime, until: datetime) -> int:
+    """Return how many ticks there are after `since` up to `until`, at most 20."""
+    return sum(1 for _ in islice(timing.runs_between(since, until), COUNT_LIMIT))
 
 
 def derive_clock(schedule: BorgSchedule, cron_job: ObservedCronJob | None) -> Clock | None:

@@ -90,11 +90,12 @@ def plan_checks(
         desired = render_cron_job(name, owner, timing, workload, world.settings)
     name_is_taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
     scheduled = desired is not None and not name_is_taken
+    kept = is_kept(world, owner, refused)
     return Checks(
         actions=tuple(plan_cron_job(current, desired, now)),
         cron_job=current,
-        timing=derive_timing(current, desired) if is_kept(world, owner, refused) else None,
-        name=name if scheduled and is_kept(world, owner, refused) else None,
+        timing=derive_timing(current, desired) if kept else None,
+        name=name if scheduled and kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
         finding=_find(times, (*problems, *refused)),

@@ -18,7 +18,7 @@ from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.references import find_claim_problems
 from borg_core.policies.times import find_time_problems
-from borg_core.reconcile.checks import DEADLINE_SECONDS, HISTORY_LIMIT, check_name, plan_checks
+from borg_core.reconcile.checks import DEADLINE_SECONDS, HISTORY_LIMIT, Checks, check_name, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.gather import gather_claims
 from borg_core.reconcile.reconciler import Reconciler
@@ -67,9 +67,9 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     check = _workload(repository, Operation.CHECK, around.options)
     problems = tuple(_find_problems(world, repository, check, around.claims))
     checks = plan_checks(world, owner, _check_times(repository), check, problems=problems, now=now)
-    host = _host(repository, owner, around.options, (*problems, *checks.hindrances), clocked=checks.scheduled)
+    host = _host(repository, owner, around.options, checks, (*problems, *checks.hindrances))
     # No run may be made to depend on a CronJob that goes, or is another's.
-    runs = plan_runs(replace(world, cron_job=checks.cron_job), host, now, checks.timing)
+    runs = plan_runs(replace(world, cron_job=checks.cron_job), host, now)
     status = derive_repository_status(
         repository,
         around.schedules,
@@ -100,7 +100,7 @@ def _check_times(repository: BorgRepository) -> CheckTimes | None:
 
 
 def _host(
-    repository: BorgRepository, owner: Owner, options: JobOptions, problems: Sequence[Problem], *, clocked: bool
+    repository: BorgRepository, owner: Owner, options: JobOptions, checks: Checks, problems: Sequence[Problem]
 ) -> Host:
     spec = repository.spec
     return Host(
@@ -108,7 +108,8 @@ def _host(
         history_limit=HISTORY_LIMIT,
         hindrances=lambda _: problems,
         workload=lambda operation, dead: _workload(repository, operation, options, dead),
-        has_cron_job=clocked,
+        has_cron_job=checks.scheduled,
+        timing=checks.timing,
         starting_deadline_seconds=DEADLINE_SECONDS,
         leaves_locks=bool(spec.local or spec.cache),
     )

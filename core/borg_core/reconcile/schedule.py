@@ -6,6 +6,7 @@ from typing import Any
 
 from borg_contract.operations import Operation
 from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
+from borg_core.clock import CronSchedule
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
 from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
 from borg_core.policies.problem import Problem
@@ -61,7 +62,7 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     if problems or (world.cron_job and not is_ours(world.cron_job, bundle.owner)):
         desired = render_held(world, bundle.owner, problems, suspend=schedule.spec.suspend)
     timing = derive_timing(world.cron_job, desired)
-    runs = plan_runs(world, _host(bundle, blocked), now, timing)
+    runs = plan_runs(world, _host(bundle, blocked, timing), now)
     said = (*blocked, *find_tick_problems(world, timing, now))
     firing = timing if is_kept(world, bundle.owner, refused) else None
     status = derive_schedule_status(world, schedule, said, runs.entries, timing=firing, now=now)
@@ -75,7 +76,7 @@ def _render(bundle: Bundle, workload: Workload, world: World) -> dict[str, Any]:
     return render_cron_job(bundle.schedule.metadata.name, bundle.owner, timing, workload, world.settings)
 
 
-def _host(bundle: Bundle, problems: Sequence[Problem]) -> Host:
+def _host(bundle: Bundle, problems: Sequence[Problem], timing: CronSchedule | None) -> Host:
     spec = bundle.schedule.spec
 
     def hindrances(operation: Operation) -> Sequence[Problem]:
@@ -86,6 +87,7 @@ def _host(bundle: Bundle, problems: Sequence[Problem]) -> Host:
         history_limit=spec.run_history_limit,
         hindrances=hindrances,
         workload=bundle.workload,
+        timing=timing,
         starting_deadline_seconds=spec.starting_deadline_seconds,
         leaves_locks=any(target.spec.local or target.spec.cache for target in bundle.targets),
     )

@@ -12,7 +12,7 @@ from borg_core.formats import format_time
 from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleStatus
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.policies.problem import Problem, Severity
-from borg_core.readings.ticks import COUNT_LIMIT
+from borg_core.readings.ticks import count_ticks
 from borg_core.reconcile.cron_job import is_waiting
 from borg_core.runs.entry import Entry
 from borg_core.runs.run_status import describe_end
@@ -180,4 +180,4 @@ def _count_skipped(world: World, entries: Sequence[Entry], timing: CronSchedule 
     busy = any(entry.working and not entry.finished for entry in entries)
     if not busy or timing is None or since is None:
         return None
-    return sum(1 for _ in islice(timing.runs_between(since, now), COUNT_LIMIT)) or None
+    return count_ticks(timing, since, now) or None

@@ -64,6 +64,11 @@ class Entry:
         return self.job is not None and self.job.working
 
     @property
+    def holds_turn(self) -> bool:
+        """It is at work, and others wait for it: what breaks locks keeps nobody waiting."""
+        return self.working and self.operation is not Operation.BREAK_LOCK
+
+    @property
     def began(self) -> str:
         """When it began, or was asked for: RFC 3339, so that texts sort as times."""
         status = self.status

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from borg_core.actions import Action
-from borg_core.clock import CronSchedule
 from borg_core.runs.entry import Entry, derive_entries
 from borg_core.runs.locks import plan_unlocks
 from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_stops
@@ -25,15 +24,10 @@ class RunsPlan:
     requeue_after: float | None
 
 
-def plan_runs(world: World, host: Host | None, now: datetime, timing: CronSchedule | None = None) -> RunsPlan:
-    """Return what is to be done for the runs. `host` is None when their schedule or repository does not exist.
-
-    `timing`: when the CronJob fires, None if it does not.
-    """
-    if host:
-        host = replace(host, timing=timing)
-        if world.cron_job and world.cron_job.owner_uid != host.owner.uid:
-            world = replace(world, cron_job=None)  # another owner's, of the same name
+def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
+    """Return what is to be done for the runs. `host` is None when their schedule or repository does not exist."""
+    if host and world.cron_job and world.cron_job.owner_uid != host.owner.uid:
+        world = replace(world, cron_job=None)  # another owner's, of the same name
     turns = plan_turns(world, host, derive_entries(world, now), now)
     entries = tuple(turns.entries)
     expired = derive_expired(entries, host.history_limit) if host else frozenset()

@@ -17,6 +17,7 @@ _CANCELLED = "spec.cancel was set"
 _STOPPING = (
     "Is being stopped, as spec.cancel is set: borg writes a checkpoint first, if it can, for two minutes at most"
 )
+_TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that"
 _CHECKPOINT = "The next run goes on from borg's last checkpoint."
 
 
@@ -171,9 +172,6 @@ def _with_result(
         reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message}".rstrip()
     ended = derive_ended(known, phase, reason, message, at)
     return ended.model_copy(update={"repositories": result.repositories})
-
-
-_TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that"
 
 
 def _ran_out_of_time(job: ObservedJob, ending: Ending) -> bool:

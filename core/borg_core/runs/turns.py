@@ -64,7 +64,7 @@ class Turns:
 def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: datetime) -> Turns:
     """Return who waits for what, and the steps for the run whose turn it is: the one that was asked for first."""
     turns = Turns()
-    working = [entry for entry in entries if entry.working and entry.operation is not Operation.BREAK_LOCK]
+    working = [entry for entry in entries if entry.holds_turn]
     first_of: dict[Operation, Entry] = {}
     head: Entry | None = None
     for entry in sorted(entries, key=lambda item: item.order):
@@ -127,12 +127,11 @@ def plan_strangers(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
     cron_job = world.cron_job
     for entry in entries:
         job = entry.job
-        if not (cron_job and job and job.working and job.owner_uid == cron_job.uid) or job.scheduled or job.deleting:
+        if not (cron_job and job and entry.holds_turn and job.owner_uid == cron_job.uid):
             continue
-        if job.uid in cron_job.active or entry.operation is Operation.BREAK_LOCK:
+        if job.scheduled or job.deleting or job.uid in cron_job.active:
             continue
-        others = (other for other in entries if other is not entry and other.operation is not Operation.BREAK_LOCK)
-        if any(other.working for other in others):
+        if any(other.holds_turn for other in entries if other is not entry):
             yield SuspendJob(job.reference, job.uid)
         else:
             yield ReserveTurn(cron_job.reference, job.reference, job.uid)

@@ -47,8 +47,9 @@ class Gatherer:
         jobs = await self._with_unwatched(runs, store.referring_to(JOBS, subject))
         pods = store.index(PODS).referring_to(*subject, deleted=True)
         by_job = _by_job(pods)
-        self._release(pods, runs, jobs)
-        by_job |= await self._fetch_unseen_pods(runs, jobs, by_job)
+        recorded = frozenset(run.status.job_uid for run in runs if run.finished and run.status.job_uid)
+        self._release(pods, runs, jobs, recorded)
+        by_job |= await self._fetch_unseen_pods(jobs, by_job, recorded)
         cron_job = self._cron_job(subject)
         alive = {job.uid for job in jobs}
         return World(
@@ -86,10 +87,9 @@ class Gatherer:
         return tuple(jobs)
 
     async def _fetch_unseen_pods(
-        self, runs: Iterable[BorgRun], jobs: Iterable[ObservedJob], known: Mapping[str, ObservedPod]
+        self, jobs: Iterable[ObservedJob], known: Mapping[str, ObservedPod], recorded: frozenset[str]
     ) -> dict[str, ObservedPod]:
         """Fetch the pods of finished Jobs without an ended pod in the store: the watch of pods may lag behind."""
-        recorded = {run.status.job_uid for run in runs if run.finished}
         found: dict[str, ObservedPod] = {}
         for job in jobs:
             pod = known.get(job.uid)
@@ -100,9 +100,14 @@ class Gatherer:
                     found[job.uid] = latest
         return found
 
-    def _release(self, pods: Iterable[ObservedPod], runs: Iterable[BorgRun], jobs: Iterable[ObservedJob]) -> None:
+    def _release(
+        self,
+        pods: Iterable[ObservedPod],
+        runs: Iterable[BorgRun],
+        jobs: Iterable[ObservedJob],
+        recorded: frozenset[str],
+    ) -> None:
         """Forget deleted pods that are no longer needed: their run is recorded, or is gone as well."""
-        recorded = {run.status.job_uid for run in runs if run.finished}
         awaited = {run.status.job_uid for run in runs if not run.finished} | {job.uid for job in jobs}
         index = self._store.index(PODS)
         for pod in pods:
