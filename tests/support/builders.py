@@ -1,5 +1,6 @@
 """Small resources for tests: valid, with only what a test says different."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.kinds.script import BorgScript
-from borg_core.native.cron_job import ObservedCronJob, parse_cron_job
+from borg_core.native.cron_job import ObservedCronJob, parse_cron_job, times_of
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
 from borg_core.reconcile.schedule import plan_schedule
@@ -140,6 +141,21 @@ def observed(manifest: dict[str, Any]) -> ObservedCronJob:
     """Return a CronJob as it is once it was made."""
     made = {"uid": "uid-cron", "creationTimestamp": "2026-03-01T00:00:00Z"}
     return parse_cron_job({**manifest, "metadata": {**manifest["metadata"], **made}})
+
+
+def cron_job(schedule: str = "0 2 * * *", *, suspend: bool = False, **more: Any) -> ObservedCronJob:
+    """Return the CronJob of the schedule `db`."""
+    spec = {"schedule": schedule, "timeZone": "Etc/UTC", "suspend": suspend}
+    metadata = {"namespace": NAMESPACE, "name": "db", "uid": "uid-cron"}
+    return replace(parse_cron_job({"metadata": metadata, "spec": spec}), **{"owner_uid": "uid-db", **more})
+
+
+def with_spec(cron_job: ObservedCronJob, **change: Any) -> ObservedCronJob:
+    """Return the CronJob after somebody changed its spec."""
+    spec = {**cron_job.spec, **change}
+    schedule, time_zone, suspended = times_of(spec)
+    text = json.dumps(spec)
+    return replace(cron_job, schedule=schedule, time_zone=time_zone, suspended=suspended, spec_text=text)
 
 
 def with_status(of: BorgSchedule, status: dict[str, Any]) -> BorgSchedule:

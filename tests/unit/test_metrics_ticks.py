@@ -18,11 +18,7 @@ DAY = timedelta(days=1)
 
 
 def cron_job(schedule: str = "0 2 * * *", last: datetime | None = None, **more: Any) -> ObservedCronJob:
-    spec = {"schedule": schedule, "timeZone": "Etc/UTC", "suspend": more.pop("suspend", False)}
-    owner = more.pop("owner_uid", "uid-db")
-    return ObservedCronJob(
-        "team", "db", "uid-cron", owner, {}, spec, created=MIDNIGHT - 30 * DAY, last_scheduled=last, **more
-    )
+    return builders.cron_job(schedule, created=MIDNIGHT - 30 * DAY, last_scheduled=last, **more)
 
 
 @pytest.mark.parametrize(

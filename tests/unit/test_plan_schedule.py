@@ -48,7 +48,7 @@ def test_the_status_tells_the_next_run_and_that_it_is_ready() -> None:
 def test_an_edited_cron_job_is_applied_again(change: dict[str, Any]) -> None:
     world = settled(builders.world(builders.bundle()))
     assert world.cron_job is not None
-    edited = replace(world.cron_job, spec={**world.cron_job.spec, **change})
+    edited = builders.with_spec(world.cron_job, **change)
     (action,) = plan(replace(world, cron_job=edited)).actions
     assert isinstance(action, RepairCronJob)
 
@@ -62,8 +62,8 @@ def test_what_somebody_added_to_a_cron_job_is_taken_out_again() -> None:
 def test_defaults_that_the_api_server_adds_are_no_drift() -> None:
     world = settled(builders.world(builders.bundle()))
     assert world.cron_job is not None
-    with_defaults = {**world.cron_job.spec, "newDefault": 1}
-    assert plan(replace(world, cron_job=replace(world.cron_job, spec=with_defaults))).actions == ()
+    with_defaults = builders.with_spec(world.cron_job, newDefault=1)
+    assert plan(replace(world, cron_job=with_defaults)).actions == ()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from borg_core.formats import format_time
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
-from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob
 from borg_core.readings.repository import collect_outcomes, derive_repository_reading
 from borg_operator.telemetry.snapshot import Snapshot
@@ -31,8 +30,7 @@ def see(
     repository: BorgRepository | None = None,
     now: datetime = NOW,
 ) -> CollectorRegistry:
-    spec = {"schedule": "0 2 * * *", "timeZone": "Etc/UTC", "suspend": False}
-    cron_job = ObservedCronJob("team", "db", "uid-cron", "uid-db", {}, spec, created=TICK, last_scheduled=TICK)
+    cron_job = builders.cron_job(created=TICK, last_scheduled=TICK)
     registry = CollectorRegistry()
     registry.register(
         Snapshot(

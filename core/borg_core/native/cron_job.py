@@ -1,5 +1,6 @@
 """The CronJob of a schedule or of a repository's checks."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ _CONTROLLERS = frozenset({labels.MANAGER, "kube-controller-manager"})
 
 @dataclass(frozen=True)
 class ObservedCronJob:
-    """A CronJob of ours. `spec` is as the API server shows it, defaults included."""
+    """A CronJob of ours: when it fires, and whether it is as it should be."""
 
     namespace: str
     name: str
@@ -21,7 +22,11 @@ class ObservedCronJob:
     owner_uid: str | None
     """uid of the controlling owner."""
     labels: dict[str, str]
-    spec: dict[str, Any]
+    schedule: str
+    time_zone: str
+    suspended: bool
+    spec_text: str
+    """Its spec as JSON: the specs of thousands of CronJobs, parsed, would be most of the operator's memory."""
     subject: Reference | None = None
     """The schedule or repository whose label it bears."""
     foreign_managers: tuple[str, ...] = ()
@@ -33,19 +38,29 @@ class ObservedCronJob:
     """uids of the Jobs that the controller takes to be at work: while there is one, no tick begins."""
 
     @property
+    def spec(self) -> dict[str, Any]:
+        """Return the spec as the API server shows it, defaults included; parsed anew each time."""
+        spec: dict[str, Any] = json.loads(self.spec_text)
+        return spec
+
+    @property
     def reference(self) -> Reference:
         return Reference(CRON_JOBS.kind, self.namespace, self.name)
 
 
 def parse_cron_job(body: Body) -> ObservedCronJob:
-    metadata, status = body["metadata"], body.get("status", {})
+    metadata, spec, status = body["metadata"], body["spec"], body.get("status", {})
+    schedule, time_zone, suspended = times_of(spec)
     return ObservedCronJob(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         owner_uid=controller_of(metadata).get("uid"),
         labels=metadata.get("labels", {}),
-        spec=body["spec"],
+        schedule=schedule,
+        time_zone=time_zone,
+        suspended=suspended,
+        spec_text=json.dumps(spec, separators=(",", ":")),
         subject=subject_of(metadata),
         foreign_managers=tuple(
             entry["manager"]
@@ -58,6 +73,11 @@ def parse_cron_job(body: Body) -> ObservedCronJob:
         last_scheduled=time_of(status.get("lastScheduleTime")),
         active=frozenset(reference["uid"] for reference in status.get("active", ()) if "uid" in reference),
     )
+
+
+def times_of(spec: dict[str, Any]) -> tuple[str, str, bool]:
+    """Return the cron expression of a CronJob's spec, its time zone, and whether it is suspended."""
+    return spec.get("schedule", ""), spec.get("timeZone") or "Etc/UTC", bool(spec.get("suspend"))
 
 
 def _references(cron_job: ObservedCronJob) -> list[Reference]:

@@ -50,8 +50,8 @@ def derive_clock(schedule: BorgSchedule, cron_job: ObservedCronJob | None) -> Cl
         return None
     own = cron_job if cron_job and cron_job.owner_uid == schedule.metadata.uid else None
     began = own.last_scheduled or own.created if own else None
-    expression, zone = (own.spec["schedule"], own.spec.get("timeZone")) if own else (spec.schedule, spec.time_zone)
-    timing = CronSchedule.try_parse(expression, zone or "Etc/UTC")
+    timed = own or spec
+    timing = CronSchedule.try_parse(timed.schedule, timed.time_zone)
     if timing is None or not (began or schedule.metadata.creation_timestamp):
         return None
     patience = max(timedelta(seconds=spec.starting_deadline_seconds), _LEAST_PATIENCE)

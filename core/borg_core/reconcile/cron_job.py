@@ -8,7 +8,7 @@ from borg_contract.reasons import Reason
 from borg_core.actions import Action, CreateCronJob, RepairCronJob
 from borg_core.clock import CronSchedule
 from borg_core.formats import format_time
-from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
+from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob, times_of
 from borg_core.policies.permissions import is_forbidden
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.drift import covers
@@ -47,8 +47,9 @@ def render_held(
     if current is None or not is_ours(current, owner):
         return None
     forbidden = any(problem.severity is Severity.FORBIDDEN for problem in problems)
-    held = forbidden or suspend or is_forbidden(current.spec, world.settings)
-    return render_cron_job_manifest(current.name, owner, {**current.spec, "suspend": held})
+    spec = current.spec
+    held = forbidden or suspend or is_forbidden(spec, world.settings)
+    return render_cron_job_manifest(current.name, owner, {**spec, "suspend": held})
 
 
 def find_cron_job_problems(world: World, owner: Owner, name: str) -> Iterator[Problem]:
@@ -85,16 +86,17 @@ def find_overdue(cron_job: ObservedCronJob | None, timing: CronSchedule | None, 
     return due if due and due <= now - OVERDUE_AFTER else None
 
 
-def timing_of(spec: dict[str, Any] | None) -> CronSchedule | None:
-    """Return when a CronJob of that spec fires; None when it does not."""
-    if spec is None or spec.get("suspend"):
-        return None
-    return CronSchedule.try_parse(spec["schedule"], spec.get("timeZone") or "Etc/UTC")
+def timing_of(cron_job: ObservedCronJob) -> CronSchedule | None:
+    """Return when a CronJob fires; None when it does not."""
+    return None if cron_job.suspended else CronSchedule.try_parse(cron_job.schedule, cron_job.time_zone)
 
 
 def derive_timing(current: ObservedCronJob | None, desired: dict[str, Any] | None) -> CronSchedule | None:
     """Return when the CronJob fires once the plan is carried out; None when it does not."""
-    return timing_of(desired["spec"] if desired else current.spec if current else None)
+    if desired is None:
+        return timing_of(current) if current else None
+    schedule, time_zone, suspended = times_of(desired["spec"])
+    return None if suspended else CronSchedule.try_parse(schedule, time_zone)
 
 
 def is_kept(world: World, owner: Owner, refused: Sequence[Problem]) -> bool:
@@ -123,5 +125,5 @@ def _is_as_desired(current: ObservedCronJob, desired: dict[str, Any]) -> bool:
 
 def _forget_missed(current: ObservedCronJob, desired: dict[str, Any], now: datetime) -> datetime | None:
     """Return `now` when the times change: ticks of the new times that are past were never meant to run."""
-    same = all(current.spec.get(key) == desired["spec"].get(key) for key in ("schedule", "timeZone", "suspend"))
+    same = (current.schedule, current.time_zone, current.suspended) == times_of(desired["spec"])
     return None if same else now
