@@ -91,6 +91,11 @@ class Index(Generic[T]):
         entry = self._entries.get((namespace, name))
         return entry.value if entry else None
 
+    def identity(self, namespace: str, name: str) -> tuple[str, int] | None:
+        """Return uid and version of the object as it is known."""
+        entry = self._entries.get((namespace, name))
+        return (entry.uid, entry.version) if entry else None
+
     def get_by_uid(self, uid: str) -> T | None:
         key = self._keys.get(uid)
         return self._entries[key].value if key else None

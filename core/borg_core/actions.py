@@ -1,6 +1,7 @@
 """What reconciling decided to do; the operator's `apply` matches on these and does it.
 
 Every action may be repeated: whoever is stopped in the middle finds at the next reconciliation what is left to do.
+A `uid` says which object is meant: one that was made anew under the same name is left alone.
 """
 
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class ReserveTurn:
     """Enter a suspended Job, and a placeholder beside it, in the CronJob's `status.active`: see `runs.turns`."""
 
     cron_job: Reference
+    cron_job_uid: str
     job: Reference
     job_uid: str
 
@@ -49,6 +51,7 @@ class RecordTick:
     """Enter a tick's Job in its CronJob's status: the controller made it, could not record it, and tries for ever."""
 
     cron_job: Reference
+    cron_job_uid: str
     job: Reference
     job_uid: str
     tick: datetime
@@ -76,6 +79,7 @@ class MarkJob:
     """Note on the Job which BorgRun records it."""
 
     job: Reference
+    uid: str
     run_uid: str
 
 
@@ -108,6 +112,7 @@ class AdoptRun:
     """Merge `metadata` into that of the BorgRun."""
 
     run: Reference
+    uid: str
     metadata: dict[str, Any]
 
 
@@ -119,9 +124,10 @@ class DeleteRun:
 
 @dataclass(frozen=True)
 class PatchStatus:
-    """Merge `status` into that of the resource; None removes a field."""
+    """Merge `status` into that of the resource; None removes a field. `uid`: None for one that this plan makes."""
 
     target: Reference
+    uid: str | None
     status: dict[str, Any]
 
 
@@ -171,7 +177,14 @@ def object_of(action: Action) -> Reference:
         case CreateCronJob(manifest) | RepairCronJob(manifest) | CreateJob(manifest) | CreateRun(manifest):
             metadata = manifest["metadata"]
             return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
-        case StartJob(job) | SuspendJob(job) | MarkJob(job) | DeleteJob(job) | ReserveTurn(_, job) | RecordTick(_, job):
+        case (
+            StartJob(job)
+            | SuspendJob(job)
+            | MarkJob(job)
+            | DeleteJob(job)
+            | ReserveTurn(_, _, job)
+            | RecordTick(_, _, job)
+        ):
             return job
         case PatchStatus(target) | DeleteCronJob(target):
             return target
@@ -188,7 +201,7 @@ def describe(action: Action) -> str:
     found = object_of(action)
     line = f"{type(action).__name__} {found.kind} {found.namespace}/{found.name}"
     match action:
-        case PatchStatus(_, status):
+        case PatchStatus(_, _, status):
             return f"{line}: {', '.join(status)}"
         case RecordEvent(_, _, reason):
             return f"{line}: {reason}"

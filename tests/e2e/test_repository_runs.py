@@ -63,6 +63,18 @@ def test_a_repository_is_checked_by_the_clock_through_a_cron_job_of_its_own(fill
     assert checked >= status["completionTime"]  # the next minute may have come
 
 
+def test_the_cron_job_of_checks_goes_when_they_are_no_longer_asked_for(filled: Team) -> None:
+    def cron_jobs() -> list[Object]:
+        return [item for item in filled.items("cronjobs") if _owner(item)["name"] == "briefly"]
+
+    filled.repository("briefly", verification={"check": {"schedule": "0 4 * * 0"}})
+    filled.eventually(cron_jobs, "there is a CronJob of its checks")
+
+    filled.repository("briefly")
+
+    filled.eventually(cron_jobs, "it is gone", holds=lambda found: not found)
+
+
 def _is_check_by_clock(run: Object) -> bool:
     return bool(run.get("status", {}).get("trigger") == "Scheduled" and run["spec"]["operation"] == "Check")
 

@@ -12,7 +12,6 @@ Right = tuple[str, str, str]
 
 NOT_IN_THE_LOG: dict[str, set[Right]] = {
     OPERATOR: {
-        ("batch", "cronjobs", "create"),  # asked for by the API server when an apply, logged as patch, makes a new one
         ("borgoperator.io", "borgruns", "get"),  # when a run that is to be recorded exists already: a crash in between
     },
     FACADE: set(),

@@ -244,7 +244,9 @@ class Recorder(ApiServer):
         for precondition in ("uid", "resourceVersion"):
             if preconditions.get(precondition, metadata[precondition]) != metadata[precondition]:
                 message = f'the {precondition} of {key[0]} "{key[2]}" is another one'
-                raise Invalid(message) if is_patch and precondition == "uid" else Conflict(message)
+                if is_patch and precondition == "uid":
+                    raise Invalid(message, details={"causes": [{"field": "metadata.uid"}]})
+                raise Conflict(message)
 
     def _store(self, kind: str, body: Object, *, generated: bool = True) -> Object:
         made = copied(body)

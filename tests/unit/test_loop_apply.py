@@ -1,5 +1,6 @@
 """Carrying out: each action as requests, done again without harm, and what a fresh look finds in its way."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from borg_core.actions import (
     RepairCronJob,
     ReserveTurn,
     StartJob,
+    SuspendJob,
 )
 from borg_core.kinds.run import RUNS
 from borg_core.native.job import JOBS
@@ -35,6 +37,7 @@ from support.operator import Operator
 from support.recorder import Fault, Recorder
 
 CRON_JOB, JOB, RUN, POD = (Reference(kind, "team", "x") for kind in ("CronJob", "Job", "BorgRun", "Pod"))
+TICK = RecordTick(CRON_JOB, "CronJob-x", JOB, "Job-x", NOW)
 MARKS = {"app.kubernetes.io/managed-by": "borg-operator", "borgoperator.io/schedule": "db"}
 OWNER = {"apiVersion": "v1", "kind": "BorgSchedule", "name": "db", "uid": "uid-db", "controller": True}
 
@@ -67,9 +70,9 @@ ACTIONS: dict[str, tuple[Action, list[dict[str, Any]], list[str]]] = {
     ),
     "DeleteCronJob": (DeleteCronJob(CRON_JOB, "CronJob-x"), [body("CronJob")], ["delete CronJob/Background x"]),
     "CreateJob": (CreateJob(manifest("Job")), [], ["create Job x"]),
-    "ReserveTurn": (ReserveTurn(CRON_JOB, JOB, "Job-x"), [body("CronJob")], ["merge CronJob/status x"]),
-    "RecordTick": (RecordTick(CRON_JOB, JOB, "Job-x", NOW), [body("CronJob"), body("Job")], ["merge CronJob/status x"]),
-    "RecordTick of a Job that is gone": (RecordTick(CRON_JOB, JOB, "Job-x", NOW), [body("CronJob")], []),
+    "ReserveTurn": (ReserveTurn(CRON_JOB, "CronJob-x", JOB, "Job-x"), [body("CronJob")], ["merge CronJob/status x"]),
+    "RecordTick": (TICK, [body("CronJob"), body("Job")], ["merge CronJob/status x"]),
+    "RecordTick of a Job that is gone": (TICK, [body("CronJob")], []),
     "StartJob": (StartJob(JOB, "Job-x", DB), [body("Job", spec={"suspend": True})], ["merge Job x"]),
     "StartJob of one made anew": (StartJob(JOB, "old", DB), [body("Job", spec={"suspend": True})], []),
     "StartJob while another is at work": (
@@ -82,16 +85,18 @@ ACTIONS: dict[str, tuple[Action, list[dict[str, Any]], list[str]]] = {
         [body("Job", spec={"suspend": True}), body("Job", "other", "other", operation=Operation.BREAK_LOCK)],
         ["merge Job x"],
     ),
-    "MarkJob": (MarkJob(JOB, "run"), [body("Job")], ["merge Job x"]),
+    "SuspendJob": (SuspendJob(JOB, "Job-x"), [body("Job", spec={"suspend": False})], ["merge Job x"]),
+    "MarkJob": (MarkJob(JOB, "Job-x", "run"), [body("Job")], ["merge Job x"]),
     "DeleteJob": (DeleteJob(JOB, "Job-x"), [body("Job")], ["delete Job/Foreground x"]),
     "DeleteJob of one made anew": (DeleteJob(JOB, "old"), [body("Job")], ["delete Job/Foreground x"]),
     "EndPod": (EndPod(POD, "Pod-x"), [body("Pod")], ["merge Pod x"]),
     "CreateRun": (CreateRun(manifest("BorgRun")), [], ["create BorgRun x"]),
-    "AdoptRun": (AdoptRun(RUN, {"labels": {"a": "b"}}), [body("BorgRun")], ["merge BorgRun x"]),
+    "AdoptRun": (AdoptRun(RUN, "BorgRun-x", {"labels": {"a": "b"}}), [body("BorgRun")], ["merge BorgRun x"]),
     "DeleteRun": (DeleteRun(RUN, "BorgRun-x"), [body("BorgRun")], ["delete BorgRun/Background x"]),
-    "PatchStatus": (PatchStatus(RUN, {"phase": "Pending"}), [body("BorgRun")], ["merge BorgRun/status x"]),
+    "PatchStatus": (PatchStatus(RUN, "BorgRun-x", {"phase": "Pending"}), [body("BorgRun")], ["merge BorgRun/status x"]),
     "RecordEvent": (RecordEvent(DB, "uid-db", "RunFailed", "it failed"), [], ["create Event db-1"]),
 }
+UNBOUND = ("CreateCronJob", "CreateJob", "CreateRun", "RecordEvent")
 EXISTS = ("CreateCronJob", "CreateJob", "CreateRun")
 
 
@@ -174,7 +179,7 @@ def test_a_reserved_turn_keeps_what_is_in_active_and_adds_a_placeholder_once() -
     entry = {"kind": "Job", "namespace": "team", "name": "tick", "uid": "tick"}
     recorder, operator = with_bodies(body("CronJob", status={"active": [entry]}))
     for _ in range(2):
-        operator.apply(ReserveTurn(CRON_JOB, JOB, "Job-x"))
+        operator.apply(ReserveTurn(CRON_JOB, "CronJob-x", JOB, "Job-x"))
     active = recorder.find("CronJob", "x")["status"]["active"]
     assert [found["uid"] for found in active] == ["tick", "Job-x", PLACEHOLDER_UID]
     assert active[2]["name"] == "x-placeholder"
@@ -189,7 +194,7 @@ def test_a_reserved_turn_is_not_taken_when_the_cron_jobs_status_moved() -> None:
 
     recorder.on_request = move
     with pytest.raises(Conflict):
-        operator.apply(ReserveTurn(CRON_JOB, JOB, "Job-x"))
+        operator.apply(ReserveTurn(CRON_JOB, "CronJob-x", JOB, "Job-x"))
     assert "active" not in recorder.find("CronJob", "x")["status"]
 
 
@@ -197,7 +202,7 @@ def test_a_reserved_turn_is_not_taken_when_the_cron_jobs_status_moved() -> None:
 def test_a_lost_tick_is_noted_and_in_active_while_it_is_at_work(finished: bool) -> None:
     conditions = [{"type": "Complete", "status": "True"}] if finished else []
     recorder, operator = with_bodies(body("CronJob"), body("Job", status={"conditions": conditions}))
-    operator.apply(RecordTick(CRON_JOB, JOB, "Job-x", NOW))
+    operator.apply(TICK)
     status = recorder.find("CronJob", "x")["status"]
     assert status["lastScheduleTime"] == "2026-03-02T12:00:00Z"
     assert [entry["uid"] for entry in status["active"]] == ([] if finished else ["Job-x"])
@@ -243,6 +248,31 @@ def test_an_event_that_cannot_be_told_stops_nobody() -> None:
     (event,) = recorder.all_of("Event")
     assert (event["type"], len(event["note"])) == ("Warning", 1024)
     assert event["regarding"]["uid"] == "uid-db"
+
+
+@pytest.mark.parametrize("case", [case for case in ACTIONS if " " not in case and case not in UNBOUND])
+@pytest.mark.parametrize("late", [False, True], ids=["known", "before the watch says so"])
+def test_what_was_made_anew_under_the_same_name_is_left_alone(case: str, late: bool) -> None:
+    action, bodies, _ = ACTIONS[case]
+    recorder, operator = with_bodies(*bodies)
+    operator.late = late
+    for old in bodies:
+        recorder.remove(old["kind"], "x")
+        others = {"uid": "new", "ownerReferences": [{**OWNER, "uid": "somebody"}]}
+        recorder.add(old["kind"], {**old, "metadata": {**old["metadata"], **others}})
+    before = dict(recorder.objects)
+    with suppress(Conflict):
+        operator.apply(action)
+    assert recorder.objects == before
+
+
+def test_a_status_that_somebody_else_wrote_meanwhile_is_looked_at_again() -> None:
+    recorder, operator = with_bodies(body("BorgRun"))
+    operator.late = True
+    recorder.edit("BorgRun", "x", {"spec": {"cancel": True}})
+    with pytest.raises(Conflict):
+        operator.apply(PatchStatus(RUN, "BorgRun-x", {"phase": "Pending"}))
+    assert recorder.find("BorgRun", "x")["status"] == {}
 
 
 def test_a_run_that_was_deleted_is_not_known_any_more_before_the_watch_says_so() -> None:

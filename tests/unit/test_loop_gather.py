@@ -143,6 +143,7 @@ def test_a_run_that_cannot_be_read_is_not_gone() -> None:
         ),
         ({"Job": [job()], "Event": [event("uid-db-1", "made", "Created", type_="Normal")]}, 10, None),
         ({"Job": [job()], "Event": [event("somebody", "other")]}, 10, None),
+        ({"Job": [job()], "Pod": [pod(WAITS)], "Event": [event("uid-p", "no", "FailedScheduling")]}, 10, None),
         ({"Job": [job(spec={"suspend": True})], "Event": [event("uid-db-1", "x")]}, 60, None),
         ({"Job": [job(status=FAILED)], "Pod": [pod(ENDED)], "Event": [event("uid-db-1", "x")]}, 60, None),
         (
@@ -174,6 +175,7 @@ def test_a_run_that_cannot_be_read_is_not_gone() -> None:
         "a pod, no Event for long",
         "a normal Event",
         "an Event of another",
+        "an Event of the time before it had a node",
         "suspended",
         "over",
         "with the name of a pod that changes each time",

@@ -340,3 +340,24 @@ def test_a_condition_is_about_the_generation_that_was_looked_at_last() -> None:
 
 def test_a_run_that_ended_before_there_were_conditions_is_left_as_it_is() -> None:
     assert run_patches(builders.world(builders.bundle(), runs=(finished("db-1", "2026-03-01T01:00:00Z"),))) == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ("", "FailedMount: no such folder", True),
+        ("Unschedulable: 0/1 nodes are available", "FailedMount: no such folder", True),
+        ("FailedMount: no such folder", "FailedMount: no such folder", False),
+        ("FailedCreate: exceeded quota: used 1Gi", "FailedCreate: exceeded quota: used 2Gi", False),
+        ("FailedMount: no such folder", "", False),
+    ],
+    ids=["new", "another cause", "the same", "the same in other figures", "none any more"],
+)
+def test_what_keeps_a_run_from_beginning_is_told_again_when_it_is_another_cause(
+    before: str, now: str, told: bool
+) -> None:
+    reason = "WaitingForPod" if before else None
+    status = {"phase": "Pending", "jobUid": "job-uid-db-1", "reason": reason, "message": before}
+    pods = builders.pod(began=False, waiting=now)
+    world = builders.world(builders.bundle(), runs=(builders.run("db-1", status),), jobs=(builders.job(),), pods=pods)
+    assert [now in event.message for event in planned(world, RecordEvent) if event.warning] == [True] * told

@@ -52,6 +52,12 @@ UNSCHEDULABLE = [{"type": "PodScheduled", "status": "False", "reason": "Unschedu
 DISRUPTED = [{"type": "DisruptionTarget", "status": "True"}]
 MADE_UP = over("The container could not be located", "ContainerStatusUnknown", 137, began=False)
 
+PULL = {"reason": "ErrImagePull", "message": "failed to pull: no such host"}
+BACK_OFF = {
+    "reason": "ImagePullBackOff",
+    "message": 'Back-off pulling image "r:1": ErrImagePull: failed to pull: no such host',
+}
+
 CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | None]]] = {
     "no pod yet": (WORKING, None, "", ("Pending", None)),
     "no pod, and an Event says why": (WORKING, None, "FailedCreate: quota", ("Pending", "WaitingForPod")),
@@ -241,3 +247,9 @@ def test_a_finished_run_never_changes(case: str) -> None:
 def test_an_ending_without_a_container_is_one_all_the_same() -> None:
     assert pod(None, "Failed", reason="Evicted").ending == Ending(reason="Evicted")
     assert pod(None, "Pending").ending is None
+
+
+@pytest.mark.parametrize("waiting", [PULL, BACK_OFF], ids=["tries", "backs off"])
+def test_a_kubelet_that_tries_and_backs_off_by_turns_says_one_thing(waiting: dict[str, Any]) -> None:
+    status = derive_run_status(None, WORKING, pod({"waiting": waiting}, "Pending"), "", NOW)
+    assert status.message == "ErrImagePull: failed to pull: no such host"

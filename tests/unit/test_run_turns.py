@@ -108,7 +108,9 @@ def test_the_job_of_a_run_by_hand_is_the_cron_jobs_and_suspended() -> None:
 
 def test_a_turn_is_reserved_for_the_job_of_that_uid_in_its_cron_job() -> None:
     (action,) = planned(asked(OURS), ReserveTurn)
-    assert action == ReserveTurn(Reference("CronJob", "team", "db"), Reference("Job", "team", "now"), "job-uid-now")
+    assert action == ReserveTurn(
+        Reference("CronJob", "team", "db"), "uid-cron", Reference("Job", "team", "now"), "job-uid-now"
+    )
 
 
 def test_without_a_cron_job_a_run_by_hand_waits_for_it() -> None:
@@ -191,7 +193,8 @@ def test_a_refused_job_leaves_the_run_pending_and_is_tried_again() -> None:
     ("before", "events"), [(None, 1), ("WaitingForRun", 1), ("WaitingForPod", 1), ("RefusedByApiServer", 0)]
 )
 def test_each_cause_that_keeps_a_run_from_beginning_is_told_once(before: str | None, events: int) -> None:
-    waiting = builders.run("now", {"phase": "Pending", "reason": before} if before else None)
+    said = {"phase": "Pending", "reason": before, "message": "Its Job is refused, and tried again: exceeded quota: p"}
+    waiting = builders.run("now", said if before else None)
     refusals = {Reference("Job", "team", "now"): Refusal("exceeded quota: q")}
     world = replace(asked(), runs=(waiting,), refusals=refusals)
     assert len(planned(world, RecordEvent)) == events

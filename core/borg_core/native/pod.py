@@ -16,6 +16,7 @@ from borg_core.registry import Body, Kind, Reference
 JOB = "job"
 """Index of pods: the uid of the Job."""
 
+_PULL = "ErrImagePull"
 _STILL_STARTING = ("ContainerCreating", "PodInitializing")
 
 
@@ -123,7 +124,12 @@ def _waiting(conditions: list[dict[str, Any]], state: dict[str, Any]) -> str:
 
 
 def _words(said: dict[str, Any]) -> str:
-    return f"{said.get('reason', '')}: {said.get('message', '')}".strip(": ")
+    reason, message = said.get("reason", ""), said.get("message", "")
+    # Between two attempts the kubelet backs off, and repeats what the last one said.
+    _, pulled, cause = message.partition(f": {_PULL}: ")
+    if reason == "ImagePullBackOff" and pulled:
+        reason, message = _PULL, cause
+    return f"{reason}: {message}".strip(": ")
 
 
 def _references(pod: ObservedPod) -> list[Reference]:

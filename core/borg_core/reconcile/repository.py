@@ -80,7 +80,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         now=now,
     )
     patch = derive_status_patch(repository.status, status)
-    said = (PatchStatus(owner.reference, patch),) if patch else ()
+    said = (PatchStatus(owner.reference, owner.uid, patch),) if patch else ()
     requeue_after = derive_requeue(checks.refused, runs.requeue_after)
     return Plan((*checks.actions, *runs.actions, *said), requeue_after)
 

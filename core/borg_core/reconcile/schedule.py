@@ -98,7 +98,7 @@ def _say(bundle: Bundle, status: BorgScheduleStatus) -> Iterator[Action]:
     patch = derive_status_patch(schedule.status, status)
     if not patch:
         return
-    yield PatchStatus(bundle.owner.reference, patch)
+    yield PatchStatus(bundle.owner.reference, bundle.owner.uid, patch)
     before = schedule.status.conditions
     ready = next(condition for condition in status.conditions if condition.type == ConditionType.READY)
     # That a new schedule is ready is what everybody expects, and costs an object for each.

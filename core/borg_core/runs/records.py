@@ -47,12 +47,13 @@ def plan_records(
         run = Reference(RUNS.kind, world.subject.namespace, entry.name)
         if host and not _is_tied(entry.run, host.owner):
             trigger = derive_trigger(entry.run, entry.job)
-            yield AdoptRun(run, render_ties(host.owner, trigger, beside=entry.run.metadata.owner_references))
+            ties = render_ties(host.owner, trigger, beside=entry.run.metadata.owner_references)
+            yield AdoptRun(run, entry.run.metadata.uid, ties)
         yield from _patch(run, entry.run, entry.status, now)
         if host:
             yield from _tell(host, entry, run)
         if entry.job and entry.job.run_uid is None and not entry.job.deleting:
-            yield MarkJob(entry.job.reference, entry.run.metadata.uid)
+            yield MarkJob(entry.job.reference, entry.job.uid, entry.run.metadata.uid)
 
 
 def plan_stops(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
@@ -141,7 +142,7 @@ def _patch(reference: Reference, run: BorgRun | None, status: BorgRunStatus, now
     said = status.model_copy(update={"conditions": derive_run_conditions(run, status, now)})
     patch = derive_status_patch(run.status if run else BorgRunStatus(), said)
     if patch:
-        yield PatchStatus(reference, patch)
+        yield PatchStatus(reference, run.metadata.uid if run else None, patch)
 
 
 def _end(pod: ObservedPod) -> Iterator[Action]:
@@ -172,9 +173,18 @@ def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
 
 def _is_stuck(entry: Entry) -> bool:
     """Tell whether its status is about to say that something keeps it from beginning, or that something else does."""
-    stuck = (Reason.WAITING_FOR_POD.value, Reason.REFUSED_BY_API_SERVER.value)
-    before = entry.run.status.reason if entry.run else None
-    return not entry.finished and entry.status.reason in stuck and before != entry.status.reason
+    cause = _cause(entry.status)
+    return not entry.finished and cause is not None and cause != _cause(entry.run.status if entry.run else None)
+
+
+def _cause(status: BorgRunStatus | None) -> tuple[str, str] | None:
+    """Return what keeps a run from beginning: our reason, and the one with which Kubernetes' words begin.
+
+    The words after it are no cause of their own: counts and usage in them change at each attempt.
+    """
+    if status is None or status.reason not in (Reason.WAITING_FOR_POD.value, Reason.REFUSED_BY_API_SERVER.value):
+        return None
+    return status.reason, (status.message or "").partition(":")[0]
 
 
 def _is_tied(run: BorgRun, owner: Owner) -> bool:

@@ -116,7 +116,7 @@ def plan_tick_repairs(world: World, now: datetime) -> Iterator[Action]:
         if cron_job and job.scheduled and job.owner_uid == cron_job.uid and now - job.created > _EVENT_LAG:
             known = cron_job.last_scheduled
             if known is None or known < job.scheduled:
-                yield RecordTick(cron_job.reference, job.reference, job.uid, job.scheduled)
+                yield RecordTick(cron_job.reference, cron_job.uid, job.reference, job.uid, job.scheduled)
 
 
 def plan_strangers(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
@@ -134,7 +134,7 @@ def plan_strangers(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
         if any(other.holds_turn for other in entries if other is not entry):
             yield SuspendJob(job.reference, job.uid)
         else:
-            yield ReserveTurn(cron_job.reference, job.reference, job.uid)
+            yield ReserveTurn(cron_job.reference, cron_job.uid, job.reference, job.uid)
 
 
 def _take_turn(
@@ -167,7 +167,7 @@ def _take_turn(
     if entry.job is None:
         turns.actions += _create(world, host, entry, cron_job)
     elif not reserved:
-        turns.actions.append(ReserveTurn(cron_job.reference, entry.job.reference, entry.job.uid))
+        turns.actions.append(ReserveTurn(cron_job.reference, cron_job.uid, entry.job.reference, entry.job.uid))
     elif not working and PLACEHOLDER_UID not in cron_job.active:
         turns.actions.append(StartJob(entry.job.reference, entry.job.uid, world.subject))
     return status

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import AlreadyExists, ApiError, Conflict, NotFound
+from borg_cluster.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from borg_contract.operations import Operation
 from borg_core import labels
 from borg_core.actions import (
@@ -44,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 _EVENT_NOTE_LIMIT = 1024
 _END_AT_ONCE_SECONDS = 1
+_UID = "metadata.uid"
 _FOREGROUND, _BACKGROUND = "Foreground", "Background"
 
 
@@ -72,30 +73,30 @@ class Applier:
                 await self._delete(CRON_JOBS, target, uid, _BACKGROUND)
             case CreateJob(manifest):
                 await self._create(JOBS, manifest)
-            case ReserveTurn(cron_job, job, job_uid):
-                await self._reserve_turn(cron_job, job, job_uid)
-            case RecordTick(cron_job, job, job_uid, tick):
-                await self._record_tick(cron_job, job, job_uid, tick)
+            case ReserveTurn():
+                await self._reserve_turn(action)
+            case RecordTick():
+                await self._record_tick(action)
             case StartJob(job, uid, subject):
                 await self._start_job(job, uid, subject)
-            case SuspendJob(job):
-                await self._merge(JOBS, job, {"spec": {"suspend": True}})
-            case MarkJob(job, run_uid):
-                await self._merge(JOBS, job, {"metadata": {"annotations": {labels.RUN_UID: run_uid}}})
+            case SuspendJob(job, uid):
+                await self._merge(JOBS, job, _meant(uid, {"spec": {"suspend": True}}))
+            case MarkJob(job, uid, run_uid):
+                await self._merge(JOBS, job, _meant(uid, {"metadata": {"annotations": {labels.RUN_UID: run_uid}}}))
             case DeleteJob(job, uid):
                 await self._delete(JOBS, job, uid, _FOREGROUND)
-            case EndPod(pod):
-                await self._merge(PODS, pod, {"spec": {"activeDeadlineSeconds": _END_AT_ONCE_SECONDS}})
+            case EndPod(pod, uid):
+                await self._merge(PODS, pod, _meant(uid, {"spec": {"activeDeadlineSeconds": _END_AT_ONCE_SECONDS}}))
             case CreateRun(manifest, without_pods_of):
                 if without_pods_of is None or await self._is_dead(manifest, without_pods_of):
                     await self._create(RUNS, manifest)
-            case AdoptRun(run, metadata):
-                await self._merge(RUNS, run, {"metadata": metadata})
+            case AdoptRun(run, uid, metadata):
+                await self._merge(RUNS, run, _meant(uid, {"metadata": metadata}))
             case DeleteRun(run, uid):
                 await self._delete(RUNS, run, uid, _BACKGROUND)
                 self._store.discard(RUNS, run.namespace, run.name, uid)
-            case PatchStatus(target, status):
-                await self._merge(find_kind(target.kind), target, {"status": status}, "status")
+            case PatchStatus(target, uid, status):
+                await self._patch_status(target, uid, status)
             case RecordEvent():
                 await self._record_event(action)
 
@@ -131,12 +132,13 @@ class Applier:
         known = self._store.get(CRON_JOBS, target.namespace, target.name)
         if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
             return  # the cluster's admission changes what we send: sending it again would never end
+        body = await self._api.get(CRON_JOBS, target.namespace, target.name)
+        if body is None or not _is_same(body["metadata"], metadata):
+            return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
         if forget_missed_before:
             status = {"lastScheduleTime": format_time(forget_missed_before)}
-            await self._merge(CRON_JOBS, target, {"status": status}, "status")
-        body = await self._api.get(CRON_JOBS, target.namespace, target.name)
-        if body is None:
-            return  # deleted meanwhile; its event is on the way
+            patch = _as_read(body, {"status": status})
+            body = await self._api.merge(CRON_JOBS, target.namespace, target.name, patch, "status")
         # Replaced and not merged: what the spec has no more, and what others added, is to go.
         live = await self._api.replace(CRON_JOBS, _repaired(body, manifest))
         self._store.put_answer(CRON_JOBS, live)
@@ -149,31 +151,31 @@ class Applier:
             alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}
             self._changed_by_others = {uid: pair for uid, pair in self._changed_by_others.items() if uid in alive}
 
-    async def _reserve_turn(self, cron_job: Reference, job: Reference, job_uid: str) -> None:
-        placeholder = Reference(JOBS.kind, job.namespace, f"{cron_job.name}-placeholder")
-        await self._patch_active(cron_job, {job_uid: job, PLACEHOLDER_UID: placeholder}, {})
+    async def _reserve_turn(self, turn: ReserveTurn) -> None:
+        placeholder = Reference(JOBS.kind, turn.job.namespace, f"{turn.cron_job.name}-placeholder")
+        entries = {turn.job_uid: turn.job, PLACEHOLDER_UID: placeholder}
+        await self._patch_active(turn.cron_job, turn.cron_job_uid, entries, {})
 
-    async def _record_tick(self, cron_job: Reference, job: Reference, job_uid: str, tick: datetime) -> None:
-        found = await self._api.get(JOBS, job.namespace, job.name)
-        if found and found["metadata"]["uid"] == job_uid:
-            working = not parse_job(found).finished
-            await self._patch_active(
-                cron_job, {job_uid: job} if working else {}, {"lastScheduleTime": format_time(tick)}
-            )
+    async def _record_tick(self, tick: RecordTick) -> None:
+        found = await self._api.get(JOBS, tick.job.namespace, tick.job.name)
+        if found and found["metadata"]["uid"] == tick.job_uid:
+            entries = {} if parse_job(found).finished else {tick.job_uid: tick.job}
+            status = {"lastScheduleTime": format_time(tick.tick)}
+            await self._patch_active(tick.cron_job, tick.cron_job_uid, entries, status)
 
-    async def _patch_active(self, cron_job: Reference, jobs: dict[str, Reference], status: dict[str, Any]) -> None:
+    async def _patch_active(
+        self, cron_job: Reference, uid: str, jobs: dict[str, Reference], status: dict[str, Any]
+    ) -> None:
         """Add Jobs to those that the CronJob takes to be at work. Raises Conflict when its status moved meanwhile."""
         body = await self._api.get(CRON_JOBS, cron_job.namespace, cron_job.name)
-        if body is None:
+        if body is None or body["metadata"]["uid"] != uid:
             return
         active = [entry for entry in body.get("status", {}).get("active", []) if entry.get("uid") not in jobs]
         active += [
             {"apiVersion": "batch/v1", "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
             for uid, job in jobs.items()
         ]
-        version = {"resourceVersion": body["metadata"]["resourceVersion"]}
-        patch = {"metadata": version, "status": {**status, "active": active}}
-        await self._merge(CRON_JOBS, cron_job, patch, "status")
+        await self._merge(CRON_JOBS, cron_job, _as_read(body, {"status": {**status, "active": active}}), "status")
 
     async def _start_job(self, job: Reference, uid: str, subject: Reference) -> None:
         selector = f"{labels.SUBJECTS[subject.kind]}={subject.name}"
@@ -187,7 +189,7 @@ class Applier:
                 self._store.put_answer(JOBS, body)
                 return
         if is_there:
-            await self._merge(JOBS, job, {"spec": {"suspend": False}})
+            await self._merge(JOBS, job, _meant(uid, {"spec": {"suspend": False}}))
 
     async def _is_dead(self, manifest: dict[str, Any], job_uid: str) -> bool:
         """Tell whether no pod of the Job is left that could still write."""
@@ -201,6 +203,18 @@ class Applier:
         except (NotFound, Conflict):
             return  # gone already, or another one has its name
 
+    async def _patch_status(self, target: Reference, uid: str | None, status: dict[str, Any]) -> None:
+        """Merge into the status of the object as it is known. Raises Conflict when it is another one by now.
+
+        By its version, for the API server passes over a uid in a patch of a custom resource's status.
+        """
+        kind = find_kind(target.kind)
+        known = self._store.index(kind).identity(target.namespace, target.name)
+        if known is None or uid not in (None, known[0]):
+            return  # deleted meanwhile, and perhaps made anew: that one gets a plan of its own
+        patch = {"metadata": {"resourceVersion": str(known[1])}, "status": status}
+        await self._merge(kind, target, patch, "status")
+
     async def _merge(
         self, kind: Kind[Any], target: Reference, patch: dict[str, Any], subresource: str | None = None
     ) -> None:
@@ -208,6 +222,10 @@ class Applier:
             body = await self._api.merge(kind, target.namespace, target.name, patch, subresource)
         except NotFound:
             return  # deleted meanwhile; its event is on the way
+        except Invalid as error:
+            if _UID in (cause.get("field") for cause in error.details.get("causes", ())):
+                return  # deleted meanwhile, and made anew
+            raise
         self._store.put_answer(kind, body)
 
     async def _record_event(self, event: RecordEvent) -> None:
@@ -237,6 +255,16 @@ class Applier:
         except ApiError as error:
             # An Event is news for people; a full namespace or one that is going must not stop the work.
             logger.warning("no Event on %s %s/%s: %s", regarding.kind, regarding.namespace, regarding.name, error)
+
+
+def _meant(uid: str, patch: dict[str, Any]) -> dict[str, Any]:
+    """Return the merge patch so that it changes the object of that uid alone: a uid cannot be changed."""
+    return {**patch, "metadata": {**patch.get("metadata", {}), "uid": uid}}
+
+
+def _as_read(body: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """Return the merge patch so that it changes the object as it was read, and no later state of it."""
+    return {**patch, "metadata": {"resourceVersion": body["metadata"]["resourceVersion"]}}
 
 
 def _is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from borg_cluster.errors import ApiError, Refused
+from borg_cluster.errors import ApiError, Conflict, Refused
 from borg_cluster.index import Change
 from borg_core.actions import Action, DeleteJob, Plan, RecordEvent, ReserveTurn, StartJob, object_of
 from borg_core.formats import format_time
@@ -119,6 +119,9 @@ class Controller:
                 with self._metrics.reconciling(key):
                     await self._reconcile(key)
                 self._rest(key)
+            except Conflict as error:
+                # Somebody else was faster: no fault of anybody, and what they wrote is on its way here.
+                logger.info("%s: %s; again in %.1f s", _shown(key), error, self._queue.retry(key))
             except ApiError as error:
                 seconds = self._queue.retry(key)
                 self._metrics.failed(key, CLUSTER)

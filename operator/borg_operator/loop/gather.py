@@ -30,6 +30,8 @@ _OWN_WORDS = timedelta(seconds=30)
 _GENERATED = re.compile(r'(pods "[^"]*)-[a-z0-9]{5}"')
 """The message names the pod that was refused, another one at each attempt: without its random end it stays the same."""
 _WORDS_LIMIT = 1000
+_WARNINGS = "type=Warning,reason!=UnexpectedJob,reason!=FailedScheduling"
+"""Not those that tell nothing new: the scheduler's Event stays when the pod has a node, its condition does not."""
 
 
 class Gatherer:
@@ -134,14 +136,14 @@ class Gatherer:
                     said = _own_words(job, pod)
                 if said:
                     words[uid] = said
-        overdue = cron_job and find_overdue(cron_job, timing_of(cron_job.spec), now)
+        overdue = cron_job and find_overdue(cron_job, timing_of(cron_job), now)
         if cron_job and overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
             words[cron_job.uid] = said
         return words
 
     async def _fetch_warning(self, namespace: str, uid: str) -> str:
         """Return the newest warning about the object, empty when there is none."""
-        selector = f"regarding.uid={uid},type=Warning,reason!=UnexpectedJob"
+        selector = f"regarding.uid={uid},{_WARNINGS}"
         events = await self._api.list_labelled(EVENTS, namespace, "", selector)
         latest = max(events, key=_last_seen, default=None)
         if latest is None:
