@@ -33,7 +33,7 @@ async def create_schedule(view: View, writer: Writer[ScheduleRecord], spec: dict
 
 async def duplicate_schedule(view: View, writer: Writer[ScheduleRecord], original: ScheduleRecord) -> ScheduleRecord:
     """Copy every setting under the next free title, disabled."""
-    spec = original.resource.spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
+    spec = original.resource.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
     for title in islice(derive_copy_titles(original.resource.title), _COPIES):
         try:
             return await create_schedule(view, writer, {**spec, "title": title, "suspend": True})

@@ -1,8 +1,9 @@
 """What all models share: frozen, camelCase on the wire, tolerant of fields that a newer version added."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from borg_contract.result import REASON_PATTERN
@@ -17,10 +18,17 @@ Time = Annotated[str, Schema(format="date-time")]
 """RFC 3339, in UTC."""
 
 
+_UNASKED: set[str] = set()
+
+
 class Model(BaseModel):
     """A part of a resource. Unknown fields are dropped: the API server has refused or pruned what it does not know."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+    def model_post_init(self, _context: Any) -> None:
+        """Forget which fields were given: nobody asks, and thousands of such sets are half of what a schedule takes."""
+        object.__setattr__(self, "__pydantic_fields_set__", _UNASKED)
 
 
 class NameRef(Model):
@@ -101,6 +109,12 @@ class OwnerReference(Model):
     controller: bool = False
 
 
+def _own(annotations: Any) -> Any:
+    if not isinstance(annotations, Mapping):
+        return annotations
+    return {key: value for key, value in annotations.items() if key.startswith(f"{GROUP}/")}
+
+
 class Metadata(Model):
     """What of metav1.ObjectMeta this project reads; times are RFC 3339 texts."""
 
@@ -112,7 +126,8 @@ class Metadata(Model):
     creation_timestamp: str = ""
     deletion_timestamp: str | None = None
     labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    annotations: Annotated[dict[str, str], BeforeValidator(_own)] = {}
+    """Of this project alone: kubectl keeps the whole manifest in another one."""
     owner_references: tuple[OwnerReference, ...] = ()
 
     @property
