@@ -7,7 +7,7 @@ import pytest
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.policies import schedule as policies
 from borg_core.policies.problem import Problem, Severity
-from borg_core.policies.size import find_size_problems
+from borg_core.policies.workload import find_size_problems
 from borg_core.settings import Settings
 from borg_core.workload.bundle import Bundle
 from borg_core.workload.job import render_job_template

@@ -1,13 +1,14 @@
-"""All that can keep a schedule from running as written."""
+"""All that can keep a schedule from running as written: its times and names, and what its workload lacks."""
 
-from borg_core.policies.archive_names import find_archive_name_problems
+from collections.abc import Iterator
+
+from borg_contract import archive_name
+from borg_contract.reasons import Reason
+from borg_core.clock import CronError, CronSchedule
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.policies.permissions import find_forbidden
-from borg_core.policies.problem import Problem
-from borg_core.policies.references import find_claim_problems, find_missing_repositories
-from borg_core.policies.scripts import find_script_problems
-from borg_core.policies.sources import find_source_problems
-from borg_core.policies.times import find_time_problems
-from borg_core.policies.titles import find_title_problems
+from borg_core.policies.problem import Problem, Severity
+from borg_core.policies.workload import find_claim_problems, find_script_problems, find_source_problems
 from borg_core.settings import Settings
 from borg_core.workload.bundle import Bundle
 from borg_core.workload.workload import Workload
@@ -31,3 +32,72 @@ def derive_problems(bundle: Bundle, workload: Workload, settings: Settings) -> t
 def derive_prune_problems(bundle: Bundle) -> tuple[Problem, ...]:
     """Return what keeps a Prune run by hand from a schedule that does not prune by itself."""
     return tuple(find_archive_name_problems(bundle, prune=True))
+
+
+def find_time_problems(expression: str, time_zone: str) -> Iterator[Problem]:
+    """Yield why no CronJob would take the times."""
+    try:
+        CronSchedule.parse(expression, time_zone)
+    except CronError as error:
+        yield Problem(Reason.INVALID_SCHEDULE, str(error))
+
+
+def find_title_problems(bundle: Bundle) -> Iterator[Problem]:
+    """Yield a problem if an older schedule of the namespace has the title: the oldest one keeps it."""
+    own = bundle.schedule.metadata
+    for other in bundle.namesakes:
+        if (other.metadata.creation_timestamp, other.metadata.name) < (own.creation_timestamp, own.name):
+            message = f'BorgSchedule "{other.metadata.name}" is called "{other.title}" already: choose another title'
+            yield Problem(Reason.TITLE_TAKEN, message)
+            return
+
+
+def find_missing_repositories(bundle: Bundle) -> Iterator[Problem]:
+    namespace = bundle.schedule.metadata.namespace
+    for ref in bundle.schedule.spec.repository_refs:
+        if ref.name not in bundle.repositories:
+            message = (
+                f'BorgRepository "{ref.name}" does not exist in namespace "{namespace}": create it, or correct '
+                "spec.repositoryRefs"
+            )
+            yield Problem(Reason.REPOSITORY_NOT_FOUND, message, Severity.WAITING)
+
+
+def find_archive_name_problems(bundle: Bundle, *, prune: bool) -> Iterator[Problem]:
+    """Yield what is wrong with the names of its archives: one of its own could be taken for another schedule's.
+
+    `prune`: whether its archives are pruned; then names must tell whose they are.
+    """
+    template = bundle.schedule.spec.archive_name_template
+    found = archive_name.find_template_problems(template, prune=prune)
+    for message in found:
+        yield Problem(Reason.INVALID_ARCHIVE_NAME, f'archiveNameTemplate "{template}" {message}')
+    if not found:
+        yield from _overlapping_names(bundle, prune=prune)
+
+
+def _overlapping_names(bundle: Bundle, *, prune: bool) -> Iterator[Problem]:
+    """Yield the neighbours whose archives one of the two would prune as its own."""
+    schedule = bundle.schedule
+    for other in bundle.neighbours:
+        # With one template for both, names of two schedules always differ: the job's name is in them.
+        if other.spec.archive_name_template == schedule.spec.archive_name_template:
+            continue
+        if not (prune or other.spec.prune.enabled):
+            continue
+        shared = {ref.name for ref in schedule.spec.repository_refs} & {ref.name for ref in other.spec.repository_refs}
+        for name in sorted(shared):
+            if archive_name.overlaps(_name_pattern(schedule, name), _name_pattern(other, name)):
+                message = (
+                    f'its archives would have names like those of BorgSchedule "{other.metadata.name}" in '
+                    f"BorgRepository \"{name}\", and prune would take the one's for the other's: change "
+                    "archiveNameTemplate of one of them"
+                )
+                yield Problem(Reason.ARCHIVE_NAMES_OVERLAP, message)
+
+
+def _name_pattern(schedule: BorgSchedule, repository: str) -> str:
+    template = schedule.spec.archive_name_template
+    if archive_name.find_template_problems(template):
+        return ""  # it writes no archives
+    return archive_name.derive_prune_glob(template, schedule=schedule.metadata.name, repository=repository)

@@ -21,7 +21,7 @@ from borg_core.reconcile.cron_job import (
     render_held,
 )
 from borg_core.runs.world import World
-from borg_core.workload.cron_job import Timing, render_cron_job, render_cron_job_manifest
+from borg_core.workload.job import Timing, render_cron_job, render_cron_job_manifest
 from borg_core.workload.owner import Owner
 from borg_core.workload.workload import Workload
 

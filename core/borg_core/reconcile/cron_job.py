@@ -14,7 +14,7 @@ from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.drift import covers
 from borg_core.registry import Reference
 from borg_core.runs.world import World
-from borg_core.workload.cron_job import render_cron_job_manifest
+from borg_core.workload.job import render_cron_job_manifest
 from borg_core.workload.owner import Owner
 
 OVERDUE_AFTER = timedelta(seconds=20)

@@ -16,16 +16,16 @@ from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.status import derive_status_patch
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
-from borg_core.policies.references import find_claim_problems
-from borg_core.policies.times import find_time_problems
+from borg_core.policies.schedule import find_time_problems
+from borg_core.policies.workload import find_claim_problems
 from borg_core.reconcile.checks import DEADLINE_SECONDS, HISTORY_LIMIT, Checks, check_name, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
-from borg_core.reconcile.gather import gather_claims
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status
 from borg_core.runs.plan import plan_runs
 from borg_core.runs.world import Host, World
 from borg_core.view import View
+from borg_core.workload.bundle import gather_claims
 from borg_core.workload.owner import Owner
 from borg_core.workload.workload import Target, Workload
 

@@ -11,7 +11,7 @@ from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
 from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import derive_problems, derive_prune_problems
-from borg_core.policies.size import find_size_problems
+from borg_core.policies.workload import find_size_problems
 from borg_core.reconcile.cron_job import (
     derive_requeue,
     derive_timing,
@@ -22,14 +22,13 @@ from borg_core.reconcile.cron_job import (
     plan_cron_job,
     render_held,
 )
-from borg_core.reconcile.gather import gather_bundle
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.schedule_status import derive_schedule_status
 from borg_core.runs.plan import plan_runs
 from borg_core.runs.world import Host, World
 from borg_core.view import View
-from borg_core.workload.bundle import Bundle
-from borg_core.workload.cron_job import Timing, render_cron_job
+from borg_core.workload.bundle import Bundle, gather_bundle
+from borg_core.workload.job import Timing, render_cron_job
 from borg_core.workload.workload import Workload
 
 

@@ -1,11 +1,13 @@
 """The volumes of a pod: one per claim, Secret or other source, however often it is mounted."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, SCRATCH_DIR, SECRETS_DIR, SOURCES_DIR
+from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.volumes import VolumeSource
-from borg_core.workload.secrets import derive_secret_keys
+from borg_core.kinds.repository import BorgRepository
 from borg_core.workload.workload import Workload
 
 
@@ -46,7 +48,7 @@ def render_mounts(workload: Workload) -> Mounts:
     for mount in workload.mounts:
         source = _volume_source(mount.volume, read_only=not mount.writable)
         rendered.add("mount", source, mount.path, read_only=not mount.writable)
-    for name, keys in sorted(derive_secret_keys(workload).items()):
+    for name, keys in sorted(_secret_keys(workload).items()):
         items = [{"key": key, "path": key} for key in sorted(keys)]
         # Optional: a pod that waits for a Secret hangs in ContainerCreating; the runner says what is missing instead.
         secret = {"secretName": name, "optional": True, "defaultMode": 0o440, "items": items}
@@ -85,3 +87,27 @@ def _volume_source(volume: VolumeSource, *, read_only: bool) -> dict[str, Any]:
 
 def _without_name(volume: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in volume.items() if key != "name"}
+
+
+def _secret_keys(workload: Workload) -> dict[str, set[str]]:
+    """Return which keys of which Secrets the pod needs, by the Secret's name."""
+    keys: dict[str, set[str]] = {}
+    for ref in _secret_refs(workload):
+        keys.setdefault(ref.name, set()).add(ref.key)
+    return keys
+
+
+def _secret_refs(workload: Workload) -> Iterator[SecretKeyRef]:
+    for target in workload.targets:
+        yield from _repository_refs(target.repository)
+    for hook in workload.all_hooks:
+        yield from (parameter.value_from.secret_key_ref for parameter in hook.parameters if parameter.value_from)
+
+
+def _repository_refs(repository: BorgRepository) -> Iterator[SecretKeyRef]:
+    spec = repository.spec
+    if spec.encryption.passphrase_secret_ref:
+        yield spec.encryption.passphrase_secret_ref
+    if spec.ssh:
+        yield spec.ssh.private_key_secret_ref
+        yield spec.ssh.known_hosts_secret_ref

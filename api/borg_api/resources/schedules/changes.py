@@ -17,7 +17,7 @@ from borg_core.kinds.parts.hooks import Hook, HookParameter, ParameterValueSourc
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import BorgScheduleSpec
 from borg_core.kinds.script import SCRIPTS, BorgScript
-from borg_core.policies.scripts import find_parameter_problems
+from borg_core.policies.workload import find_parameter_problems
 from borg_core.workload.plan import derive_location
 
 _SPEC = {

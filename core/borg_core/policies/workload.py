@@ -1,0 +1,96 @@
+"""Whether a workload can run: its claims, sources and scripts, and the size of its plan."""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES
+from borg_contract.reasons import Reason
+from borg_core.kinds.parts.hooks import Hook
+from borg_core.kinds.parts.volumes import VolumeSource
+from borg_core.kinds.script import BorgScript, ParameterType
+from borg_core.policies.problem import Problem, Severity
+from borg_core.workload.mounts import derive_claims
+from borg_core.workload.workload import Workload
+
+
+def find_claim_problems(workload: Workload, existing: Collection[str]) -> Iterator[Problem]:
+    """Yield the claims that are missing, and those that would be backed up into themselves."""
+    written, read = derive_claims(workload)
+    for claim, use in {**read, **written}.items():
+        if claim not in existing:
+            message = (
+                f'PersistentVolumeClaim "{claim}" ({use}) does not exist in namespace "{workload.namespace}": create it'
+            )
+            yield Problem(Reason.CLAIM_NOT_FOUND, message, Severity.WAITING)
+    for claim in sorted(written.keys() & read.keys()):
+        message = (
+            f'PersistentVolumeClaim "{claim}" is both {read[claim]} and {written[claim]}: a repository cannot be '
+            "backed up into itself; use a claim of its own for it"
+        )
+        yield Problem(Reason.SOURCE_CONFLICT, message)
+
+
+def find_source_problems(workload: Workload) -> Iterator[Problem]:
+    """Yield a problem where there is nothing to back up, or two sources would have one place in the pod."""
+    volumes: dict[str, tuple[str, VolumeSource]] = {}
+    for target in workload.targets:
+        name = target.repository.metadata.name
+        if not target.sources:
+            message = (
+                f'nothing to back up: neither the schedule nor BorgRepository "{name}" has sources; add spec.sources'
+            )
+            yield Problem(Reason.NO_SOURCES, message)
+        for source in target.sources:
+            first, volume = volumes.setdefault(source.name, (name, source.volume))
+            if volume != source.volume:
+                message = (
+                    f'source "{source.name}" is another volume in BorgRepository "{name}" than in "{first}", and both '
+                    f"would be mounted at /sources/{source.name}: give one of them another name"
+                )
+                yield Problem(Reason.SOURCE_CONFLICT, message)
+
+
+def find_script_problems(workload: Workload) -> Iterator[Problem]:
+    """Yield the scripts around a backup that are missing, or get other parameters than they take."""
+    for hook in workload.all_hooks:
+        script = workload.scripts.get(hook.script_ref.name)
+        if script is None:
+            message = (
+                f'BorgScript "{hook.script_ref.name}" does not exist in namespace "{workload.namespace}": create it'
+            )
+            yield Problem(Reason.SCRIPT_NOT_FOUND, message, Severity.WAITING)
+        else:
+            for message in find_parameter_problems(hook, script):
+                yield Problem(Reason.INVALID_PARAMETERS, message)
+
+
+def find_parameter_problems(hook: Hook, script: BorgScript) -> Iterator[str]:
+    """Yield a sentence for each parameter of `hook` that `script` does not take, lacks, or takes another way."""
+    name = script.metadata.name
+    declared = {parameter.name: parameter for parameter in script.spec.parameters}
+    given = {parameter.name for parameter in hook.parameters}
+    for parameter in hook.parameters:
+        if parameter.name not in declared:
+            known = ", ".join(declared) or "none"
+            yield f'BorgScript "{name}" has no parameter "{parameter.name}" (it takes: {known})'
+        elif declared[parameter.name].type is ParameterType.PASSWORD and parameter.value_from is None:
+            yield (
+                f'parameter "{parameter.name}" of BorgScript "{name}" is a Password: give it by '
+                "valueFrom.secretKeyRef, not as plain text"
+            )
+    for parameter_name, declaration in declared.items():
+        if declaration.required and declaration.default is None and parameter_name not in given:
+            yield f'BorgScript "{name}" needs parameter "{parameter_name}"'
+
+
+def find_size_problems(job_template: dict[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with a rendered Job's plan: it is one environment value, of which Linux limits the size."""
+    (container,) = job_template["spec"]["template"]["spec"]["containers"]
+    values = (item["value"] for item in container["env"] if item["name"] == PLAN_ENV)
+    for size in map(len, values):
+        if size > PLAN_LIMIT_BYTES:
+            message = (
+                f"the run's plan is {size} bytes, more than the {PLAN_LIMIT_BYTES} that fit into a pod: shorten the "
+                "scripts or spread the repositories over several schedules"
+            )
+            yield Problem(Reason.PLAN_TOO_LARGE, message)
