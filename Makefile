@@ -70,8 +70,9 @@ bench-runner: bootstrap ## a backup by the runner, beside borg alone
 	@PYTHONPATH=tests .venv/bin/python tests/bench/runner_overhead.py
 
 .PHONY: bench-operator
-bench-operator: up ## schedules into CronJobs, beside what the API server itself can do
+bench-operator: up ## schedules into CronJobs, beside what the API server itself can do; 5,000 that have nothing to do
 	@$(IN_CLUSTER) PYTHONPATH=tests .venv/bin/python tests/bench/operator_throughput.py
+	@$(IN_CLUSTER) PYTHONPATH=tests .venv/bin/python tests/bench/operator_idle.py
 
 .PHONY: bench-api
 bench-api: up ## the facade's endpoints with 500 and with 5,000 schedules in the cluster

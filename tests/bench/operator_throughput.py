@@ -43,16 +43,16 @@ async def main(count: int) -> None:
     """Run all measurements, each in a namespace of its own."""
     api = ApiServer(await connect(CONNECTIONS))
     try:
-        async with _namespace(api) as namespace:
+        async with fresh_namespace(api) as namespace:
             plain = [_cron_job(namespace, f"plain-{number:05}") for number in range(count)]
             seconds = await _at_once(lambda manifest: api.create(CRON_JOBS, manifest), plain)
             print(f"{count} small CronJobs by POST: {seconds:.2f} s")
         for sender, title in ((_Sender, "their requests sent by hand"), (_LookingSender, "by look, apply and Event")):
-            async with _namespace(api) as namespace:
+            async with fresh_namespace(api) as namespace:
                 seconds = await _by_hand(await sender.like_the_operator(api, namespace), count)
                 print(f"{count} schedules, {title}: {seconds:.2f} s")
-        async with _namespace(api) as namespace:
-            created, ready = await _by_operator(api, namespace, count)
+        async with fresh_namespace(api) as namespace:
+            created, ready = await by_operator(api, namespace, count)
             print(f"{count} schedules created in {created:.2f} s, all Ready with their CronJobs after {ready:.2f} s")
     finally:
         await api.close()
@@ -133,7 +133,7 @@ def _event(namespace: str, name: str) -> Object:
     }
 
 
-async def _by_operator(api: ApiServer, namespace: str, count: int) -> tuple[float, float]:
+async def by_operator(api: ApiServer, namespace: str, count: int) -> tuple[float, float]:
     schedules = [_in(namespace, resources.schedule(f"bench-{number:05}")) for number in range(count)]
     began = time.monotonic()
     created = await _at_once(lambda manifest: api.create(SCHEDULES, manifest), schedules)
@@ -142,7 +142,7 @@ async def _by_operator(api: ApiServer, namespace: str, count: int) -> tuple[floa
 
 
 @asynccontextmanager
-async def _namespace(api: ApiServer) -> AsyncIterator[str]:
+async def fresh_namespace(api: ApiServer) -> AsyncIterator[str]:
     """Give a namespace with what schedules refer to, and wait until nothing is left of it."""
     name = f"bench-{secrets.token_hex(3)}"
     await api.create(NAMESPACES, {"metadata": {"name": name}})

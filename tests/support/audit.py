@@ -33,11 +33,11 @@ def audit_log() -> Path:
     return _LOG
 
 
-def operator_writes(namespace: str, since: int = 0) -> Iterator[Write]:
-    """Yield what the operator wrote in a namespace, from byte `since` of the log on."""
+def operator_writes(namespace: str | None, since: int = 0) -> Iterator[Write]:
+    """Yield what the operator wrote in a namespace, None for any, from byte `since` of the log on."""
     for event in _events(audit_log(), OPERATOR, since):
         target = event.get("objectRef", {})
-        if target.get("namespace") == namespace and event["verb"] not in READS:
+        if namespace in (None, target.get("namespace")) and event["verb"] not in READS:
             yield Write(
                 verb=event["verb"],
                 resource=target["resource"],
