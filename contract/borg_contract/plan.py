@@ -75,6 +75,8 @@ class RunPlan:
     schedule: str = ""
     """The schedule whose archives these are; empty for a run of a repository alone, which can neither Backup nor
     Prune."""
+    cluster: str = ""
+    """Which cluster this is, for the comment of archives; empty where the operator does not know."""
     archive_name_template: str = "{job_name}-{now}"
     hooks: HooksPlan | None = None
     prune: Retention | None = None

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
 
     # Of a run or one of its repositories, as the runner found them.
+    ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
     ARCHIVE_EXISTS = "ArchiveExists"
     BORG_FAILED = "BorgFailed"
     BORG_MISSING = "BorgMissing"

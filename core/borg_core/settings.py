@@ -12,6 +12,8 @@ class Settings:
     image_pull_policy: str = "IfNotPresent"
     allow_host_path: bool = False
     allowed_images: tuple[str, ...] = ()
+    cluster: str = ""
+    """What tells this cluster from others that may share a repository; empty where it is not known."""
 
     def allows_image(self, image: str) -> bool:
         return image == self.runner_image or any(fnmatchcase(image, glob) for glob in self.allowed_images)

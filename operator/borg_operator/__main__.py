@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import sys
+from dataclasses import replace
 from typing import Any
 
 import kopf
 
 from borg_cluster.client import ApiServer
 from borg_cluster.connection import connect
+from borg_operator.cluster_name import find_cluster
 from borg_operator.configuration import Configuration, ConfigurationError, read_configuration
 from borg_operator.kopf.listings import Listings
 from borg_operator.kopf.resync import Resync
@@ -46,7 +48,8 @@ async def _run(configuration: Configuration) -> None:
     metrics = Metrics()
     api = ApiServer(await connect(limits.workers + 2), observe=metrics.requested)
     store = Store()
-    gatherer = Gatherer(store, api, configuration.settings)
+    cluster = configuration.settings.cluster or await find_cluster(api)
+    gatherer = Gatherer(store, api, replace(configuration.settings, cluster=cluster))
     controller = Controller(store, gatherer, Applier(store, api), limits, metrics=metrics)
     listings = Listings(api, namespaces)
     server = MetricsServer(store, metrics, listings.complete.is_set)

@@ -1,5 +1,6 @@
 """The operator's settings, read once from the environment that the chart writes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from borg_core.settings import Settings
 from borg_operator.loop.controller import Limits
 
 _PREFIX = "BORG_OPERATOR_"
+_WORD = re.compile("[A-Za-z0-9._-]{0,63}")
 
 
 class ConfigurationError(ValueError):
@@ -40,11 +42,18 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
             image_pull_policy=value("RUNNER_IMAGE_PULL_POLICY", "IfNotPresent"),
             allow_host_path=_boolean("ALLOW_HOST_PATH", value("ALLOW_HOST_PATH", "false")),
             allowed_images=listed("ALLOWED_IMAGES"),
+            cluster=_word("CLUSTER_NAME", value("CLUSTER_NAME")),
         ),
         limits=Limits(resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300"))),
         namespaces=listed("NAMESPACES"),
         log_format=value("LOG_FORMAT", "plain"),
     )
+
+
+def _word(name: str, text: str) -> str:
+    if not _WORD.fullmatch(text):
+        raise ConfigurationError(f'{_PREFIX}{name} is "{text}": it must be up to 63 letters, digits, ".", "_" and "-"')
+    return text
 
 
 def _boolean(name: str, text: str) -> bool:

@@ -1,11 +1,17 @@
 """Prune takes the old archives of its own schedule and never one of another, whatever the names look like."""
 
+import pytest
+
 from e2e.team import Team
 
 
-def test_prune_of_db_deletes_no_archive_of_db_daily(team: Team) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def filled(team: Team) -> None:
     team.prepare()
     team.work("echo hello > /data/hello")
+
+
+def test_prune_of_db_deletes_no_archive_of_db_daily(team: Team) -> None:
     team.repository("main")
     team.schedule("db", prune={"enabled": True, "keepDaily": 1, "keepWeekly": 0, "keepMonthly": 0, "keepYearly": 0})
     team.schedule("db-daily")
@@ -19,3 +25,21 @@ def test_prune_of_db_deletes_no_archive_of_db_daily(team: Team) -> None:
     assert second["prune"] == {"kept": 1, "deleted": 1}
     assert second["totals"]["archives"] == 4
     assert sorted(team.archives("main")) == sorted([*others, second["archive"]])
+
+
+def test_two_repositories_of_one_place_prune_nothing_and_say_whose_the_others_are(team: Team) -> None:
+    team.script("a-second-later", "sleep 1.1")  # names of archives are of the second
+    place = {"volume": {"persistentVolumeClaim": {"claimName": "borg-repo"}}, "path": "one"}
+    team.repository("one", local=place)
+    team.repository("two", local=place, hooks={"preBackup": {"scriptRef": {"name": "a-second-later"}}})
+    keep = {"enabled": True, "keepDaily": 1, "keepWeekly": 0, "keepMonthly": 0, "keepYearly": 0}
+    team.schedule("both", "one", "two", prune=keep)
+
+    runs = [team.run(f"both-{number}", "both") for number in (1, 2)]
+
+    made = [repository["archive"] for run in runs for repository in run["repositories"]]
+    assert sorted(made) == sorted(team.archives("one"))
+    last = runs[-1]["repositories"][0]
+    assert last["phase"] == "CompletedWithWarnings"
+    assert "prune" not in last
+    assert '(BorgRepository "two")' in last["warnings"][0]

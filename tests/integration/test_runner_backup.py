@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from borg_contract.plan import RunPlan, SourcePlan
 from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod
+
+OWN_COMMENT = "borgoperator.io team/db db-1 repository=main"
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +51,7 @@ def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> N
     listed = pod.ask_borg(repository, "list", "--format={path}{NL}", f"REPO::{result.archive}")
     assert f"{pod.data}/hello.txt".lstrip("/") in listed
     comment = pod.ask_borg(repository, "info", f"REPO::{result.archive}")
-    assert "borgoperator.io team/db db-1" in comment
+    assert "borgoperator.io team/db db-1 repository=main\n" in comment
 
 
 def test_a_second_backup_into_the_same_repository_is_incremental(pod: Pod) -> None:
@@ -228,7 +231,7 @@ def test_prune_deletes_only_the_schedules_own_archives(pod: Pod) -> None:
     names = ["db", "db-daily", "db-2026", "xdb"]
     pod.ask_borg(repository, "init", "--encryption=repokey-blake2", "REPO")
     for name in (*(f"{schedule}-2026-01-0{day}T01:02:03" for day in (1, 2, 3) for schedule in names), "db-by-hand"):
-        pod.ask_borg(repository, "create", f"REPO::{name}", str(pod.data))
+        pod.ask_borg(repository, "create", f"--comment={OWN_COMMENT}", f"REPO::{name}", str(pod.data))
     plan = pod.plan(
         repository,
         archive_name_template="{job_name}-{now}",
@@ -245,6 +248,65 @@ def test_prune_deletes_only_the_schedules_own_archives(pod: Pod) -> None:
     left = pod.archives(repository)
     assert [name for name in left if name.startswith("db-2026-01-")] == ["db-2026-01-03T01:02:03"]
     assert len(left) == 11
+
+
+@pytest.mark.parametrize(
+    ("comment", "whose"),
+    [
+        (OWN_COMMENT.replace("team/", "team-b/"), 'of BorgSchedule "db" in namespace "team-b" (BorgRepository "main")'),
+        (OWN_COMMENT.replace("team/db", "team/db-x"), 'of BorgSchedule "db-x"'),
+        (OWN_COMMENT.replace("=main", "=alias"), '(BorgRepository "alias")'),
+        (f"{OWN_COMMENT} cluster=blue", 'of cluster "blue"'),
+        ("borgoperator.io team/db db-1", "of nobody that its comment names"),
+        (f"x {OWN_COMMENT}", "of nobody that its comment names"),
+        ("", "of nobody that its comment names"),
+    ],
+    ids=["namespace", "schedule", "repository", "cluster", "without repository", "something before it", "none"],
+)
+def test_archives_of_others_under_names_of_ones_own_are_never_pruned(pod: Pod, comment: str, whose: str) -> None:
+    repository = pod.repository()
+    plan = pod.plan(
+        repository, archive_name_template="{job_name}-{now}", prune=Retention.only(keep_daily=1), compact_threshold=0
+    )
+    assert pod.run(plan).result.phase is Phase.COMPLETED
+    others = [f"db-2026-01-0{day}T01:02:03" for day in (1, 2)]
+    for name in others:
+        pod.ask_borg(repository, "create", f"--comment={comment}", f"REPO::{name}", str(pod.data))
+
+    ended = pod.run(plan)
+
+    assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS
+    [result] = ended.result.repositories
+    assert result.prune is None
+    assert result.archive in pod.archives(repository)
+    assert set(others) < set(pod.archives(repository))
+    assert len(pod.archives(repository)) == 4
+    assert result.warnings[0].startswith("Nothing was pruned: 2 archives bear a name like this schedule's")
+    assert whose in result.warnings[0]
+    by_hand = pod.run(replace(plan, operation=Operation.PRUNE))
+    assert by_hand.result.repositories[0].reason == "ArchivesOfOthers"
+    assert len(pod.archives(repository)) == 4
+
+
+def test_two_repositories_of_one_place_never_prune_each_others_archives(pod: Pod) -> None:
+    (pod.root / "sources/beta").mkdir()
+    place = pod.repository().location
+    repositories = [
+        pod.repository("data", location=place),
+        pod.repository("beta", location=place, sources=(SourcePlan("beta"),)),
+    ]
+    passphrase = pod.repository().passphrase
+    plan = pod.plan(*(replace(each, passphrase=passphrase) for each in repositories))
+    plan = replace(plan, archive_name_template="{job_name}-{now}", prune=Retention.only(keep_daily=1))
+
+    made = []
+    for number in range(3):
+        pod.job_name = f"db-{number}"
+        made += [result.archive for result in pod.run(plan).result.repositories]
+        time.sleep(1)  # names are of the second
+
+    assert sorted(name for name in made if name) == sorted(pod.archives(pod.repository()))
+    assert len(set(made)) == 6
 
 
 def test_compact_gives_back_what_prune_deleted(pod: Pod) -> None:

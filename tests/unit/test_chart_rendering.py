@@ -49,7 +49,9 @@ def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespa
     assert places == {*wanted, ("backups-borg-operator-test", "team-a")}
 
 
-def test_a_cluster_wide_install_has_the_same_rights_and_one_more_to_see_crds_come(namespaced: list[Object]) -> None:
+def test_a_cluster_wide_install_has_the_same_rights_and_more_to_see_crds_come_and_which_cluster_it_is(
+    namespaced: list[Object],
+) -> None:
     def manager(objects: list[Object], kind: str) -> list[Object]:
         role = next(item for item in of_kind(objects, kind) if item["metadata"]["name"].endswith("-manager"))
         found: list[Object] = role["rules"]
@@ -60,7 +62,8 @@ def test_a_cluster_wide_install_has_the_same_rights_and_one_more_to_see_crds_com
         "resources": ["customresourcedefinitions"],
         "verbs": ["list", "watch"],
     }
-    assert manager(render(), "ClusterRole") == [*manager(namespaced, "Role"), crds]
+    cluster = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}
+    assert manager(render(), "ClusterRole") == [*manager(namespaced, "Role"), crds, cluster]
 
 
 def test_installs_side_by_side_have_no_object_in_common() -> None:

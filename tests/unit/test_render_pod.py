@@ -70,7 +70,7 @@ def test_a_claim_that_two_repositories_share_is_one_volume() -> None:
     claims = [v for v in pod_spec(bundle)["volumes"] if v.get("persistentVolumeClaim", {}).get("claimName") == "repos"]
     assert len(claims) == 1
     assert {"/repositories/a", "/repositories/b"} <= mounts(bundle).keys()
-    locations = [target.location for target in render_plan(bundle.workload()).repositories]
+    locations = [target.location for target in render_plan(bundle.workload(), cluster="").repositories]
     assert locations == ["/repositories/a/a", "/repositories/b/b"]
 
 
@@ -88,14 +88,14 @@ def test_the_plan_in_the_pod_is_the_rendered_one_and_holds_no_dollar_that_the_ku
     bundle = builders.bundle(builders.schedule(hooks=hooks), scripts=(tricky,))
     value = next(item["value"] for item in container(bundle)["env"] if item["name"] == PLAN_ENV)
     assert "$" not in value
-    assert decode_plan(value) == render_plan(bundle.workload())
+    assert decode_plan(value) == render_plan(bundle.workload(), cluster="")
 
 
 def test_a_secret_parameter_is_a_path_in_the_plan() -> None:
     reference = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "nas", "key": "token"}}}
     hooks = {"postBackup": {"scriptRef": {"name": "sleep"}, "parameters": [reference]}}
     declared = builders.script("sleep", parameters=({"name": "TOKEN", "type": "Password"},))
-    plan = render_plan(builders.bundle(builders.schedule(hooks=hooks), scripts=(declared,)).workload())
+    plan = render_plan(builders.bundle(builders.schedule(hooks=hooks), scripts=(declared,)).workload(), cluster="")
     assert plan.hooks
     assert plan.hooks.post_backup
     assert plan.hooks.post_backup.secret_parameters["TOKEN"].path == "/run/borg/secrets/nas/token"
@@ -106,4 +106,4 @@ def test_a_secret_parameter_is_a_path_in_the_plan() -> None:
 def test_scripts_belong_to_backups_only(operation: Operation) -> None:
     hooks = {"preBackup": {"scriptRef": {"name": "wake"}}}
     bundle = builders.bundle(builders.schedule(hooks=hooks), scripts=(builders.script("wake"),))
-    assert render_plan(bundle.workload(operation)).hooks is None
+    assert render_plan(bundle.workload(operation), cluster="").hooks is None

@@ -9,13 +9,14 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.workload.workload import Target, Workload
 
 
-def render_plan(workload: Workload) -> RunPlan:
-    """Return the plan. Raises KeyError for a script that is missing."""
+def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
+    """Return the plan; `cluster`: what archives say of where they were made. Raises KeyError for a missing script."""
     backup = workload.operation is Operation.BACKUP
     return RunPlan(
         namespace=workload.namespace,
         schedule=workload.schedule,
         operation=workload.operation,
+        cluster=cluster,
         repositories=tuple(_repository(workload, target) for target in workload.targets),
         archive_name_template=workload.archive_name_template,
         hooks=_hooks(workload, workload.hooks) if backup else None,

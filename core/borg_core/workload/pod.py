@@ -29,7 +29,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "image": job.image or settings.runner_image,
         "imagePullPolicy": job.image_pull_policy or settings.image_pull_policy,
         "env": [
-            {"name": PLAN_ENV, "value": encode(render_plan(workload))},
+            {"name": PLAN_ENV, "value": encode(render_plan(workload, cluster=settings.cluster))},
             {"name": JOB_NAME_ENV, "valueFrom": _label_ref(labels.JOB_NAME)},
             {"name": JOB_UID_ENV, "valueFrom": _label_ref(labels.CONTROLLER_UID)},
         ],

@@ -1,8 +1,42 @@
-"""`borg list`: how many archives a repository has."""
+"""`borg list`: how many archives a repository has, and what they say of themselves."""
+
+import json
+from dataclasses import dataclass
 
 from borg_contract.plan import RepositoryPlan
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.verbs.repository import Repository
+
+
+@dataclass(frozen=True)
+class ListedArchive:
+    name: str
+    comment: str
+
+
+def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
+    """Return the archives whose names match `glob`. Raises FaultError."""
+    outcome = repository.run_borg(
+        lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait)
+    )
+    return parse_archives_output(outcome.output)
+
+
+def make_archives_arguments(repository: RepositoryPlan, *, glob: str, lock_wait: int) -> list[str]:
+    """Return the arguments that print the archives whose names match `glob`, with their comments, as JSON."""
+    return [
+        "list",
+        *make_connection_arguments(repository, lock_wait=lock_wait),
+        "--json",
+        "--format={comment}",
+        f"--glob-archives={escape_placeholders(glob)}",
+        escape_placeholders(repository.location),
+    ]
+
+
+def parse_archives_output(output: str) -> list[ListedArchive]:
+    """Return the archives. Raises ValueError, KeyError or TypeError for what is no such JSON."""
+    return [ListedArchive(item["archive"], item["comment"]) for item in json.loads(output)["archives"]]
 
 
 def fetch_archive_count(repository: Repository) -> int:

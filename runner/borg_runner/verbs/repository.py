@@ -56,6 +56,12 @@ class Repository:
             self.warnings.add(outcome)
         return outcome
 
+    def warn(self, text: str) -> None:
+        """Keep a warning of our own beside borg's."""
+        self.log.say(f"warning: {text}")
+        self.warnings.texts = (text, *self.warnings.texts)
+        self.warnings.count += 1
+
     def ask_borg(self, make_arguments: Callable[[int], list[str]]) -> str | None:
         """Return what borg prints for a question aside, None when it cannot be had: it must not fail a good run."""
         if self.borg.interruption.requested:

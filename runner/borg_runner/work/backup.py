@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from borg_contract.archive_name import render_archive_name
+from borg_contract.ownership import render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.exit_codes import ABSENT
@@ -17,7 +18,7 @@ from borg_runner.verbs.init import init, init_missing_folder
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.record import Record
 from borg_runner.work.sources import find_source_fault, make_source_paths
-from borg_runner.work.steps import count_after, give_space_back, prune_own_archives
+from borg_runner.work.steps import count_after, give_space_back, owner_of, prune_if_all_are_own
 
 _T = TypeVar("_T")
 
@@ -33,7 +34,7 @@ def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_ro
             repository,
             record,
             Fault(Reason.PRUNE_FAILED, "prune failed"),
-            lambda: prune_own_archives(plan, repository, record, retention),
+            lambda: prune_if_all_are_own(plan, repository, record, retention),
         )
     if (threshold := plan.compact_threshold) is not None:
         _follow_up(
@@ -49,7 +50,7 @@ def _write_archive(
     plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str
 ) -> ArchiveFigures:
     paths = make_source_paths(repository.plan.sources, sources_root)
-    comment = f"borgoperator.io {plan.namespace}/{plan.schedule} {run_name}".strip()
+    comment = render_comment(owner_of(plan, repository), run_name or "-")
 
     def make_name() -> str:
         return render_archive_name(
