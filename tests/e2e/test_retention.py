@@ -1,5 +1,7 @@
 """Prune takes the old archives of its own schedule and never one of another, whatever the names look like."""
 
+import json
+
 import pytest
 
 from e2e.team import Team
@@ -33,10 +35,13 @@ def test_two_repositories_of_one_place_prune_nothing_and_say_whose_the_others_ar
     team.repository("one", local=place)
     team.repository("two", local=place, hooks={"preBackup": {"scriptRef": {"name": "a-second-later"}}})
     keep = {"enabled": True, "keepDaily": 1, "keepWeekly": 0, "keepMonthly": 0, "keepYearly": 0}
-    team.schedule("both", "one", "two", prune=keep)
+    team.schedule("both", "one", "two", prune=keep, runRepositoryHooks=True)
 
     runs = [team.run(f"both-{number}", "both") for number in (1, 2)]
 
+    assert [repository["phase"] for run in runs for repository in run["repositories"]] == ["Completed"] + [
+        "CompletedWithWarnings"
+    ] * 3, json.dumps(runs, indent=1)
     made = [repository["archive"] for run in runs for repository in run["repositories"]]
     assert sorted(made) == sorted(team.archives("one"))
     last = runs[-1]["repositories"][0]
