@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 
 from borg_contract.plan import RepositoryPlan
+from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
 
@@ -19,7 +21,11 @@ def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
     outcome = repository.run_borg(
         lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait)
     )
-    return parse_archives_output(outcome.output)
+    try:
+        return parse_archives_output(outcome.output)
+    except (ValueError, KeyError, TypeError) as error:
+        text = f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?"
+        raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
 
 
 def make_archives_arguments(repository: RepositoryPlan, *, glob: str, lock_wait: int) -> list[str]:
