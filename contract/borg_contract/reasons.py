@@ -23,6 +23,7 @@ class Reason(StrEnum):
     PLAN_TOO_LARGE = "PlanTooLarge"
     CRON_JOB_NAME_TAKEN = "CronJobNameTaken"
     REFUSED_BY_API_SERVER = "RefusedByApiServer"
+    SAME_PLACE = "SamePlace"
     JOB_REFUSED = "JobRefused"
 
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"

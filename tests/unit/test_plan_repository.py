@@ -17,13 +17,15 @@ from borg_core.actions import (
     ReserveTurn,
     StartJob,
 )
-from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.names import shorten
 from borg_core.reconcile.checks import check_name
-from borg_core.reconcile.repository import Surroundings, plan_repository
+from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
 from borg_core.runs.world import Refusal, World
+from borg_operator.loop.concerned import derive_concerned
+from borg_operator.store import Store
 from support import builders
 from support.builders import NOW, SETTINGS, local_repository
 
@@ -240,3 +242,53 @@ def test_long_names_get_a_cron_job_each() -> None:
     assert len(names) == 2
     assert all(len(name) <= 52 for name in names)
     assert check_name("main") == shorten("main", "-check", 52)
+
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "shared"}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"volume": CLAIM, "path": "a"}, {"volume": CLAIM, "path": "a/"}, True),
+        ({"volume": CLAIM, "path": "a/./b"}, {"volume": CLAIM, "path": "a//b"}, True),
+        ({"volume": CLAIM}, {"volume": CLAIM, "path": "."}, True),
+        ({"volume": CLAIM, "path": "a"}, {"volume": CLAIM, "path": "b"}, False),
+        ({"volume": {"hostPath": {"path": "/a"}}, "path": "b"}, {"volume": {"hostPath": {"path": "/a/b/"}}}, True),
+        (
+            {"volume": {"nfs": {"server": "nas", "path": "/e"}}, "path": "b"},
+            {"volume": {"nfs": {"server": "nas", "path": "/e/b", "readOnly": False}}},
+            True,
+        ),
+        ({"volume": {"nfs": {"server": "a", "path": "/e"}}}, {"volume": {"nfs": {"server": "b", "path": "/e"}}}, False),
+        ({"volume": {"csi": {"driver": "d"}}}, {"volume": {"csi": {"driver": "d"}}}, False),
+        ("ssh://u@host/a", "ssh://u@HOST:22//a/", True),
+        ("ssh://u@host/./a", "ssh://u@host/./a/.", True),
+        ("ssh://u@host/./a", "ssh://u@host/a", False),
+        ("ssh://u@host:23/a", "ssh://u@host/a", False),
+        ("ssh://u@host/a", "ssh://v@host/a", False),
+        ("ssh://u@[fe80::1]/a", "ssh://u@[FE80::1]/a", True),
+        ("ssh://u@[:::]/a", "ssh://u@[:::]/b", False),
+    ],
+)
+def test_two_repositories_of_one_place_say_so(one: Any, other: Any, same: bool) -> None:
+    def made(name: str, where: Any) -> BorgRepository:
+        if isinstance(where, str):
+            ssh = {**builders.ssh_repository().spec.model_dump(by_alias=True)["ssh"], "url": where}
+            return builders.ssh_repository(name, ssh=ssh)
+        return local_repository(name, local=where)
+
+    store = Store()
+    for repository in (made("main", one), made("twin", other)):
+        metadata = {**repository.metadata.model_dump(by_alias=True), "resourceVersion": "1"}
+        store.put(REPOSITORIES, {**repository.model_dump(by_alias=True), "metadata": metadata})
+    found = reconcile_repository(world(), store, NOW)
+    (patch,) = (action.status for action in found.actions if isinstance(action, PatchStatus))
+    said = {condition["type"]: condition for condition in patch.get("conditions", [])}
+    assert ("Aliased" in said) is same
+    if same:
+        assert said["Aliased"]["reason"] == "SamePlace"
+        assert said["Aliased"]["message"].startswith('in the same place as BorgRepository "twin"')
+    assert (
+        Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, made("main", one))
+    ) is same

@@ -5,18 +5,9 @@ from typing import Annotated, Literal
 
 from borg_contract.phases import Phase
 from borg_contract.schema import Rule, Schema
-from borg_core.kinds.parts.base import (
-    GROUP,
-    UNSEEN,
-    VERSION,
-    Conditions,
-    Metadata,
-    Model,
-    ObservedGeneration,
-    Time,
-)
+from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metadata, Model, ObservedGeneration, Time
 from borg_core.kinds.parts.hooks import Hooks
-from borg_core.kinds.parts.targets import Encryption, LocalTarget, SshTarget
+from borg_core.kinds.parts.targets import Encryption, LocalTarget, SshTarget, derive_place
 from borg_core.kinds.parts.verification import Verification
 from borg_core.kinds.parts.volumes import Sources, Volume, references_of_volumes
 from borg_core.registry import Column, Definition, Kind, Reference
@@ -218,12 +209,21 @@ class BorgRepository(Model):
     ] = BorgRepositoryStatus()
 
 
+PLACE = "place"
+"""Index of repositories: where they are."""
+
+
 def references_of_repository(repository: BorgRepository) -> Iterator[Reference]:
     for hook in repository.spec.hooks.given if repository.spec.hooks else ():
         yield Reference("BorgScript", repository.metadata.namespace, hook.script_ref.name)
     spec = repository.spec
     mounted = (spec.local.volume if spec.local else None, spec.cache, *(source.volume for source in spec.sources))
     yield from references_of_volumes(repository.metadata.namespace, mounted)
+
+
+def groups_of_repository(repository: BorgRepository) -> Iterator[tuple[str, str]]:
+    if place := derive_place(repository.spec.local, repository.spec.ssh):
+        yield PLACE, place
 
 
 REPOSITORIES = Kind(
@@ -233,6 +233,7 @@ REPOSITORIES = Kind(
     "borgrepositories",
     BorgRepository.model_validate,
     references_of_repository,
+    groups_of_repository,
     definition=Definition(
         model=BorgRepository,
         short_name="brepo",

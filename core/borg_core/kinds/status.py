@@ -21,6 +21,7 @@ class ConditionType(StrEnum):
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
     SUCCEEDED = "Succeeded"
     CHECKS_SCHEDULED = "ChecksScheduled"
+    ALIASED = "Aliased"
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from borg_contract.operations import Operation
+from borg_contract.reasons import Reason
 from borg_core.actions import PatchStatus, Plan
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.upkeep import Compact
 from borg_core.kinds.parts.verification import CheckTimes
-from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository, groups_of_repository
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES
-from borg_core.kinds.status import derive_status_patch
+from borg_core.kinds.status import ConditionType, Finding, derive_status_patch
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
@@ -37,6 +38,8 @@ class Surroundings:
     schedules: int = 0
     runs: tuple[BorgRun, ...] = ()
     claims: Collection[str] = frozenset()
+    aliases: tuple[str, ...] = ()
+    """Names of other BorgRepositories of the namespace that are in the same place."""
     options: JobOptions = field(default_factory=JobOptions)
     """How pods on the repository run: as those of the oldest schedule that writes into it, which can read it."""
 
@@ -53,6 +56,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
         schedules=len(schedules),
         runs=tuple(view.referring_to(RUNS, subject)),
         claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
+        aliases=_aliases(view, repository),
         options=options[0] if options else JobOptions(),
     )
     return plan_repository(world, repository, around, now)
@@ -74,7 +78,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         repository,
         around.schedules,
         around.runs,
-        checks=checks.finding,
+        others=[*([checks.finding] if checks.finding else []), *_find_aliases(around.aliases)],
         check_cron_job=checks.name,
         timing=checks.timing,
         now=now,
@@ -93,6 +97,26 @@ def _find_problems(
     yield from find_forbidden(check, world.settings)
     if times := _check_times(repository):
         yield from find_time_problems(times.schedule, times.time_zone)
+
+
+def _aliases(view: View, repository: BorgRepository) -> tuple[str, ...]:
+    namespace, own = repository.metadata.namespace, repository.metadata.name
+    found = (
+        other.metadata.name
+        for index, place in groups_of_repository(repository)
+        for other in view.grouped(REPOSITORIES, index, namespace, place)
+    )
+    return tuple(name for name in found if name != own)
+
+
+def _find_aliases(aliases: Sequence[str]) -> Iterator[Finding]:
+    if aliases:
+        names = ", ".join(f'"{name}"' for name in aliases)
+        message = (
+            f"in the same place as BorgRepository {names}: what is written by one of them is never pruned by another; "
+            "keep one, or give each a path of its own"
+        )
+        yield Finding(ConditionType.ALIASED.value, True, Reason.SAME_PLACE.value, message)
 
 
 def _check_times(repository: BorgRepository) -> CheckTimes | None:

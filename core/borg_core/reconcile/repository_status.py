@@ -19,15 +19,15 @@ def derive_repository_status(
     schedules: int,
     runs: Iterable[BorgRun],
     *,
-    checks: Finding | None = None,
+    others: Iterable[Finding] = (),
     check_cron_job: str | None = None,
     timing: CronSchedule | None,
     now: datetime,
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
-    `runs`: those that used it, whoever asked for them. `checks`: whether its checks come by the clock, None where none
-    are asked for; `timing`: when their CronJob fires.
+    `runs`: those that used it, whoever asked for them. `others`: what there is to say beside how the newest run
+    fared; `timing`: when their CronJob fires.
     """
     before = repository.status
     name = repository.metadata.name
@@ -44,7 +44,7 @@ def derive_repository_status(
     checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
     next_check = timing.next_after(now) if timing else None
     generation = repository.metadata.generation
-    findings = [*([_finding(*done[-1][1:])] if done else []), *([checks] if checks else [])]
+    findings = [*([_finding(*done[-1][1:])] if done else []), *others]
     conditions = derive_conditions(findings, before.conditions, generation, now)
     if not done:
         conditions = (*(c for c in before.conditions if c.type == ConditionType.READY), *conditions)

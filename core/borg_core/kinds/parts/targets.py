@@ -1,11 +1,15 @@
 """Where a repository is, and how it is protected."""
 
 from enum import StrEnum
+from posixpath import normpath
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import Model, SecretKeyRef
 from borg_core.kinds.parts.volumes import Volume
+
+_SSH_PORT = 22
 
 
 class LocalTarget(Model):
@@ -74,6 +78,33 @@ class SshTarget(Model):
             maxLength=255,
         ),
     ] = ""
+
+
+def derive_place(local: LocalTarget | None, ssh: SshTarget | None) -> str | None:
+    """Return where the repository is, in one spelling for each place; None where no other one can be there."""
+    if ssh:
+        return _derive_address(ssh.url)
+    if local and local.volume.claim_name:
+        return f"claim {local.volume.claim_name} {_joined('', local.path)}"
+    if local and (folder := local.volume.host_path):
+        return f"node {_joined(folder.get('path', ''), local.path)}"
+    if local and (export := local.volume.nfs):
+        return f"nfs {export.get('server')} {_joined(export.get('path', ''), local.path)}"
+    return None
+
+
+def _derive_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = f"{parts.username}@{parts.hostname}:{parts.port or _SSH_PORT}"
+    except ValueError:
+        return url
+    home = "~" if parts.path.startswith("/./") else ""
+    return f"{host}{home}{_joined('', parts.path)}"
+
+
+def _joined(root: str, path: str) -> str:
+    return normpath(f"/{root}/{path}").replace("//", "/")
 
 
 class EncryptionMode(StrEnum):
