@@ -18,6 +18,9 @@ TIME_PLACEHOLDERS = ("now", "date", "time", "timestamp")
 
 PLACEHOLDERS = (*NAME_PLACEHOLDERS, *TIME_PLACEHOLDERS)
 
+NAME_LIMIT = 240
+"""Characters. Borg asserts 255 when it has read everything, and adds up to 15 to the names of checkpoints."""
+
 _DIGIT = "[0-9]"
 _SHAPES = {
     "now": "dddd-dd-ddTdd:dd:dd",
@@ -37,6 +40,15 @@ def render_archive_name(template: str, *, schedule: str, repository: str, now: d
     values = {name: moment.strftime(text) for name, text in _FORMATS.items()}
     values |= {"job_name": schedule, "repo_name": repository, "timestamp": str(int(moment.timestamp()))}
     return "".join(literal + (values[name] if name else "") for literal, name in _checked_parts(template))
+
+
+def find_length_problem(template: str, *, schedule: str, repository: str) -> str | None:
+    """Return what is wrong with names that become too long, to follow "The template …"; the template is a valid one."""
+    anytime = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    length = len(render_archive_name(template, schedule=schedule, repository=repository, now=anytime))
+    if length <= NAME_LIMIT:
+        return None
+    return f"gives names of {length} characters, of which borg takes {NAME_LIMIT}: shorten it"
 
 
 def find_template_problems(template: str, *, prune: bool = False) -> list[str]:

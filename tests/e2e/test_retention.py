@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from e2e.team import Team
+from e2e.team import Team, condition
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,3 +45,6 @@ def test_two_repositories_of_one_place_prune_nothing_and_say_whose_the_others_ar
     assert sorted(repository["archive"] for repository in done) == sorted(team.archives("one"))
     assert "prune" not in done[2]
     assert '(BorgRepository "two")' in done[2]["warnings"][0]
+    aliased = condition(team.get("brepo", "one"), "Aliased")
+    assert aliased["status"] == "True"
+    assert 'in the same place as BorgRepository "two"' in aliased["message"]

@@ -50,8 +50,8 @@ URL = (
 )
 SOURCE_PATH = "a path is relative to the volume's root: no leading '/', no '..' part, for example uploads/2024 or ."
 LOCAL_PATH = (
-    "give a path below the volume's root, for example borg/main: no leading '/', no '..', no '::', no braces, "
-    "no control characters"
+    "give a path below the volume's root, for example borg/main: no leading '/', no '..', no '::', no ':' at the "
+    "end, no braces, no control characters, no part longer than 255 characters"
 )
 COMPRESSION = (
     "give none, lz4, zstd[,1-22], zlib[,0-9] or lzma[,0-9], with auto, or obfuscate,LEVEL, in front if wanted; "
@@ -181,6 +181,14 @@ REFUSALS = (
         {"local.path": "a::b"},
         "spec.local.path",
         LOCAL_PATH,
+    ),
+    *(
+        Refusal("BorgRepository", what, {"local.path": path}, "spec.local.path", LOCAL_PATH)
+        for what, path in (
+            ("a folder of which borg would take the end for an archive's", "a/b:"),
+            ("the same with slashes after it", "a:///"),
+            ("a folder with a name that no file system takes", f"a/{'b' * 256}/c"),
+        )
     ),
     Refusal(
         "BorgRepository",

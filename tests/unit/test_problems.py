@@ -97,6 +97,12 @@ CASES: dict[str, tuple[Bundle, str, str, Severity]] = {
         'archiveNameTemplate "backup-{now}" needs {job_name}',
         Severity.INVALID,
     ),
+    "a template of names that are longer than borg takes": (
+        bundle(schedule("d" * 52, archiveNameTemplate="{job_name}-{now}-" + "x" * 168)),
+        "InvalidArchiveName",
+        "gives names of 241 characters, of which borg takes 240: shorten it",
+        Severity.INVALID,
+    ),
     "the title of an older schedule": (
         bundle(schedule(title="Daily"), namesakes=(older("first", title="Daily"),)),
         "TitleTaken",

@@ -72,8 +72,14 @@ def find_archive_name_problems(bundle: Bundle, *, prune: bool) -> Iterator[Probl
     found = archive_name.find_template_problems(template, prune=prune)
     for message in found:
         yield Problem(Reason.INVALID_ARCHIVE_NAME, f'archiveNameTemplate "{template}" {message}')
-    if not found:
-        yield from _overlapping_names(bundle, prune=prune)
+    if found:
+        return
+    name = bundle.schedule.metadata.name
+    for ref in bundle.schedule.spec.repository_refs:
+        if too_long := archive_name.find_length_problem(template, schedule=name, repository=ref.name):
+            yield Problem(Reason.INVALID_ARCHIVE_NAME, f'archiveNameTemplate "{template}" {too_long}')
+            return
+    yield from _overlapping_names(bundle, prune=prune)
 
 
 def _overlapping_names(bundle: Bundle, *, prune: bool) -> Iterator[Problem]:

@@ -21,9 +21,9 @@ class LocalTarget(Model):
             "missing. Default: the volume's root itself, which then must hold nothing else.",
             Rule(
                 r"!self.startsWith('/') && !self.matches(r'(^|/)\.\.(/|$)') && !self.matches(r'[{}\p{Cc}]') "
-                "&& !self.contains('::')",
+                r"&& !self.contains('::') && !self.matches(r':/*$') && !self.matches(r'[^/]{256}')",
                 "give a path below the volume's root, for example borg/main: no leading '/', no '..', no "
-                "'::', no braces, no control characters",
+                "'::', no ':' at the end, no braces, no control characters, no part longer than 255 characters",
             ),
             maxLength=1024,
         ),
