@@ -98,6 +98,22 @@ def test_a_valid_resource_is_let_in(kubectl: Kubectl, namespace: str, what: str)
 
 
 @pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("BorgRepository", {}),
+        ("BorgSchedule", {"suspend": True, "sources": VALID["BorgRepository"]["sources"]}),
+        ("BorgScript", {"parameters": [{"name": "HOST"}, {"name": "TOKEN", "type": "Password"}]}),
+    ],
+)
+def test_what_is_applied_again_is_unchanged(
+    kubectl: Kubectl, namespace: str, kind: str, changes: dict[str, Any]
+) -> None:
+    manifest = json.dumps(resource(kind, changes, name="again"))
+    said = [kubectl("apply", "-n", namespace, "-f", "-", stdin=manifest).stdout.split()[-1] for _ in range(3)]
+    assert said == ["created", "unchanged", "unchanged"]
+
+
+@pytest.mark.parametrize(
     ("kind", "length"), [("BorgSchedule", 52), ("BorgRepository", 63), ("BorgRun", 63), ("BorgScript", 253)]
 )
 def test_the_longest_name_is_let_in(kubectl: Kubectl, namespace: str, kind: str, length: int) -> None:

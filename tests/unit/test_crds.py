@@ -199,3 +199,17 @@ def test_the_archive_name_rule_knows_the_placeholders_of_the_runner() -> None:
     (rule,) = template["x-kubernetes-validations"]
     assert rule["rule"].count(f"({'|'.join(PLACEHOLDERS)})") == len(("usual", "any"))
     assert [name for name in PLACEHOLDERS if f"{{{name}}}" not in rule["message"]] == []
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_nothing_in_a_list_has_a_default_for_client_side_apply_would_find_a_difference_each_time(kind: str) -> None:
+    def defaults(schema: Schema, path: str, *, in_list: bool) -> Iterator[str]:
+        if in_list and "default" in schema:
+            yield path
+        for name, child in schema.get("properties", {}).items():
+            yield from defaults(child, f"{path}.{name}", in_list=in_list)
+        for below in ("items", "additionalProperties"):
+            if isinstance(schema.get(below), dict):
+                yield from defaults(schema[below], f"{path}[]", in_list=True)
+
+    assert list(defaults(schema_of(kind), kind, in_list=False)) == []

@@ -118,12 +118,13 @@ def _render_generic(origin: Any, arguments: tuple[Any, ...], *, defaults: bool) 
         choices = [_render_type(choice, defaults=defaults) for choice in (first, *others)]
         return {"x-kubernetes-int-or-string": True, "anyOf": choices}
     if origin is tuple:
-        items = _render_type(arguments[0], defaults=defaults)
+        # No defaults in a list's items: client-side apply replaces lists whole, and would find a difference each time.
+        items = _render_type(arguments[0], defaults=False)
         return {"type": "array", "x-kubernetes-list-type": "atomic", "items": items}
     if origin is dict:
         if arguments[1] is Any:
             return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        return {"type": "object", "additionalProperties": _render_type(arguments[1], defaults=defaults)}
+        return {"type": "object", "additionalProperties": _render_type(arguments[1], defaults=False)}
     return {"type": "string", "enum": list(arguments)}
 
 

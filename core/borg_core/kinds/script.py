@@ -77,7 +77,7 @@ class BorgScriptSpec(Model):
                 Schema(
                     "One parameter.",
                     Rule(
-                        "self.type != 'Password' || !has(self.default)",
+                        "!has(self.type) || self.type != 'Password' || !has(self.default)",
                         "a Password has no default, which everyone could read here: remove it, and give the "
                         "value from a Secret where the script is used (valueFrom.secretKeyRef)",
                     ),
