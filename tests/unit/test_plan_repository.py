@@ -232,9 +232,9 @@ def test_a_lock_is_told_until_a_run_had_it_again() -> None:
         return builders.run(name, {**status, "repositories": [{"name": "main", "phase": "Failed", **result}]})
 
     locked = ended("db-1", 1, reason="Locked", lockedBy="laptop")
-    assert status_of(world(local_repository(), locked))["lock"]["holder"] == "laptop"
+    assert status_of(world(local_repository(), locked, schedules=1))["lock"]["holder"] == "laptop"
     later = ended("db-2", 2, reason="DiskFull")
-    assert "lock" not in status_of(world(local_repository(), locked, later))
+    assert "lock" not in status_of(world(local_repository(), locked, later, schedules=1))
 
 
 def test_long_names_get_a_cron_job_each() -> None:
@@ -292,3 +292,25 @@ def test_two_repositories_of_one_place_say_so(one: Any, other: Any, same: bool) 
     assert (
         Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, made("main", one))
     ) is same
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["its run is kept", "its run is gone"])
+@pytest.mark.parametrize(("schedules", "checked"), [(1, False), (0, True), (0, False)])
+def test_a_repository_that_nothing_uses_any_more_is_not_locked_for_ever(
+    kept: bool, schedules: int, checked: bool
+) -> None:
+    result = {"name": "main", "phase": "Failed", "reason": "Locked", "error": "Locked by x", "lockedBy": "x"}
+    status = {"phase": "Failed", "completionTime": "2026-03-01T02:05:00Z", "repositories": [result]}
+    run = builders.run("r", status)
+    spec = CHECKED if checked else {}
+    before = status_of(world(local_repository(**spec), run, schedules=1))
+    assert before["lock"]["holder"] == "x"
+    body = {**local_repository(**spec).model_dump(by_alias=True), "status": before}
+    case = world(BorgRepository.model_validate(body), *([run] if kept else []), schedules=schedules)
+
+    after = {**before, **status_of(case)}
+
+    used = schedules > 0 or checked
+    reasons = {condition["type"]: condition["reason"] for condition in after.get("conditions") or []}
+    assert bool(after.get("lock")) is used
+    assert (reasons.get("Ready") == "Locked") is used

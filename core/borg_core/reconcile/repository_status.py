@@ -39,18 +39,24 @@ def derive_repository_status(
         if result.name == name and result.phase is not Phase.SKIPPED
     ]
     done.sort(key=lambda item: item[0])
+    newest = done[-1] if done else None
+    # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
+    is_used = schedules > 0 or timing is not None
+    if newest and _locked(newest[2]) and not is_used:
+        newest = None
     totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
     backups = [time for time, _, result in done if result.archive]
     checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
     next_check = timing.next_after(now) if timing else None
     generation = repository.metadata.generation
-    findings = [*([_finding(*done[-1][1:])] if done else []), *others]
+    findings = [*([_finding(*newest[1:])] if newest else []), *others]
     conditions = derive_conditions(findings, before.conditions, generation, now)
-    if not done:
-        conditions = (*(c for c in before.conditions if c.type == ConditionType.READY), *conditions)
-    lock = before.lock
-    if done:
-        time, run, last = done[-1]
+    if not newest:
+        kept = (c for c in before.conditions if c.type == ConditionType.READY)
+        conditions = (*(c for c in kept if is_used or c.reason != Reason.LOCKED.value), *conditions)
+    lock = before.lock if is_used else None
+    if newest:
+        time, run, last = newest
         lock = (
             RepositoryLock(holder=last.locked_by or "", run_name=run.metadata.name, time=time)
             if _locked(last)
