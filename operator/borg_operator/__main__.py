@@ -21,10 +21,10 @@ from borg_operator.loop.apply import Applier
 from borg_operator.loop.controller import Controller
 from borg_operator.loop.gather import Gatherer
 from borg_operator.store import Store
+from borg_operator.telemetry.health import HealthServer
 from borg_operator.telemetry.metrics import Metrics
 from borg_operator.telemetry.server import MetricsServer
 
-_HEALTH = "http://0.0.0.0:8080/healthz"
 _WRONG_SETTING = 2
 
 
@@ -52,7 +52,7 @@ async def _run(configuration: Configuration) -> None:
     gatherer = Gatherer(store, api, replace(configuration.settings, cluster=cluster))
     controller = Controller(store, gatherer, Applier(store, api), limits, metrics=metrics)
     listings = Listings(api, namespaces)
-    server = MetricsServer(store, metrics, listings.complete.is_set)
+    servers = (HealthServer(), MetricsServer(store, metrics, listings.complete.is_set))
 
     def resynced(well: bool) -> None:
         if well:
@@ -71,14 +71,16 @@ async def _run(configuration: Configuration) -> None:
 
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings, clusterwide=not namespaces)
-        await server.start()
+        for server in servers:
+            await server.start()
         tasks.append(asyncio.create_task(work(), name="work"))
 
     async def stop(**_: Any) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await server.stop()
+        for server in servers:
+            await server.stop()
         await controller.stop()
         await api.close()
 
@@ -91,7 +93,6 @@ async def _run(configuration: Configuration) -> None:
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
-        liveness_endpoint=_HEALTH,
     )
 
 

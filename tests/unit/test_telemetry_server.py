@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,6 +16,7 @@ from borg_core.registry import Reference
 from borg_operator.loop.controller import Controller, Limits
 from borg_operator.store import Store
 from borg_operator.telemetry import server as metrics_server
+from borg_operator.telemetry.health import HealthServer
 from borg_operator.telemetry.metrics import Metrics
 from borg_operator.telemetry.server import MetricsServer
 from support import builders
@@ -157,3 +159,23 @@ def test_requests_to_the_api_server_are_counted_answered_or_not() -> None:
     name = "borg_operator_kubernetes_requests_total"
     assert metrics.registry.get_sample_value(name, {"method": "GET", "status": "200"}) == 2
     assert metrics.registry.get_sample_value(name, {"method": "PATCH", "status": "lost"}) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_the_kubelet_is_answered_in_both_families(host: str) -> None:
+    async def run() -> tuple[int, str]:
+        server = HealthServer(port=free_port())
+        try:
+            url = f"http://{host}:{await server.start()}/healthz"
+            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+                return answer.status, await answer.text()
+        finally:
+            await server.stop()
+
+    assert asyncio.run(run()) == (200, "ok\n")
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -1,7 +1,7 @@
 """kopf as the operator's informer: it feeds the store. Nothing outside of this package knows kopf, but `__main__`.
 
-kopf lists and watches the kinds of the registry, takes up kinds whose CRD comes later, signs in, answers the kubelet's
-probe and shuts down in order. What it does not do, and where that is made up for:
+kopf lists and watches the kinds of the registry, takes up kinds whose CRD comes later, signs in, and shuts down in
+order. What it does not do, and where that is made up for:
 
 - It would keep notes in users' objects, and copies each object several times for their sake: `storage` has no notes.
 - It calls the index functions of all first listings before any event handler, but does not say when that is, and where
