@@ -13,7 +13,7 @@ from borg_contract.phases import Phase
 from borg_contract.plan import RunPlan, SourcePlan
 from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import Pod
+from runner_kit.pod import PASSPHRASE, Pod
 
 OWN_COMMENT = "borgoperator.io team/db db-1 repository=main"
 
@@ -86,6 +86,19 @@ def test_a_trailing_newline_in_the_secret_is_no_part_of_the_passphrase(pod: Pod)
     assert pod.run(pod.plan(repository)).code == 0
     repository = pod.repository(passphrase=pod.secret("borg", "p", "word"))
     assert pod.run(pod.plan(repository, archive_name_template="{job_name}-2")).code == 0
+
+
+@pytest.mark.parametrize("value", ["\r\n", "\ufeffword", "word "])
+def test_no_repository_is_made_with_a_passphrase_that_nobody_could_type(pod: Pod, value: str) -> None:
+    repository = pod.repository(passphrase=pod.secret("borg", "p", value))
+    assert pod.run(pod.plan(repository)).result.phase is Phase.FAILED
+    assert not Path(repository.location).exists()
+
+
+def test_a_passphrase_of_windows_opens_the_repository_by_hand(pod: Pod) -> None:
+    repository = pod.repository(passphrase=pod.secret("borg", "p", f"{PASSPHRASE}\r\n"))
+    assert pod.run(pod.plan(repository)).code == 0
+    assert len(pod.archives(repository)) == 1
 
 
 def test_a_file_that_cannot_be_read_is_a_warning_with_its_path(pod: Pod) -> None:

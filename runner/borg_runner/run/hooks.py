@@ -146,7 +146,8 @@ class HookRunner:
         path = self.scratch / f"script-{time.monotonic_ns()}"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            file.write(hook.content)
+            # Of Windows: to a shell the CR would be part of the last word of each line, and of the interpreter's name.
+            file.write(hook.content.replace("\r\n", "\n"))
         return path
 
 

@@ -3,6 +3,7 @@
 The operator may not read Secrets and mounts them as optional, so a missing one shows here first, at once.
 """
 
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,14 +59,18 @@ def read_secret(secret: SecretFile, namespace: str, log: Log) -> bytes:
 
 
 def read_passphrase(secret: SecretFile, namespace: str, log: Log) -> str:
-    """Return the passphrase without trailing newlines, as BORG_PASSCOMMAND would take it. Raises FaultError."""
+    """Return the passphrase as borg will read it, without the newlines at its end. Raises FaultError.
+
+    Also for one that a person could not type on the day of the restore.
+    """
     try:
-        passphrase = read_secret(secret, namespace, log).decode().rstrip("\n")
+        passphrase = _as_borg_reads(read_secret(secret, namespace, log).decode())
     except UnicodeDecodeError:
         text = f'Secret "{secret.name}", key "{secret.key}", is not UTF-8 text: borg takes no such passphrase.'
         raise FaultError(Fault(Reason.PASSPHRASE_WRONG, text)) from None
-    if len(passphrase) > LONGEST_PASSPHRASE:
-        text = f'Secret "{secret.name}", key "{secret.key}", is too long for a passphrase: is it another file?'
+    log.learn_secret(passphrase)
+    if what := _find_unusable(passphrase):
+        text = f'Secret "{secret.name}", key "{secret.key}", {what}'
         raise FaultError(Fault(Reason.PASSPHRASE_WRONG, text))
     if not passphrase:
         text = (
@@ -73,3 +78,24 @@ def read_passphrase(secret: SecretFile, namespace: str, log: Log) -> str:
         )
         raise FaultError(Fault(Reason.SECRET_MISSING, text))
     return passphrase
+
+
+def _as_borg_reads(text: str) -> str:
+    """Return what borg makes of what it is given: all line ends are one to it, and those at the end no part of it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+
+
+def _find_unusable(passphrase: str) -> str | None:
+    """Return what is wrong with it, None for one that can be used and typed."""
+    if len(passphrase) > LONGEST_PASSPHRASE:
+        return "is too long for a passphrase: is it another file?"
+    if passphrase.startswith("\ufeff"):
+        return (
+            "begins with a byte order mark, which nobody can type: write it as UTF-8 without one "
+            "(`printf %s … | kubectl create secret generic … --from-file=…=/dev/stdin`)."
+        )
+    if any(unicodedata.category(character) == "Cc" for character in passphrase):
+        return "has a control character in it (a NUL, a tab, a second line), which nobody can type: write it anew."
+    if passphrase != passphrase.strip():
+        return "begins or ends with a blank, which nobody sees when it is to be typed: write it without."
+    return None
