@@ -56,6 +56,20 @@ class CronSchedule:
         found = find_next(self.rule, self.zone, after)
         return None if found is None else _EPOCH + timedelta(seconds=found)
 
+    def next_reckoned(self, since: datetime | None, now: datetime) -> datetime | None:
+        """Return the first run after `now`; `@every` counts from `since`, the last run or the beginning."""
+        if since is None or since > now or not isinstance(self.rule, timedelta):
+            return self.next_after(now)
+        try:
+            return since + ((now - since) // self.rule + 1) * self.rule
+        except OverflowError:
+            return None
+
+    @property
+    def every(self) -> timedelta:
+        """The time from one run to the next where it is fixed (`@every`), else none at all."""
+        return self.rule if isinstance(self.rule, timedelta) else timedelta()
+
     def next_runs(self, after: datetime, count: int) -> list[datetime]:
         """Return up to `count` runs after `after`, in UTC, in order."""
         return list(islice(self._runs(after), count))

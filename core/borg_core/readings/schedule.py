@@ -58,7 +58,7 @@ def derive_schedule_reading(
     metadata, spec, status = schedule.metadata, schedule.spec, schedule.status
     clock = derive_clock(schedule, cron_job)
     timing = clock.timing if clock else CronSchedule.try_parse(spec.schedule, spec.time_zone)
-    due = clock.timing.next_after(now) if clock and cron_job and not cron_job.suspended else None
+    due = clock.timing.next_reckoned(clock.since, now) if clock and cron_job and not cron_job.suspended else None
     busy = any(job.working for job in jobs)
     return ScheduleReading(
         namespace=metadata.namespace,

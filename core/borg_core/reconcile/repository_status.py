@@ -22,12 +22,13 @@ def derive_repository_status(
     others: Iterable[Finding] = (),
     check_cron_job: str | None = None,
     timing: CronSchedule | None,
+    reckoned: datetime | None = None,
     now: datetime,
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
     `runs`: those that used it, whoever asked for them. `others`: what there is to say beside how the newest run
-    fared; `timing`: when their CronJob fires.
+    fared; `timing`: when their CronJob fires, `reckoned` from when.
     """
     before = repository.status
     name = repository.metadata.name
@@ -47,7 +48,7 @@ def derive_repository_status(
     totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
     backups = [time for time, _, result in done if result.archive]
     checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
-    next_check = timing.next_after(now) if timing else None
+    next_check = timing.next_reckoned(reckoned, now) if timing else None
     generation = repository.metadata.generation
     findings = [*([_finding(*newest[1:])] if newest else []), *others]
     conditions = derive_conditions(findings, before.conditions, generation, now)

@@ -245,7 +245,7 @@ def _tick_is_due(host: Host, cron_job: ObservedCronJob, entry: Entry, now: datet
     if earliest is None:
         return None
     if host.starting_deadline_seconds is not None:
-        earliest = max(earliest, now - timedelta(seconds=host.starting_deadline_seconds))
+        earliest = max(earliest, now - timedelta(seconds=host.starting_deadline_seconds) - timing.every)
     missed = timing.next_after(earliest)
     return _MOMENT_SECONDS if missed and missed <= now else None
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from borg_core import labels
+from borg_core.clock import CronSchedule
 from borg_core.registry import Reference
 from borg_core.settings import Settings
 from borg_core.workload.owner import Owner, render_labels, render_owner
@@ -80,13 +81,25 @@ def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload,
         "timeZone": timing.time_zone,
         "suspend": timing.suspend,
         "concurrencyPolicy": "Forbid",
-        "startingDeadlineSeconds": timing.starting_deadline_seconds,
+        "startingDeadlineSeconds": _derive_deadline(timing),
         # As many as BorgRuns: while the operator is away, finished Jobs are the only record.
         "successfulJobsHistoryLimit": timing.history_limit,
         "failedJobsHistoryLimit": timing.history_limit,
         "jobTemplate": render_job_template(workload, owner.reference, settings),
     }
     return render_cron_job_manifest(name, owner, {key: value for key, value in spec.items() if value is not None})
+
+
+def _derive_deadline(timing: Timing) -> int | None:
+    """Return how old a tick may be for the CronJob controller.
+
+    It looks for ticks after "now minus deadline". By `@every` the first one there is an interval later, which a
+    deadline shorter than that never lets come.
+    """
+    if timing.starting_deadline_seconds is None:
+        return None
+    times = CronSchedule.try_parse(timing.schedule, timing.time_zone)
+    return timing.starting_deadline_seconds + (int(times.every.total_seconds()) if times else 0)
 
 
 def render_cron_job_manifest(name: str, owner: Owner, spec: dict[str, Any]) -> dict[str, Any]:
