@@ -48,11 +48,15 @@ async def _run(configuration: Configuration) -> None:
     metrics = Metrics()
     api = ApiServer(await connect(limits.workers + 2), observe=metrics.requested)
     store = Store()
-    cluster = configuration.settings.cluster or await find_cluster(api)
-    gatherer = Gatherer(store, api, replace(configuration.settings, cluster=cluster))
+    health = HealthServer()
+    await health.start()  # at once: what follows waits for the API server, and nobody is to be restarted for that
+    settings = configuration.settings
+    if not settings.cluster and not namespaces:
+        settings = replace(settings, cluster=await find_cluster(api))
+    gatherer = Gatherer(store, api, settings)
     controller = Controller(store, gatherer, Applier(store, api), limits, metrics=metrics)
     listings = Listings(api, namespaces)
-    servers = (HealthServer(), MetricsServer(store, metrics, listings.complete.is_set))
+    server = MetricsServer(store, metrics, listings.complete.is_set)
 
     def resynced(well: bool) -> None:
         if well:
@@ -71,16 +75,15 @@ async def _run(configuration: Configuration) -> None:
 
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings, clusterwide=not namespaces)
-        for server in servers:
-            await server.start()
+        await server.start()
         tasks.append(asyncio.create_task(work(), name="work"))
 
     async def stop(**_: Any) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for server in servers:
-            await server.stop()
+        await server.stop()
+        await health.stop()
         await controller.stop()
         await api.close()
 

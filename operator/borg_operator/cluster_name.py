@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import Refused, Unreachable
+from borg_cluster.errors import ApiError
 from borg_core.registry import ResourceType
 
 logger = logging.getLogger(__name__)
@@ -14,15 +14,16 @@ _RETRY_SECONDS = 2.0
 
 
 async def find_cluster(api: ApiServer, *, retry_seconds: float = _RETRY_SECONDS) -> str:
-    """Return the uid, empty where this operator may not read it: archives then do not say of which cluster they are."""
+    """Return the uid as soon as the API server tells it.
+
+    Nothing is begun without: archives that do not say of which cluster they are would not be this cluster's later.
+    """
     while True:
         try:
-            body = await api.get(_NAMESPACES, "", "kube-system")
-        except Refused as error:
-            logger.info("archives will not say of which cluster they are, for no clusterName is set: %s", error)
-            return ""
-        except Unreachable as error:
-            logger.warning("cannot tell yet which cluster this is: %s", error)
-            await asyncio.sleep(retry_seconds)
-        else:
-            return str(body["metadata"]["uid"]) if body else ""
+            if body := await api.get(_NAMESPACES, "", "kube-system"):
+                return str(body["metadata"]["uid"])
+            what = "there is no namespace kube-system"
+        except ApiError as error:
+            what = str(error) or type(error).__name__
+        logger.warning("cannot tell which cluster this is, and waits (or set operator.clusterName): %s", what)
+        await asyncio.sleep(retry_seconds)

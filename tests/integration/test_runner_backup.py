@@ -11,9 +11,10 @@ import pytest
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.plan import RunPlan, SourcePlan
+from borg_contract.result import PruneResult
 from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import PASSPHRASE, Pod
+from runner_kit.pod import PASSPHRASE, Pod, during
 
 OWN_COMMENT = "borgoperator.io team/db db-1 repository=main"
 
@@ -294,11 +295,59 @@ def test_archives_of_others_under_names_of_ones_own_are_never_pruned(pod: Pod, c
     assert result.archive in pod.archives(repository)
     assert set(others) < set(pod.archives(repository))
     assert len(pod.archives(repository)) == 4
-    assert result.warnings[0].startswith("Nothing was pruned: 2 archives bear a name like this schedule's")
+    assert result.warnings[0].startswith("Nothing was pruned: 2 archives are named like those of this schedule: ")
     assert whose in result.warnings[0]
     by_hand = pod.run(replace(plan, operation=Operation.PRUNE))
     assert by_hand.result.repositories[0].reason == "ArchivesOfOthers"
     assert len(pod.archives(repository)) == 4
+
+
+@pytest.mark.parametrize(("verb", "deleted"), [("prune", 0), ("delete", 2)], ids=["borg chooses", "borg deletes"])
+def test_an_archive_that_somebody_else_writes_meanwhile_is_not_touched_and_does_no_harm(
+    pod: Pod, verb: str, deleted: int
+) -> None:
+    repository = pod.repository(encryption="none", passphrase=None)
+    pod.ask_borg(repository, "init", "--encryption=none", "REPO")
+    for day in (1, 2, 3):
+        name = f"REPO::db-2026-01-0{day}T01:02:03"
+        pod.ask_borg(repository, "create", f"--comment={OWN_COMMENT}", name, str(pod.data))
+    theirs = "db-2026-01-03T04:05:06"
+    real = pod.borg
+    during(pod, verb, f"{real} create --comment=theirs {repository.location}::{theirs} {pod.data}")
+    rules = Retention.only(keep_daily=1)
+    plan = pod.plan(repository, archive_name_template="{job_name}-{now}", operation=Operation.PRUNE, prune=rules)
+
+    [result] = pod.run(plan).result.repositories
+
+    pod.borg = real
+    left = pod.archives(repository)
+    assert theirs in left
+    assert "db-2026-01-03T01:02:03" in left
+    assert len(left) == 4 - deleted
+    if deleted:
+        assert result.prune == PruneResult(kept=1, deleted=2)
+    else:
+        assert result.reason == "ArchivesOfOthers"
+        assert "meanwhile" in (result.error or "")
+
+
+def test_checkpoints_of_others_stay_and_do_no_harm(pod: Pod) -> None:
+    repository = pod.repository()
+    plan = pod.plan(repository, archive_name_template="{job_name}-{now}", prune=Retention.only(keep_daily=1))
+    pod.ask_borg(repository, "init", "--encryption=repokey-blake2", "REPO")
+    theirs, ours = "db-2026-01-01T01:02:03.checkpoint", "db-2026-01-02T01:02:03.checkpoint.1"
+    pod.ask_borg(repository, "create", "--comment=", f"REPO::{theirs}", str(pod.data))
+    pod.ask_borg(repository, "create", f"--comment={OWN_COMMENT}", f"REPO::{ours}", str(pod.data))
+
+    ended = pod.run(plan)
+
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+    [result] = ended.result.repositories
+    assert result.prune == PruneResult(kept=1, deleted=0)
+    assert pod.ask_borg(repository, "list", "--short", "--consider-checkpoints", "REPO").split() == [
+        theirs,
+        result.archive,
+    ]
 
 
 def test_two_repositories_of_one_place_never_prune_each_others_archives(pod: Pod) -> None:

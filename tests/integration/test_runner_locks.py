@@ -17,7 +17,7 @@ from borg_contract.phases import Phase
 from borg_contract.plan import HooksPlan, RepositoryPlan
 from borg_contract.retention import Retention
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import PASSPHRASE, Pod, children_of, hook, powerless, wait_until
+from runner_kit.pod import PASSPHRASE, Pod, children_of, during, hook, powerless, wait_until
 
 
 @pytest.fixture
@@ -209,15 +209,6 @@ def test_sigterm_during_prune_keeps_the_archive_that_was_written_before_it(pod: 
     assert result.archive in pod.archives(repository)
     assert result.files == 1
     assert (result.error or "").startswith(f'Archive "{result.archive}" was written, but prune failed')
-
-
-def during(pod: Pod, verb: str, command: str) -> None:
-    """Let the pod's borg do `command` instead of `verb`."""
-    wrapper = pod.root / "bin/borg"
-    wrapper.parent.mkdir()
-    wrapper.write_text(f'#!/bin/sh -e\ncase "$1" in {verb}) {command} ;; esac\nexec {pod.borg} "$@"\n')
-    wrapper.chmod(0o755)
-    pod.borg = wrapper
 
 
 def test_sigterm_while_waiting_for_a_lock_ends_the_run_at_once(pod: Pod) -> None:

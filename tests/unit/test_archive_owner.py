@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from borg_cluster.errors import Forbidden, Unreachable
+from borg_cluster.errors import ApiError, Forbidden, Unreachable
 from borg_contract.ownership import ArchiveOwner, parse_comment, render_comment
 from borg_core.workload.job import render_job_template
 from borg_operator.cluster_name import find_cluster
+from borg_runner.verbs.list import ListedArchive
 from support import builders
 from support.builders import DB, SETTINGS
 from support.operator import run
@@ -63,12 +64,30 @@ def test_a_cluster_is_known_by_the_uid_of_kube_system() -> None:
     assert run(find_cluster(recorder)) == "uid-kube-system"
 
 
-def test_an_operator_that_may_not_read_it_goes_on_without() -> None:
-    recorder = Recorder(refuse=lambda _: Forbidden("namespaces is forbidden"))
-    assert run(find_cluster(recorder)) == ""
-
-
-def test_an_operator_waits_for_an_api_server_that_is_away_rather_than_take_another_name() -> None:
-    recorder = Recorder(faults={0: Fault(Unreachable("away"))})
+@pytest.mark.parametrize("error", [Unreachable("away"), Forbidden("not yet bound")])
+def test_an_operator_waits_rather_than_give_archives_no_cluster(error: ApiError) -> None:
+    recorder = Recorder(faults={0: Fault(error), 1: Fault(error)})
     recorder.add("Namespace", namespace("kube-system"))
     assert asyncio.run(find_cluster(recorder, retry_seconds=0)) == "uid-kube-system"
+
+
+COMMENT = render_comment(OWNER, "db-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "comment", "command", "owner"),
+    [
+        ("db-1", COMMENT, ["borg", "create"], OWNER),
+        ("db-1", "", ["borg", f"--comment={COMMENT}"], None),
+        ("db-1.checkpoint", "", ["borg", "create", "--json", f"--comment={COMMENT}", "/r::db-1"], OWNER),
+        ("db-1.checkpoint.12", "", [f"--comment={COMMENT}"], OWNER),
+        ("db-1.checkpoint", "by hand", [f"--comment={COMMENT}"], None),
+        ("db-1.checkpoint", "", ["borg", "create", "/r::db-1", COMMENT], None),
+        ("db-1.checkpoint", "", ["--comment=x", "--comment="], None),
+        ("db-1.checkpoint", "", [f"/r::db-1 --comment={COMMENT}"], None),
+    ],
+)
+def test_a_checkpoint_which_has_no_comment_is_whose_command_made_it(
+    name: str, comment: str, command: list[str], owner: ArchiveOwner | None
+) -> None:
+    assert ListedArchive(name, "id", comment, command).owner == owner

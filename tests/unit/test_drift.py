@@ -19,6 +19,10 @@ from borg_core.reconcile.drift import covers
         ({"resources": {"limits": {"memory": "1Gi"}}}, {"resources": {"limits": {"memory": 1073741824}}}, True),
         ({"resources": {"limits": {"memory": "1G"}}}, {"resources": {"limits": {"memory": "1Gi"}}}, False),
         ({"cpu": "1"}, {"cpu": "1000m"}, False),
+        ({"key": "k"}, {"key": "k", "effect": ""}, True),
+        ({"key": "k", "effect": "NoExecute"}, {"key": "k", "effect": ""}, False),
+        ({"key": "k"}, {"key": "k", "seconds": 0}, False),
+        ({}, {"automount": False}, False),
     ],
 )
 def test_the_live_object_covers_the_rendered_one(live: Any, rendered: Any, covered: bool) -> None:

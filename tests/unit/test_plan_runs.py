@@ -350,8 +350,18 @@ def test_a_run_that_ended_before_there_were_conditions_is_left_as_it_is() -> Non
         ("FailedMount: no such folder", "FailedMount: no such folder", False),
         ("FailedCreate: exceeded quota: used 1Gi", "FailedCreate: exceeded quota: used 2Gi", False),
         ("FailedMount: no such folder", "", False),
+        ("FailedCreate: exceeded quota: q, used 1", "FailedCreate: failed quota: q: must specify limits", True),
+        ("Unschedulable: 0/3 nodes: 1 too small", "Unschedulable: 0/2 nodes: no room", False),
     ],
-    ids=["new", "another cause", "the same", "the same in other figures", "none any more"],
+    ids=[
+        "new",
+        "another cause",
+        "the same",
+        "the same in other figures",
+        "none any more",
+        "another one of the same controller",
+        "other nodes",
+    ],
 )
 def test_what_keeps_a_run_from_beginning_is_told_again_when_it_is_another_cause(
     before: str, now: str, told: bool
@@ -361,3 +371,11 @@ def test_what_keeps_a_run_from_beginning_is_told_again_when_it_is_another_cause(
     pods = builders.pod(began=False, waiting=now)
     world = builders.world(builders.bundle(), runs=(builders.run("db-1", status),), jobs=(builders.job(),), pods=pods)
     assert [now in event.message for event in planned(world, RecordEvent) if event.warning] == [True] * told
+
+
+def test_what_keeps_a_run_from_beginning_is_no_news_once_it_was_cancelled() -> None:
+    status = {"phase": "Pending", "jobUid": "job-uid-db-1", "reason": "WaitingForPod", "message": "ErrImagePull: no"}
+    run = builders.run("db-1", status, cancel=True)
+    pods = builders.pod(began=False, waiting="Failed: Failed to pull image")
+    world = builders.world(builders.bundle(), runs=(run,), jobs=(builders.job(),), pods=pods)
+    assert planned(world, RecordEvent) == []

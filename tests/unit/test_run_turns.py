@@ -193,7 +193,7 @@ def test_a_refused_job_leaves_the_run_pending_and_is_tried_again() -> None:
     ("before", "events"), [(None, 1), ("WaitingForRun", 1), ("WaitingForPod", 1), ("RefusedByApiServer", 0)]
 )
 def test_each_cause_that_keeps_a_run_from_beginning_is_told_once(before: str | None, events: int) -> None:
-    said = {"phase": "Pending", "reason": before, "message": "Its Job is refused, and tried again: exceeded quota: p"}
+    said = {"phase": "Pending", "reason": before, "message": "Its Job is refused, and tried again: exceeded quota: q"}
     waiting = builders.run("now", said if before else None)
     refusals = {Reference("Job", "team", "now"): Refusal("exceeded quota: q")}
     world = replace(asked(), runs=(waiting,), refusals=refusals)

@@ -26,10 +26,11 @@ from borg_runner.verbs.break_lock import make_break_lock_arguments
 from borg_runner.verbs.check import make_check_arguments
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD, make_compact_arguments, parse_freed_bytes
 from borg_runner.verbs.create import make_create_arguments
+from borg_runner.verbs.delete import make_delete_arguments
 from borg_runner.verbs.info import RepositorySizes, make_info_arguments, parse_info_output
 from borg_runner.verbs.init import make_init_arguments
 from borg_runner.verbs.list import make_list_arguments, parse_list_output
-from borg_runner.verbs.prune import PruneFigures, make_prune_arguments, parse_prune_notes
+from borg_runner.verbs.prune import Choice, make_prune_arguments, parse_prune_notes
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.operation import work_on_repository
 
@@ -80,7 +81,7 @@ def create(repository: RepositoryPlan) -> list[str]:
                 LOCAL, Retention.only(keep_within="2d", keep_daily=7, keep_quarterly=2), glob="db-[0-9]", lock_wait=7
             ),
             [
-                *["prune", *COMMON, "--info", "--list", "--progress", "--glob-archives=db-[0-9]"],
+                *["prune", *COMMON, "--dry-run", "--info", "--list", "--glob-archives=db-[0-9]"],
                 *["--keep-within=2d", "--keep-daily=7", "--keep-3monthly=2", LOCAL.location],
             ],
         ),
@@ -189,15 +190,31 @@ def note(text: str, logger: str = "borg.output.list") -> BorgMessage:
     return BorgMessage("log_message", "INFO", text, logger=logger)
 
 
-def test_prune_counts_archives_but_not_checkpoints() -> None:
+def test_what_borgs_rules_say_is_read_by_the_ids_of_archives() -> None:
+    def line(verdict: str, name: str, letter: str) -> BorgMessage:
+        return note(f"{verdict:<40} {name:<36} Mon, 2026-11-23 23:32:43 [{letter * 64}]")
+
     notes = [
         note("Repository contains 9 normal archives and 1 checkpoint archives.", "borg.archiver"),
-        note("Keeping archive (rule: daily #1):            db-2   Mon, 2026-11-23 23:32:43 [aa]"),
-        note("Pruning archive (1/2):                       db-1   Mon, 2026-11-23 23:32:43 [bb]"),
-        note("Pruning archive (2/2):                       db-1.checkpoint   Mon, 2026-11-23 23:32:43 [cc]"),
+        line("Keeping archive (rule: daily #1):", "db-2", "a"),
+        line("Keeping checkpoint archive:", "db-3.checkpoint", "d"),
+        line("Would prune:", "db-1 [x]", "b"),
+        line("Would prune:", "db-1.checkpoint.2", "c"),
     ]
-    assert parse_prune_notes(notes) == PruneFigures(kept=1, deleted=1, remaining=8)
-    assert parse_prune_notes(notes[1:]).remaining is None
+    found = Choice(frozenset(["a" * 64]), frozenset(["b" * 64]), frozenset(["c" * 64]), 9)
+    assert parse_prune_notes(notes) == found
+    assert parse_prune_notes(notes[1:]).total is None
+
+
+@pytest.mark.parametrize("names", [[], [""], ["db-1", ""]])
+def test_a_delete_without_an_archive_which_would_be_the_repository_is_never_asked_for(names: list[str]) -> None:
+    with pytest.raises(ValueError, match="the repository"):
+        make_delete_arguments(LOCAL, names, lock_wait=7)
+
+
+def test_archives_are_deleted_by_name() -> None:
+    arguments = make_delete_arguments(LOCAL, ["-a", "b c"], lock_wait=7)
+    assert arguments == ["delete", *COMMON, "--progress", "--", "/repositories/main", "-a", "b c"]
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ _SUFFIXES = {
 def covers(live: Any, rendered: Any, *, quantities: bool = False) -> bool:
     """Tell whether everything `rendered` stands in `live`. Lists must have the same length; extra keys are defaults.
 
-    `quantities`: compare as resource quantities, which the API server rewrites (`1000m` to `1`).
+    An empty text is the same as none: the API server drops it. `quantities`: compare as resource quantities, which it
+    rewrites (`1000m` to `1`).
     """
     match rendered:
         case dict():
             return isinstance(live, dict) and all(
-                key in live and covers(live[key], value, quantities=quantities or key == "resources")
+                covers(live.get(key, ""), value, quantities=quantities or key == "resources")
                 for key, value in rendered.items()
             )
         case list():

@@ -1,5 +1,6 @@
 """BorgRuns as records: one for every Job of a CronJob, each with its status; and which runs are stopped or deleted."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -31,6 +32,8 @@ from borg_core.runs.world import Host, World
 from borg_core.workload.owner import Owner, render_owner
 
 _UID_LENGTH = 8
+_UNSCHEDULABLE = "Unschedulable"
+_DIGITS = re.compile(r"\d+")
 
 
 def plan_records(
@@ -173,18 +176,22 @@ def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
 
 def _is_stuck(entry: Entry) -> bool:
     """Tell whether its status is about to say that something keeps it from beginning, or that something else does."""
+    if entry.finished or (entry.run and entry.run.spec.cancel):
+        return False
     cause = _cause(entry.status)
-    return not entry.finished and cause is not None and cause != _cause(entry.run.status if entry.run else None)
+    return cause is not None and cause != _cause(entry.run.status if entry.run else None)
 
 
 def _cause(status: BorgRunStatus | None) -> tuple[str, str] | None:
-    """Return what keeps a run from beginning: our reason, and the one with which Kubernetes' words begin.
+    """Return what keeps a run from beginning: our reason, and the gist of Kubernetes' words.
 
-    The words after it are no cause of their own: counts and usage in them change at each attempt.
+    Counts and usage in them change at each attempt, and what the scheduler says of nodes with the nodes.
     """
     if status is None or status.reason not in (Reason.WAITING_FOR_POD.value, Reason.REFUSED_BY_API_SERVER.value):
         return None
-    return status.reason, (status.message or "").partition(":")[0]
+    reason, _, words = (status.message or "").partition(":")
+    gist = "" if reason == _UNSCHEDULABLE else _DIGITS.sub("", words.partition(",")[0])
+    return status.reason, reason + gist
 
 
 def _is_tied(run: BorgRun, owner: Owner) -> bool:

@@ -19,7 +19,7 @@ from borg_core.runs.world import Refusal
 from borg_operator.loop.apply import Applier, TakenError
 from borg_operator.loop.concerned import derive_concerned, reference_of
 from borg_operator.loop.gather import Gatherer
-from borg_operator.loop.queue import WorkQueue
+from borg_operator.loop.queue import FIRST_RETRY_SECONDS, WorkQueue
 from borg_operator.store import Store
 from borg_operator.telemetry.metrics import CLUSTER, UNEXPECTED, Metrics
 
@@ -120,8 +120,9 @@ class Controller:
                     await self._reconcile(key)
                 self._rest(key)
             except Conflict as error:
-                # Somebody else was faster: no fault of anybody, and what they wrote is on its way here.
-                logger.info("%s: %s; again in %.1f s", _shown(key), error, self._queue.retry(key))
+                # Somebody else was faster: no fault, so nothing to back off from; what they wrote is on its way here.
+                self._queue.add_after(key, FIRST_RETRY_SECONDS)
+                logger.info("%s: %s; again in %.1f s", _shown(key), error, FIRST_RETRY_SECONDS)
             except ApiError as error:
                 seconds = self._queue.retry(key)
                 self._metrics.failed(key, CLUSTER)

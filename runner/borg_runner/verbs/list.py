@@ -1,48 +1,79 @@
 """`borg list`: how many archives a repository has, and what they say of themselves."""
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
+from borg_contract.ownership import ArchiveOwner, parse_comment
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
+_CHECKPOINT = re.compile(r"\.checkpoint(\.\d+)?\Z")
+
+
+_COMMENT = "--comment="
+
 
 @dataclass(frozen=True)
 class ListedArchive:
+    """An archive, or the checkpoint of one: what an interrupted `borg create` leaves."""
+
     name: str
+    id: str
     comment: str
+    command_line: Sequence[str]
+    """The words by which it was made."""
+
+    @property
+    def is_checkpoint(self) -> bool:
+        return _CHECKPOINT.search(self.name) is not None
+
+    @property
+    def owner(self) -> ArchiveOwner | None:
+        """To whom it belongs. Borg gives a checkpoint no comment: there the command tells what it was to be."""
+        if not self.is_checkpoint or self.comment:
+            return parse_comment(self.comment)
+        asked_for = (word.removeprefix(_COMMENT) for word in self.command_line if word.startswith(_COMMENT))
+        return next(filter(None, map(parse_comment, asked_for)), None)
 
 
 def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
-    """Return the archives whose names match `glob`. Raises FaultError."""
+    """Return the archives whose names match `glob`, and the checkpoints of such. Raises FaultError."""
     outcome = repository.run_borg(
         lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait)
     )
     try:
-        return parse_archives_output(outcome.output)
+        archives = parse_archives_output(outcome.output)
     except (ValueError, KeyError, TypeError) as error:
         text = f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?"
         raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
+    return [archive for archive in archives if fnmatchcase(_CHECKPOINT.sub("", archive.name), glob)]
 
 
 def make_archives_arguments(repository: RepositoryPlan, *, glob: str, lock_wait: int) -> list[str]:
-    """Return the arguments that print the archives whose names match `glob`, with their comments, as JSON."""
+    """Return the arguments that print, as JSON, the archives whose names begin with what matches `glob`."""
     return [
         "list",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         "--json",
-        "--format={comment}",
-        f"--glob-archives={escape_placeholders(glob)}",
+        "--consider-checkpoints",
+        "--format={id}{comment}{command_line}",
+        f"--glob-archives={escape_placeholders(glob)}*",
         escape_placeholders(repository.location),
     ]
 
 
 def parse_archives_output(output: str) -> list[ListedArchive]:
     """Return the archives. Raises ValueError, KeyError or TypeError for what is no such JSON."""
-    return [ListedArchive(item["archive"], item["comment"]) for item in json.loads(output)["archives"]]
+    return [
+        ListedArchive(item["archive"], item["id"], item["comment"], item["command_line"])
+        for item in json.loads(output)["archives"]
+    ]
 
 
 def fetch_archive_count(repository: Repository) -> int:

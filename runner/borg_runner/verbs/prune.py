@@ -1,4 +1,8 @@
-"""`borg prune`: only the schedule's own archives, by the pattern that its template gives."""
+"""`borg prune --dry-run`: which archives borg's rules keep, and which not. What goes is deleted by name, see `delete`.
+
+Borg chooses by the name alone, and between a look at the archives and a prune another client may write one of such a
+name.
+"""
 
 import re
 from collections.abc import Sequence
@@ -11,20 +15,26 @@ from borg_runner.borg.message import BorgMessage
 from borg_runner.verbs.repository import Repository
 
 _TOTAL = re.compile(r"Repository contains (\d+) normal archives")
+_CHECKPOINT = ".checkpoint"
+_LINE = re.compile(r"(?P<verdict>Keeping archive|Would prune)\b.*\[(?P<id>[0-9a-f]{64})\]\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class PruneFigures:
-    """`remaining`: archives in the whole repository afterwards; None where borg (before 1.4.1) does not say."""
+class Choice:
+    """Ids of archives by what the rules say of them, and of the checkpoints that are of no use any more.
 
-    kept: int
-    deleted: int
-    remaining: int | None
+    `total`: archives in the whole repository; None where borg (before 1.4.1) does not say.
+    """
+
+    kept: frozenset[str]
+    pruned: frozenset[str]
+    checkpoints: frozenset[str]
+    total: int | None
 
 
-def prune(repository: Repository, retention: Retention, *, glob: str) -> PruneFigures:
-    """Delete, of the archives that match `glob`, those that no rule keeps. Raises FaultError."""
-    repository.log.say(f"pruning archives named {glob}")
+def choose(repository: Repository, retention: Retention, *, glob: str) -> Choice:
+    """Ask which of the archives that match `glob` no rule keeps; nothing is changed. Raises FaultError."""
+    repository.log.say(f"looking for archives named {glob} that no rule keeps")
     outcome = repository.run_borg(
         lambda lock_wait: make_prune_arguments(repository.plan, retention, glob=glob, lock_wait=lock_wait),
         on_note=repository.say_note,
@@ -33,27 +43,27 @@ def prune(repository: Repository, retention: Retention, *, glob: str) -> PruneFi
 
 
 def make_prune_arguments(repository: RepositoryPlan, retention: Retention, *, glob: str, lock_wait: int) -> list[str]:
-    """Return the arguments that delete, of the archives that match `glob`, those that no rule keeps."""
+    """Return the arguments that list what the rules say of the archives that match `glob`."""
     return [
         "prune",
         *make_connection_arguments(repository, lock_wait=lock_wait),
+        "--dry-run",
         "--info",
         "--list",
-        "--progress",
         f"--glob-archives={escape_placeholders(glob)}",
         *(f"--keep-{rule}={amount}" for rule, amount in retention.rules.items()),
         escape_placeholders(repository.location),
     ]
 
 
-def parse_prune_notes(notes: Sequence[BorgMessage]) -> PruneFigures:
-    """Return how many of the matching archives stayed and went."""
-    listed = [note.text for note in notes if note.logger == "borg.output.list"]
-    kept = sum(text.startswith("Keeping archive") for text in listed)
-    deleted = sum(text.startswith("Pruning archive") and not _is_checkpoint(text) for text in listed)
+def parse_prune_notes(notes: Sequence[BorgMessage]) -> Choice:
+    """Return what the rules say."""
+    lines = [match for note in notes if note.logger == "borg.output.list" and (match := _LINE.match(note.text))]
+    gone = {line["id"]: _CHECKPOINT in line[0] for line in lines if line["verdict"] == "Would prune"}
     totals = [int(match[1]) for note in notes if (match := _TOTAL.match(note.text))]
-    return PruneFigures(kept, deleted, totals[0] - deleted if totals else None)
-
-
-def _is_checkpoint(text: str) -> bool:
-    return re.search(r"\.checkpoint(\.\d+)? +\w{3}, \d{4}-", text) is not None
+    return Choice(
+        kept=frozenset(line["id"] for line in lines if line["verdict"] == "Keeping archive"),
+        pruned=frozenset(id_ for id_, is_checkpoint in gone.items() if not is_checkpoint),
+        checkpoints=frozenset(id_ for id_, is_checkpoint in gone.items() if is_checkpoint),
+        total=totals[0] if totals else None,
+    )

@@ -1,9 +1,10 @@
 """Steps that write no archive, each with what it leaves in the record: prune, compact, count."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from borg_contract.archive_name import derive_prune_glob
-from borg_contract.ownership import ArchiveOwner, parse_comment, render_comment
+from borg_contract.ownership import ArchiveOwner, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import CompactResult, PruneResult, RepositoryTotals
@@ -11,13 +12,20 @@ from borg_contract.retention import Retention
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.compact import compact
 from borg_runner.verbs.create import ArchiveFigures
+from borg_runner.verbs.delete import delete
 from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
 from borg_runner.verbs.list import ListedArchive, ask_archive_count, fetch_archive_count, fetch_archives
-from borg_runner.verbs.prune import PruneFigures, prune
+from borg_runner.verbs.prune import choose
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.record import Record
 
-_OTHERS_SHOWN = 3
+
+@dataclass(frozen=True)
+class Pruned:
+    """`remaining`: archives in the whole repository afterwards; None where borg does not say."""
+
+    deleted: int
+    remaining: int | None
 
 
 def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
@@ -25,25 +33,34 @@ def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
     return ArchiveOwner(plan.namespace, plan.schedule, repository.plan.name, plan.cluster)
 
 
-def prune_own_archives(plan: RunPlan, repository: Repository, record: Record, retention: Retention) -> PruneFigures:
+def prune_own_archives(plan: RunPlan, repository: Repository, record: Record, retention: Retention) -> Pruned:
     """Delete the schedule's own archives that no rule keeps. Raises FaultError, also where one may not be its own.
 
-    Borg chooses by the name alone: it would count archives of others among those to keep, and delete them.
+    Borg's rules count every archive of such a name. So there must be none of others: neither at first, nor when borg
+    chooses. What goes is deleted by name, so that an archive that comes still later is not touched.
     """
     glob = derive_prune_glob(plan.archive_name_template, schedule=plan.schedule, repository=repository.plan.name)
     own = owner_of(plan, repository)
-    others = [archive for archive in fetch_archives(repository, glob=glob) if parse_comment(archive.comment) != own]
-    if others:
-        repository.log.say(f"archives of this schedule have the comment: {render_comment(own, '(the run)')}")
+    listed = fetch_archives(repository, glob=glob)
+    # Checkpoints count for no rule: those of others are in nobody's way.
+    if others := [archive for archive in listed if not archive.is_checkpoint and archive.owner != own]:
+        repository.log.say(f"archives of this schedule have the comment: {render_comment(own, 'adopted')}")
         raise FaultError(Fault(Reason.ARCHIVES_OF_OTHERS, _describe_others(others, own)))
-    figures = prune(repository, retention, glob=glob)
-    record.add(prune=PruneResult(figures.kept, figures.deleted))
-    return figures
+    choice = choose(repository, retention, glob=glob)
+    if (choice.kept | choice.pruned) - {archive.id for archive in listed}:
+        text = "Nothing was pruned: meanwhile somebody else wrote an archive of such a name. The next run looks again."
+        raise FaultError(Fault(Reason.ARCHIVES_OF_OTHERS, text))
+    ours = {archive.id: archive for archive in listed if archive.owner == own}
+    whole = {archive.id for archive in ours.values() if not archive.is_checkpoint}
+    doomed = [archive.name for archive in ours.values() if archive.id in choice.pruned | choice.checkpoints]
+    if doomed:
+        delete(repository, doomed)
+    deleted = len(choice.pruned & whole)
+    record.add(prune=PruneResult(len(whole) - deleted, deleted))
+    return Pruned(deleted, None if choice.total is None else choice.total - deleted)
 
 
-def prune_if_all_are_own(
-    plan: RunPlan, repository: Repository, record: Record, retention: Retention
-) -> PruneFigures | None:
+def prune_if_all_are_own(plan: RunPlan, repository: Repository, record: Record, retention: Retention) -> Pruned | None:
     """Do the same after a backup; with archives of others, warn and return None. Raises FaultError for other faults."""
     try:
         return prune_own_archives(plan, repository, record, retention)
@@ -55,18 +72,16 @@ def prune_if_all_are_own(
 
 
 def _describe_others(others: Sequence[ListedArchive], own: ArchiveOwner) -> str:
-    shown = "; ".join(f'"{archive.name}" is {_whose(archive, own)}' for archive in others[:_OTHERS_SHOWN])
-    more = f"; and {len(others) - _OTHERS_SHOWN} more" if len(others) > _OTHERS_SHOWN else ""
-    count = "1 archive bears" if len(others) == 1 else f"{len(others)} archives bear"
-    return (
-        f"Nothing was pruned: {count} a name like this schedule's without being its own: {shown}{more}. Give each "
-        "BorgRepository a path of its own, or schedules other archiveNameTemplates; to take archives over, see "
-        "ArchivesOfOthers in Troubleshooting."
-    )
+    first = others[0]
+    if len(others) == 1:
+        what = f'archive "{first.name}" is named like one of this schedule and is'
+    else:
+        what = f'{len(others)} archives are named like those of this schedule: "{first.name}" is'
+    return f"Nothing was pruned: {what} {_whose(first, own)}. See ArchivesOfOthers in Troubleshooting."
 
 
 def _whose(archive: ListedArchive, own: ArchiveOwner) -> str:
-    owner = parse_comment(archive.comment)
+    owner = archive.owner
     if owner is None:
         return "of nobody that its comment names"
     if owner.cluster != own.cluster and not owner.cluster:
@@ -86,7 +101,7 @@ def count_anew(repository: Repository, record: Record) -> None:
 
 
 def count_after(
-    repository: Repository, record: Record, *, pruned: PruneFigures | None, written: ArchiveFigures | None
+    repository: Repository, record: Record, *, pruned: Pruned | None, written: ArchiveFigures | None
 ) -> None:
     """Complete the totals of a good run; borg is asked only for what its steps did not tell, and may stay silent."""
     count = pruned.remaining if pruned else None
