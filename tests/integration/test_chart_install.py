@@ -126,6 +126,21 @@ def make_release(kubectl: Kubectl, stack: ExitStack, name: str, images: dict[str
     return release
 
 
+@pytest.fixture(scope="module", autouse=True)
+def alone(kubectl: Kubectl) -> Iterator[None]:
+    """Send the operator of the whole cluster away: two that look after one namespace undo each other's work.
+
+    They say different things in the plans of pods: only one of them may read which cluster this is.
+    """
+    deployment = ("deployment/borg-operator", "--namespace=borg-system")
+    pods = ("pods", "--namespace=borg-system", "--selector=app.kubernetes.io/component=operator")
+    kubectl("scale", *deployment, "--replicas=0")
+    wait_for(lambda: kubectl.get(*pods)["items"], lambda found: found == [], 60, "no operator of the whole cluster")
+    yield
+    kubectl("scale", *deployment, "--replicas=1")
+    kubectl("rollout", "status", *deployment, "--timeout=90s")
+
+
 @pytest.fixture(scope="module")
 def pair(kubectl: Kubectl, crds: None, images: dict[str, Any]) -> Iterator[tuple[Release, Release]]:
     """Give two installs side by side, each with a schedule in its namespace."""
