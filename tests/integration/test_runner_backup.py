@@ -358,14 +358,16 @@ def test_two_repositories_of_one_place_never_prune_each_others_archives(pod: Pod
         pod.repository("beta", location=place, sources=(SourcePlan("beta"),)),
     ]
     passphrase = pod.repository().passphrase
-    plan = pod.plan(*(replace(each, passphrase=passphrase) for each in repositories))
-    plan = replace(plan, archive_name_template="{job_name}-{now}", prune=Retention.only(keep_daily=1))
-
+    keep = Retention.only(keep_daily=1)
     made = []
     for number in range(3):
-        pod.job_name = f"db-{number}"
-        made += [result.archive for result in pod.run(plan).result.repositories]
-        time.sleep(1)  # names are of the second
+        for repository in repositories:
+            pod.job_name = f"db-{number}-{repository.name}"
+            own = replace(repository, passphrase=passphrase)
+            plan = pod.plan(own, archive_name_template="{job_name}-{now}", prune=keep)
+            [result] = pod.run(plan).result.repositories
+            made.append(result.archive)
+            time.sleep(1)  # names are of the second
 
     assert sorted(name for name in made if name) == sorted(pod.archives(pod.repository()))
     assert len(set(made)) == 6
