@@ -132,6 +132,13 @@ def test_a_failing_backup_fires_until_one_ends_well(scene: Scene) -> None:
 def test_a_locked_repository_fires_until_the_lock_is_broken(scene: Scene) -> None:
     team, of_locked = scene.team, {"namespace": scene.team.namespace, "repository": "locked"}
     team.completed("locked-1", "locked")
+    # Its run ends with borg, its Job a moment later; one that is made beside it would be suspended until then.
+    job = team.get("brun", "locked-1")["status"]["jobUid"]
+    team.eventually(
+        lambda: [item for item in team.items("jobs") if item["metadata"]["uid"] == job],
+        "the Job of locked-1 has ended",
+        holds=lambda found: all("completionTime" in item["status"] for item in found),
+    )
     team.work("mkdir /repositories/locked/lock.exclusive; touch /repositories/locked/lock.exclusive/elsewhere@1.99-0")
     _begin_impatient_job(team, "locked", "locked-2")
     status = team.finished("locked-2")
