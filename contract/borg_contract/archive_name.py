@@ -29,7 +29,9 @@ _SHAPES = {
     "timestamp": "d" * 10,  # until the year 2286
 }
 _FORMATS = {"now": "%Y-%m-%dT%H:%M:%S", "date": "%Y-%m-%d", "time": "%H:%M:%S"}
-_CHECKPOINT = ".checkpoint"
+CHECKPOINT = ".checkpoint"
+"""Between an archive's name and the number of a checkpoint: what an interrupted `borg create` leaves."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"\[0-9\]|\[(.)\]|(.)", re.DOTALL)
 
@@ -70,8 +72,8 @@ def find_template_problems(template: str, *, prune: bool = False) -> list[str]:
         problems.append("has a control character")
     if not template or template != template.strip():
         problems.append("is empty, or begins or ends with a blank")
-    if _CHECKPOINT in template:
-        problems.append(f'has "{_CHECKPOINT}", by which borg tells unfinished archives that prune may delete')
+    if CHECKPOINT in template:
+        problems.append(f'has "{CHECKPOINT}", by which borg tells unfinished archives that prune may delete')
     if prune and "job_name" not in [name for _, name in parts]:
         problems.append("needs {job_name} when prune is enabled: it tells this schedule's archives from others'")
     return problems

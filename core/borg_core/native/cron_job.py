@@ -38,6 +38,11 @@ class ObservedCronJob:
     """uids of the Jobs that the controller takes to be at work: while there is one, no tick begins."""
 
     @property
+    def reckoned_from(self) -> datetime | None:
+        """From when the CronJob controller reckons the next tick: the last one, or when the CronJob was made."""
+        return self.last_scheduled or self.created
+
+    @property
     def spec(self) -> dict[str, Any]:
         """Return the spec as the API server shows it, defaults included; parsed anew each time."""
         spec: dict[str, Any] = json.loads(self.spec_text)

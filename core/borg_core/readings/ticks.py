@@ -49,7 +49,7 @@ def derive_clock(schedule: BorgSchedule, cron_job: ObservedCronJob | None) -> Cl
     if spec.suspend:
         return None
     own = cron_job if cron_job and cron_job.owner_uid == schedule.metadata.uid else None
-    began = own.last_scheduled or own.created if own else None
+    began = own.reckoned_from if own else None
     timed = own or spec
     timing = CronSchedule.try_parse(timed.schedule, timed.time_zone)
     if timing is None or not (began or schedule.metadata.creation_timestamp):

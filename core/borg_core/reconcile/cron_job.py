@@ -81,14 +81,9 @@ def find_overdue(cron_job: ObservedCronJob | None, timing: CronSchedule | None, 
     """Return the first tick that should have begun a run by now and has not, None where there is none."""
     if cron_job is None or timing is None or cron_job.active:
         return None
-    since = reckoned_from(cron_job)
+    since = cron_job.reckoned_from
     due = timing.next_after(since) if since else None
     return due if due and due <= now - OVERDUE_AFTER else None
-
-
-def reckoned_from(cron_job: ObservedCronJob | None) -> datetime | None:
-    """Return from when the CronJob controller reckons the next tick: the last one, or when the CronJob was made."""
-    return (cron_job.last_scheduled or cron_job.created) if cron_job else None
 
 
 def timing_of(cron_job: ObservedCronJob) -> CronSchedule | None:

@@ -20,7 +20,7 @@ from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
 from borg_core.reconcile.checks import DEADLINE_SECONDS, HISTORY_LIMIT, Checks, check_name, plan_checks
-from borg_core.reconcile.cron_job import derive_requeue, reckoned_from
+from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status
 from borg_core.runs.plan import plan_runs
@@ -81,7 +81,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         others=[*([checks.finding] if checks.finding else []), *_find_aliases(around.aliases)],
         check_cron_job=checks.name,
         timing=checks.timing,
-        reckoned=reckoned_from(checks.cron_job),
+        reckoned=checks.cron_job.reckoned_from if checks.cron_job else None,
         now=now,
     )
     patch = derive_status_patch(repository.status, status)

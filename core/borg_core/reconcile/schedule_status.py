@@ -13,7 +13,7 @@ from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleSta
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.policies.problem import Problem, Severity
 from borg_core.readings.ticks import count_ticks
-from borg_core.reconcile.cron_job import is_waiting, reckoned_from
+from borg_core.reconcile.cron_job import is_waiting
 from borg_core.runs.entry import Entry
 from borg_core.runs.run_status import describe_end
 from borg_core.runs.world import World
@@ -42,7 +42,8 @@ def derive_schedule_status(
         last = (before.last_run_time, before.last_run_name, _last_phase(before, entries))
     else:
         last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
-    next_run = timing.next_reckoned(reckoned_from(world.cron_job), now) if timing else None
+    reckoned = world.cron_job.reckoned_from if world.cron_job else None
+    next_run = timing.next_reckoned(reckoned, now) if timing else None
     findings = _findings(schedule, problems, now) + _last_run_findings(world, backups, last[0], timing, now)
     conditions = derive_conditions(findings, before.conditions, schedule.metadata.generation, now)
     if ConditionType.LAST_RUN_SUCCEEDED not in {condition.type for condition in conditions}:

@@ -241,7 +241,7 @@ def _tick_is_due(host: Host, cron_job: ObservedCronJob, entry: Entry, now: datet
     asked = parse_time(entry.run.metadata.creation_timestamp) if entry.run else now
     if timing is None or now - asked > _YIELD:
         return None
-    earliest = cron_job.last_scheduled or cron_job.created
+    earliest = cron_job.reckoned_from
     if earliest is None:
         return None
     if host.starting_deadline_seconds is not None:

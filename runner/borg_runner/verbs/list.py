@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from borg_contract.archive_name import CHECKPOINT
 from borg_contract.ownership import ArchiveOwner, parse_comment
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
@@ -13,7 +14,7 @@ from borg_runner.borg.arguments import escape_placeholders, make_connection_argu
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
-_CHECKPOINT = re.compile(r"\.checkpoint(\.\d+)?\Z")
+_CHECKPOINT = re.compile(rf"{re.escape(CHECKPOINT)}(\.\d+)?\Z")
 
 
 _COMMENT = "--comment="

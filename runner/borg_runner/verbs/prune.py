@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from borg_contract.archive_name import CHECKPOINT
 from borg_contract.plan import RepositoryPlan
 from borg_contract.retention import Retention
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
@@ -15,7 +16,6 @@ from borg_runner.borg.message import BorgMessage
 from borg_runner.verbs.repository import Repository
 
 _TOTAL = re.compile(r"Repository contains (\d+) normal archives")
-_CHECKPOINT = ".checkpoint"
 _LINE = re.compile(r"(?P<verdict>Keeping archive|Would prune)\b.*\[(?P<id>[0-9a-f]{64})\]\Z", re.DOTALL)
 
 
@@ -59,7 +59,7 @@ def make_prune_arguments(repository: RepositoryPlan, retention: Retention, *, gl
 def parse_prune_notes(notes: Sequence[BorgMessage]) -> Choice:
     """Return what the rules say."""
     lines = [match for note in notes if note.logger == "borg.output.list" and (match := _LINE.match(note.text))]
-    gone = {line["id"]: _CHECKPOINT in line[0] for line in lines if line["verdict"] == "Would prune"}
+    gone = {line["id"]: CHECKPOINT in line[0] for line in lines if line["verdict"] == "Would prune"}
     totals = [int(match[1]) for note in notes if (match := _TOTAL.match(note.text))]
     return Choice(
         kept=frozenset(line["id"] for line in lines if line["verdict"] == "Keeping archive"),
