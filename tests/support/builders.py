@@ -180,7 +180,7 @@ def job(name: str = "db-1", **more: Any) -> ObservedJob:
 
 def job_by_hand(name: str = "now", **more: Any) -> ObservedJob:
     """Return the Job of the run of that name, as the operator made it: suspended."""
-    given = {"run_uid": f"uid-{name}", "scheduled": None, "started": None, "suspended": True, **more}
+    given = {"run_uid": f"uid-{name}", "scheduled": None, "started": None, "suspended": True, "at_rest": True, **more}
     return job(name, **given)
 
 

@@ -22,7 +22,8 @@ _ONE_MINUTE = 60
 
 
 def is_finished(job: Object) -> bool:
-    return any(item["status"] == "True" for item in job.get("status", {}).get("conditions", []))
+    found = job.get("status", {}).get("conditions", [])
+    return any(item["status"] == "True" and item["type"] != "Suspended" for item in found)
 
 
 @dataclass
@@ -134,11 +135,17 @@ class Node:
         """Give each Job that is to have one its pod, at work at once."""
         for job in self.recorder.all_of("Job"):
             metadata = job["metadata"]
-            idle = is_finished(job) or job["spec"].get("suspend") or "deletionTimestamp" in metadata
-            if idle or self.pods_of(metadata["uid"]):
+            if is_finished(job) or "deletionTimestamp" in metadata:
+                continue
+            if job["spec"].get("suspend"):
+                self._pause(job)
+                continue
+            if self.pods_of(metadata["uid"]):
                 continue
             now = format_time(self.recorder.now)
-            self.recorder.edit("Job", metadata["name"], {"status": {"startTime": now, "ready": 1}})
+            resumed = [{"type": "Suspended", "status": "False"}] if job["status"].get("conditions") else []
+            change = {"status": {"startTime": now, "ready": 1, "conditions": resumed}}
+            self.recorder.edit("Job", metadata["name"], change)
             marks = {**metadata.get("labels", {}), labels.CONTROLLER_UID: metadata["uid"]}
             owner = {"apiVersion": "batch/v1", "kind": "Job", "name": metadata["name"], "uid": metadata["uid"]}
             state = {"running": {"startedAt": now}}
@@ -155,6 +162,14 @@ class Node:
                     "status": {"phase": "Running", "containerStatuses": [{"name": "borg", "state": state}]},
                 },
             )
+
+    def _pause(self, job: Object) -> None:
+        if not job["status"].get("conditions"):
+            paused = {"type": "Suspended", "status": "True"}
+            self.recorder.edit("Job", job["metadata"]["name"], {"status": {"conditions": [paused], "ready": 0}})
+        for pod in self.pods_of(job["metadata"]["uid"]):
+            gone = {"deletionTimestamp": format_time(self.recorder.now)}
+            self.recorder.edit("Pod", pod["metadata"]["name"], {"metadata": gone})
 
     def at_work(self) -> list[Object]:
         return [pod for pod in self.recorder.all_of("Pod") if pod["status"]["phase"] == "Running"]

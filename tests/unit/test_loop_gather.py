@@ -104,6 +104,12 @@ def test_a_pod_that_works_on_although_its_job_is_gone_lingers() -> None:
     assert [found.name for found in world.lingering] == ["p"]
 
 
+def test_a_pod_that_works_on_although_its_job_was_suspended_lingers() -> None:
+    suspended = job(spec={"suspend": True})
+    world, _ = gather(with_objects(Job=[suspended], Pod=[pod({"phase": "Running"})]))
+    assert [found.name for found in world.lingering] == ["p"]
+
+
 def test_a_job_that_is_not_watched_any_more_is_asked_for_before_it_is_called_deleted() -> None:
     running = builders.run("db-1", {"phase": "Running", "jobUid": "uid-db-1"}).model_dump(mode="json", by_alias=True)
     recorder = with_objects(Job=[job(metadata=metadata("db-1", labels={}))], BorgRun=[running])

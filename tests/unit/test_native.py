@@ -264,7 +264,7 @@ def test_a_job_that_is_to_go_on_has_no_start_until_its_controller_says_so(held: 
     # The controller leaves the old start there, and pods of before the Job was suspended are none of what begins now.
     status = {"startTime": AT, "conditions": [{"type": "Suspended", "status": held}]}
     job = parse_job({**BODIES["Job"], "spec": {"suspend": False}, "status": status})
-    assert (job.started, job.working) == (started, True)
+    assert (job.started, job.working, job.at_rest) == (started, True, held == "True")
 
 
 def test_of_two_pods_of_one_second_the_one_that_is_not_on_its_way_out_counts() -> None:

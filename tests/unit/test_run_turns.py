@@ -19,6 +19,7 @@ from borg_core.actions import (
     SuspendJob,
 )
 from borg_core.native.job import ObservedJob
+from borg_core.native.pod import Ending
 from borg_core.registry import Reference
 from borg_core.runs.turns import PLACEHOLDER_UID, derive_job_name
 from borg_core.runs.world import Refusal
@@ -61,6 +62,7 @@ def asked(*jobs: ObservedJob, active: frozenset[str] = frozenset(), run: str = "
         (asked(), [CreateJob]),
         (asked(OURS), [ReserveTurn]),
         (asked(OURS, active=RESERVED | {PLACEHOLDER_UID}), []),
+        (asked(replace(OURS, at_rest=False), active=RESERVED), []),
         (asked(OURS, active=RESERVED), [StartJob]),
         (asked(replace(OURS, suspended=False), active=RESERVED), []),
         # A tick's run at work:
@@ -79,6 +81,7 @@ def asked(*jobs: ObservedJob, active: frozenset[str] = frozenset(), run: str = "
         "asked for",
         "made",
         "reserved, the controller has not seen it",
+        "reserved and seen, but its own controller has not taken up that it is suspended",
         "reserved and seen",
         "begun",
         "a tick's run is at work",
@@ -167,6 +170,15 @@ def test_a_run_waits_for_a_pod_of_which_the_job_is_gone() -> None:
     assert steps(world) == []
     assert waits(world) == ("WaitingForRun", "Waits until pod earlier-x of an earlier run has ended")
     assert steps(replace(asked(OURS, active=RESERVED), lingering=left)) == []
+
+
+def test_a_job_that_was_suspended_at_work_goes_on_once_its_pods_can_be_told_apart() -> None:
+    # Kubernetes' times are whole seconds: a pod of before and one of after would be of the same one.
+    leaving = builders.pod(OURS, ending=Ending(), deleting=True)
+    world = replace(asked(OURS, active=RESERVED), pods=leaving)
+    assert steps(world, NOW + timedelta(milliseconds=400)) == []
+    assert plan(world, NOW + timedelta(milliseconds=400)).requeue_after == pytest.approx(0.6)
+    assert steps(world, NOW + timedelta(seconds=1)) == [StartJob]
 
 
 def test_a_run_of_a_schedule_that_does_not_exist_says_so_and_waits() -> None:

@@ -34,6 +34,8 @@ class ObservedJob:
     failure_message: str = ""
     ready: int = 0
     suspended: bool = False
+    at_rest: bool = False
+    """Its controller has taken up that it is suspended: no pod comes, and those there were are on their way out."""
     deleting: bool = False
 
     @property
@@ -78,6 +80,7 @@ def parse_job(body: Body) -> ObservedJob:
         failure_message=failed.get("message", ""),
         ready=status.get("ready") or 0,
         suspended=bool(body.get("spec", {}).get("suspend")),
+        at_rest="Suspended" in held,
         deleting="deletionTimestamp" in metadata,
     )
 

@@ -29,7 +29,8 @@ from borg_core.formats import format_time, parse_time
 from borg_core.kinds.run import BorgRunStatus
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
-from borg_core.native.job import JOBS
+from borg_core.native.job import JOBS, ObservedJob
+from borg_core.native.pod import ObservedPod
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
 from borg_core.runs.run_status import derive_ended, derive_trigger
@@ -47,6 +48,9 @@ _YIELD = timedelta(seconds=15)
 """How long a run by hand waits for a tick that is due, at most: a tick that cannot begin must not block it for ever."""
 
 _MOMENT_SECONDS = 1.0
+
+_SECOND = timedelta(seconds=1)
+"""How exact Kubernetes' times are."""
 
 _EVENT_LAG = timedelta(seconds=5)
 """How much later than the event of its Job that of a CronJob may arrive."""
@@ -168,9 +172,19 @@ def _take_turn(
         turns.actions += _create(world, host, entry, cron_job)
     elif not reserved:
         turns.actions.append(ReserveTurn(cron_job.reference, cron_job.uid, entry.job.reference, entry.job.uid))
-    elif not working and PLACEHOLDER_UID not in cron_job.active:
-        turns.actions.append(StartJob(entry.job.reference, entry.job.uid, world.subject))
+    elif not working and PLACEHOLDER_UID not in cron_job.active and entry.job.at_rest:
+        # Let go before its controller has taken up the pause, it would fail: its pod is deleted, and that counts.
+        if pod := _pod_of_this_second(world, entry.job, now):
+            turns.requeue_after = (pod.created + _SECOND - now).total_seconds()
+        else:
+            turns.actions.append(StartJob(entry.job.reference, entry.job.uid, world.subject))
     return status
+
+
+def _pod_of_this_second(world: World, job: ObservedJob, now: datetime) -> ObservedPod | None:
+    """Return the Job's pod of before its pause, if one that is made now could not be told from it by its time."""
+    pod = world.pods.get(job.uid)
+    return pod if pod and now < pod.created + _SECOND else None
 
 
 def _refusal_of(world: World, entry: Entry) -> Refusal | None:

@@ -37,7 +37,7 @@ class World:
     pods: Mapping[str, ObservedPod] = field(default_factory=dict)
     """The newest pod by the uid of its Job, also one that has just been deleted."""
     lingering: tuple[ObservedPod, ...] = ()
-    """Pods that have not ended although their Job is gone."""
+    """Pods that have not ended although their Job is gone or suspended."""
     cron_job: ObservedCronJob | None = None
     """Its CronJob, if it has one."""
     words: Mapping[str, str] = field(default_factory=dict)

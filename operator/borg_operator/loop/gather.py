@@ -53,7 +53,7 @@ class Gatherer:
         self._release(pods, runs, jobs, recorded)
         by_job |= await self._fetch_unseen_pods(jobs, by_job, recorded)
         cron_job = self._cron_job(subject)
-        alive = {job.uid for job in jobs}
+        may_work = {job.uid for job in jobs if not job.suspended}
         return World(
             subject=subject,
             settings=self._settings,
@@ -64,7 +64,7 @@ class Gatherer:
             jobs=jobs,
             pods=by_job,
             lingering=tuple(
-                pod for pod in store.referring_to(PODS, subject) if not pod.finished and pod.job_uid not in alive
+                pod for pod in store.referring_to(PODS, subject) if not pod.finished and pod.job_uid not in may_work
             ),
             cron_job=cron_job,
             words=await self._fetch_words(jobs, by_job, cron_job, now),
