@@ -170,19 +170,21 @@ class Recorder(ApiServer):
 
         return self._do(Request("create", resource.kind, metadata["namespace"], name, body=manifest), write)
 
-    async def replace(self, resource: ResourceType, manifest: Object) -> Object:
+    async def replace(self, resource: ResourceType, manifest: Object, subresource: str | None = None) -> Object:
         metadata = manifest["metadata"]
         key = (resource.kind, metadata["namespace"], metadata["name"])
 
         def write() -> Object:
             self._check(key, metadata)
             before, after = self.objects[key], copied(manifest)
-            found = _only(before, after, "", resource.kind)
+            if subresource:
+                after = {**copied(before), subresource: after[subresource]}
+            found = _only(before, after, subresource or "", resource.kind)
             entries = found["metadata"].get("managedFields", [])
             found["metadata"]["managedFields"] = [e for e in entries if e.get("manager") == labels.MANAGER]
             return self._replace(key, found)
 
-        return self._do(Request("replace", *key, "", manifest), write)
+        return self._do(Request("replace", *key, subresource or "", manifest), write)
 
     async def merge(
         self, resource: ResourceType, namespace: str, name: str, patch: Object, subresource: str | None = None

@@ -93,7 +93,11 @@ ACTIONS: dict[str, tuple[Action, list[dict[str, Any]], list[str]]] = {
     "CreateRun": (CreateRun(manifest("BorgRun")), [], ["create BorgRun x"]),
     "AdoptRun": (AdoptRun(RUN, "BorgRun-x", {"labels": {"a": "b"}}), [body("BorgRun")], ["merge BorgRun x"]),
     "DeleteRun": (DeleteRun(RUN, "BorgRun-x"), [body("BorgRun")], ["delete BorgRun/Background x"]),
-    "PatchStatus": (PatchStatus(RUN, "BorgRun-x", {"phase": "Pending"}), [body("BorgRun")], ["merge BorgRun/status x"]),
+    "PatchStatus": (
+        PatchStatus(RUN, "BorgRun-x", {"phase": "Pending"}),
+        [body("BorgRun")],
+        ["replace BorgRun/status x"],
+    ),
     "RecordEvent": (RecordEvent(DB, "uid-db", "RunFailed", "it failed"), [], ["create Event db-1"]),
 }
 UNBOUND = ("CreateCronJob", "CreateJob", "CreateRun", "RecordEvent")

@@ -31,6 +31,7 @@ from borg_core.actions import (
 from borg_core.formats import format_time
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.run import RUNS
+from borg_core.kinds.status import render_patched
 from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
@@ -204,16 +205,23 @@ class Applier:
             return  # gone already, or another one has its name
 
     async def _patch_status(self, target: Reference, uid: str | None, status: dict[str, Any]) -> None:
-        """Merge into the status of the object as it is known. Raises Conflict when it is another one by now.
+        """Change the status of the object as it is known. Raises Conflict when it is another one by now.
 
-        By its version, for the API server passes over a uid in a patch of a custom resource's status.
+        Replaced, which costs the API server less than a patch. By its version: it passes over a uid here.
         """
         kind = find_kind(target.kind)
-        known = self._store.index(kind).identity(target.namespace, target.name)
-        if known is None or uid not in (None, known[0]):
+        known = self._store.get(kind, target.namespace, target.name)
+        identity = self._store.index(kind).identity(target.namespace, target.name)
+        if known is None or identity is None or uid not in (None, identity[0]):
             return  # deleted meanwhile, and perhaps made anew: that one gets a plan of its own
-        patch = {"metadata": {"resourceVersion": str(known[1])}, "status": status}
-        await self._merge(kind, target, patch, "status")
+        meant = {"namespace": target.namespace, "name": target.name, "resourceVersion": str(identity[1])}
+        whole = render_patched(known.status, status)
+        manifest = {"apiVersion": API_VERSION, "kind": target.kind, "metadata": meant, "status": whole}
+        try:
+            body = await self._api.replace(kind, manifest, "status")
+        except NotFound:
+            return  # deleted meanwhile; its event is on the way
+        self._store.put_answer(kind, body)
 
     async def _merge(
         self, kind: Kind[Any], target: Reference, patch: dict[str, Any], subresource: str | None = None
