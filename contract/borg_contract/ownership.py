@@ -1,15 +1,18 @@
-"""Whose an archive is: written in its comment when it is made, and looked at before anything is pruned.
+"""Whose an archive is, and of how much: written in its comment when it is made, and looked at before any is pruned.
 
-A name proves nothing: another cluster, namespace or BorgRepository may write into the same borg repository.
+A name proves nothing: another cluster, namespace or BorgRepository may write into the same borg repository. And borg
+lists comments, but no figures: what the sources held is in the comment, so that the next run can compare.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 _COMMENT = re.compile(
     r"borgoperator\.io (?P<namespace>[^/\s]+)/(?P<schedule>\S+) \S+ repository=(?P<repository>\S+)"
-    r"(?: cluster=(?P<cluster>\S+))?"
+    r"(?: cluster=(?P<cluster>\S+))?(?: files=(?P<files>[^\s:,]+:\d+(?:,[^\s:,]+:\d+)*))?(?P<suspect> suspect)?"
 )
+_OWNER = ("namespace", "schedule", "repository", "cluster")
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,36 @@ class ArchiveOwner:
         return f'{whose} (BorgRepository "{self.repository}")'
 
 
-def render_comment(owner: ArchiveOwner, run_name: str) -> str:
+@dataclass(frozen=True)
+class ArchiveContent:
+    """What the sources of an archive held when it was begun."""
+
+    files: Mapping[str, int] = field(default_factory=dict)
+    """How many files by the source's name, those left out by `exclude` included; none where the comment is silent."""
+    suspect: bool = False
+    """Whether a source was empty or could not be read."""
+
+
+def render_comment(owner: ArchiveOwner, run_name: str, content: ArchiveContent | None = None) -> str:
     """Return the comment of an archive that the run makes."""
     cluster = f" cluster={owner.cluster}" if owner.cluster else ""
-    return f"borgoperator.io {owner.namespace}/{owner.schedule} {run_name} repository={owner.repository}{cluster}"
+    files = ",".join(f"{name}:{count}" for name, count in content.files.items()) if content else ""
+    held = f" files={files}" if files else ""
+    suspect = " suspect" if content and content.suspect else ""
+    place = f"{owner.namespace}/{owner.schedule} {run_name} repository={owner.repository}"
+    return f"borgoperator.io {place}{cluster}{held}{suspect}"
 
 
 def parse_comment(comment: str) -> ArchiveOwner | None:
     """Return whose archive it is; None where the comment does not say it, whole and in this form."""
     found = _COMMENT.fullmatch(comment)
-    return ArchiveOwner(**found.groupdict(default="")) if found else None
+    return ArchiveOwner(**{name: found[name] or "" for name in _OWNER}) if found else None
+
+
+def parse_content(comment: str) -> ArchiveContent:
+    """Return what the comment says of the archive's sources."""
+    found = _COMMENT.fullmatch(comment)
+    if found is None:
+        return ArchiveContent()
+    pairs = (pair.split(":") for pair in (found["files"] or "").split(",") if pair)
+    return ArchiveContent({name: int(count) for name, count in pairs}, found["suspect"] is not None)

@@ -62,6 +62,8 @@ class RepositoryPlan:
     exclude: tuple[str, ...] = ()
     compression: str = ""
     upload_rate_limit_kib: int = 0
+    min_files: int | None = None
+    """How many files an archive must hold; 0: it may well be empty; None: that was not said."""
     hooks: HooksPlan | None = None
 
 

@@ -82,8 +82,15 @@ class Reason(StrEnum):
     REPOSITORY_MISSING = "RepositoryMissing"
     REPOSITORY_REPLACED = "RepositoryReplaced"
     SECRET_MISSING = "SecretMissing"  # noqa: S105 - a reason, not a secret
+    SOURCE_EMPTY = "SourceEmpty"
+    SOURCE_SHRANK = "SourceShrank"
     SOURCE_UNREADABLE = "SourceUnreadable"
     SSH_KEY_UNUSABLE = "SshKeyUnusable"
     SSH_PERMISSION_DENIED = "SshPermissionDenied"
+    TOO_FEW_FILES = "TooFewFiles"
     UNSUPPORTED_REPOSITORY = "UnsupportedRepository"
     WARNINGS = "Warnings"
+
+
+SUSPECT = frozenset({Reason.SOURCE_EMPTY.value, Reason.SOURCE_SHRANK.value})
+"""Why a backup that was made may not be what its owner thinks: a person is to look, and nothing is pruned meanwhile."""

@@ -41,8 +41,8 @@ class RepositoryResult:
         Phase,
         Schema(
             "`Pending` (waits for its pod), `Running`, then one of `Completed`, `CompletedWithWarnings` (an archive "
-            "was made; some files could not be read), `Failed`, `Cancelled`, `Skipped` (its turn did not come: "
-            "`reason` says why)."
+            "was made; some files could not be read, or it is not what earlier ones were), `Failed`, `Cancelled`, "
+            "`Skipped` (its turn did not come: `reason` says why)."
         ),
     ]
     archive: Annotated[str | None, Schema("The archive that was made.", maxLength=1024)] = None
@@ -74,7 +74,8 @@ class RepositoryResult:
     reason: Annotated[
         str | None,
         Schema(
-            "Why, in one CamelCase word for programs, for example `PassphraseWrong`.",
+            "Why, in one CamelCase word for programs, for example `PassphraseWrong`; of an archive with warnings only "
+            "where a person should look at its sources: `SourceEmpty` or `SourceShrank`.",
             maxLength=1024,
             pattern=REASON_PATTERN,
         ),

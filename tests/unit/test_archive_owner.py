@@ -1,6 +1,7 @@
 """Whose an archive is: the comment tells it whole, or it is nobody's."""
 
 import asyncio
+import datetime as dt
 
 import pytest
 
@@ -90,4 +91,4 @@ COMMENT = render_comment(OWNER, "db-1")
 def test_a_checkpoint_which_has_no_comment_is_whose_command_made_it(
     name: str, comment: str, command: list[str], owner: ArchiveOwner | None
 ) -> None:
-    assert ListedArchive(name, "id", comment, command).owner == owner
+    assert ListedArchive(name, "id", comment, command, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)).owner == owner

@@ -1,7 +1,6 @@
 """What goes wrong, in words that help: each fault has a reason for machines and says what to do."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ from borg_runner.borg.exit_codes import derive_exit_code
 from borg_runner.borg.failure import explain_failure
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.work.sources import find_source_fault, make_source_paths
 
 LOCAL = RepositoryPlan(
     "main", "/repositories/main", "repokey", (SourcePlan("data"),), SecretFile("/p", "borg-main", "passphrase")
@@ -96,27 +94,3 @@ def test_warnings_are_no_failures(code: int) -> None:
 @pytest.mark.parametrize("code", [2, 3, 99, 128, 143, -9])
 def test_all_other_codes_are_failures(code: int) -> None:
     assert not BorgOutcome(exit_code=code).succeeded
-
-
-def test_paths_are_absolute_and_each_is_backed_up_once(tmp_path: Path) -> None:
-    sources = (SourcePlan("data", (".", "a", "./a/")), SourcePlan("more"))
-    assert make_source_paths(sources, tmp_path) == [f"{tmp_path}/data", f"{tmp_path}/data/a", f"{tmp_path}/more"]
-
-
-@pytest.mark.parametrize("path", ["..", "a/../../x", "/etc", "link/passwd"])
-def test_a_path_that_leaves_its_volume_is_refused(tmp_path: Path, path: str) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/link").symlink_to("/etc")
-    fault = find_source_fault((SourcePlan("data", (path,)),), tmp_path)
-    assert fault is not None
-    assert "leads out of the volume" in fault.text
-
-
-def test_a_source_of_which_nothing_is_there_is_a_fault_and_a_missing_part_is_borgs_to_warn_of(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    assert find_source_fault((), tmp_path) is not None
-    assert find_source_fault((SourcePlan("nix"),), tmp_path) is not None
-    assert find_source_fault((SourcePlan("data", ("x", "y")),), tmp_path) is not None
-    assert find_source_fault((SourcePlan("data", ("x", ".")),), tmp_path) is None
-    (tmp_path / "data/dangling").symlink_to("nowhere")
-    assert find_source_fault((SourcePlan("data", ("dangling",)),), tmp_path) is None

@@ -76,7 +76,7 @@ class Listener:
         elif message.is_warning:
             self.warning_count += 1
             if self.warning_count <= KEPT_WARNINGS:
-                self.warnings.append(message.text)
+                self.warnings.append(message.gist)
             if self.warning_count <= LOGGED_WARNINGS:
                 self.log.say(message.text, "  warning: ")
         elif message.is_error:

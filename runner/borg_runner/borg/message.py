@@ -1,11 +1,13 @@
 """What borg says with --log-json, line by line, and how its progress reads to people."""
 
 import json
+import re
 from dataclasses import dataclass
 
 from borg_runner.borg.sizes import describe_size
 from borg_runner.log import make_printable
 
+_FAILED_CALL = re.compile(r"(?P<why>.*\[Errno \d+\] [^:'\"]+): b?['\"].*", re.DOTALL)
 _WARNING_LEVELS = ("WARNING",)
 _ERROR_LEVELS = ("ERROR", "CRITICAL")
 
@@ -24,6 +26,12 @@ class BorgMessage:
     @property
     def is_warning(self) -> bool:
         return self.kind == "log_message" and self.level in _WARNING_LEVELS
+
+    @property
+    def gist(self) -> str:
+        """The text without the file's name behind the system's words: it begins with the path already."""
+        found = _FAILED_CALL.fullmatch(self.text)
+        return found["why"] if found else self.text
 
     @property
     def is_error(self) -> bool:

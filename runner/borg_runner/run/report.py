@@ -20,6 +20,8 @@ _ERROR_STAGES = (1200, 800, 600, 400, 300, 240, 180, 140, 100, 70, 40, 20, 0)
 """How many characters of each error and of the message stay."""
 
 _LONGEST_ERROR = 2000
+_WHY = 48
+"""Characters at the end of a warning: Linux's words for why a file could not be read are no longer."""
 _GAP = " ... "
 
 
@@ -39,14 +41,18 @@ def write_result(result: RunResult, path: Path) -> None:
     path.write_text(encode_result(result), encoding="ascii")
 
 
-def shorten(text: str, length: int) -> str:
-    """Return at most `length` characters of `text`: its beginning (what happened) and its end (what to do)."""
+def shorten(text: str, length: int, *, end: int = 0) -> str:
+    """Return at most `length` characters of `text`: its beginning (what happened) and its end (what to do).
+
+    `end`: of how many characters the end is, if there is room; at least two fifths.
+    """
     if len(text) <= length:
         return text
     if length <= 4 * len(_GAP):
         return text[:length]
-    head = (length - len(_GAP)) * 3 // 5
-    tail = length - len(_GAP) - head
+    room = length - len(_GAP)
+    tail = max(room - room * 3 // 5, min(end, room * 3 // 4))
+    head = room - tail
     return f"{text[:head]}{_GAP}{text[-tail:]}"
 
 
@@ -66,7 +72,7 @@ def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) 
         repositories=tuple(
             replace(
                 repository,
-                warnings=tuple(shorten(text, warning_length) for text in repository.warnings[:warnings]),
+                warnings=tuple(shorten(text, warning_length, end=_WHY) for text in repository.warnings[:warnings]),
                 error=(shorten(repository.error, errors) or None) if repository.error else None,
             )
             for repository in result.repositories

@@ -21,9 +21,16 @@ def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> R
         message = f"{len(bad)} of {len(results)} repositories failed or were skipped: {names}."
         return RunResult(Phase.FAILED, repositories, reason, message)
     if warned := [result for result in results if result.phase is Phase.COMPLETED_WITH_WARNINGS]:
-        names = ", ".join(f"{result.name} ({result.warning_count})" for result in warned)
-        return RunResult(Phase.COMPLETED_WITH_WARNINGS, repositories, Reason.WARNINGS.value, f"Warnings in {names}.")
+        names = ", ".join(f"{result.name} ({_describe_warnings(result)})" for result in warned)
+        # What a person has to look at comes first of a repository's warnings, and is said here too.
+        said = [f" {result.name}: {result.warnings[0]}" for result in warned if result.reason and result.warnings]
+        message = f"Warnings in {names}.{''.join(said)}"
+        return RunResult(Phase.COMPLETED_WITH_WARNINGS, repositories, Reason.WARNINGS.value, message)
     return RunResult(Phase.COMPLETED, repositories)
+
+
+def _describe_warnings(result: RepositoryResult) -> str:
+    return f"{result.warning_count}, {result.reason}" if result.reason else str(result.warning_count)
 
 
 def is_bad(result: RepositoryResult) -> bool:
@@ -44,13 +51,14 @@ def add_post_fault(result: RunResult, fault: Fault | None) -> RunResult:
 
 
 def add_repository_warning(result: RepositoryResult, fault: Fault | None) -> RepositoryResult:
-    """Return `result` with a failed post-backup script of the repository's own, which comes before all warnings."""
+    """Return `result` with a failed post-backup script of the repository's own, which comes before borg's warnings."""
     if fault is None:
         return result
+    first = 1 if result.reason and result.warnings else 0  # what `summarize` says
     return replace(
         result,
         phase=_with_warning(result.phase),
-        warnings=(fault.text, *result.warnings),
+        warnings=(*result.warnings[:first], fault.text, *result.warnings[first:]),
         warning_count=result.warning_count + 1,
     )
 

@@ -1,5 +1,6 @@
 """`borg list`: how many archives a repository has, and what they say of themselves."""
 
+import datetime as dt
 import json
 import re
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import CHECKPOINT
-from borg_contract.ownership import ArchiveOwner, parse_comment
+from borg_contract.ownership import ArchiveContent, ArchiveOwner, parse_comment, parse_content
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
@@ -29,6 +30,8 @@ class ListedArchive:
     comment: str
     command_line: Sequence[str]
     """The words by which it was made."""
+    began: dt.datetime
+    """By the clock of the machine on which borg lists it."""
 
     @property
     def is_checkpoint(self) -> bool:
@@ -42,11 +45,16 @@ class ListedArchive:
         asked_for = (word.removeprefix(_COMMENT) for word in self.command_line if word.startswith(_COMMENT))
         return next(filter(None, map(parse_comment, asked_for)), None)
 
+    @property
+    def content(self) -> ArchiveContent:
+        """What its sources held."""
+        return parse_content(self.comment)
+
 
 def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
     """Return the archives whose names match `glob`, and the checkpoints of such. Raises FaultError."""
     outcome = repository.run_borg(
-        lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait)
+        lambda lock_wait: make_archives_arguments(repository.plan, glob=f"{glob}*", lock_wait=lock_wait)
     )
     try:
         archives = parse_archives_output(outcome.output)
@@ -56,15 +64,28 @@ def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
     return [archive for archive in archives if fnmatchcase(_CHECKPOINT.sub("", archive.name), glob)]
 
 
-def make_archives_arguments(repository: RepositoryPlan, *, glob: str, lock_wait: int) -> list[str]:
-    """Return the arguments that print, as JSON, the archives whose names begin with what matches `glob`."""
+def ask_newest_archives(repository: Repository, *, glob: str, count: int) -> list[ListedArchive]:
+    """Return the newest `count` archives whose names match `glob`, none when they cannot be had."""
+    output = repository.ask_borg(
+        lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait, newest=count)
+    )
+    try:
+        return [] if output is None else parse_archives_output(output)
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def make_archives_arguments(
+    repository: RepositoryPlan, *, glob: str, lock_wait: int, newest: int | None = None
+) -> list[str]:
+    """Return the arguments that print, as JSON, the archives that match `glob`: all, or the `newest` whole ones."""
     return [
         "list",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         "--json",
-        "--consider-checkpoints",
-        "--format={id}{comment}{command_line}",
-        f"--glob-archives={escape_placeholders(glob)}*",
+        *(["--consider-checkpoints"] if newest is None else [f"--last={newest}"]),
+        "--format={id}{comment}{command_line}{start}",
+        f"--glob-archives={escape_placeholders(glob)}",
         escape_placeholders(repository.location),
     ]
 
@@ -72,7 +93,13 @@ def make_archives_arguments(repository: RepositoryPlan, *, glob: str, lock_wait:
 def parse_archives_output(output: str) -> list[ListedArchive]:
     """Return the archives. Raises ValueError, KeyError or TypeError for what is no such JSON."""
     return [
-        ListedArchive(item["archive"], item["id"], item["comment"], item["command_line"])
+        ListedArchive(
+            item["archive"],
+            item["id"],
+            item["comment"],
+            item["command_line"],
+            dt.datetime.fromisoformat(item["start"]),
+        )
         for item in json.loads(output)["archives"]
     ]
 

@@ -1,7 +1,8 @@
 """One backup into one repository: created when missing, archive written, then prune and compact as the plan says."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,33 +10,83 @@ from borg_contract.archive_name import render_archive_name
 from borg_contract.ownership import render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
+from borg_contract.retention import Retention
 from borg_runner.borg.exit_codes import ABSENT
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.borg.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.create import ArchiveFigures, create, parse_create_output
 from borg_runner.verbs.init import init, init_missing_folder
+from borg_runner.verbs.list import ListedArchive
 from borg_runner.verbs.repository import Repository
+from borg_runner.work.content import (
+    explain_shrunk,
+    explain_too_few,
+    explain_unreadable,
+    find_shrunk,
+    find_suspicions,
+)
 from borg_runner.work.record import Record
-from borg_runner.work.sources import find_source_fault, make_source_paths
-from borg_runner.work.steps import count_after, give_space_back, owner_of, prune_if_all_are_own
+from borg_runner.work.sources import Survey, survey_sources
+from borg_runner.work.steps import (
+    Pruned,
+    ask_past_archives,
+    count_after,
+    derive_past,
+    give_space_back,
+    list_archives,
+    owner_of,
+    prune_if_all_are_own,
+)
 
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True)
+class _Backup:
+    """What one backup works with: the run's plan, the repository, what is known so far, and the sources as found."""
+
+    plan: RunPlan
+    repository: Repository
+    record: Record
+    survey: Survey
+
+    @property
+    def judges(self) -> bool:
+        """Whether it matters how few files there are: `minFiles: 0` says that any number is good."""
+        return self.repository.plan.min_files != 0
+
+
 def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
-    """Do it. Raises FaultError, OSError."""
-    if (fault := find_source_fault(repository.plan.sources, sources_root)) is not None:
+    """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError."""
+    survey = survey_sources(repository.plan.sources, sources_root, on_folder=repository.raise_when_interrupted)
+    if not survey.paths and (fault := explain_unreadable(survey, None)) is not None:
         raise FaultError(fault)
-    written = _write_archive(plan, repository, record, sources_root=sources_root, run_name=run_name)
+    backup = _Backup(plan, repository, record, survey)
+    archive, figures = _write_archive(backup, run_name=run_name)
+    lacking = explain_unreadable(survey, archive) or explain_too_few(figures.files, repository.plan.min_files, archive)
+    try:
+        _do_upkeep(backup, figures, may_prune=lacking is None)
+    except FaultError as error:
+        if lacking is None or error.fault.reason is Reason.INTERRUPTED:
+            raise
+        raise FaultError(replace(lacking, text=f"{lacking.text} {error}")) from error
+    if lacking is not None:
+        raise FaultError(lacking)
+
+
+def _do_upkeep(backup: _Backup, figures: ArchiveFigures, *, may_prune: bool) -> None:
+    plan, repository, record = backup.plan, backup.repository, backup.record
     pruned = None
     if (retention := plan.prune) is not None:
         pruned = _follow_up(
             repository,
             record,
             Fault(Reason.PRUNE_FAILED, "prune failed"),
-            lambda: prune_if_all_are_own(plan, repository, record, retention),
+            lambda: _judge_and_prune(backup, figures, retention, may_prune=may_prune),
         )
+    elif backup.judges:
+        _judge(backup, figures, lambda: ask_past_archives(plan, repository))
     if (threshold := plan.compact_threshold) is not None:
         _follow_up(
             repository,
@@ -43,14 +94,58 @@ def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_ro
             Fault(Reason.COMPACT_FAILED, "compact failed"),
             lambda: give_space_back(repository, record, threshold=threshold),
         )
-    count_after(repository, record, pruned=pruned, written=written)
+    count_after(repository, record, pruned=pruned, written=figures)
 
 
-def _write_archive(
-    plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str
-) -> ArchiveFigures:
-    paths = make_source_paths(repository.plan.sources, sources_root)
-    comment = render_comment(owner_of(plan, repository), run_name or "-")
+def _judge_and_prune(
+    backup: _Backup, figures: ArchiveFigures, retention: Retention, *, may_prune: bool
+) -> Pruned | None:
+    """Prune, unless something seems to be missing in the archive. Raises FaultError."""
+    plan, repository = backup.plan, backup.repository
+    listed = _judge(backup, figures, lambda: list_archives(plan, repository))
+    if backup.record.is_suspect or not may_prune:
+        return None
+    return prune_if_all_are_own(plan, repository, backup.record, retention, listed)
+
+
+def _judge(
+    backup: _Backup, figures: ArchiveFigures, list_earlier: Callable[[], list[ListedArchive]]
+) -> list[ListedArchive]:
+    """Return what is listed, after a warning of each source that is empty or was larger. Raises FaultError."""
+    suspicions = list(_look_at_sources(backup, figures))
+    try:
+        listed = list_earlier()
+        suspicions += _compare(backup, listed)
+    finally:
+        for suspicion in reversed(suspicions):  # the first one comes to stand first
+            held = " Nothing was pruned." if backup.plan.prune else ""
+            backup.repository.warn(f"{suspicion.text}{held}")
+        if suspicions:
+            backup.record.add(reason=suspicions[0].reason.value)
+    return listed
+
+
+def _look_at_sources(backup: _Backup, figures: ArchiveFigures) -> Iterator[Fault]:
+    if backup.judges:
+        excludes = bool(backup.repository.plan.exclude)
+        yield from find_suspicions(backup.survey, files=figures.files, excludes=excludes)
+
+
+def _compare(backup: _Backup, listed: Sequence[ListedArchive]) -> Iterator[Fault]:
+    past = derive_past(backup.plan, backup.repository, listed)
+    this = next((archive for archive in past if archive.name == backup.record.archive), None)
+    if backup.judges and this is not None:
+        files = backup.survey.files_of_whole
+        earlier = [archive for archive in past if archive is not this]
+        yield from explain_shrunk(files, find_shrunk(files, this.began, earlier))
+
+
+def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigures]:
+    """Return its name, and the figures that borg gives for it. Raises FaultError."""
+    plan, repository, record, survey = backup.plan, backup.repository, backup.record, backup.survey
+    paths = survey.paths
+    content = survey.derive_content(repository.plan.min_files)
+    comment = render_comment(owner_of(plan, repository), run_name or "-", content)
 
     def make_name() -> str:
         return render_archive_name(
@@ -70,11 +165,11 @@ def _write_archive(
     repository.accept(outcome)
     record.add(archive=archive)
     figures = _keep_figures(repository, record, archive, outcome)
-    if outcome.warned and not figures.files:
+    if outcome.warned and not figures.files and any(survey.files.values()):
         raise FaultError(_explain_empty_archive(archive, outcome))
     if (fault := _compare_encryption(repository, figures.encryption)) is not None:
         raise FaultError(fault)
-    return figures
+    return archive, figures
 
 
 def _keep_figures(repository: Repository, record: Record, archive: str, outcome: BorgOutcome) -> ArchiveFigures:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from borg_contract.phases import Phase
+from borg_contract.reasons import SUSPECT
 from borg_contract.result import RepositoryResult
 from borg_runner.fault import Fault
 from borg_runner.verbs.repository import Warnings
@@ -18,6 +19,11 @@ class Record:
     @property
     def archive(self) -> str | None:
         return self._result.archive
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether its archive may not be what its owner thinks."""
+        return self._result.reason in SUSPECT
 
     def add(self, **facts: Any) -> None:
         """Take over facts, by the names of the result's fields."""

@@ -14,10 +14,20 @@ from borg_runner.verbs.compact import compact
 from borg_runner.verbs.create import ArchiveFigures
 from borg_runner.verbs.delete import delete
 from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
-from borg_runner.verbs.list import ListedArchive, ask_archive_count, fetch_archive_count, fetch_archives
+from borg_runner.verbs.list import (
+    ListedArchive,
+    ask_archive_count,
+    ask_newest_archives,
+    fetch_archive_count,
+    fetch_archives,
+)
 from borg_runner.verbs.prune import choose
 from borg_runner.verbs.repository import Repository
+from borg_runner.work.content import PastArchive, count_suspect
 from borg_runner.work.record import Record
+
+_REMEMBERED = 8
+"""Archives with which a backup is compared that prunes nothing: a week of nights, and what was before."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +43,40 @@ def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
     return ArchiveOwner(plan.namespace, plan.schedule, repository.plan.name, plan.cluster)
 
 
-def prune_own_archives(plan: RunPlan, repository: Repository, record: Record, retention: Retention) -> Pruned:
+def list_archives(plan: RunPlan, repository: Repository) -> list[ListedArchive]:
+    """Return all archives that are named like those of the schedule. Raises FaultError."""
+    return fetch_archives(repository, glob=_glob_of(plan, repository))
+
+
+def ask_past_archives(plan: RunPlan, repository: Repository) -> list[ListedArchive]:
+    """Return the newest archives of such names, for a backup that prunes nothing; none when they cannot be had."""
+    return ask_newest_archives(repository, glob=_glob_of(plan, repository), count=_REMEMBERED + 1)
+
+
+def derive_past(plan: RunPlan, repository: Repository, listed: Sequence[ListedArchive]) -> list[PastArchive]:
+    """Return the schedule's own whole archives, oldest first."""
+    own = owner_of(plan, repository)
+    whole = (archive for archive in listed if archive.owner == own and not archive.is_checkpoint)
+    return sorted(
+        (PastArchive(archive.name, archive.began, archive.content) for archive in whole), key=lambda past: past.began
+    )
+
+
+def prune_own_archives(
+    plan: RunPlan, repository: Repository, record: Record, retention: Retention, listed: Sequence[ListedArchive]
+) -> Pruned:
     """Delete the schedule's own archives that no rule keeps. Raises FaultError, also where one may not be its own.
 
-    Borg's rules count every archive of such a name. So there must be none of others: neither at first, nor when borg
-    chooses. What goes is deleted by name, so that an archive that comes still later is not touched.
+    Borg's rules count every archive of such a name. So there must be none of others: neither among the `listed`, nor
+    when borg chooses. What goes is deleted by name, so that an archive that comes still later is not touched.
+    An archive of an emptied source takes the place of no good one: for each, every rule keeps one more.
     """
-    glob = derive_prune_glob(plan.archive_name_template, schedule=plan.schedule, repository=repository.plan.name)
+    glob = _glob_of(plan, repository)
     own = owner_of(plan, repository)
-    listed = fetch_archives(repository, glob=glob)
+    suspect = count_suspect(derive_past(plan, repository, listed), may_shrink=repository.plan.min_files == 0)
+    if suspect:
+        repository.log.say(f"each rule keeps {suspect} more: so many archives are of empty, unread or shrunken sources")
+        retention = retention.widened(suspect)
     # Checkpoints count for no rule: those of others are in nobody's way.
     if others := [archive for archive in listed if not archive.is_checkpoint and archive.owner != own]:
         repository.log.say(f"archives of this schedule have the comment: {render_comment(own, 'adopted')}")
@@ -60,15 +95,21 @@ def prune_own_archives(plan: RunPlan, repository: Repository, record: Record, re
     return Pruned(deleted, None if choice.total is None else choice.total - deleted)
 
 
-def prune_if_all_are_own(plan: RunPlan, repository: Repository, record: Record, retention: Retention) -> Pruned | None:
+def prune_if_all_are_own(
+    plan: RunPlan, repository: Repository, record: Record, retention: Retention, listed: Sequence[ListedArchive]
+) -> Pruned | None:
     """Do the same after a backup; with archives of others, warn and return None. Raises FaultError for other faults."""
     try:
-        return prune_own_archives(plan, repository, record, retention)
+        return prune_own_archives(plan, repository, record, retention, listed)
     except FaultError as error:
         if error.fault.reason is not Reason.ARCHIVES_OF_OTHERS:
             raise
         repository.warn(error.fault.text)
         return None
+
+
+def _glob_of(plan: RunPlan, repository: Repository) -> str:
+    return derive_prune_glob(plan.archive_name_template, schedule=plan.schedule, repository=repository.plan.name)
 
 
 def _describe_others(others: Sequence[ListedArchive], own: ArchiveOwner) -> str:

@@ -1,0 +1,136 @@
+"""What an archive holds, compared with what is to be in it and with what earlier archives of its schedule held. Pure.
+
+An empty folder is what a volume looks like that is not mounted, and a small one what a wrong volume looks like. Nobody
+can tell that from the truth but a person, so a person is told, and old archives stay until there was time to look.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from borg_contract.ownership import ArchiveContent
+from borg_contract.reasons import Reason
+from borg_runner.fault import Fault
+from borg_runner.work.sources import SourcePath, Survey
+
+MEMORY = dt.timedelta(days=7)
+"""For so long a source that became small is compared with what it was: the time that a person has to see it."""
+
+_FEWEST_LOST = 5
+"""One of two files is less than half of them, and nothing to wake anybody for."""
+
+_ADVICE = "see what its volume is and whether it is mounted"
+_FOR_OTHER_USERS = "for files of other users set `job.fileAccess: ReadAll` or `job.runAsUser`"
+
+
+@dataclass(frozen=True)
+class PastArchive:
+    """An archive of the same schedule in the same repository: when it was begun, and of what."""
+
+    name: str
+    began: dt.datetime
+    content: ArchiveContent
+
+
+def has_shrunk(before: int, now: int) -> bool:
+    """Tell whether a source has far fewer files: less than half, and at least five fewer."""
+    return now * 2 < before and before - now >= _FEWEST_LOST
+
+
+def find_shrunk(
+    files: Mapping[str, int], began: dt.datetime, past: Sequence[PastArchive]
+) -> dict[str, tuple[int, PastArchive]]:
+    """Return, by the source's name, how many files it had, and in which archive; only those that have far fewer now.
+
+    `past`: what was made before `began`, oldest first. All of the last seven days count, and always the last one. A
+    source with none is not here: that it is empty is told anyway.
+    """
+    recent = [archive for archive in past[:-1] if began - archive.began <= MEMORY] + list(past[-1:])
+    found: dict[str, tuple[int, PastArchive]] = {}
+    for archive in recent:
+        for source, before in archive.content.files.items():
+            now = files.get(source, 0)
+            if now and has_shrunk(before, now) and before >= found.get(source, (0, archive))[0]:
+                found[source] = (before, archive)
+    return found
+
+
+def count_suspect(past: Sequence[PastArchive], *, may_shrink: bool) -> int:
+    """Return how many of the archives, oldest first, are not to take the place of a good one."""
+    return sum(
+        archive.content.suspect
+        or (not may_shrink and bool(find_shrunk(archive.content.files, archive.began, past[:index])))
+        for index, archive in enumerate(past)
+    )
+
+
+def explain_unreadable(survey: Survey, archive: str | None) -> Fault | None:
+    """Return the fault of the sources of which nothing can be read, None where there are none.
+
+    `archive`: what was made of the others, None when that is nothing.
+    """
+    if not survey.found:
+        text = "There is nothing to back up: give the BorgSchedule or BorgRepository sources."
+        return Fault(Reason.SOURCE_UNREADABLE, text)
+    if not (unreadable := survey.unreadable):
+        return None
+    text = f"{_describe_unreadable(unreadable)} Look at its volume and paths; {_FOR_OTHER_USERS}."
+    if archive:
+        good = _list_sources(item for item in survey.found if item.problem is None)
+        text = f'Archive "{archive}" holds {good}, but not all: {text} Nothing was pruned.'
+    return Fault(Reason.SOURCE_UNREADABLE, text)
+
+
+def explain_too_few(files: int, min_files: int | None, archive: str) -> Fault | None:
+    """Return the fault of an archive with fewer `files` than it must hold, None where it has enough."""
+    if files >= (min_files or 0):
+        return None
+    text = (
+        f'Archive "{archive}" was written and is kept, but it holds {files:,} files, and `minFiles` of the '
+        f"BorgRepository asks for {min_files:,}. Look at the volumes of the sources, or correct `minFiles`. Nothing "
+        "was pruned."
+    )
+    return Fault(Reason.TOO_FEW_FILES, text)
+
+
+def find_suspicions(survey: Survey, *, files: int, excludes: bool) -> Iterator[Fault]:
+    """Yield what seems to be missing by the look of this backup alone. `files`: how many the archive holds."""
+    for item in survey.empty:
+        yield Fault(Reason.SOURCE_EMPTY, _describe_empty(item))
+    if excludes and not files and not survey.empty:
+        text = "The archive holds no file: `exclude` of the BorgRepository leaves out all there is. Correct it."
+        yield Fault(Reason.SOURCE_EMPTY, text)
+
+
+def explain_shrunk(files: Mapping[str, int], shrunk: Mapping[str, tuple[int, PastArchive]]) -> Iterator[Fault]:
+    """Yield a fault for each source with far fewer files than before."""
+    for source, (before, archive) in shrunk.items():
+        text = (
+            f'Source "{source}" has {files[source]:,} files, and had {before:,} in archive "{archive.name}": '
+            f"{_ADVICE}. If they were deleted on purpose, there is nothing to do: this is told for seven days."
+        )
+        yield Fault(Reason.SOURCE_SHRANK, text)
+
+
+def _describe_empty(item: SourcePath) -> str:
+    if item.is_link:
+        return (
+            f'Source "{item.source}": {item.path} is a symbolic link, of which borg keeps the link and nothing that it '
+            "leads to. Name the folder itself in `paths`."
+        )
+    return (
+        f'Source "{item.source}": {item.path} holds no file: {_ADVICE}. If it may be empty, set `minFiles: 0` in the '
+        "BorgRepository."
+    )
+
+
+def _describe_unreadable(unreadable: Sequence[SourcePath]) -> str:
+    first = unreadable[0]
+    more = [item for item in unreadable[1:] if item.problem]
+    others = f" (and so {', '.join(f'{item.source}/{PurePath(item.path).name}' for item in more[:5])})" if more else ""
+    return f'Source "{first.source}" cannot be read: {first.problem}{others}.'
+
+
+def _list_sources(items: Iterator[SourcePath]) -> str:
+    return ", ".join(dict.fromkeys(f'"{item.source}"' for item in items))

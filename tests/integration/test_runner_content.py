@@ -1,0 +1,372 @@
+"""The runner with a real borg, over several nights: a backup without its content pushes no good one out."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from borg_contract.operations import Operation
+from borg_contract.phases import Phase
+from borg_contract.plan import RepositoryPlan, RunPlan, SourcePlan
+from borg_contract.result import RepositoryResult
+from borg_contract.retention import Retention
+from runner_kit.borg_binary import find_borg
+from runner_kit.pod import Ended, Pod
+
+TWO = Retention.only(keep_daily=2)
+
+
+@pytest.fixture(scope="session")
+def borg() -> Path:
+    return find_borg()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, borg: Path) -> Pod:
+    return Pod(tmp_path, borg)
+
+
+@dataclass
+class Nights:
+    """Backups of one pod, each at the night that is asked for: borg's archives bear its time."""
+
+    pod: Pod
+    night: int = 0
+    names: dict[int, str] = field(default_factory=dict)
+    """The newest archive of each night."""
+
+    def __post_init__(self) -> None:
+        self.real = self.pod.borg
+        self.wrapper = self.pod.root / "bin/borg"
+        self.wrapper.parent.mkdir()
+
+    def run(self, night: int, plan: RunPlan) -> Ended:
+        """Return how a run of that night ended; `plan` of one repository."""
+        stamp = f"2026-03-{night:02}T02:00:00"
+        self.wrapper.write_text(
+            f'#!/bin/sh -e\nif [ "$1" = create ]; then shift; set -- create --timestamp={stamp} "$@"; fi\n'
+            f'exec {self.real} "$@"\n'
+        )
+        self.wrapper.chmod(0o755)
+        self.pod.borg = self.wrapper
+        began = int(time.time())
+        ended = self.pod.run(plan)
+        self.pod.borg = self.real
+        while int(time.time()) == began:  # the names are of the second
+            time.sleep(0.05)
+        if archive := ended.result.repositories[0].archive:
+            self.names[night] = archive
+        return ended
+
+    def back_up(self, night: int, plan: RunPlan) -> RepositoryResult:
+        return self.run(night, plan).result.repositories[0]
+
+    def left(self, repository: RepositoryPlan) -> list[int]:
+        """Return of which nights there are archives."""
+        archives = self.pod.archives(repository)
+        return [night for night, name in sorted(self.names.items()) if name in archives]
+
+
+def fill(folder: Path, count: int, prefix: str = "f") -> None:
+    folder.mkdir(exist_ok=True, parents=True)
+    for number in range(count):
+        (folder / f"{prefix}{number}").write_text(f"{number}\n")
+
+
+def empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def sources(*names: str) -> tuple[SourcePlan, ...]:
+    return tuple(SourcePlan(name) for name in names)
+
+
+def comments(pod: Pod, repository: RepositoryPlan) -> list[str]:
+    listed = json.loads(pod.ask_borg(repository, "list", "--json", "--format={comment}", "REPO"))
+    return [archive["comment"] for archive in listed["archives"]]
+
+
+def one(texts: Iterable[str], *words: str) -> str:
+    """Return the only text that has all the words."""
+    [found] = [text for text in texts if all(word in text for word in words)]
+    return found
+
+
+def test_good_archives_outlive_any_number_of_nights_with_an_emptied_source(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=TWO)
+    for night in (1, 2):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    shutil.copytree(pod.data, pod.root / "kept")
+    empty(pod.data)
+
+    for night in (3, 4):
+        ended = nights.run(night, plan)
+        [result] = ended.result.repositories
+        assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS
+        assert (result.reason, result.warning_count, result.prune) == ("SourceEmpty", 1, None)
+        assert f"{pod.data} holds no file" in result.warnings[0]
+        assert result.warnings[0].endswith("Nothing was pruned.")
+        assert "main (1, SourceEmpty)" in ended.result.message
+        assert "minFiles: 0" in ended.result.message
+        assert result.totals is not None
+        assert result.totals.archives == night
+    assert nights.left(repository) == [1, 2, 3, 4]
+
+    # Its volume is back. The empty archives of two nights take no good one's place.
+    shutil.copytree(pod.root / "kept", pod.data, dirs_exist_ok=True)
+    healed = nights.back_up(5, plan)
+    assert (healed.phase, healed.reason) == (Phase.COMPLETED, None)
+    assert nights.left(repository) == [2, 3, 4, 5]
+    for night in (6, 7, 8, 9):
+        nights.back_up(night, plan)
+    assert nights.left(repository) == [8, 9]  # and by and by they are gone themselves
+
+
+def test_a_checkpoint_stays_while_a_source_is_empty(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=TWO)
+    nights.back_up(1, plan)
+    checkpoint = "db-1700000000.checkpoint"
+    comment = comments(pod, repository)[0]
+    arguments = (f"--comment={comment}", "--timestamp=2026-03-01T00:00:00", f"REPO::{checkpoint}")
+    pod.ask_borg(repository, "create", *arguments, str(pod.data))
+    empty(pod.data)
+    nights.back_up(2, plan)
+    everything = ("list", "--short", "--consider-checkpoints", "REPO")
+    assert checkpoint in pod.ask_borg(repository, *everything)
+    fill(pod.data, 1)
+    nights.back_up(3, plan)
+    assert checkpoint not in pod.ask_borg(repository, *everything)
+
+
+def test_one_of_three_sources_that_is_emptied_is_noticed_although_the_others_are_big(pod: Pod) -> None:
+    nights = Nights(pod)
+    for name, count in (("data", 300), ("media", 200), ("mail", 3)):
+        fill(pod.root / "sources" / name, count)
+    repository = pod.repository(sources=sources("data", "media", "mail"))
+    plan = pod.plan(repository, prune=TWO)
+    assert nights.back_up(1, plan).phase is Phase.COMPLETED
+    assert " files=data:301,media:200,mail:3" in comments(pod, repository)[0]
+    empty(pod.root / "sources/mail")
+    result = nights.back_up(2, plan)
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED_WITH_WARNINGS, "SourceEmpty", 501)
+    assert one(result.warnings, 'Source "mail"')
+
+
+def test_a_source_that_shrank_is_told_for_seven_days_and_good_archives_stay_so_long(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository(sources=sources("data", "media"))
+    fill(pod.data, 30)
+    fill(pod.root / "sources/media", 100)
+    plan = pod.plan(repository, prune=TWO)
+    for night in (1, 2):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    empty(pod.data)
+    fill(pod.data, 3)
+    for night in (3, 5, 9):
+        result = nights.back_up(night, plan)
+        assert (result.phase, result.reason, result.prune) == (Phase.COMPLETED_WITH_WARNINGS, "SourceShrank", None)
+        warning = one(result.warnings, 'Source "data" has 3 files, and had 31 in archive', "Nothing was pruned.")
+        assert nights.names[2] in warning
+    assert nights.left(repository) == [1, 2, 3, 5, 9]
+
+    # It was meant. Nobody said so, and a week was time to see it: it heals by itself, and old ones go one by one.
+    assert nights.back_up(10, plan).reason is None
+    assert 2 in nights.left(repository)
+    for night in (11, 12, 13, 14):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    assert nights.left(repository) == [13, 14]
+
+
+def test_a_prune_by_hand_says_that_it_was_meant_and_counts_no_suspect_archive_either(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=TWO)
+    for night in (1, 2, 3):
+        fill(pod.data, 20)
+        nights.back_up(night, replace(plan, prune=None))
+    empty(pod.data)
+    nights.back_up(4, plan)
+    pruned = pod.run(replace(plan, operation=Operation.PRUNE))
+    assert pruned.code == 0
+    assert nights.left(repository) == [2, 3, 4]
+
+
+def test_schedules_in_one_repository_are_compared_each_with_itself(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    big = pod.plan(repository, prune=TWO)
+    small = replace(big, schedule="web", repositories=(replace(repository, sources=sources("web")),))
+    fill(pod.data, 50)
+    fill(pod.root / "sources/web", 2)
+    for night in (1, 2):
+        for plan in (big, small):
+            assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    empty(pod.data)
+    fill(pod.data, 1)
+    assert nights.back_up(3, big).reason == "SourceShrank"
+    web = nights.back_up(3, small)
+    assert (web.phase, web.reason) == (Phase.COMPLETED, None)
+    assert web.prune is not None
+    assert (web.prune.kept, web.prune.deleted) == (2, 1)
+
+
+def test_without_prune_it_is_told_as_well(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    fill(pod.data, 50)
+    nights.back_up(1, pod.plan(repository))
+    empty(pod.data)
+    fill(pod.data, 5)
+    result = nights.back_up(2, pod.plan(repository))
+    assert (result.phase, result.reason) == (Phase.COMPLETED_WITH_WARNINGS, "SourceShrank")
+    assert "pruned" not in result.warnings[0]
+
+
+@pytest.mark.parametrize("what", ["nothing", "empty folders", "a socket", "lost+found"])
+def test_a_first_archive_of_nothing_is_a_warning(pod: Pod, what: str) -> None:
+    empty(pod.data)
+    if what == "empty folders":
+        (pod.data / "a/b/c").mkdir(parents=True)
+    elif what == "a socket":
+        os.mknod(pod.data / "socket", 0o140600)
+    elif what == "lost+found":
+        (pod.data / "lost+found").mkdir(mode=0)
+    [result] = pod.run(pod.plan()).result.repositories
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED_WITH_WARNINGS, "SourceEmpty", 0)
+    assert result.archive is not None
+
+
+def test_an_archive_of_which_everything_is_excluded_is_a_warning(pod: Pod) -> None:
+    [result] = pod.run(pod.plan(pod.repository(exclude=("*.txt",)))).result.repositories
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED_WITH_WARNINGS, "SourceEmpty", 0)
+    assert "`exclude`" in result.warnings[0]
+
+
+@pytest.mark.parametrize("kind", ["empty folder", "link to a folder"])
+def test_a_path_that_yields_nothing_is_a_warning_beside_one_that_yields_much(pod: Pod, kind: str) -> None:
+    fill(pod.data / "much", 20)
+    if kind == "empty folder":
+        (pod.data / "current").mkdir()
+    else:
+        (pod.data / "current").symlink_to("much")
+    plan = pod.plan(pod.repository(sources=(SourcePlan("data", ("much", "current")),)))
+    [result] = pod.run(plan).result.repositories
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED_WITH_WARNINGS, "SourceEmpty", 20)
+    assert f"{pod.data}/current" in result.warnings[0]
+
+
+def test_min_files_of_nought_says_that_any_number_is_good(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository(min_files=0)
+    plan = pod.plan(repository, prune=TWO)
+    fill(pod.data, 50)
+    nights.back_up(1, plan)
+    for night, files in ((2, 5), (3, 0), (4, 0)):
+        empty(pod.data)
+        fill(pod.data, files)
+        result = nights.back_up(night, plan)
+        assert (result.phase, result.reason) == (Phase.COMPLETED, None)
+    assert nights.left(repository) == [3, 4]
+
+
+def test_fewer_files_than_min_files_is_a_failure_that_keeps_the_archive_and_prunes_nothing(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository(min_files=10)
+    plan = pod.plan(repository, prune=TWO, compact_threshold=10)
+    fill(pod.data, 12)
+    for night in (1, 2):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    empty(pod.data)
+    fill(pod.data, 9)
+    ended = nights.run(3, plan)
+    [result] = ended.result.repositories
+    assert (ended.code, result.phase, result.reason, result.files) == (1, Phase.FAILED, "TooFewFiles", 9)
+    assert "holds 9 files" in (result.error or "")
+    assert "asks for 10" in (result.error or "")
+    assert result.prune is None
+    assert result.compact is not None
+    assert result.totals is not None
+    assert result.totals.archives == 3
+    assert nights.left(repository) == [1, 2, 3]
+    fill(pod.data, 10)
+    assert nights.back_up(4, plan).phase is Phase.COMPLETED
+    assert nights.left(repository) == [2, 3, 4]
+
+
+@pytest.mark.parametrize("how", ["root unreadable", "no file readable", "missing", "path missing", "not a folder"])
+def test_what_can_be_read_is_archived_and_the_rest_is_a_failure_that_prunes_nothing(pod: Pod, how: str) -> None:
+    nights = Nights(pod)
+    priv = pod.root / "sources/priv"
+    fill(priv / "sub", 3)
+    fill(priv, 1)
+    paths = {"path missing": (".", "uploads"), "not a folder": ("sub", "f0/x")}.get(how, (".",))
+    repository = pod.repository(sources=(SourcePlan("priv", paths), SourcePlan("data")))
+    plan = pod.plan(repository, prune=TWO, compact_threshold=10)
+    whole = pod.plan(replace(repository, sources=(SourcePlan("priv"), SourcePlan("data"))), prune=TWO)
+    for night in (1, 2) if how == "root unreadable" else (2,):
+        assert nights.back_up(night, whole).phase is Phase.COMPLETED
+    if how == "root unreadable":
+        priv.chmod(0)
+    elif how == "no file readable":
+        for path in priv.rglob("f*"):
+            path.chmod(0)
+    elif how == "missing":
+        shutil.rmtree(priv)
+
+    for night in (3, 4) if how == "root unreadable" else (3,):
+        ended = nights.run(night, plan)
+        [result] = ended.result.repositories
+        assert (ended.code, result.phase, result.reason) == (1, Phase.FAILED, "SourceUnreadable")
+        assert result.archive is not None
+        assert result.archive in (result.error or "")
+        assert '"data"' in (result.error or "")
+        assert 'Source "priv" cannot be read' in (result.error or "")
+        assert "main (SourceUnreadable)" in ended.result.message
+        assert result.files
+        assert result.prune is None
+        assert result.compact is not None
+        assert result.totals is not None
+        assert result.totals.archives == len(nights.names)
+        listed = pod.ask_borg(repository, "list", "--format={path}{NL}", f"REPO::{result.archive}")
+        assert f"{pod.data}/hello.txt".lstrip("/") in listed
+    assert nights.left(repository) == sorted(nights.names)
+
+    # Whole again: the partial ones take nobody's place.
+    if priv.exists():
+        priv.chmod(0o755)
+    fill(priv / "sub", 3)
+    fill(priv, 1)
+    for path in priv.rglob("f*"):
+        path.chmod(0o644)
+    assert nights.back_up(5, whole).phase is Phase.COMPLETED
+    assert {2, 5} <= set(nights.left(repository))
+
+
+def test_sources_of_which_none_can_be_read_make_no_archive(pod: Pod) -> None:
+    repository = pod.repository(sources=sources("gone", "lost"))
+    [result] = pod.run(pod.plan(repository)).result.repositories
+    assert (result.phase, result.reason, result.archive) == (Phase.FAILED, "SourceUnreadable", None)
+    assert "gone" in (result.error or "")
+    assert "lost" in (result.error or "")
+    assert not Path(repository.location).exists()
+
+
+def test_a_warning_about_a_path_of_any_length_says_why(pod: Pod) -> None:
+    folder = pod.data
+    for _ in range(12):
+        folder = folder / ("d" * 200)
+    folder.mkdir(parents=True)
+    for number in range(30):
+        path = folder / f"{'x' * 200}{number}"
+        path.write_text("x")
+        path.chmod(0)
+    [result] = pod.run(pod.plan()).result.repositories
+    assert result.warning_count == 30
+    assert result.warnings
+    for warning in result.warnings:
+        assert warning.endswith("[Errno 13] Permission denied")

@@ -1,0 +1,262 @@
+"""What sources hold, and what an archive of them is worth beside earlier ones."""
+
+import ctypes
+import datetime as dt
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from borg_contract.ownership import ArchiveContent, ArchiveOwner, parse_comment, parse_content, render_comment
+from borg_contract.plan import SourcePlan
+from borg_contract.reasons import Reason
+from borg_contract.retention import Retention
+from borg_runner.borg.message import parse_message
+from borg_runner.fault import Fault, FaultError
+from borg_runner.run.report import shorten
+from borg_runner.work.content import (
+    PastArchive,
+    count_suspect,
+    explain_too_few,
+    explain_unreadable,
+    find_shrunk,
+    find_suspicions,
+    has_shrunk,
+)
+from borg_runner.work.sources import Survey, survey_sources
+
+OWNER = ArchiveOwner("team", "db", "main", "3f9a")
+
+
+def survey(root: Path, *paths: str) -> Survey:
+    return survey_sources((SourcePlan("data", paths or (".",)),), root)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
+
+
+def test_paths_are_absolute_and_each_is_backed_up_once(tmp_path: Path, data: Path) -> None:
+    (data / "a").mkdir()
+    (tmp_path / "more").mkdir()
+    sources = (SourcePlan("data", (".", "a", "./a/")), SourcePlan("more"))
+    assert survey_sources(sources, tmp_path).paths == [f"{data}", f"{data}/a", f"{tmp_path}/more"]
+
+
+@pytest.mark.parametrize("path", ["..", "a/../../x", "/etc", "link/passwd"])
+def test_a_path_that_leaves_its_volume_is_left_out_and_told(tmp_path: Path, data: Path, path: str) -> None:
+    (data / "link").symlink_to("/etc")
+    found = survey(tmp_path, path, ".")
+    assert found.paths == [str(data)]
+    fault = explain_unreadable(found, "a1")
+    assert fault is not None
+    assert "leads out of the volume" in fault.text
+
+
+def test_without_sources_there_is_nothing_to_back_up() -> None:
+    fault = explain_unreadable(Survey(()), None)
+    assert fault is not None
+    assert "nothing to back up" in fault.text
+
+
+@pytest.mark.parametrize(
+    ("path", "why"), [("nix", "No such file or directory"), ("file/x", "Not a directory"), ("loop/x", "symbolic links")]
+)
+def test_each_named_path_must_be_there(tmp_path: Path, data: Path, path: str, why: str) -> None:
+    (data / "file").touch()
+    (data / "loop").symlink_to("loop")
+    found = survey(tmp_path, path, "file")
+    assert found.paths == [f"{data}/file"]
+    fault = explain_unreadable(found, "a1")
+    assert fault is not None
+    assert why in fault.text or "leads out" in fault.text
+    assert 'Archive "a1" holds "data", but not all' in fault.text
+
+
+def test_all_that_borg_keeps_counts_and_sockets_and_folders_do_not(tmp_path: Path, data: Path) -> None:
+    (data / "a/b").mkdir(parents=True)
+    (data / "a/file").write_text("x")
+    os.link(data / "a/file", data / "a/b/hard")
+    (data / "soft").symlink_to("/nowhere")
+    os.mkfifo(data / "a/fifo")
+    os.mknod(data / "socket", 0o140600)
+    assert survey(tmp_path).files == {"data": 4}
+    assert survey(tmp_path, "socket").empty
+    assert not survey(tmp_path, "a/fifo").empty
+
+
+def test_a_link_named_as_a_path_is_empty_for_borg_follows_none(tmp_path: Path, data: Path) -> None:
+    (data / "real").mkdir()
+    (data / "real/file").touch()
+    (data / "current").symlink_to("real")
+    [fault] = find_suspicions(survey(tmp_path, "current"), files=0, excludes=False)
+    assert "symbolic link" in fault.text
+
+
+def test_looking_can_be_stopped_between_folders(tmp_path: Path, data: Path) -> None:
+    (data / "a").mkdir()
+    seen = []
+
+    def stop() -> None:
+        seen.append(len(seen))
+        if len(seen) > 1:
+            raise FaultError(Fault(Reason.INTERRUPTED, "stopped"))
+
+    with pytest.raises(FaultError):
+        survey_sources((SourcePlan("data"),), tmp_path, on_folder=stop)
+
+
+@pytest.fixture
+def dead_mount(data: Path) -> Iterator[Path]:
+    """Mount a FUSE file system whose server died, which is how s3fs, sshfs and many CSI drivers end."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    place = data / "mnt"
+    place.mkdir()
+    try:
+        fd = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        pytest.skip(f"no FUSE here: {error}")
+    options = f"fd={fd},rootmode=40000,user_id={os.getuid()},group_id={os.getgid()}"
+    failed = libc.mount(b"dead", str(place).encode(), b"fuse", 0, options.encode())
+    os.close(fd)
+    if failed:
+        pytest.skip(f"not allowed to mount: {os.strerror(ctypes.get_errno())}")
+    yield place
+    libc.umount2(str(place).encode(), 2)
+
+
+def test_a_dead_mount_is_no_empty_source(tmp_path: Path, data: Path, dead_mount: Path) -> None:
+    assert dead_mount
+    (data / "fine").touch()
+    found = survey(tmp_path, "fine", "mnt")
+    assert found.paths == [f"{data}/fine"]
+    fault = explain_unreadable(found, "a1")
+    assert fault is not None
+    assert "Transport endpoint is not connected" in fault.text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "shrunk"),
+    [
+        (1, 1, False),
+        (2, 1, False),
+        (5, 1, False),
+        (6, 1, True),
+        (6, 2, False),
+        (10, 4, True),
+        (10, 5, False),
+        (10, 20, False),
+        (1_000_000, 499_999, True),
+        (1_000_000, 500_000, False),
+    ],
+)
+def test_far_fewer_is_less_than_half_and_at_least_five_fewer(before: int, now: int, *, shrunk: bool) -> None:
+    assert has_shrunk(before, now) is shrunk
+
+
+def past(*levels: tuple[int, int], suspect: tuple[int, ...] = ()) -> list[PastArchive]:
+    """Return archives of the days and numbers of files in `levels`."""
+    return [
+        PastArchive(f"day-{day}", when(day), ArchiveContent({"data": files}, day in suspect)) for day, files in levels
+    ]
+
+
+def when(day: int) -> dt.datetime:
+    return dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC) + dt.timedelta(days=day)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "day", "from_day"),
+    [
+        ([], 1, None),
+        ([(0, 100)], 1, 0),
+        ([(0, 100), (1, 10)], 2, 0),
+        ([(0, 100), (1, 10)], 7, 0),
+        ([(0, 100), (1, 10)], 8, None),
+        ([(0, 100)], 300, 0),  # the last one always counts, however rare they are
+        ([(0, 100), (30, 10)], 60, None),
+        ([(0, 100), (1, 300), (2, 100)], 3, 1),
+        ([(0, 12)], 1, None),
+    ],
+)
+def test_what_was_in_the_last_seven_days_and_in_the_last_archive_counts(
+    earlier: list[tuple[int, int]], day: int, from_day: int | None
+) -> None:
+    shrunk = find_shrunk({"data": 10}, when(day), past(*earlier))
+    assert {source: archive.name for source, (_, archive) in shrunk.items()} == (
+        {} if from_day is None else {"data": f"day-{from_day}"}
+    )
+
+
+def test_a_source_that_is_new_or_gone_or_of_another_tool_is_compared_with_nothing() -> None:
+    before = [
+        PastArchive("a", when(0), ArchiveContent({"old": 100})),
+        PastArchive("b", when(1), ArchiveContent()),
+    ]
+    assert not find_shrunk({"data": 1}, when(2), before)
+
+
+def test_archives_are_suspect_by_their_comment_or_by_what_was_before() -> None:
+    archives = past((0, 100), (1, 0), (2, 10), (3, 100), (4, 90), suspect=(1,))
+    assert count_suspect(archives, may_shrink=False) == 2
+    assert count_suspect(archives, may_shrink=True) == 1
+    assert count_suspect([], may_shrink=False) == 0
+
+
+@pytest.mark.parametrize(("files", "least", "enough"), [(0, None, True), (0, 0, True), (4, 5, False), (5, 5, True)])
+def test_too_few_is_less_than_was_asked_for(files: int, least: int | None, *, enough: bool) -> None:
+    fault = explain_too_few(files, least, "a1")
+    assert (fault is None) is enough
+    assert fault is None or fault.reason is Reason.TOO_FEW_FILES
+
+
+@pytest.mark.parametrize("suspect", [True, False])
+@pytest.mark.parametrize("files", [{}, {"data": 0}, {"data": 12, "a-b": 3_000_000_000}])
+def test_what_an_archive_holds_comes_back_from_its_comment(files: dict[str, int], *, suspect: bool) -> None:
+    content = ArchiveContent(files, suspect)
+    comment = render_comment(OWNER, "db-1", content)
+    assert parse_comment(comment) == OWNER
+    assert parse_content(comment) == content
+
+
+@pytest.mark.parametrize("comment", ["", "files=data:3", f"{render_comment(OWNER, 'db-1')} files=data:x", "x suspect"])
+def test_a_comment_that_is_not_ours_tells_no_content(comment: str) -> None:
+    assert parse_content(comment) == ArchiveContent()
+
+
+def test_each_counting_rule_keeps_so_many_more() -> None:
+    rules = Retention.only(keep_daily=2, keep_monthly=1, keep_within="2d")
+    assert rules.widened(3).rules == {"within": "2d", "daily": 5, "monthly": 4}
+
+
+WHY = [
+    ("{path}: open: [Errno 13] Permission denied: '{name}'", "open: [Errno 13] Permission denied"),
+    ('{path}: open: [Errno 13] Permission denied: "it\'s {name}"', "open: [Errno 13] Permission denied"),
+    ("{path}: read: [Errno 5] Input/output error", "read: [Errno 5] Input/output error"),
+    ("{path}: scandir: [Errno 116] Stale file handle: '{name}'", "scandir: [Errno 116] Stale file handle"),
+    (
+        "{path}: stat: [Errno 107] Transport endpoint is not connected: '{name}'",
+        "[Errno 107] Transport endpoint is not connected",
+    ),
+    ("{path}: file changed while we backed it up", "file changed while we backed it up"),
+]
+
+
+@pytest.mark.parametrize(("words", "why"), WHY)
+@pytest.mark.parametrize("length", [100, 200, 400])
+def test_a_warning_that_is_cut_keeps_its_reason(words: str, why: str, length: int) -> None:
+    text = words.format(path="sources/data/" + "d" * 3000, name="n" * 250)
+    line = json_line(text)
+    cut = shorten(parse_message(line).gist, length, end=48)
+    assert len(cut) <= length
+    assert cut.endswith(why)
+    assert cut.startswith("sources/data/")
+
+
+def json_line(text: str) -> str:
+    return json.dumps({"type": "log_message", "levelname": "WARNING", "message": text, "name": "borg"})
