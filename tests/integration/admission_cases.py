@@ -336,6 +336,13 @@ REFUSALS = (
     Refusal("BorgRepository", "a level for lz4", {"compression": "lz4,9"}, "spec.compression", COMPRESSION),
     Refusal(
         "BorgRepository",
+        "a negative number of files",
+        {"minFiles": -1},
+        "spec.minFiles",
+        "spec.minFiles in body should be greater than or equal to 0",
+    ),
+    Refusal(
+        "BorgRepository",
         "a negative rate limit",
         {"uploadRateLimitKiB": -1},
         "spec.uploadRateLimitKiB",

@@ -100,7 +100,7 @@ def test_a_link_named_as_a_path_is_empty_for_borg_follows_none(tmp_path: Path, d
 
 def test_looking_can_be_stopped_between_folders(tmp_path: Path, data: Path) -> None:
     (data / "a").mkdir()
-    seen = []
+    seen: list[int] = []
 
     def stop() -> None:
         seen.append(len(seen))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
-from borg_contract.reasons import Reason
+from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
 from borg_core.clock import CronSchedule
 from borg_core.formats import format_size, format_time
@@ -89,4 +89,7 @@ def _finding(run: BorgRun, result: RepositoryResult) -> Finding:
     if result.phase is Phase.FAILED:
         reason = result.reason or Reason.RUN_FAILED.value
         return Finding(ConditionType.READY.value, False, reason, f'BorgRun "{name}": {result.error or "failed"}')
-    return Finding(ConditionType.READY.value, True, Reason.LAST_RUN_SUCCEEDED.value, f'BorgRun "{name}" succeeded')
+    # A run's warnings are its own affair, but for those that say that its archive may not be what it seems.
+    said = f", but {result.warnings[0]}" if result.reason in SUSPECT and result.warnings else ""
+    message = f'BorgRun "{name}" succeeded{said}'
+    return Finding(ConditionType.READY.value, True, Reason.LAST_RUN_SUCCEEDED.value, message)

@@ -56,6 +56,7 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         exclude=spec.exclude,
         compression=spec.compression,
         upload_rate_limit_kib=spec.upload_rate_limit_ki_b,
+        min_files=spec.min_files,
         hooks=_hooks(workload, target.hooks) if workload.operation is Operation.BACKUP else None,
     )
 

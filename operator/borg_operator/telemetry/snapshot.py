@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
 
 from borg_contract.phases import Phase
+from borg_contract.reasons import SUSPECT
 from borg_contract.result import RepositoryResult
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun
@@ -77,6 +78,11 @@ _LAST_BACKUP: Gauges[RepositoryResult] = (
         lambda r: r.lock_wait_seconds or 0,
     ),
     ("warnings", "Warnings of its newest finished backup, such as files it could not read.", lambda r: r.warning_count),
+    (
+        "suspect",
+        "Whether its newest finished backup found a source empty, or with far fewer files than before.",
+        lambda r: r.reason in SUSPECT,
+    ),
 )
 _REPOSITORY: Gauges[RepositoryReading] = (
     ("ready", "Whether the newest run on it went well: the condition Ready.", lambda r: r.ready),

@@ -38,6 +38,10 @@ class RunRepository(TypedDict):
     deduplicated_size: int | None
     nfiles: int | None
     warnings: list[str]
+    reason: Annotated[
+        str | None,
+        Field(description="Why it failed, or why its archive may not be what it seems (SourceEmpty, SourceShrank)."),
+    ]
     error_message: str | None
 
 
@@ -208,5 +212,6 @@ def _render_repository(run: RunRecord, name: str, location: str, item: Repositor
         "deduplicated_size": item.deduplicated_size if item else None,
         "nfiles": item.files if item else None,
         "warnings": list(item.warnings) if item else [],
+        "reason": item.reason if item else None,
         "error_message": item.error if item else None,
     }
