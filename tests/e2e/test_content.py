@@ -76,10 +76,10 @@ def test_fewer_files_than_are_asked_for_fail(team: Team) -> None:
 
 def _copy_to_yesterday(team: Team) -> str:
     """Write an archive like the newest one, as if it had been made a day before; return its name."""
-    listed = json.loads(team.borg("main", "list --json --format '{comment}' REPO"))
+    listed = json.loads(team.borg("main", "list --json --format '{comment}'"))
     (archive,) = listed["archives"]
     moment = datetime.now(UTC) - timedelta(days=1)
     name = f"db-{moment:%Y-%m-%dT%H:%M:%S}"
     options = f"--timestamp {moment:%Y-%m-%dT%H:%M:%S} --comment '{archive['comment']}'"
-    team.borg("main", f"create {options} REPO::{name} /data")
+    team.borg("main", f"create {options} ::{name} /data")
     return name

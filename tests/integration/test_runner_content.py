@@ -1,5 +1,6 @@
 """The runner with a real borg, over several nights: a backup without its content pushes no good one out."""
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -370,3 +371,30 @@ def test_a_warning_about_a_path_of_any_length_says_why(pod: Pod) -> None:
     assert result.warnings
     for warning in result.warnings:
         assert warning.endswith("[Errno 13] Permission denied")
+
+
+def test_what_borg_does_not_keep_is_as_the_docs_say(pod: Pod) -> None:
+    for name, year in (
+        ("old", "1960-05-05T01:02:03"),
+        ("fine", "2020-01-01T00:00:00"),
+        ("late", "2045-01-01T00:00:00"),
+    ):
+        (pod.data / name).write_text(name)
+        stamp = dt.datetime.fromisoformat(f"{year}+00:00").timestamp()
+        os.utime(pod.data / name, (stamp, stamp))
+    os.mknod(pod.data / "socket", 0o140600)
+    os.mkfifo(pod.data / "fifo")
+    os.link(pod.data / "fine", pod.data / "hard")
+    ended = pod.run(pod.plan())
+    assert ended.result.phase is Phase.COMPLETED
+    assert "note: of 1 sockets in the sources borg keeps nothing" in ended.log
+    [result] = ended.result.repositories
+    text = "--format={type} {source} {isomtime} {path}{NL}"
+    lines = pod.ask_borg(pod.repository(), "list", text, f"REPO::{result.archive}").splitlines()
+    kept = {line.rpartition("/")[2]: line for line in lines}
+    assert "1970-01-01" in kept["old"]
+    assert "2038-01-17" in kept["late"]
+    assert "2020-01-01" in kept["fine"]
+    assert "socket" not in kept
+    assert kept["fifo"].startswith("p")
+    assert {kept["fine"][0], kept["hard"][0]} == {"-", "h"}

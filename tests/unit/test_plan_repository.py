@@ -107,6 +107,15 @@ def test_the_status_tells_the_next_check_and_what_the_newest_one_found() -> None
     assert condition_of(world(local_repository(**CHECKED), checked), "Ready")["reason"] == "CheckFailed"
 
 
+@pytest.mark.parametrize("reason", ["SourceEmpty", None])
+def test_a_repository_stays_ready_and_says_that_its_newest_archive_may_lack_something(reason: str | None) -> None:
+    result = {"name": "main", "phase": "CompletedWithWarnings", "reason": reason, "warnings": ["nothing there"]}
+    status = {"phase": "CompletedWithWarnings", "completionTime": "2026-03-01T02:05:00Z", "repositories": [result]}
+    ready = condition_of(world(local_repository(), builders.run("db-1", status)), "Ready")
+    assert (ready["status"], ready["reason"]) == ("True", "LastRunSucceeded")
+    assert ("nothing there" in ready["message"]) is (reason is not None)
+
+
 def test_nothing_is_done_when_nothing_changed() -> None:
     case = settled(world(local_repository(**CHECKED)))
     assert plan_repository(case, case.repository, case.around, NOW).actions == ()

@@ -27,7 +27,7 @@ _RUN = builders.run(
     {
         "phase": "Failed",
         "trigger": "Scheduled",
-        "repositories": [{"name": "main", "phase": "Failed", "error": "locked", "warnings": ["a"], "files": 3}],
+        "repositories": [{"name": "main", "phase": "Failed", "reason": "Locked", "error": "locked", "warnings": ["a"]}],
     },
 )
 RUN = _RUN.model_dump(by_alias=True, exclude_none=True, mode="json")

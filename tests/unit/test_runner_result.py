@@ -8,6 +8,7 @@ import pytest
 from borg_contract.codec import decode_result
 from borg_contract.phases import Phase
 from borg_contract.pod import RESULT_LIMIT_BYTES
+from borg_contract.reasons import Reason
 from borg_contract.result import (
     CompactResult,
     PruneResult,
@@ -15,7 +16,9 @@ from borg_contract.result import (
     RepositoryTotals,
     RunResult,
 )
+from borg_runner.fault import Fault
 from borg_runner.run.report import encode_result, shorten
+from borg_runner.run.summary import add_repository_warning, summarize
 
 SIZE = 123_456_789_012
 
@@ -64,6 +67,17 @@ def test_sixteen_repositories_with_long_errors_fit_and_stay_named(character: str
     assert [item.name for item in decoded.repositories] == [item.name for item in result.repositories]
     assert [item.archive for item in decoded.repositories] == [item.archive for item in result.repositories]
     assert {item.phase for item in decoded.repositories} == {Phase.FAILED}
+
+
+def test_what_a_person_has_to_look_at_is_in_the_message_and_before_a_failed_script() -> None:
+    found = RepositoryResult(
+        "main", Phase.COMPLETED_WITH_WARNINGS, reason="SourceEmpty", warnings=("data is empty", "b"), warning_count=2
+    )
+    found = add_repository_warning(found, Fault(Reason.HOOK_FAILED, "script failed"))
+    assert found.warnings == ("data is empty", "script failed", "b")
+    other = RepositoryResult("other", Phase.COMPLETED_WITH_WARNINGS, warnings=("c",), warning_count=1)
+    result = summarize([found, other], None)
+    assert result.message == "Warnings in main (3, SourceEmpty), other (1). main: data is empty"
 
 
 def test_warnings_give_way_before_errors() -> None:

@@ -193,3 +193,12 @@ def test_a_tick_that_could_not_begin_says_why_in_the_controllers_words() -> None
     assert "Stalled" not in ready
     begun = gap(TICK, words={"uid-cron": words})
     assert {item.type: item.status for item in status_of(begun).conditions}["Ready"] == "True"
+
+
+@pytest.mark.parametrize(("suspend", "words"), [(True, "is suspended: it would fire at"), (False, "fires at")])
+def test_only_a_schedule_that_fires_says_that_it_does(suspend: bool, words: str) -> None:
+    case = settled(builders.world(builders.bundle(builders.schedule(suspend=suspend))))
+    ready = {item.type: item for item in status_of(case).conditions}["Ready"]
+    assert ready.status == "True"
+    assert f'CronJob "db" {words} "0 2 * * *"' in ready.message
+    assert ("fires at" in ready.message) is not suspend

@@ -145,6 +145,27 @@ def test_the_newest_finished_backup_tells_how_long_it_waited_for_the_lock(
     assert registry.get_sample_value("borg_schedule_last_backup_lock_wait_seconds", labels) == seconds
 
 
+@pytest.mark.parametrize(
+    ("result", "suspect"),
+    [
+        ({"phase": "Completed"}, 0),
+        ({"phase": "CompletedWithWarnings", "warningCount": 3}, 0),
+        ({"phase": "CompletedWithWarnings", "reason": "SourceEmpty"}, 1),
+        ({"phase": "CompletedWithWarnings", "reason": "SourceShrank"}, 1),
+        ({"phase": "Failed", "reason": "TooFewFiles"}, 0),
+    ],
+)
+def test_a_backup_that_may_lack_what_it_is_for_is_told_apart(result: dict[str, object], suspect: float) -> None:
+    status = {
+        "phase": result["phase"],
+        "completionTime": format_time(TEN),
+        "repositories": [{"name": "main", **result}],
+    }
+    registry = see(runs=(builders.run("db-1", status),))
+    labels = {**DB, "repository": "main"}
+    assert registry.get_sample_value("borg_schedule_last_backup_suspect", labels) == suspect
+
+
 def test_a_failed_backup_shows_no_sizes_of_an_older_one() -> None:
     registry = see(runs=(run("db-1"), run("db-2", phase="Failed", ended=TEN + timedelta(hours=1))))
     assert registry.get_sample_value("borg_schedule_last_backup_original_bytes", {**DB, "repository": "main"}) is None

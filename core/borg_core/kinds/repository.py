@@ -85,9 +85,9 @@ class BorgRepositorySpec(Model):
     min_files: Annotated[
         int | None,
         Schema(
-            "How many files an archive must hold, as borg counts them: regular ones, after `exclude`. One with fewer is "
-            "kept, the run is Failed with reason TooFewFiles, and nothing is pruned. 0 says that any number is good, "
-            "also none: no warning of sources that are empty (SourceEmpty) or have far fewer files than before "
+            "How many files an archive must hold, as borg counts them: regular ones, after `exclude`. One with fewer "
+            "is kept, the run is Failed with reason TooFewFiles, and nothing is pruned. 0 says that any number is "
+            "good, also none: no warning of sources that are empty (SourceEmpty) or have far fewer files than before "
             "(SourceShrank). Default: those warnings, and no least number.",
             format="int64",
             minimum=0,

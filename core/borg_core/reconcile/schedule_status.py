@@ -108,7 +108,9 @@ def _suspended(schedule: BorgSchedule, problems: Sequence[Problem]) -> Finding:
 def _ready_message(schedule: BorgSchedule, now: datetime) -> str:
     spec = schedule.spec
     if spec.suspend:
-        return f'CronJob "{schedule.metadata.name}" is suspended: it would fire at "{spec.schedule}" in {spec.time_zone}'
+        return (
+            f'CronJob "{schedule.metadata.name}" is suspended: it would fire at "{spec.schedule}" in {spec.time_zone}'
+        )
     warnings = dst_warnings(CronSchedule.parse(spec.schedule, spec.time_zone), now)
     message = f'CronJob "{schedule.metadata.name}" fires at "{spec.schedule}" in {spec.time_zone}'
     return "; ".join([message, *warnings])

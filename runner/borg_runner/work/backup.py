@@ -62,6 +62,8 @@ def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_ro
     survey = survey_sources(repository.plan.sources, sources_root, on_folder=repository.raise_when_interrupted)
     if not survey.paths and (fault := explain_unreadable(survey, None)) is not None:
         raise FaultError(fault)
+    if survey.sockets:
+        repository.log.say(f"note: of {survey.sockets:,} sockets in the sources borg keeps nothing")
     backup = _Backup(plan, repository, record, survey)
     archive, figures = _write_archive(backup, run_name=run_name)
     lacking = explain_unreadable(survey, archive) or explain_too_few(figures.files, repository.plan.min_files, archive)

@@ -27,6 +27,8 @@ class SourcePath:
     """Absolute."""
     files: int = 0
     """All that borg keeps and that is no folder: of links the link, of hard links each."""
+    sockets: int = 0
+    """Borg keeps nothing of them, and says nothing."""
     problem: str | None = None
     """Why nothing of it can be read; None when something can, or when it is empty."""
     is_link: bool = False
@@ -67,6 +69,10 @@ class Survey:
         partial = {item.source for item in self.unreadable}
         return {name: count for name, count in self.files.items() if name not in partial}
 
+    @property
+    def sockets(self) -> int:
+        return sum(item.sockets for item in self.found)
+
     def derive_content(self, min_files: int | None) -> ArchiveContent:
         """Return what the archive's comment says of the sources."""
         too_few = sum(self.files.values()) < (min_files or 0)
@@ -95,7 +101,8 @@ def _survey_path(source: SourcePlan, path: str, root: Path, on_folder: Callable[
             _open(joined)
     except OSError as error:
         return SourcePath(source.name, joined, problem=f"{joined}: {error.strerror}")
-    return SourcePath(source.name, joined, files=0 if stat.S_ISSOCK(mode) else 1, is_link=stat.S_ISLNK(mode))
+    sockets = int(stat.S_ISSOCK(mode))
+    return SourcePath(source.name, joined, files=1 - sockets, sockets=sockets, is_link=stat.S_ISLNK(mode))
 
 
 def _leads_out(path: str, folder: Path) -> bool:
@@ -109,7 +116,7 @@ def _leads_out(path: str, folder: Path) -> bool:
 
 def _survey_folder(source: str, path: str, on_folder: Callable[[], None]) -> SourcePath:
     """Count what the folder holds, and look for one file that can be opened. Raises OSError of the folder itself."""
-    files, readable, refused = 0, False, ""
+    files, sockets, readable, refused = 0, 0, False, ""
     folders = [path]
     while folders:
         on_folder()
@@ -119,7 +126,9 @@ def _survey_folder(source: str, path: str, on_folder: Callable[[], None]) -> Sou
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
-                    elif _is_kept(entry):
+                    elif _is_socket(entry):
+                        sockets += 1
+                    else:
                         files += 1
                         if not readable:
                             problem = _try_to_open(entry)
@@ -129,14 +138,13 @@ def _survey_folder(source: str, path: str, on_folder: Callable[[], None]) -> Sou
                 raise
             if os.path.relpath(folder, path) != _LOST_AND_FOUND:
                 refused = refused or f"{folder}: {error.strerror}"
-    return SourcePath(source, path, files, None if readable or not refused else refused)
+    return SourcePath(source, path, files, sockets, None if readable or not refused else refused)
 
 
-def _is_kept(entry: "os.DirEntry[str]") -> bool:
-    """Tell whether borg keeps it: everything but sockets."""
+def _is_socket(entry: "os.DirEntry[str]") -> bool:
     if entry.is_file(follow_symlinks=False) or entry.is_symlink():
-        return True
-    return not stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
+        return False
+    return stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
 
 
 def _try_to_open(entry: "os.DirEntry[str]") -> str:
