@@ -9,7 +9,7 @@ from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metad
 from borg_core.kinds.parts.hooks import Hooks
 from borg_core.kinds.parts.targets import Encryption, LocalTarget, SshTarget, derive_place
 from borg_core.kinds.parts.verification import Verification
-from borg_core.kinds.parts.volumes import Sources, Volume, references_of_volumes
+from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_volumes
 from borg_core.registry import Column, Definition, Kind, Reference
 
 
@@ -82,17 +82,7 @@ class BorgRepositorySpec(Model):
             maxItems=256,
         ),
     ] = ()
-    min_files: Annotated[
-        int | None,
-        Schema(
-            "How many files an archive must hold, as borg counts them: regular ones, after `exclude`. One with fewer "
-            "is kept, the run is Failed with reason TooFewFiles, and nothing is pruned. 0 says that any number is "
-            "good, also none: no warning of sources that are empty (SourceEmpty) or have far fewer files than before "
-            "(SourceShrank). Default: those warnings, and no least number.",
-            format="int64",
-            minimum=0,
-        ),
-    ] = None
+    min_files: MinFiles = None
     compression: Annotated[
         str,
         Schema(

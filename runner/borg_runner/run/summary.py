@@ -8,6 +8,9 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult, RunResult
 from borg_runner.fault import Fault
 
+_SAID = 3
+"""Of how many repositories the message tells what is suspect in them; each result has its own words beside it."""
+
 
 def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> RunResult:
     """Return the run's result: Failed when any repository failed or was skipped."""
@@ -24,7 +27,7 @@ def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> R
         names = ", ".join(f"{result.name} ({_describe_warnings(result)})" for result in warned)
         # What a person has to look at comes first of a repository's warnings, and is said here too.
         said = [f" {result.name}: {result.warnings[0]}" for result in warned if result.reason and result.warnings]
-        message = f"Warnings in {names}.{''.join(said)}"
+        message = f"Warnings in {names}.{''.join(said[:_SAID])}"
         return RunResult(Phase.COMPLETED_WITH_WARNINGS, repositories, Reason.WARNINGS.value, message)
     return RunResult(Phase.COMPLETED, repositories)
 

@@ -59,9 +59,12 @@ class _Backup:
 
 def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
     """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError."""
+    repository.log.say("looking at the sources")
     survey = survey_sources(repository.plan.sources, sources_root, on_folder=repository.raise_when_interrupted)
     if not survey.paths and (fault := explain_unreadable(survey, None)) is not None:
         raise FaultError(fault)
+    held = ", ".join(f"{name} {count:,}" for name, count in survey.files.items())
+    repository.log.say(f"files in the sources: {held}")
     if survey.sockets:
         repository.log.say(f"note: of {survey.sockets:,} sockets in the sources borg keeps nothing")
     backup = _Backup(plan, repository, record, survey)

@@ -7,7 +7,6 @@ can tell that from the truth but a person, so a person is told, and old archives
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from borg_contract.ownership import ArchiveContent
 from borg_contract.reasons import Reason
@@ -46,12 +45,13 @@ def find_shrunk(
     `past`: what was made before `began`, oldest first. All of the last seven days count, and always the last one. A
     source with none is not here: that it is empty is told anyway.
     """
-    recent = [archive for archive in past[:-1] if began - archive.began <= MEMORY] + list(past[-1:])
     found: dict[str, tuple[int, PastArchive]] = {}
-    for archive in recent:
+    for age, archive in enumerate(reversed(past)):
+        if age and began - archive.began > MEMORY:
+            break
         for source, before in archive.content.files.items():
             now = files.get(source, 0)
-            if now and has_shrunk(before, now) and before >= found.get(source, (0, archive))[0]:
+            if now and has_shrunk(before, now) and before > found.get(source, (0, archive))[0]:
                 found[source] = (before, archive)
     return found
 
@@ -127,8 +127,7 @@ def _describe_empty(item: SourcePath) -> str:
 
 def _describe_unreadable(unreadable: Sequence[SourcePath]) -> str:
     first = unreadable[0]
-    more = [item for item in unreadable[1:] if item.problem]
-    others = f" (and so {', '.join(f'{item.source}/{PurePath(item.path).name}' for item in more[:5])})" if more else ""
+    others = f" (nor {', '.join(item.path for item in unreadable[1:6])})" if unreadable[1:] else ""
     return f'Source "{first.source}" cannot be read: {first.problem}{others}.'
 
 

@@ -171,7 +171,8 @@ class Source(Model):
         ],
         Schema(
             'Paths below the volume\'s root, for example `["uploads", "etc/app"]`; default `["."]`, the '
-            "whole volume. A path that does not exist becomes a warning of the run.",
+            "whole volume. Each has to be there: what can be read is archived, and the run is Failed for the rest. One "
+            "that holds no file is a warning.",
             minItems=1,
             maxItems=64,
         ),
@@ -181,6 +182,18 @@ class Source(Model):
 Sources = Annotated[
     tuple[Annotated[Source, Schema("A volume and the paths in it that are backed up.")], ...],
     Schema(maxItems=32, listMapKeys=["name"]),
+]
+
+MinFiles = Annotated[
+    int | None,
+    Schema(
+        "How many files an archive must hold, as borg counts them: regular ones, after `exclude`. One with fewer is "
+        "kept, the run is Failed with reason TooFewFiles, and nothing is pruned. 0 says that any number is good, also "
+        "none: no warning of sources that are empty (SourceEmpty) or have far fewer files than before (SourceShrank). "
+        "Default: those warnings, and no least number.",
+        format="int64",
+        minimum=0,
+    ),
 ]
 
 
