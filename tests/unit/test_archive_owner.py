@@ -90,4 +90,4 @@ COMMENT = render_comment(OWNER, "db-1")
 def test_a_checkpoint_which_has_no_comment_is_whose_command_made_it(
     name: str, comment: str, command: list[str], owner: ArchiveOwner | None
 ) -> None:
-    assert ListedArchive(name, "id", comment, command).owner == owner
+    assert ListedArchive(name, "id", comment, command, "2026-01-02T03:04:05Z").owner == owner

@@ -18,7 +18,13 @@ from borg_runner.verbs.init import init, init_missing_folder
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.record import Record
 from borg_runner.work.sources import find_source_fault, make_source_paths
-from borg_runner.work.steps import count_after, give_space_back, owner_of, prune_if_all_are_own
+from borg_runner.work.steps import (
+    count_after,
+    give_space_back,
+    keep_unused_excludes,
+    owner_of,
+    prune_if_all_are_own,
+)
 
 _T = TypeVar("_T")
 
@@ -43,7 +49,7 @@ def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_ro
             Fault(Reason.COMPACT_FAILED, "compact failed"),
             lambda: give_space_back(repository, record, threshold=threshold),
         )
-    count_after(repository, record, pruned=pruned, written=written)
+    count_after(plan, repository, record, pruned=pruned, written=written)
 
 
 def _write_archive(
@@ -63,12 +69,13 @@ def _write_archive(
     remote = repository.plan.ssh is not None
     if not remote:
         init_missing_folder(repository)
-    archive, outcome = create(repository, make_name=make_name, paths=paths, comment=comment)
-    if remote and outcome.exit_code in ABSENT and repository.plan.initialize:
+    created = create(repository, make_name=make_name, paths=paths, comment=comment)
+    if remote and created.outcome.exit_code in ABSENT and repository.plan.initialize:
         init(repository)
-        archive, outcome = create(repository, make_name=make_name, paths=paths, comment=comment)
-    repository.accept(outcome)
+        created = create(repository, make_name=make_name, paths=paths, comment=comment)
+    archive, outcome = created.archive, repository.accept(created.outcome)
     record.add(archive=archive)
+    keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
     if outcome.warned and not figures.files:
         raise FaultError(_explain_empty_archive(archive, outcome))
@@ -88,6 +95,7 @@ def _keep_figures(repository: Repository, record: Record, archive: str, outcome:
         compressed_size=figures.compressed_size,
         deduplicated_size=figures.deduplicated_size,
         files=figures.files,
+        repository_id=figures.repository_id,
     )
     original, deduplicated = describe_size(figures.original_size), describe_size(figures.deduplicated_size)
     repository.log.say(f'archive "{archive}": {figures.files:,} files, {original}, {deduplicated} new')
