@@ -7,6 +7,7 @@ import pytest
 from borg_core.actions import PatchStatus
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
+from borg_core.readings.repository import derive_repository_reading
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
 from borg_core.runs.world import World
@@ -154,3 +155,17 @@ def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:
     assert {c.type: c.status for c in adding.status.conditions}["Ready"] == "True"
     assert "AppendOnly" in said(look(adding, backup(3)))  # a run that did not compact says nothing of it
     assert "AppendOnly" not in said(look(adding, backup(2, **kept), backup(4, compact={"freedBytes": 1})))
+
+
+def test_what_is_told_is_measured_too() -> None:
+    def measured(repository: BorgRepository) -> tuple[bool | None, bool, bool]:
+        found = derive_repository_reading(repository, {})
+        return found.append_only, found.replaced, found.rolled_back
+
+    fresh = look(local_repository(), backup(1))
+    assert measured(fresh) == (None, False, False)
+    assert measured(look(fresh, backup(2, SECOND))) == (None, True, False)
+    assert measured(look(fresh, backup(1), backup(2, previous=""))) == (None, False, True)
+    adding: dict[str, Any] = {"compact": {"freedBytes": 0, "appendOnly": True}}
+    assert measured(look(fresh, backup(2, **adding))) == (True, False, False)
+    assert measured(look(fresh, backup(2, compact={"freedBytes": 1}))) == (False, False, False)

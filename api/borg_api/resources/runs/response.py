@@ -38,6 +38,8 @@ class RunRepository(TypedDict):
     deduplicated_size: int | None
     nfiles: int | None
     warnings: list[str]
+    unused_excludes: list[str]
+    append_only: bool | None
     error_message: str | None
 
 
@@ -208,5 +210,7 @@ def _render_repository(run: RunRecord, name: str, location: str, item: Repositor
         "deduplicated_size": item.deduplicated_size if item else None,
         "nfiles": item.files if item else None,
         "warnings": list(item.warnings) if item else [],
+        "unused_excludes": list(item.unused_excludes) if item else [],
+        "append_only": item.compact.append_only if item and item.compact else None,
         "error_message": item.error if item else None,
     }
