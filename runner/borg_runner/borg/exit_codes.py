@@ -39,7 +39,7 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     4: (Reason.INVALID_ARGUMENT, "Correct the field that borg names."),
     5: (Reason.INVALID_ARGUMENT, "Correct the braces in the repository's location."),
     6: (Reason.INVALID_ARGUMENT, "Correct the braces in the repository's location."),
-    11: (Reason.UNSUPPORTED_REPOSITORY, "Upgrade it by hand with `borg upgrade` of borg 1.2."),
+    11: (Reason.UNSUPPORTED_REPOSITORY, "Copy it, then upgrade it by hand with `borg upgrade` of borg 1.2."),
     12: (Reason.REPOSITORY_DAMAGED, _CHECK),
     13: (Reason.REPOSITORY_MISSING, "Correct its location, or set `initialize: true` to create it."),
     14: (Reason.DISK_FULL, "Enlarge the repository's volume, or prune and compact (of no use on an append-only one)."),
