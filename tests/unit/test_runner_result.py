@@ -10,6 +10,7 @@ from borg_contract.phases import Phase
 from borg_contract.pod import RESULT_LIMIT_BYTES
 from borg_contract.result import (
     CompactResult,
+    PreviousArchive,
     PruneResult,
     RepositoryResult,
     RepositoryTotals,
@@ -29,6 +30,9 @@ def repository(number: int, *, error: str | None = None, warnings: tuple[str, ..
         compressed_size=SIZE,
         deduplicated_size=SIZE,
         files=1_000_000,
+        repository_id="a" * 64,
+        previous=PreviousArchive(f"{'s' * 52}-2026-03-28T01:02:03", "2026-03-28T01:02:03Z"),
+        unused_excludes=("sources/data/cache",),
         seconds=12345.6,
         prune=PruneResult(100, 100),
         compact=CompactResult(SIZE),
