@@ -24,6 +24,8 @@ class Reason(StrEnum):
     CRON_JOB_NAME_TAKEN = "CronJobNameTaken"
     REFUSED_BY_API_SERVER = "RefusedByApiServer"
     SAME_PLACE = "SamePlace"
+    SAME_REPOSITORY = "SameRepository"
+    ARCHIVE_VANISHED = "ArchiveVanished"
     JOB_REFUSED = "JobRefused"
 
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
@@ -48,7 +50,9 @@ class Reason(StrEnum):
 
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
+    APPEND_ONLY = "AppendOnly"
     ARCHIVE_EXISTS = "ArchiveExists"
+    ARCHIVE_UNAUTHENTICATED = "ArchiveUnauthenticated"
     BORG_FAILED = "BorgFailed"
     BORG_MISSING = "BorgMissing"
     BORG_TOO_OLD = "BorgTooOld"
@@ -68,6 +72,7 @@ class Reason(StrEnum):
     INVALID_PLAN = "InvalidPlan"
     KEY_MISSING = "RepositoryKeyMissing"
     KILLED = "Killed"
+    MANIFEST_UNAUTHENTICATED = "ManifestUnauthenticated"
     LOCKED = "Locked"
     NOT_A_REPOSITORY = "NotARepository"
     PASSPHRASE_WRONG = "PassphraseWrong"  # noqa: S105 - a reason, not a secret

@@ -23,6 +23,13 @@ class PruneResult:
 @dataclass(frozen=True)
 class CompactResult:
     freed_bytes: Annotated[int, _count("Bytes given back.")]
+    append_only: Annotated[
+        bool,
+        Schema(
+            "Nothing was compacted: the repository, or its server (`borg serve --append-only`), only ever adds. What "
+            "was deleted still takes its space until somebody compacts it there."
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,14 @@ class RepositoryTotals:
     archives: Annotated[int, _count("How many archives are in it.")]
     original_size: Annotated[int, _count("Bytes of all archives together as if each were extracted.")]
     deduplicated_size: Annotated[int, _count("Bytes that they really take, compressed and deduplicated.")]
+
+
+@dataclass(frozen=True)
+class PreviousArchive:
+    """Both are empty where there was none."""
+
+    name: Annotated[str, Schema("Its name; empty when there was none.", maxLength=1024)] = ""
+    time: Annotated[str, Schema("When it was begun, RFC 3339 in UTC; empty when there was none.", maxLength=32)] = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,21 @@ class RepositoryResult:
         int | None, _count("Bytes that this archive added to the repository, compressed and deduplicated.")
     ] = None
     files: Annotated[int | None, _count("How many files are in the archive.")] = None
+    repository_id: Annotated[
+        str | None, Schema("Borg's own id of the repository, whatever path leads to it.", maxLength=64)
+    ] = None
+    previous: Annotated[
+        PreviousArchive | None,
+        Schema("The newest archive of this schedule that was there before this one; absent where nobody looked."),
+    ] = None
+    unused_excludes: Annotated[
+        tuple[Annotated[str, Schema("One pattern.", maxLength=1024)], ...],
+        Schema(
+            "Patterns of `exclude` that left nothing out of this archive: what they are for was not there, or they "
+            "are misspelled.",
+            maxItems=256,
+        ),
+    ] = ()
     seconds: Annotated[float | None, Schema("How long this repository took.", minimum=0)] = None
     lock_wait_seconds: Annotated[
         float | None,
@@ -62,7 +92,9 @@ class RepositoryResult:
         ),
     ] = None
     prune: Annotated[PruneResult | None, Schema("What prune did, when it was asked for.")] = None
-    compact: Annotated[CompactResult | None, Schema("What compact did, when it was asked for.")] = None
+    compact: Annotated[CompactResult | None, Schema("What compact did, when it was asked for and came to its end.")] = (
+        None
+    )
     totals: Annotated[
         RepositoryTotals | None, Schema("The whole repository after the run, with the archives of all schedules.")
     ] = None

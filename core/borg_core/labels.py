@@ -28,6 +28,9 @@ JOB_UID = "borgoperator.io/job-uid"
 DEAD_JOB_UID = "borgoperator.io/dead-job-uid"
 """Annotation on a BreakLock run that the operator made: the Job whose locks may go, because no pod of it is left."""
 
+REPOSITORY_ID = "borgoperator.io/repository-id"
+"""Annotation on a BorgRepository, by a person: this borg repository is the right one now, whatever was there before."""
+
 INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 """Annotation that `kubectl create job --from` puts on a Job, with the value `manual`."""
 

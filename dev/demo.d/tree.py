@@ -1,6 +1,6 @@
 """Fills a folder with what makes backups hard: links, holes, odd names, extended attributes, many owners and modes.
 
-Deterministic: the same bytes, names, owners and times at each run. Needs root (CHOWN, FOWNER, DAC_OVERRIDE).
+Deterministic: the same bytes, names, owners and times at each run. Needs root (CHOWN, FOWNER, DAC_OVERRIDE, SETFCAP).
 Usage: tree.py FOLDER [edit]. With `edit`, it changes a few files of the tree as a user would.
 """
 
@@ -37,6 +37,7 @@ ODD_NAMES = (
     b"n" * 255,
 )
 ACL = "system.posix_acl_access"
+ACL_OF_NEW_FILES = "system.posix_acl_default"
 ACL_OF_ONE_MORE_READER = struct.pack("<I", 2) + b"".join(
     struct.pack("<HHI", tag, permissions, uid)
     for tag, permissions, uid in (
@@ -48,6 +49,9 @@ ACL_OF_ONE_MORE_READER = struct.pack("<I", 2) + b"".join(
     )
 )
 """user::rw-, user:1001:r--, group::r--, mask::r--, other::---"""
+CAPABILITY = "security.capability"
+CAPABILITY_TO_BIND = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
+"""cap_net_bind_service=ep"""
 
 
 def random_bytes(size: int, seed: str) -> bytes:
@@ -132,6 +136,9 @@ def make_attributes(root: Path) -> None:
     os.setxattr(folder, "user.of.a.folder", b"\x00\xff")
     write(folder / "with an acl", b"user 1001 may read this too\n")
     os.setxattr(folder / "with an acl", ACL, ACL_OF_ONE_MORE_READER)
+    write(folder / "with a capability", b"a server that binds a port below 1024\n")
+    (folder / "with defaults").mkdir()
+    os.setxattr(folder / "with defaults", ACL_OF_NEW_FILES, ACL_OF_ONE_MORE_READER)
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -151,6 +158,8 @@ def give_owners_modes_and_times(root: Path) -> None:
             path.chmod(FILE_MODES[number % len(FILE_MODES)])
         elif stat.S_ISDIR(kind):
             path.chmod(FOLDER_MODES[number % len(FOLDER_MODES)])
+        if path.name == "with a capability":
+            os.setxattr(path, CAPABILITY, CAPABILITY_TO_BIND)  # last of all: a change of owner takes it away
         moment = FIRST_MOMENT + number * STEP % PERIOD
         os.utime(path, ns=(moment, moment), follow_symlinks=False)
 

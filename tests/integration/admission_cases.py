@@ -53,6 +53,19 @@ LOCAL_PATH = (
     "give a path below the volume's root, for example borg/main: no leading '/', no '..', no '::', no ':' at the "
     "end, no braces, no control characters, no part longer than 255 characters"
 )
+EXCLUDED = "spec.exclude[0]"
+_SPELLING = (
+    "the path in the archive begins with sources/ and the source's name, without a slash before: write "
+    "sources/data/cache for one folder, "
+)
+NEVER = f"this pattern can never leave anything out: {_SPELLING}"
+FM_PATTERN = f"{NEVER}*/cache for folders of that name anywhere, *.bak for files (* matches slashes as well)"
+RE_PATTERN = f"this expression can never match: {_SPELLING}as re:^sources/data/cache, or re:/cache$ anywhere"
+LONE_PATTERN = (
+    "a pattern stands alone here, without '-', '!' or '#' of a pattern file and without a blank before it: write "
+    "*.bak, or sh:**/.git"
+)
+
 COMPRESSION = (
     "give none, lz4, zstd[,1-22], zlib[,0-9] or lzma[,0-9], with auto, or obfuscate,LEVEL, in front if wanted; "
     "for example zstd,3 or auto,zstd,10"
@@ -328,8 +341,29 @@ REFUSALS = (
         "an unknown pattern style",
         {"exclude": ["*.tmp", "rx:a"]},
         "spec.exclude[1]",
-        "borg knows the pattern styles fm:, sh:, re:, pp: and pf: only; write fm: in front of a pattern whose "
+        "borg knows the pattern styles fm:, sh:, re:, pp: and pf: only; write fm:*/ in front of a name whose "
         "third character is ':'",
+    ),
+    *(
+        Refusal(
+            "BorgRepository", f"a pattern that can match nothing: {pattern}", {"exclude": [pattern]}, EXCLUDED, words
+        )
+        for pattern, words in {
+            "data/cache": FM_PATTERN,
+            "/data/cache": FM_PATTERN,
+            "cache/": FM_PATTERN,
+            r"C:\Users": FM_PATTERN,
+            "regex:cache": FM_PATTERN,
+            "sources/Data/cache": FM_PATTERN,
+            "- *.bak": LONE_PATTERN,
+            "! sh:**/.git": LONE_PATTERN,
+            " *.tmp": LONE_PATTERN,
+            "sh:*.tmp": f"{NEVER}sh:**/cache for folders of that name anywhere, sh:**/*.bak for files",
+            "pp:data/cache": f"{NEVER}as pp:sources/data/cache; it knows no wildcards",
+            "pf:sources": f"{NEVER}as pf:sources/data/cache; it knows no wildcards",
+            "re:^/sources/data": RE_PATTERN,
+            "re:^data": RE_PATTERN,
+        }.items()
     ),
     Refusal("BorgRepository", "an unknown compression", {"compression": "gzip"}, "spec.compression", COMPRESSION),
     Refusal("BorgRepository", "a level beyond zstd's", {"compression": "zstd,23"}, "spec.compression", COMPRESSION),
@@ -889,7 +923,22 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "patterns of every style": (
         "BorgRepository",
-        {"exclude": ["*.tmp", "sh:**/cache", r"re:\.bak$", "pp:sources/data/x", "pf:sources/data/y", "fm:aa:b"]},
+        {
+            "exclude": [
+                *(
+                    "*.tmp",
+                    "/sources/data/cache/",
+                    "*/cache",
+                    "s*/x",
+                    "fm:*/aa:b",
+                    "./sources/x",
+                    "*.tmp ",
+                    "/",
+                ),
+                *("sh:**/cache", "sh:*/*/x", "sh:sources/**/x", "sh:s[o]urces/x", r"re:\.bak$", "re:^/a|b", "re:^s?o"),
+                *("pp:sources/data/x", "pp:/sources", "pf:sources/data/y"),
+            ]
+        },
     ),
     "the longest repository name": ("BorgRepository", {}),
     "a minimal schedule": ("BorgSchedule", {}),

@@ -10,6 +10,7 @@ from borg_runner.borg.exit_codes import derive_exit_code
 from borg_runner.borg.failure import explain_failure
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.verbs.check import explain_findings, sort_findings
 
 LOCAL = RepositoryPlan(
     "main", "/repositories/main", "repokey", (SourcePlan("data"),), SecretFile("/p", "borg-main", "passphrase")
@@ -30,7 +31,7 @@ def failed(code: int, text: str = "", msgid: str = "", remote: tuple[str, ...] =
         (failed(50, "Cannot acquire a passphrase: x"), Reason.PASSPHRASE_WRONG, "passphraseSecretRef"),
         (failed(52, "incorrect"), Reason.PASSPHRASE_WRONG, 'Secret "borg-main", key "passphrase"'),
         (failed(60, "Cache initialization aborted"), Reason.ENCRYPTION_MISMATCH, "nothing was sent"),
-        (failed(64, "Cache, or information …"), Reason.REPOSITORY_REPLACED, "replaced or rolled back"),
+        (failed(64, "Cache, or information …"), Reason.REPOSITORY_REPLACED, "before anything is written"),
         (failed(20, "The storage quota (1) has been exceeded (2)."), Reason.QUOTA_EXCEEDED, "Prune"),
         (failed(90, "Data integrity error: x"), Reason.REPOSITORY_DAMAGED, "operation Check"),
         (failed(-9), Reason.KILLED, "resources.limits.memory"),
@@ -94,3 +95,40 @@ def test_warnings_are_no_failures(code: int) -> None:
 @pytest.mark.parametrize("code", [2, 3, 99, 128, 143, -9])
 def test_all_other_codes_are_failures(code: int) -> None:
     assert not BorgOutcome(exit_code=code).succeeded
+
+
+@pytest.mark.parametrize("code", range(3, 100))
+def test_no_advice_leads_to_a_repair_before_there_is_a_copy_nor_to_the_loss_of_borgs_counters(code: int) -> None:
+    fault = explain_failure(failed(code, "x"), LOCAL)
+    if "--repair" in fault.text:
+        assert "before you have copied" in fault.text or "Do not run `borg check --repair`" in fault.text
+    assert "give the BorgRepository a fresh cache" not in fault.text
+
+
+UNSIGNED = (
+    "Archive TAM authentication issue for archive two: Data integrity error: Archive authentication did not verify",
+    "This archive would be *removed* / *deleted* when using --repair!",
+    "2 orphaned objects found!",
+    "Archive consistency check complete, problems found.",
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason", "words"),
+    [
+        (UNSIGNED, Reason.ARCHIVE_UNAUTHENTICATED, 'archive "two" does not fit'),
+        ((*UNSIGNED, *UNSIGNED), Reason.ARCHIVE_UNAUTHENTICATED, 'archive "two" and 1 more'),
+        ((*UNSIGNED, "Index object count mismatch."), Reason.CHECK_FAILED, "A repair would delete 1 archives"),
+        (("Index object count mismatch.",), Reason.CHECK_FAILED, "The first: Index object count mismatch."),
+        ((), Reason.CHECK_FAILED, "found damage"),
+    ],
+)
+def test_a_check_tells_damage_from_what_is_none(lines: tuple[str, ...], reason: Reason, words: str) -> None:
+    fault = explain_findings(sort_findings(lines))
+    assert fault is not None
+    assert fault.reason is reason
+    assert words in fault.text
+
+
+def test_objects_of_no_archive_are_no_fault() -> None:
+    assert explain_findings(sort_findings(UNSIGNED[2:])) is None

@@ -11,6 +11,7 @@ from borg_contract.pod import RESULT_LIMIT_BYTES
 from borg_contract.reasons import Reason
 from borg_contract.result import (
     CompactResult,
+    PreviousArchive,
     PruneResult,
     RepositoryResult,
     RepositoryTotals,
@@ -32,6 +33,9 @@ def repository(number: int, *, error: str | None = None, warnings: tuple[str, ..
         compressed_size=SIZE,
         deduplicated_size=SIZE,
         files=1_000_000,
+        repository_id="a" * 64,
+        previous=PreviousArchive(f"{'s' * 52}-2026-03-28T01:02:03", "2026-03-28T01:02:03Z"),
+        unused_excludes=("sources/data/cache",),
         seconds=12345.6,
         prune=PruneResult(100, 100),
         compact=CompactResult(SIZE),

@@ -202,3 +202,26 @@ def test_only_a_schedule_that_fires_says_that_it_does(suspend: bool, words: str)
     assert ready.status == "True"
     assert f'CronJob "db" {words} "0 2 * * *"' in ready.message
     assert ("fires at" in ready.message) is not suspend
+
+
+PRUNED, COMPACTED = {"prune": {"kept": 1, "deleted": 1}}, {"compact": {"freedBytes": 1}}
+KEPT = {"compact": {"freedBytes": 0, "appendOnly": True}}
+
+
+@pytest.mark.parametrize(
+    ("results", "pruned", "compacted"),
+    [
+        (({**PRUNED, **COMPACTED},), True, True),
+        (({**PRUNED, **KEPT},), True, False),
+        (({**PRUNED, **COMPACTED}, {**PRUNED, **KEPT}), True, False),
+        (({**PRUNED, **COMPACTED}, {}), False, False),
+        ((), False, False),
+    ],
+    ids=["all", "append-only", "one of two is append-only", "one of two failed before", "no result"],
+)
+def test_pruned_and_compacted_is_what_was_so_in_every_repository(
+    results: tuple[dict[str, Any], ...], pruned: bool, compacted: bool
+) -> None:
+    repositories = [{"name": f"r{n}", "phase": "Completed", **result} for n, result in enumerate(results)]
+    found = status_of(world(finished("db-1", 1, repositories=repositories)))
+    assert (found.last_prune_time is not None, found.last_compact_time is not None) == (pruned, compacted)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from borg_contract.phases import Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metadata, Model, ObservedGeneration, Time
+from borg_core.kinds.parts.exclude import Exclude
 from borg_core.kinds.parts.hooks import Hooks
 from borg_core.kinds.parts.targets import Encryption, LocalTarget, SshTarget, derive_place
 from borg_core.kinds.parts.verification import Verification
@@ -58,30 +59,7 @@ class BorgRepositorySpec(Model):
             "source is a volume, mounted read-only at `/sources/<name>`, the path that archives show.",
         ),
     ] = ()
-    exclude: Annotated[
-        tuple[
-            Annotated[
-                str,
-                Schema(
-                    "One pattern; its style is fm (default), sh, re, pp or pf.",
-                    Rule(
-                        "!self.matches(r'^[A-Za-z0-9]{2}:') || self.matches(r'^(fm|sh|re|pp|pf):')",
-                        "borg knows the pattern styles fm:, sh:, re:, pp: and pf: only; write fm: in front of a "
-                        "pattern whose third character is ':'",
-                    ),
-                    Rule(r"!self.matches(r'\x00')", "a pattern cannot contain a NUL character"),
-                    minLength=1,
-                    maxLength=1024,
-                ),
-            ],
-            ...,
-        ],
-        Schema(
-            "What is left out, as `borg create --exclude` patterns on the path in the archive, for "
-            r"example `*.tmp`, `sh:sources/data/**/cache`, `re:\.bak$` (see `borg help patterns`).",
-            maxItems=256,
-        ),
-    ] = ()
+    exclude: Exclude = ()
     min_files: MinFiles = None
     compression: Annotated[
         str,
@@ -134,6 +112,16 @@ class RepositoryLock(Model):
     time: Annotated[Time, Schema("When the lock was found held.")] = ""
 
 
+class RepositoryIdentity(Model):
+    """Which borg repository it is, and where that was seen: by the same path there may be another one later."""
+
+    id: Annotated[str, Schema("Borg's own id of the repository; empty until a run has told it.", maxLength=64)] = ""
+    place: Annotated[str, Schema("The place, of `local` or `ssh`, at which that was seen.", maxLength=4096)] = ""
+    since: Annotated[
+        str, Schema("When `local` or `ssh` was changed to that place; only runs begun later count.", maxLength=32)
+    ] = ""
+
+
 class BorgRepositoryStatus(Model):
     """Sizes in bytes, of the whole repository, as the newest run on it found them."""
 
@@ -158,6 +146,13 @@ class BorgRepositoryStatus(Model):
     size: Annotated[str | None, Schema("deduplicatedSize rounded for people, for example `1.2Gi`.", maxLength=32)] = (
         None
     )
+    identity: Annotated[
+        RepositoryIdentity | None,
+        Schema(
+            "Which borg repository it is. If runs find another one there later, the condition `Replaced` says so, "
+            "until you accept it with the annotation `borgoperator.io/repository-id: ID`."
+        ),
+    ] = None
     lock: Annotated[
         RepositoryLock | None,
         Schema(
@@ -165,6 +160,9 @@ class BorgRepositoryStatus(Model):
             "succeeded. If you know that nobody works on the repository, a BorgRun with `operation: "
             "BreakLock` removes the lock."
         ),
+    ] = None
+    last_compact_time: Annotated[
+        Time | None, Schema("When a run last compacted it; never where it is append-only.")
     ] = None
     schedules: Annotated[
         int | None, Schema("How many BorgSchedules in the namespace use this repository.", format="int32", minimum=0)
@@ -213,6 +211,9 @@ class BorgRepository(Model):
 PLACE = "place"
 """Index of repositories: where they are."""
 
+IDENTITY = "identity"
+"""Index of repositories: by borg's own id, once a run has told it."""
+
 
 def references_of_repository(repository: BorgRepository) -> Iterator[Reference]:
     for hook in repository.spec.hooks.given if repository.spec.hooks else ():
@@ -225,6 +226,8 @@ def references_of_repository(repository: BorgRepository) -> Iterator[Reference]:
 def groups_of_repository(repository: BorgRepository) -> Iterator[tuple[str, str]]:
     if place := derive_place(repository.spec.local, repository.spec.ssh):
         yield PLACE, place
+    if (identity := repository.status.identity) and identity.id:
+        yield IDENTITY, identity.id
 
 
 REPOSITORIES = Kind(

@@ -22,6 +22,9 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     CHECKS_SCHEDULED = "ChecksScheduled"
     ALIASED = "Aliased"
+    APPEND_ONLY = "AppendOnly"
+    REPLACED = "Replaced"
+    ROLLED_BACK = "RolledBack"
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,11 @@ class RepositoryReading:
     original_size: int | None
     deduplicated_size: int | None
     last_backup: float | None
+    last_compact: float | None
+    append_only: bool | None
+    """None while no run has compacted."""
+    replaced: bool
+    rolled_back: bool
     locked_since: float | None
     """When the first of the runs gave up that found it locked and were followed by none that did not."""
     lock_timeouts: int
@@ -58,6 +63,11 @@ def derive_repository_reading(
         original_size=status.original_size,
         deduplicated_size=status.deduplicated_size,
         last_backup=derive_seconds(status.last_backup_time),
+        last_compact=derive_seconds(status.last_compact_time),
+        append_only=derive_truth(status.conditions, ConditionType.APPEND_ONLY)
+        or (False if status.last_compact_time else None),
+        replaced=bool(derive_truth(status.conditions, ConditionType.REPLACED)),
+        rolled_back=bool(derive_truth(status.conditions, ConditionType.ROLLED_BACK)),
         locked_since=derive_seconds(_locked_since(known) or status.lock.time) if status.lock else None,
         lock_timeouts=sum(locked for _, locked in known),
     )

@@ -11,7 +11,7 @@ from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.upkeep import Compact
 from borg_core.kinds.parts.verification import CheckTimes
-from borg_core.kinds.repository import REPOSITORIES, BorgRepository, groups_of_repository
+from borg_core.kinds.repository import IDENTITY, PLACE, REPOSITORIES, BorgRepository, groups_of_repository
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.status import ConditionType, Finding, derive_status_patch
@@ -40,6 +40,8 @@ class Surroundings:
     claims: Collection[str] = frozenset()
     aliases: tuple[str, ...] = ()
     """Names of other BorgRepositories of the namespace that are in the same place."""
+    twins: tuple[str, ...] = ()
+    """Names of those that are elsewhere by their spec and yet one repository, by borg's id."""
     options: JobOptions = field(default_factory=JobOptions)
     """How pods on the repository run: as those of the oldest schedule that writes into it, which can read it."""
 
@@ -56,7 +58,8 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
         schedules=len(schedules),
         runs=tuple(view.referring_to(RUNS, subject)),
         claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
-        aliases=_aliases(view, repository),
+        aliases=_sharing(view, repository, PLACE),
+        twins=_sharing(view, repository, IDENTITY),
         options=options[0] if options else JobOptions(),
     )
     return plan_repository(world, repository, around, now)
@@ -78,7 +81,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         repository,
         around.schedules,
         around.runs,
-        others=[*([checks.finding] if checks.finding else []), *_find_aliases(around.aliases)],
+        others=[*([checks.finding] if checks.finding else []), *_find_aliases(around)],
         check_cron_job=checks.name,
         timing=checks.timing,
         reckoned=checks.cron_job.reckoned_from if checks.cron_job else None,
@@ -100,24 +103,29 @@ def _find_problems(
         yield from find_time_problems(times.schedule, times.time_zone)
 
 
-def _aliases(view: View, repository: BorgRepository) -> tuple[str, ...]:
+def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, ...]:
     namespace, own = repository.metadata.namespace, repository.metadata.name
     found = (
         other.metadata.name
-        for index, place in groups_of_repository(repository)
-        for other in view.grouped(REPOSITORIES, index, namespace, place)
+        for known, value in groups_of_repository(repository)
+        if known == index
+        for other in view.grouped(REPOSITORIES, index, namespace, value)
     )
     return tuple(name for name in found if name != own)
 
 
-def _find_aliases(aliases: Sequence[str]) -> Iterator[Finding]:
-    if aliases:
-        names = ", ".join(f'"{name}"' for name in aliases)
+def _find_aliases(around: Surroundings) -> Iterator[Finding]:
+    if around.aliases:
+        names, reason, how = around.aliases, Reason.SAME_PLACE, "in the same place as"
+    else:
+        names, reason, how = around.twins, Reason.SAME_REPOSITORY, "by borg's own id the same repository as"
+    if names:
+        named = ", ".join(f'"{name}"' for name in names)
         message = (
-            f"in the same place as BorgRepository {names}: what is written by one of them is never pruned by another; "
+            f"{how} BorgRepository {named}: what is written by one of them is never pruned by another; "
             "keep one, or give each a path of its own"
         )
-        yield Finding(ConditionType.ALIASED.value, True, Reason.SAME_PLACE.value, message)
+        yield Finding(ConditionType.ALIASED.value, True, reason.value, message)
 
 
 def _check_times(repository: BorgRepository) -> CheckTimes | None:

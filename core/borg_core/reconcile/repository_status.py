@@ -1,6 +1,6 @@
 """What a BorgRepository says about itself, from the newest runs on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from borg_contract.operations import Operation
@@ -12,6 +12,7 @@ from borg_core.formats import format_size, format_time
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
+from borg_core.reconcile.identity import derive_identity, find_replacement, find_rollback
 
 
 def derive_repository_status(
@@ -50,8 +51,19 @@ def derive_repository_status(
     checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
     next_check = timing.next_reckoned(reckoned, now) if timing else None
     generation = repository.metadata.generation
-    findings = [*([_finding(*newest[1:])] if newest else []), *others]
+    told = [(run, result) for _, run, result in done]
+    identity = derive_identity(repository, told, now)
+    compacted = [item for item in done if item[2].compact]
+    findings = [
+        *([_finding(*newest[1:])] if newest else []),
+        *others,
+        *find_replacement(repository, identity, told),
+        *find_rollback(told),
+        *(_find_append_only(*compacted[-1][1:]) if compacted else ()),
+    ]
     conditions = derive_conditions(findings, before.conditions, generation, now)
+    if not compacted:  # what the last one said still holds
+        conditions += tuple(c for c in before.conditions if c.type == ConditionType.APPEND_ONLY)
     if not newest:
         kept = (c for c in before.conditions if c.type == ConditionType.READY)
         conditions = (*(c for c in kept if is_used or c.reason != Reason.LOCKED.value), *conditions)
@@ -71,13 +83,28 @@ def derive_repository_status(
         original_size=totals.original_size if totals else before.original_size,
         deduplicated_size=totals.deduplicated_size if totals else before.deduplicated_size,
         size=format_size(totals.deduplicated_size) if totals else before.size,
+        identity=identity,
         lock=lock,
+        last_compact_time=max(
+            (time for time, _, result in compacted if result.compact and not result.compact.append_only),
+            default=before.last_compact_time,
+        ),
         schedules=schedules,
         check_cron_job_name=check_cron_job,
         last_check_time=checked[-1][0] if checked else before.last_check_time,
         last_check_result=checked[-1][2].phase.value if checked else before.last_check_result,
         next_check_time=format_time(next_check) if next_check else None,
     )
+
+
+def _find_append_only(run: BorgRun, result: RepositoryResult) -> Iterator[Finding]:
+    if result.compact and result.compact.append_only:
+        message = (
+            f'BorgRun "{run.metadata.name}" compacted, and nothing was given back: the repository or its server is '
+            "append-only. Archives that prune deleted still take their space, and its disk fills, until somebody "
+            "compacts it there"
+        )
+        yield Finding(ConditionType.APPEND_ONLY.value, True, Reason.APPEND_ONLY.value, message)
 
 
 def _locked(result: RepositoryResult) -> bool:

@@ -61,8 +61,8 @@ def derive_schedule_status(
         last_run_phase=last[2],
         last_success_time=_latest(before.last_success_time, (e for e in backups if e.succeeded)),
         next_run_time=format_time(next_run) if next_run else None,
-        last_prune_time=_latest(before.last_prune_time, (e for e in entries if _did(e, "prune"))),
-        last_compact_time=_latest(before.last_compact_time, (e for e in entries if _did(e, "compact"))),
+        last_prune_time=_latest(before.last_prune_time, (e for e in entries if _did_prune(e))),
+        last_compact_time=_latest(before.last_compact_time, (e for e in entries if _did_compact(e))),
         last_failure_time=last_failure,
         consecutive_failures=failures,
         skipped_runs=_count_skipped(world, entries, timing, now),
@@ -153,8 +153,15 @@ def _latest(before: str | None, entries: Iterable[Entry]) -> str | None:
     return max([*times, *([before] if before else [])], default=None)
 
 
-def _did(entry: Entry, step: str) -> bool:
-    return any(getattr(repository, step) is not None for repository in entry.status.repositories)
+def _did_prune(entry: Entry) -> bool:
+    done = entry.status.repositories
+    return bool(done) and all(repository.prune is not None for repository in done)
+
+
+def _did_compact(entry: Entry) -> bool:
+    """Tell whether it compacted every repository; one that is append-only, it did not."""
+    done = entry.status.repositories
+    return bool(done) and all(repository.compact and not repository.compact.append_only for repository in done)
 
 
 def _count_failures(before: BorgScheduleStatus, backups: Sequence[Entry]) -> tuple[int, str | None]:

@@ -54,8 +54,12 @@ _SCHEDULE: Gauges[ScheduleReading] = (
     ("active_runs", "Runs that have not finished, those by hand included.", lambda s: s.active),
     ("last_run_timestamp_seconds", "When its newest backup began, whatever became of it.", lambda s: s.last_run),
     ("last_success_timestamp_seconds", "When a backup last ended well, warnings included.", lambda s: s.last_success),
-    ("last_prune_timestamp_seconds", "When a run that pruned ended last.", lambda s: s.last_prune),
-    ("last_compact_timestamp_seconds", "When a run that compacted ended last.", lambda s: s.last_compact),
+    ("last_prune_timestamp_seconds", "When a run that pruned every repository ended last.", lambda s: s.last_prune),
+    (
+        "last_compact_timestamp_seconds",
+        "When a run that compacted every repository ended last.",
+        lambda s: s.last_compact,
+    ),
     ("consecutive_failures", "How many backups have failed since the last good one.", lambda s: s.failures),
     (
         "last_backup_duration_seconds",
@@ -91,6 +95,14 @@ _REPOSITORY: Gauges[RepositoryReading] = (
     ("original_bytes", "Bytes of all archives as the data was.", lambda r: r.original_size),
     ("deduplicated_bytes", "Bytes it takes, deduplicated and compressed.", lambda r: r.deduplicated_size),
     ("last_backup_timestamp_seconds", "When an archive was last added.", lambda r: r.last_backup),
+    ("last_compact_timestamp_seconds", "When a run last gave space back to it.", lambda r: r.last_compact),
+    (
+        "append_only",
+        "Whether compacting gives nothing back; absent while no run has compacted.",
+        lambda r: r.append_only,
+    ),
+    ("replaced", "Whether runs find another borg repository in its place than before.", lambda r: r.replaced),
+    ("rolled_back", "Whether an archive was gone when the next one was made.", lambda r: r.rolled_back),
     ("locked", "Whether the newest run on it gave up because somebody else held its lock.", lambda r: r.locked),
     (
         "locked_since_timestamp_seconds",

@@ -9,27 +9,51 @@ from collections.abc import Iterable
 from borg_contract.reasons import Reason
 from borg_runner.ssh.words import ADVICE_FOR_LOST_CONNECTION
 
-_CHECK = "Run a BorgRun with operation Check to see the damage; before `borg check --repair`, copy the repository."
+ADVICE_FOR_DAMAGE = (
+    "Do not repair it before you have copied the repository and restored what can be read: `borg check --repair` "
+    "deletes archives whose metadata is damaged, and puts zeros where parts of files are missing. Look at the disk."
+)
+ADVICE_FOR_UNSIGNED_ARCHIVES = (
+    "That is no damage: `borg rename` and `borg recreate` of borg before 1.2.5 left such archives. Do not run `borg "
+    "check --repair`, it would delete them. Look at them with `borg list`; if you trust them, `borg upgrade "
+    "--archives-tam` signs them. See ArchiveUnauthenticated in Troubleshooting."
+)
+ADVICE_FOR_UNSIGNED_MANIFEST = (
+    "A borg older than 1.0.9 wrote to it, or somebody who does not know the key. Do not run `borg check --repair`. "
+    "If you know whose writing it is, `borg upgrade --tam --force` signs the list. See ManifestUnauthenticated in "
+    "Troubleshooting."
+)
+_CHECK = f"Run a BorgRun with operation Check to see the damage. {ADVICE_FOR_DAMAGE}"
 _UPGRADE = "Use a runner image with the newer borg that wrote this repository."
 _KEY = "Restore the key with `borg key import` from its export, or back up into a new repository."
 _SWAPPED = (
-    "Make sure that nobody replaced or rolled back the repository; if it was you, give the BorgRepository a fresh "
-    "cache."
+    "Find out who replaced the repository, or put an older copy of it in its place, before anything is written. If it "
+    "was you: see RepositoryReplaced in Troubleshooting; a fresh cache alone would weaken the encryption."
+)
+_FORGED = (
+    "It was changed by somebody who does not know the key, or is damaged. Write nothing to it and repair nothing: copy "
+    "it, find out who can write to it, and look at its disk."
 )
 
 _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     4: (Reason.INVALID_ARGUMENT, "Correct the field that borg names."),
     5: (Reason.INVALID_ARGUMENT, "Correct the braces in the repository's location."),
     6: (Reason.INVALID_ARGUMENT, "Correct the braces in the repository's location."),
-    11: (Reason.UNSUPPORTED_REPOSITORY, "Upgrade it by hand with `borg upgrade` of borg 1.2."),
+    11: (Reason.UNSUPPORTED_REPOSITORY, "Copy it, then upgrade it by hand with `borg upgrade` of borg 1.2."),
     12: (Reason.REPOSITORY_DAMAGED, _CHECK),
     13: (Reason.REPOSITORY_MISSING, "Correct its location, or set `initialize: true` to create it."),
-    14: (Reason.DISK_FULL, "Enlarge the repository's volume, or prune and compact."),
+    14: (Reason.DISK_FULL, "Enlarge the repository's volume, or prune and compact (of no use on an append-only one)."),
     15: (
         Reason.NOT_A_REPOSITORY,
         "Correct its location, or choose an empty or new folder and set `initialize: true` to create it there.",
     ),
-    16: (Reason.NOT_A_REPOSITORY, "Correct its location; if it is the right one, restore its `config` file."),
+    16: (
+        Reason.NOT_A_REPOSITORY,
+        (
+            "Correct its location; if it is the right one, restore its `config` file from a copy: in repokey modes the "
+            "key is in it."
+        ),
+    ),
     17: (Reason.REPOSITORY_DAMAGED, _CHECK),
     18: (Reason.REPOSITORY_MISSING, "Create the parent folder on the server."),
     19: (
@@ -39,7 +63,13 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
             "or at the end of `ssh.url` (the root of an ext4 volume holds lost+found)."
         ),
     ),
-    20: (Reason.QUOTA_EXCEEDED, "Prune and compact, or raise the storage quota on the server."),
+    20: (
+        Reason.QUOTA_EXCEEDED,
+        (
+            "Prune and compact, or raise the storage quota on the server; where it is append-only, only compacting on "
+            "the server gives anything back."
+        ),
+    ),
     21: (
         Reason.PERMISSION_DENIED,
         "Let the pod's user own the repository (`job.runAsUser`, `job.fsGroup`), or the ssh user on its server.",
@@ -105,13 +135,16 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     90: (Reason.REPOSITORY_DAMAGED, _CHECK),
     91: (
         Reason.CACHE_REJECTED,
-        "A file of the cache or the repository is damaged: give the BorgRepository a fresh cache, then run a Check.",
+        (
+            "A file of the cache or the repository is damaged. If borg names one below its cache, delete the folder "
+            "`.cache/borg` of the cache claim, no more of it; then run a Check."
+        ),
     ),
     92: (Reason.REPOSITORY_DAMAGED, _CHECK),
-    95: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
-    96: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
-    97: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
-    98: (Reason.REPOSITORY_DAMAGED, _SWAPPED),
+    95: (Reason.ARCHIVE_UNAUTHENTICATED, ADVICE_FOR_UNSIGNED_ARCHIVES),
+    96: (Reason.ARCHIVE_UNAUTHENTICATED, ADVICE_FOR_UNSIGNED_ARCHIVES),
+    97: (Reason.MANIFEST_UNAUTHENTICATED, _FORGED),
+    98: (Reason.MANIFEST_UNAUTHENTICATED, ADVICE_FOR_UNSIGNED_MANIFEST),
     99: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
 }
 

@@ -45,6 +45,8 @@ class Listener:
             self._show_progress(message.progress)
         elif message.text and message.kind == "log_message":
             self._keep(message)
+        elif message.excluded and self.on_note is not None:
+            self.on_note(message)  # there may be very many: nobody else wants them
 
     def hear_ssh(self, line: str) -> None:
         """Take a line that ssh said when it was asked once more."""

@@ -22,6 +22,8 @@ class BorgMessage:
     msgid: str = ""
     logger: str = ""
     progress: str = ""
+    excluded: str = ""
+    """The path that borg says it left out."""
 
     @property
     def is_warning(self) -> bool:
@@ -47,6 +49,8 @@ def parse_message(line: str) -> BorgMessage:
     if not isinstance(value, dict) or "type" not in value:
         return BorgMessage("log_message", "ERROR", line, logger="plain")
     kind = str(value["type"])
+    if kind == "file_status":
+        return BorgMessage(kind, excluded=str(value.get("path") or "") if value.get("status") == "x" else "")
     if kind == "archive_progress":
         return BorgMessage(kind, progress=_describe_archive(value))
     if kind.startswith("progress_"):

@@ -59,6 +59,7 @@ def shorten(text: str, length: int, *, end: int = 0) -> str:
 def _shrink(result: RunResult) -> Iterator[RunResult]:
     for count, length in _WARNING_STAGES:
         yield _cut(result, warnings=count, warning_length=length, errors=_LONGEST_ERROR)
+    result = replace(result, repositories=tuple(replace(item, unused_excludes=()) for item in result.repositories))
     for length in _ERROR_STAGES:
         yield _cut(result, warnings=0, warning_length=0, errors=length)
     bare = _cut(result, warnings=0, warning_length=0, errors=0)
@@ -73,6 +74,7 @@ def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) 
             replace(
                 repository,
                 warnings=tuple(shorten(text, warning_length, end=_WHY) for text in repository.warnings[:warnings]),
+                unused_excludes=repository.unused_excludes[: max(1, warnings)],
                 error=(shorten(repository.error, errors) or None) if repository.error else None,
             )
             for repository in result.repositories
@@ -110,6 +112,10 @@ def _clean(result: RunResult) -> RunResult:
             replace(
                 repository,
                 warnings=tuple(_cleaned(text) for text in repository.warnings[:most]),
+                unused_excludes=tuple(_cleaned(text) for text in repository.unused_excludes),
+                previous=replace(repository.previous, name=make_printable(repository.previous.name))
+                if repository.previous
+                else None,
                 error=_cleaned(repository.error) if repository.error else None,
                 locked_by=make_printable(repository.locked_by) if repository.locked_by else None,
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from borg_contract.plan import RepositoryPlan
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.borg.patterns import UnusedPatterns
 from borg_runner.verbs.repository import Repository
 
 
@@ -21,28 +22,37 @@ class ArchiveFigures:
     repository_original_size: int
     repository_deduplicated_size: int
     encryption: str
+    repository_id: str
 
 
-def create(
-    repository: Repository, *, make_name: Callable[[], str], paths: Sequence[str], comment: str
-) -> tuple[str, BorgOutcome]:
-    """Back up `paths`; return the archive's name and how borg ended, which may be without an archive.
+@dataclass(frozen=True)
+class Created:
+    """How a `borg create` went. `archive`: its name, also where borg ended without one."""
+
+    archive: str
+    outcome: BorgOutcome
+    unused_excludes: tuple[str, ...]
+    """Patterns that left nothing out."""
+
+
+def create(repository: Repository, *, make_name: Callable[[], str], paths: Sequence[str], comment: str) -> Created:
+    """Back up `paths`; return how borg ended, which may be without an archive.
 
     `make_name` is asked at each attempt, so that the name tells when borg began, not when it began to wait for the
     lock. Raises FaultError when the lock is not free within its bound.
     """
-    archive = ""
+    archive, unused = "", UnusedPatterns(())
 
     def make_arguments(lock_wait: int) -> list[str]:
-        nonlocal archive
-        archive = make_name()
+        nonlocal archive, unused
+        archive, unused = make_name(), UnusedPatterns(repository.plan.exclude)
         return make_create_arguments(
             repository.plan, archive=archive, paths=paths, comment=comment, lock_wait=lock_wait
         )
 
     repository.log.say(f"backing up {', '.join(paths)}")
-    outcome = repository.locks.run(repository.borg, make_arguments)
-    return archive, outcome
+    outcome = repository.locks.run(repository.borg, make_arguments, on_note=lambda note: unused.see(note.excluded))
+    return Created(archive, outcome, unused.names)
 
 
 def make_create_arguments(
@@ -56,6 +66,7 @@ def make_create_arguments(
         "--json",
         f"--comment={escape_placeholders(comment)}",
         *([f"--compression={repository.compression}"] if repository.compression else []),
+        *(["--list", "--filter=x"] if repository.exclude else []),  # names what the patterns leave out
         *(f"--exclude={pattern}" for pattern in repository.exclude),
         f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
         *paths,
@@ -74,4 +85,5 @@ def parse_create_output(output: str) -> ArchiveFigures:
         repository_original_size=repository["total_size"],
         repository_deduplicated_size=repository["unique_csize"],
         encryption=str(value.get("encryption", {}).get("mode", "")),
+        repository_id=str(value["repository"]["id"]),
     )

@@ -12,10 +12,11 @@ from borg_runner.verbs.repository import Repository
 
 @dataclass(frozen=True)
 class RepositorySizes:
-    """Bytes of all archives together, before and after deduplication and compression."""
+    """Bytes of all archives together, before and after deduplication and compression; borg's id of the repository."""
 
     original: int
     deduplicated: int
+    repository_id: str
 
 
 def fetch_sizes(repository: Repository) -> RepositorySizes:
@@ -49,5 +50,6 @@ def make_info_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[s
 
 def parse_info_output(output: str) -> RepositorySizes:
     """Return the sizes in the JSON of `borg info`. Raises ValueError, KeyError or TypeError."""
-    stats = json.loads(output)["cache"]["stats"]
-    return RepositorySizes(int(stats["total_size"]), int(stats["unique_csize"]))
+    value = json.loads(output)
+    stats = value["cache"]["stats"]
+    return RepositorySizes(int(stats["total_size"]), int(stats["unique_csize"]), str(value["repository"]["id"]))

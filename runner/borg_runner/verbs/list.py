@@ -1,4 +1,4 @@
-"""`borg list`: how many archives a repository has, and what they say of themselves."""
+"""`borg list`: which archives a repository has, and what they say of themselves."""
 
 import datetime as dt
 import json
@@ -31,7 +31,7 @@ class ListedArchive:
     command_line: Sequence[str]
     """The words by which it was made."""
     began: dt.datetime
-    """By the clock of the machine on which borg lists it."""
+    """In UTC, as borg runs here and says nowhere."""
 
     @property
     def is_checkpoint(self) -> bool:
@@ -44,6 +44,11 @@ class ListedArchive:
             return parse_comment(self.comment)
         asked_for = (word.removeprefix(_COMMENT) for word in self.command_line if word.startswith(_COMMENT))
         return next(filter(None, map(parse_comment, asked_for)), None)
+
+    @property
+    def time(self) -> str:
+        """When it was begun: UTC, RFC 3339."""
+        return _render_time(self.began)
 
     @property
     def content(self) -> ArchiveContent:
@@ -104,28 +109,43 @@ def parse_archives_output(output: str) -> list[ListedArchive]:
     ]
 
 
-def fetch_archive_count(repository: Repository) -> int:
-    """Return the number of archives. Raises FaultError."""
+def fetch_times(repository: Repository) -> dict[str, str]:
+    """Return when each archive was begun (UTC, RFC 3339), by its name. Raises FaultError."""
     outcome = repository.run_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
-    return parse_list_output(outcome.output)
+    try:
+        return parse_list_output(outcome.output)
+    except (ValueError, KeyError, TypeError) as error:
+        text = f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?"
+        raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
 
 
-def ask_archive_count(repository: Repository) -> int | None:
-    """Return the number of archives, None when it cannot be had."""
+def ask_times(repository: Repository) -> dict[str, str] | None:
+    """Return the same, None when it cannot be had."""
     output = repository.ask_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
-    return None if output is None else parse_list_output(output)
+    try:
+        return None if output is None else parse_list_output(output)
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def make_list_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:
-    """Return the arguments that print one line for each archive."""
+    """Return the arguments that print the archives' names and times, which borg knows without looking into them."""
     return [
         "list",
         *make_connection_arguments(repository, lock_wait=lock_wait),
-        "--format=.{NL}",
+        "--json",
         escape_placeholders(repository.location),
     ]
 
 
-def parse_list_output(output: str) -> int:
-    """Return the number of archives."""
-    return len(output.split())
+def parse_list_output(output: str) -> dict[str, str]:
+    """Return when each archive was begun, by its name. Raises ValueError, KeyError or TypeError."""
+    return {
+        item["archive"]: _render_time(dt.datetime.fromisoformat(item["time"]))
+        for item in json.loads(output)["archives"]
+    }
+
+
+def _render_time(time: dt.datetime) -> str:
+    """Return a time of borg's, which runs in UTC here and says so nowhere, as RFC 3339 to the second."""
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}"

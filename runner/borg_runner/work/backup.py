@@ -34,6 +34,7 @@ from borg_runner.work.steps import (
     count_after,
     derive_past,
     give_space_back,
+    keep_unused_excludes,
     list_archives,
     owner_of,
     prune_if_all_are_own,
@@ -99,7 +100,7 @@ def _do_upkeep(backup: _Backup, figures: ArchiveFigures, *, may_prune: bool) -> 
             Fault(Reason.COMPACT_FAILED, "compact failed"),
             lambda: give_space_back(repository, record, threshold=threshold),
         )
-    count_after(repository, record, pruned=pruned, written=figures)
+    count_after(plan, repository, record, pruned=pruned, written=figures)
 
 
 def _judge_and_prune(
@@ -163,12 +164,13 @@ def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigur
     remote = repository.plan.ssh is not None
     if not remote:
         init_missing_folder(repository)
-    archive, outcome = create(repository, make_name=make_name, paths=paths, comment=comment)
-    if remote and outcome.exit_code in ABSENT and repository.plan.initialize:
+    created = create(repository, make_name=make_name, paths=paths, comment=comment)
+    if remote and created.outcome.exit_code in ABSENT and repository.plan.initialize:
         init(repository)
-        archive, outcome = create(repository, make_name=make_name, paths=paths, comment=comment)
-    repository.accept(outcome)
+        created = create(repository, make_name=make_name, paths=paths, comment=comment)
+    archive, outcome = created.archive, repository.accept(created.outcome)
     record.add(archive=archive)
+    keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
     if outcome.warned and not figures.files and any(survey.files.values()):
         raise FaultError(_explain_empty_archive(archive, outcome))
@@ -188,6 +190,7 @@ def _keep_figures(repository: Repository, record: Record, archive: str, outcome:
         compressed_size=figures.compressed_size,
         deduplicated_size=figures.deduplicated_size,
         files=figures.files,
+        repository_id=figures.repository_id,
     )
     original, deduplicated = describe_size(figures.original_size), describe_size(figures.deduplicated_size)
     repository.log.say(f'archive "{archive}": {figures.files:,} files, {original}, {deduplicated} new')

@@ -15,7 +15,7 @@ from borg_runner.verbs.compact import DEFAULT_THRESHOLD
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.backup import back_up
 from borg_runner.work.record import Record
-from borg_runner.work.steps import count_after, count_anew, give_space_back, list_archives, prune_own_archives
+from borg_runner.work.steps import compact_as_asked, count_after, count_anew, list_archives, prune_own_archives
 
 
 def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: Path, run_name: str) -> RepositoryResult:
@@ -48,10 +48,10 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
         case Operation.PRUNE:
             retention = _require_retention(plan)
             pruned = prune_own_archives(plan, repository, record, retention, list_archives(plan, repository))
-            count_after(repository, record, pruned=pruned, written=None)
+            count_after(plan, repository, record, pruned=pruned, written=None)
         case Operation.COMPACT:
             threshold = DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
-            give_space_back(repository, record, threshold=threshold)
+            compact_as_asked(repository, record, threshold=threshold)
         case Operation.CHECK:
             check(repository)
         case Operation.LIST:

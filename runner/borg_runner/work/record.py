@@ -25,6 +25,11 @@ class Record:
         """Whether its archive may not be what its owner thinks."""
         return self._result.reason in SUSPECT
 
+    @property
+    def is_append_only(self) -> bool:
+        """Whether compact found that the repository only ever adds."""
+        return self._result.compact is not None and self._result.compact.append_only
+
     def add(self, **facts: Any) -> None:
         """Take over facts, by the names of the result's fields."""
         self._result = replace(self._result, **facts)

@@ -1,26 +1,21 @@
 """Steps that write no archive, each with what it leaves in the record: prune, compact, count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import derive_prune_glob
 from borg_contract.ownership import ArchiveOwner, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
-from borg_contract.result import CompactResult, PruneResult, RepositoryTotals
+from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryTotals
 from borg_contract.retention import Retention
 from borg_runner.fault import Fault, FaultError
-from borg_runner.verbs.compact import compact
+from borg_runner.verbs.compact import NOTHING_GIVEN_BACK, compact
 from borg_runner.verbs.create import ArchiveFigures
 from borg_runner.verbs.delete import delete
 from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
-from borg_runner.verbs.list import (
-    ListedArchive,
-    ask_archive_count,
-    ask_newest_archives,
-    fetch_archive_count,
-    fetch_archives,
-)
+from borg_runner.verbs.list import ListedArchive, ask_newest_archives, ask_times, fetch_archives, fetch_times
 from borg_runner.verbs.prune import choose
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.content import PastArchive, count_suspect
@@ -73,6 +68,7 @@ def prune_own_archives(
     """
     glob = _glob_of(plan, repository)
     own = owner_of(plan, repository)
+    _keep_previous(record, {archive.name: archive.time for archive in listed if not archive.is_checkpoint})
     suspect = count_suspect(derive_past(plan, repository, listed), may_shrink=repository.plan.min_files == 0)
     if suspect:
         repository.log.say(f"each rule keeps {suspect} more: so many archives are of empty, unread or shrunken sources")
@@ -132,29 +128,58 @@ def _whose(archive: ListedArchive, own: ArchiveOwner) -> str:
 
 def give_space_back(repository: Repository, record: Record, *, threshold: int) -> None:
     """Compact the repository. Raises FaultError."""
-    record.add(compact=CompactResult(compact(repository, threshold=threshold)))
+    freed = compact(repository, threshold=threshold)
+    record.add(compact=CompactResult(freed or 0, append_only=freed is None))
+
+
+def compact_as_asked(repository: Repository, record: Record, *, threshold: int) -> None:
+    """Do the same for somebody who asked for nothing else: that nothing came of it is a warning. Raises FaultError."""
+    give_space_back(repository, record, threshold=threshold)
+    if record.is_append_only:
+        repository.warn(f"{NOTHING_GIVEN_BACK}. See AppendOnly in Troubleshooting.")
 
 
 def count_anew(repository: Repository, record: Record) -> None:
     """Ask borg for the number of archives and their sizes. Raises FaultError."""
-    count = fetch_archive_count(repository)
-    _keep_totals(record, count, fetch_sizes(repository))
+    count = len(fetch_times(repository))
+    sizes = fetch_sizes(repository)
+    record.add(repository_id=sizes.repository_id)
+    _keep_totals(record, count, sizes)
 
 
 def count_after(
-    repository: Repository, record: Record, *, pruned: Pruned | None, written: ArchiveFigures | None
+    plan: RunPlan, repository: Repository, record: Record, *, pruned: Pruned | None, written: ArchiveFigures | None
 ) -> None:
     """Complete the totals of a good run; borg is asked only for what its steps did not tell, and may stay silent."""
     count = pruned.remaining if pruned else None
-    if count is None:
-        count = ask_archive_count(repository)
+    if count is None and (times := ask_times(repository)) is not None:
+        count = len(times)
+        glob = derive_prune_glob(plan.archive_name_template, schedule=plan.schedule, repository=repository.plan.name)
+        _keep_previous(record, {name: time for name, time in times.items() if fnmatchcase(name, glob)})
     sizes: RepositorySizes | None
     if written is not None and not (pruned and pruned.deleted):
-        sizes = RepositorySizes(written.repository_original_size, written.repository_deduplicated_size)
+        sizes = RepositorySizes(
+            written.repository_original_size, written.repository_deduplicated_size, written.repository_id
+        )
     else:
         sizes = ask_sizes(repository)
     if count is not None and sizes is not None:
         _keep_totals(record, count, sizes)
+
+
+def _keep_previous(record: Record, times: Mapping[str, str]) -> None:
+    """Keep which archive of the schedule was the newest one before that which has just been made."""
+    if record.archive in times:
+        others = ((time, name) for name, time in times.items() if name != record.archive)
+        time, name = max(others, default=("", ""))
+        record.add(previous=PreviousArchive(name, time))
+
+
+def keep_unused_excludes(repository: Repository, record: Record, patterns: Sequence[str]) -> None:
+    """Keep which patterns left nothing out: no warning, for what they are for may be absent today."""
+    if patterns:
+        repository.log.say(f"left nothing out: {', '.join(patterns)}")
+        record.add(unused_excludes=tuple(patterns))
 
 
 def _keep_totals(record: Record, count: int, sizes: RepositorySizes) -> None:

@@ -14,7 +14,11 @@ from borg_api.picture.records import ScheduleRecord, derive_id
 from borg_api.resources.schedules.listing import Listing, Rendered
 from borg_core.formats import format_time
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.status import ConditionType
 from borg_core.workload.plan import derive_location
+
+_NOTICES = (ConditionType.REPLACED, ConditionType.ROLLED_BACK, ConditionType.ALIASED, ConditionType.APPEND_ONLY)
+"""Conditions that hold only where there is something to tell."""
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _STEP = 1024
@@ -51,6 +55,9 @@ class Repository(ScheduleOfRepository):
     deduplicated_size: int | None
     created_at: str
     has_running_maintenance: bool
+    repository_id: str | None
+    append_only: bool | None
+    notices: list[str]
 
 
 @answer
@@ -96,8 +103,19 @@ def _render_repository(repository: BorgRepository, rendered: Rendered | None) ->
         "deduplicated_size": status.deduplicated_size,
         "created_at": metadata.creation_timestamp,
         "has_running_maintenance": False,
+        "repository_id": (status.identity.id or None) if status.identity else None,
+        "append_only": _find_append_only(repository),
+        "notices": [condition.message for condition in status.conditions if condition.type in _NOTICES],
         **_render_schedule(rendered),
     }
+
+
+def _find_append_only(repository: BorgRepository) -> bool | None:
+    """Return whether compacting gives nothing back, None while no run has compacted."""
+    status = repository.status
+    if any(condition.type == ConditionType.APPEND_ONLY for condition in status.conditions):
+        return True
+    return False if status.last_compact_time else None
 
 
 def _render_schedule(rendered: Rendered | None) -> ScheduleOfRepository:

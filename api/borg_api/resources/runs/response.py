@@ -42,6 +42,8 @@ class RunRepository(TypedDict):
         str | None,
         Field(description="Why it failed, or why its archive may not be what it seems (SourceEmpty, SourceShrank)."),
     ]
+    unused_excludes: list[str]
+    append_only: bool | None
     error_message: str | None
 
 
@@ -213,5 +215,7 @@ def _render_repository(run: RunRecord, name: str, location: str, item: Repositor
         "nfiles": item.files if item else None,
         "warnings": list(item.warnings) if item else [],
         "reason": item.reason if item else None,
+        "unused_excludes": list(item.unused_excludes) if item else [],
+        "append_only": item.compact.append_only if item and item.compact else None,
         "error_message": item.error if item else None,
     }

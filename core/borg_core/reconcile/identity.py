@@ -1,0 +1,108 @@
+"""Is it still the same repository? What runs saw of it, compared with what runs before them had seen.
+
+Borg itself compares only where it has a cache of before.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult
+from borg_core import labels
+from borg_core.formats import format_time
+from borg_core.kinds.parts.targets import derive_place
+from borg_core.kinds.repository import BorgRepository, RepositoryIdentity
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.status import ConditionType, Finding
+
+Done = Sequence[tuple[BorgRun, RepositoryResult]]
+"""Runs that used a repository and have ended, the oldest first, each with what it says of the repository."""
+
+_SHOWN = 16
+"""So many digits of an id tell two repositories apart for people."""
+
+
+def derive_identity(repository: BorgRepository, done: Done, now: datetime) -> RepositoryIdentity | None:
+    """Return which borg repository it is: that which was first seen in its place, or which a person accepted."""
+    known = repository.status.identity
+    place = _place(repository)
+    if known and known.place != place:
+        # The edit is the consent: nothing is known of the new place.
+        return RepositoryIdentity(place=place, since=format_time(now))
+    found = _find_newest(known, done)
+    if found is None or (known and known.id and found[1] != repository.metadata.annotations.get(labels.REPOSITORY_ID)):
+        return known
+    return RepositoryIdentity(id=found[1], place=place, since=known.since if known else "")
+
+
+def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:
+    """Yield that another repository is in its place."""
+    found = _find_newest(identity, done)
+    if identity is None or not identity.id or found is None or found[1] == identity.id:
+        return
+    run, id_ = found
+    metadata = repository.metadata
+    message = (
+        f'BorgRun "{run.metadata.name}" found another borg repository there ({id_[:_SHOWN]}…) than runs before '
+        f"({identity.id[:_SHOWN]}…), without the archives of before: find out who replaced it. If it is right so: "
+        f"kubectl -n {metadata.namespace} annotate brepo {metadata.name} --overwrite {labels.REPOSITORY_ID}={id_}"
+    )
+    yield Finding(ConditionType.REPLACED.value, True, Reason.REPOSITORY_REPLACED.value, message)
+
+
+def find_rollback(done: Done) -> Iterator[Finding]:
+    """Yield that an archive was gone when the next one of its schedule was made.
+
+    Told as long as that run is kept, so that deleting it acknowledges.
+    """
+    by_schedule: defaultdict[str, list[tuple[BorgRun, RepositoryResult]]] = defaultdict(list)
+    for run, result in done:
+        if run.spec.schedule_ref and result.archive:
+            by_schedule[run.spec.schedule_ref.name].append((run, result))
+    gone = [
+        (later[0], earlier[0], earlier[1].archive)
+        for entries in by_schedule.values()
+        for earlier, later in pairwise(entries)
+        if _is_gone(earlier[0], earlier[1], later[1])
+    ]
+    if gone:
+        later_run, earlier_run, archive = max(gone, key=lambda item: item[0].status.completion_time or "")
+        message = (
+            f'archive "{archive}" of BorgRun "{earlier_run.metadata.name}" was gone when BorgRun '
+            f'"{later_run.metadata.name}" made its own: the repository is an older copy of itself, or somebody deleted '
+            f'the archive. Find out who; delete BorgRun "{later_run.metadata.name}" when that is settled'
+        )
+        yield Finding(ConditionType.ROLLED_BACK.value, True, Reason.ARCHIVE_VANISHED.value, message)
+
+
+def _is_gone(run: BorgRun, before: RepositoryResult, after: RepositoryResult) -> bool:
+    """Tell whether the archive that `run` made was not there when the next one was made."""
+    previous = after.previous
+    if previous is None or before.repository_id is None or before.repository_id != after.repository_id:
+        return False
+    if previous.name == before.archive or _shape(before.archive) != _shape(after.archive):
+        return False  # of another template: nobody looked for such names
+    # Newer than that run: of one whose BorgRun was deleted.
+    return previous.time < (run.status.start_time or "")
+
+
+def _shape(archive: str | None) -> str:
+    return re.sub(r"\d", "d", archive or "")
+
+
+def _find_newest(known: RepositoryIdentity | None, done: Done) -> tuple[BorgRun, str] | None:
+    """Return the newest run that told the id of what is in the place, and that id."""
+    since = known.since if known else ""
+    told = (
+        (run, result.repository_id)
+        for run, result in reversed(done)
+        if result.repository_id and (run.status.start_time or "") > since
+    )
+    return next(told, None)
+
+
+def _place(repository: BorgRepository) -> str:
+    return derive_place(repository.spec.local, repository.spec.ssh) or "a volume of its own"

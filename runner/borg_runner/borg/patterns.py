@@ -1,0 +1,83 @@
+"""Which of borg's exclude patterns left something out.
+
+Borg names each path that it leaves out (`--list --filter=x`), but not the pattern that did it. So the few patterns that
+have matched nothing yet are tried here on each such path, by the rules of `borg help patterns`.
+"""
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from posixpath import normpath
+
+_STYLES = ("fm", "sh", "re", "pp", "pf")
+_SHELL_TOKEN = re.compile(
+    r"(?P<folders>\*\*/)|(?P<name>\*)|(?P<one>\?)|\[(?P<set>!?\]?[^\]]*)\]|(?P<text>.)", re.DOTALL
+)
+
+
+class UnusedPatterns:
+    """Those of `patterns` that have left nothing out so far."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._left = {pattern: compile_pattern(pattern) for pattern in patterns}
+
+    def see(self, path: str) -> None:
+        """Take note of a path that borg left out."""
+        if self._left:
+            path = path.lstrip("/")
+            self._left = {pattern: matches for pattern, matches in self._left.items() if not matches(path)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._left)
+
+
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether a path without its leading slash matches, as `borg create --exclude` sees it.
+
+    A pattern that borg would not take matches everything here: borg has its own words for that.
+    """
+    style, text = ("fm", pattern) if pattern[2:3] != ":" or pattern[:2] not in _STYLES else (pattern[:2], pattern[3:])
+    try:
+        return _compile(style, text)
+    except re.error:
+        return lambda _: True
+
+
+def _compile(style: str, text: str) -> Callable[[str], bool]:
+    whole = normpath(text)
+    if style == "pf":
+        return whole.lstrip("/").__eq__
+    if style == "pp":
+        beginning = f"{whole.rstrip('/')}/".lstrip("/")
+        return lambda path: f"{path}/".startswith(beginning)
+    if style == "re":
+        search = re.compile(text).search
+        return lambda path: search(path) is not None
+    # A slash at the end means what is in the folder, and not the folder itself.
+    inner, last = (whole.rstrip("/"), "/") if text.endswith("/") else (whole, "")
+    if style == "sh":
+        match = re.compile(_translate_shell(f"{inner}/**/*{last}".lstrip("/"))).fullmatch
+    else:
+        match = re.compile(fnmatch.translate(f"{inner}/*{last}".lstrip("/"))).match
+    return lambda path: match(f"{path}/") is not None
+
+
+def _translate_shell(pattern: str) -> str:
+    return "(?ms)" + "".join(map(_translate_token, _SHELL_TOKEN.finditer(pattern)))
+
+
+def _translate_token(token: re.Match[str]) -> str:
+    match token.lastgroup:
+        case "folders":
+            return "(?:[^/]*/)*"
+        case "name":
+            return "[^/]*"
+        case "one":
+            return "[^/]"
+        case "set":
+            inner = token["set"].replace("\\", "\\\\")
+            negated = "^" + inner[1:] if inner.startswith("!") else inner
+            return f"[{negated if not inner.startswith('^') else chr(92) + inner}]"
+        case _:
+            return re.escape(token[0])

@@ -1,0 +1,171 @@
+"""Is it still the same repository? Another one, an older copy, one under two names: told from what runs saw of it."""
+
+from typing import Any
+
+import pytest
+
+from borg_core.actions import PatchStatus
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.readings.repository import derive_repository_reading
+from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
+from borg_core.registry import Reference
+from borg_core.runs.world import World
+from borg_operator.loop.concerned import derive_concerned
+from borg_operator.store import Store
+from support import builders
+from support.builders import NOW, SETTINGS, local_repository
+
+FIRST, SECOND = "a" * 64, "b" * 64
+ELSEWHERE = {"volume": {"persistentVolumeClaim": {"claimName": "another"}}}
+WORLD = World(subject=Reference("BorgRepository", "team", "main"), settings=SETTINGS)
+
+
+def backup(hour: int, id_: str | None = FIRST, *, previous: str | None = None, **more: Any) -> BorgRun:
+    """Return a run of the schedule `db` at that hour. `previous`: what it saw, as "name time"; "" is none."""
+    at = f"2026-03-01T{hour:02}"
+    result: dict[str, Any] = {"name": "main", "phase": "Completed", "archive": f"db-{at}:00:05", **more}
+    if id_:
+        result["repositoryId"] = id_
+    if previous is not None:
+        name, _, time = previous.partition(" ")
+        result["previous"] = {"name": name, "time": time}
+    status = {"phase": "Completed", "startTime": f"{at}:00:00Z", "completionTime": f"{at}:10:00Z"}
+    return builders.run(f"db-{hour}", {**status, "repositories": [result]})
+
+
+def look(repository: BorgRepository, *runs: BorgRun) -> BorgRepository:
+    """Return the repository after the operator has looked at it."""
+    plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), NOW)
+    patches = [action.status for action in plan.actions if isinstance(action, PatchStatus)]
+    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
+    after = {**body["status"], **(patches[0] if patches else {})}
+    return BorgRepository.model_validate({**body, "status": {k: v for k, v in after.items() if v is not None}})
+
+
+def said(repository: BorgRepository) -> dict[str, str]:
+    return {condition.type: condition.message for condition in repository.status.conditions}
+
+
+def moved(repository: BorgRepository, where: dict[str, Any]) -> BorgRepository:
+    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return BorgRepository.model_validate({**body, "spec": {**body["spec"], "local": where}})
+
+
+def annotated(repository: BorgRepository, id_: str) -> BorgRepository:
+    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
+    body["metadata"]["annotations"] = {"borgoperator.io/repository-id": id_}
+    return BorgRepository.model_validate(body)
+
+
+def test_another_repository_in_the_place_is_told_until_a_person_accepts_it() -> None:
+    known = look(local_repository(), backup(1))
+    assert known.status.identity
+    assert known.status.identity.id == FIRST
+    replaced = look(known, backup(1), backup(2, SECOND))
+    assert "db-2" in said(replaced)["Replaced"]
+    later = look(replaced, backup(4, SECOND))  # the runs that saw the first one are kept no more
+    assert f"borgoperator.io/repository-id={SECOND}" in said(later)["Replaced"]
+    assert "Replaced" in said(look(annotated(later, FIRST), backup(4, SECOND)))
+    accepted = look(annotated(later, SECOND), backup(4, SECOND))
+    assert "Replaced" not in said(accepted)
+    assert accepted.status.identity
+    assert accepted.status.identity.id == SECOND
+    assert "Replaced" in said(look(accepted, backup(5, FIRST)))
+
+
+def test_the_same_repository_costs_no_second_write() -> None:
+    known = look(local_repository(), backup(1))
+    assert look(known, backup(1)) == known
+
+
+def test_whoever_names_another_place_means_another_repository() -> None:
+    known = look(local_repository(), backup(1))
+    there = look(moved(known, ELSEWHERE), backup(1))
+    # A run that began before the edit may still end, and tells of the old place.
+    assert "Replaced" not in said(there)
+    there = look(there, backup(1), backup(9))
+    assert there.status.identity
+    assert there.status.identity.id == ""
+    after = NOW.replace(year=NOW.year + 1).strftime("%Y-%m-%dT%H:%M:%SZ")
+    result = {"name": "main", "phase": "Completed", "archive": "db-x", "repositoryId": SECOND}
+    status = {"phase": "Completed", "startTime": after, "completionTime": after, "repositories": [result]}
+    there = look(there, backup(9), builders.run("later", status))
+    assert there.status.identity
+    assert (there.status.identity.id, "Replaced" in said(there)) == (SECOND, False)
+
+
+@pytest.mark.parametrize(
+    ("runs", "gone"),
+    [
+        ((backup(1), backup(2, previous="db-2026-03-01T01:00:05 2026-03-01T01:00:05Z")), False),
+        ((backup(1), backup(2, previous="db-2026-02-20T01:00:05 2026-02-20T01:00:05Z")), True),
+        ((backup(1), backup(2, previous="")), True),
+        ((backup(1), backup(2)), False),
+        ((backup(1), backup(3, previous="db-2026-03-01T02:00:05 2026-03-01T02:00:05Z")), False),
+        ((backup(1), backup(2, SECOND, previous="")), False),
+        ((backup(1), backup(2, previous="", archive="other-2026-03-01T02:00:05")), False),
+        ((backup(1, None), backup(2, previous="")), False),
+        ((backup(1), backup(2, previous="db-2026-03-01T01:00:05 2026-03-01T00:59:58Z")), False),
+    ],
+    ids=[
+        "it is there",
+        "an older one is the newest",
+        "none is there",
+        "nobody looked",
+        "one whose BorgRun was deleted is there",
+        "another repository has a condition of its own",
+        "another template",
+        "of an earlier version",
+        "the node's clock is slow",
+    ],
+)
+def test_an_archive_that_is_gone_when_the_next_one_is_made_is_told(runs: tuple[BorgRun, ...], *, gone: bool) -> None:
+    found = said(look(local_repository(), *runs))
+    assert ("RolledBack" in found) is gone
+    if gone:
+        assert 'archive "db-2026-03-01T01:00:05" of BorgRun "db-1" was gone when BorgRun "db-2"' in found["RolledBack"]
+
+
+def test_two_repositories_with_one_id_say_so_whatever_leads_to_them() -> None:
+    store = Store()
+    seen = {"status": {"identity": {"id": FIRST, "place": "claim x /"}}}
+    made = [local_repository(), builders.ssh_repository("twin"), local_repository("other", local=ELSEWHERE)]
+    for repository, status in zip(made, (seen, seen, {}), strict=True):
+        body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
+        metadata = {**body["metadata"], "resourceVersion": "1"}
+        store.put(REPOSITORIES, {**body, **status, "metadata": metadata})
+    main = store.get(REPOSITORIES, "team", "main")
+    assert main
+    found = reconcile_repository(WORLD, store, NOW)
+    (patch,) = (action.status for action in found.actions if isinstance(action, PatchStatus))
+    (aliased,) = (condition for condition in patch["conditions"] if condition["type"] == "Aliased")
+    assert aliased["reason"] == "SameRepository"
+    assert aliased["message"].startswith('by borg\'s own id the same repository as BorgRepository "twin":')
+    assert Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, main)
+
+
+def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:
+    kept: dict[str, Any] = {"compact": {"freedBytes": 0, "appendOnly": True}}
+    first = look(local_repository(), backup(1, compact={"freedBytes": 7}))
+    assert first.status.last_compact_time == "2026-03-01T01:10:00Z"
+    adding = look(first, backup(1, compact={"freedBytes": 7}), backup(2, **kept))
+    assert "its disk fills" in said(adding)["AppendOnly"]
+    assert adding.status.last_compact_time == "2026-03-01T01:10:00Z"
+    assert {c.type: c.status for c in adding.status.conditions}["Ready"] == "True"
+    assert "AppendOnly" in said(look(adding, backup(3)))  # a run that did not compact says nothing of it
+    assert "AppendOnly" not in said(look(adding, backup(2, **kept), backup(4, compact={"freedBytes": 1})))
+
+
+def test_what_is_told_is_measured_too() -> None:
+    def measured(repository: BorgRepository) -> tuple[bool | None, bool, bool]:
+        found = derive_repository_reading(repository, {})
+        return found.append_only, found.replaced, found.rolled_back
+
+    fresh = look(local_repository(), backup(1))
+    assert measured(fresh) == (None, False, False)
+    assert measured(look(fresh, backup(2, SECOND))) == (None, True, False)
+    assert measured(look(fresh, backup(1), backup(2, previous=""))) == (None, False, True)
+    adding: dict[str, Any] = {"compact": {"freedBytes": 0, "appendOnly": True}}
+    assert measured(look(fresh, backup(2, **adding))) == (True, False, False)
+    assert measured(look(fresh, backup(2, compact={"freedBytes": 1}))) == (False, False, False)
