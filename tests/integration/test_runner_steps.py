@@ -134,7 +134,7 @@ def test_a_result_says_which_repository_it_is_and_which_archive_was_the_newest_b
     assert second.previous.name == first.archive
     assert third.previous is not None
     assert third.previous.name == second.archive
-    assert third.previous.time > second.previous.time > "2026"
+    assert third.previous.time >= second.previous.time > "2026"
     [listed] = pod.run(pod.plan(repository, operation=Operation.LIST)).result.repositories
     assert (listed.repository_id, listed.previous) == (identity, None)
 
