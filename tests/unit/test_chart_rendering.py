@@ -169,7 +169,7 @@ def test_a_disruption_budget_is_for_several_replicas(replicas: int, budgets: int
     objects = render({"api": {"replicas": replicas}})
     assert len(of_kind(objects, "PodDisruptionBudget")) == budgets
     (container,) = pod_specs(objects)["backups-borg-operator-api"]["containers"]
-    assert any(item["name"] == "BORG_API_PEERS" for item in container["env"]) == bool(budgets)
+    assert any(item["name"] == "BORG_API_PEERS" for item in container.get("env", ())) == bool(budgets)
 
 
 def test_spread_constraints_mean_the_facade_where_they_do_not_say(everything: list[Object]) -> None:
