@@ -7,7 +7,8 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* \
  && useradd --system --uid 65532 --user-group --no-create-home --home-dir /tmp --shell /bin/sh borg
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# LOGNAME: where the platform gives out uids there is no such user, and Python asks for its name.
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LOGNAME=borg
 
 
 # Dependencies first, the project's own code after: a change of code leaves every layer but the last as it was.

@@ -86,9 +86,14 @@ check: bootstrap ## format, lints, types, import boundaries, shell, chart, packa
 docs: bootstrap ## the documentation as a site, into dist/docs
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet && echo dist/docs/index.html
 
+.PHONY: manifests
+manifests: ## deploy/install.yaml: the chart's objects for those who have no Helm
+	@dev/manifests write
+
 .PHONY: fmt
-fmt: bootstrap ## put code into shape, renew what is generated: the CRDs and their copy in the chart, the chart's README
+fmt: bootstrap ## put code into shape, renew what is generated: CRDs, the chart's copy of them and its README, deploy/
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 	@.venv/bin/python dev/crds.py write
 	@.venv/bin/python dev/chart_docs.py write
+	@dev/manifests write

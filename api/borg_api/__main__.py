@@ -5,11 +5,12 @@ import contextlib
 import logging
 import os
 import sys
+from typing import Any
 
 import uvicorn
 
 from borg_api.app import create_app
-from borg_api.configuration import ConfigurationError, read_configuration
+from borg_api.configuration import Configuration, ConfigurationError, read_configuration
 from borg_api.server import Certificate, LimitedProtocol, serve
 
 
@@ -22,8 +23,15 @@ def main() -> None:
         sys.exit(2)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     certificate = Certificate(configuration.certificate, configuration.key) if configuration.certificate else None
-    settings = uvicorn.Config(
-        create_app(configuration),
+    settings = make_settings(create_app(configuration), configuration)
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=settings.get_loop_factory()) as runner:
+        runner.run(serve(uvicorn.Server(settings), certificate))
+
+
+def make_settings(app: Any, configuration: Configuration) -> uvicorn.Config:
+    """Return how the application is served."""
+    return uvicorn.Config(
+        app,
         host=None,  # type: ignore[arg-type]  # every address of the pod, IPv4 and IPv6
         port=configuration.port,
         loop="uvloop",
@@ -36,8 +44,6 @@ def main() -> None:
         ssl_certfile=configuration.certificate or None,
         ssl_keyfile=configuration.key or None,
     )
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=settings.get_loop_factory()) as runner:
-        runner.run(serve(uvicorn.Server(settings), certificate))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,13 @@ RUN_UID = "borgoperator.io/run-uid"
 JOB_UID = "borgoperator.io/job-uid"
 """Annotation on a BorgRun that records a CronJob's Job: which, so that no other one of its name is taken for it."""
 
+RENDERED = "borgoperator.io/rendered"
+"""Annotation on a CronJob: a digest of what was asked for when it was written.
+
+What is asked for no longer shows by that alone: in the spec it might as well be what the API server or an admission
+policy added, and theirs is left alone.
+"""
+
 DEAD_JOB_UID = "borgoperator.io/dead-job-uid"
 """Annotation on a BreakLock run that the operator made: the Job whose locks may go, because no pod of it is left."""
 

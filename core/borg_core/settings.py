@@ -1,7 +1,22 @@
 """What the installer decides for all schedules of a cluster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from borg_core.kinds.parts.job import JobOptions
+
+
+@dataclass(frozen=True)
+class PodDefaults:
+    """What backup pods have where their schedule does not say otherwise; see `workload.defaults` for how both combine.
+
+    `runtime_class_name` and `users_from_platform` are the installer's alone: schedules have no such field.
+    """
+
+    options: JobOptions = field(default_factory=JobOptions)
+    runtime_class_name: str | None = None
+    users_from_platform: bool = False
+    """Whether pods name no uid, gid and fsGroup unless their schedule does: the platform gives them out."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +29,7 @@ class Settings:
     allowed_images: tuple[str, ...] = ()
     cluster: str = ""
     """What tells this cluster from others that may share a repository; empty where it is not known."""
+    pods: PodDefaults = field(default_factory=PodDefaults)
 
     def allows_image(self, image: str) -> bool:
         return image == self.runner_image or any(fnmatchcase(image, glob) for glob in self.allowed_images)

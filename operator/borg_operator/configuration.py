@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from borg_core.settings import Settings
+from borg_core.settings import PodDefaults, Settings
 from borg_operator.loop.controller import Limits
+from borg_operator.pod_defaults import parse_pod_defaults
 
 _PREFIX = "BORG_OPERATOR_"
 _WORD = re.compile("[A-Za-z0-9._-]{0,63}")
@@ -43,11 +44,22 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
             allow_host_path=_boolean("ALLOW_HOST_PATH", value("ALLOW_HOST_PATH", "false")),
             allowed_images=listed("ALLOWED_IMAGES"),
             cluster=_word("CLUSTER_NAME", value("CLUSTER_NAME")),
+            pods=_pods(
+                value("BACKUP_PODS"),
+                users_from_platform=_boolean("USERS_FROM_PLATFORM", value("USERS_FROM_PLATFORM", "false")),
+            ),
         ),
         limits=Limits(resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300"))),
         namespaces=listed("NAMESPACES"),
         log_format=value("LOG_FORMAT", "plain"),
     )
+
+
+def _pods(text: str, *, users_from_platform: bool) -> PodDefaults:
+    try:
+        return parse_pod_defaults(text, users_from_platform=users_from_platform)
+    except ValueError as error:
+        raise ConfigurationError(f"{_PREFIX}BACKUP_PODS, the chart's backupPods, cannot be used: {error}") from error
 
 
 def _word(name: str, text: str) -> str:

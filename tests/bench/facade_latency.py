@@ -30,6 +30,7 @@ from integration import resources
 from support.facade import LocalFacade, run_facade
 
 CONNECTIONS = 8
+_NOT_MODIFIED = 304
 Send = Callable[[int], Awaitable[int]]
 
 
@@ -75,9 +76,22 @@ async def _measure(facade: LocalFacade, token: str, count: int) -> None:
             return once
 
         async with session.get(base) as response:
-            etag = response.headers["ETag"]
+            known = response.headers["ETag"]
             ids = [job["id"] for job in (await response.json())["jobs"]]
         one = f"{base}{ids[count // 2]}"
+
+        async def unchanged(_: int) -> int:
+            """Ask for what is new since the last answer; with each minute, the next runs of a few schedules are."""
+            nonlocal known
+            status = 0
+            for _attempt in range(2):
+                async with session.get(base, headers={"If-None-Match": known}) as response:
+                    await response.read()
+                    known, status = response.headers["ETag"], response.status
+                if status == _NOT_MODIFIED:
+                    break
+            return status
+
         unique = itertools.count()
         new = lambda _: {  # noqa: E731
             "name": f"made-{count}-{next(unique)}",
@@ -86,7 +100,7 @@ async def _measure(facade: LocalFacade, token: str, count: int) -> None:
             "enabled": False,
         }
         await _row("list", send("GET", base), 200, 1, 200)
-        await _row("list, unchanged (304)", send("GET", base, headers={"If-None-Match": etag}), 500, 1, 304)
+        await _row("list, unchanged (304)", unchanged, 500, 1, _NOT_MODIFIED)
         await _row("detail, 1 connection", send("GET", one), 1000, 1, 200)
         await _row("detail, 8 connections", send("GET", one), 6000, CONNECTIONS, 200)
         await _row("upcoming-jobs", send("GET", f"{base}upcoming-jobs?hours=24"), 200, 1, 200)

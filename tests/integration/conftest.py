@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,37 @@ def rest(kubectl: Kubectl, facade_url: str) -> Iterator[Rest]:
         admin = Rest(facade_url, namespace, make_account(kubectl, namespace, "admin", "borg-admin"))
         wait_for(lambda: admin.look("/api/scripts"), lambda found: len(found) == 2, 5, "the facade sees the scripts")
         yield admin
+
+
+@pytest.fixture(scope="module")
+def images(kubectl: Kubectl) -> dict[str, Any]:
+    """Give the images of the install that is there, as values."""
+    selector = "--selector=app.kubernetes.io/name=borg-operator"
+    containers = {
+        container["name"]: container
+        for item in kubectl.get("deployments", "--all-namespaces", selector)["items"]
+        for container in item["spec"]["template"]["spec"]["containers"]
+    }
+    environment = {item["name"]: item.get("value") for item in containers["operator"]["env"]}
+    used = {
+        "operator": containers["operator"]["image"],
+        "api": containers["api"]["image"],
+        "runner": environment["BORG_OPERATOR_RUNNER_IMAGE"],
+    }
+    parts = {name: image.rpartition(":") for name, image in used.items()}
+    return {name: {"repository": repository, "tag": tag} for name, (repository, _, tag) in parts.items()}
+
+
+@pytest.fixture(scope="module")
+def alone(kubectl: Kubectl) -> Iterator[None]:
+    """Send the operator of the whole cluster away: two that look after one namespace undo each other's work.
+
+    They say different things in the plans of pods: only one of them may read which cluster this is.
+    """
+    deployment = ("deployment/borg-operator", "--namespace=borg-system")
+    pods = ("pods", "--namespace=borg-system", "--selector=app.kubernetes.io/component=operator")
+    kubectl("scale", *deployment, "--replicas=0")
+    wait_for(lambda: kubectl.get(*pods)["items"], lambda found: found == [], 60, "no operator of the whole cluster")
+    yield
+    kubectl("scale", *deployment, "--replicas=1")
+    kubectl("rollout", "status", *deployment, "--timeout=90s")

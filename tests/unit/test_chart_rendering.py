@@ -1,13 +1,20 @@
 """What the chart renders: least rights, restricted pods, and nothing of one install in the way of another."""
 
+import os
+import runpy
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from borg_core.registry import own_kinds
-from support.chart import CHART, Object, Refused, of_kind, pod_specs, render
+from borg_core.settings import PodDefaults
+from borg_operator.configuration import read_configuration
+from support.chart import CHART, Object, Refused, find_helm, of_kind, pod_specs, render
+from support.cluster import REPOSITORY
 
 EVERYTHING: Object = yaml.safe_load((CHART / "ci" / "everything-values.yaml").read_text())
 NAMESPACED: Object = yaml.safe_load((CHART / "ci" / "namespaced-values.yaml").read_text())
@@ -162,7 +169,7 @@ def test_a_disruption_budget_is_for_several_replicas(replicas: int, budgets: int
     objects = render({"api": {"replicas": replicas}})
     assert len(of_kind(objects, "PodDisruptionBudget")) == budgets
     (container,) = pod_specs(objects)["backups-borg-operator-api"]["containers"]
-    assert any(item["name"] == "BORG_API_PEERS" for item in container["env"]) == bool(budgets)
+    assert any(item["name"] == "BORG_API_PEERS" for item in container.get("env", ())) == bool(budgets)
 
 
 def test_spread_constraints_mean_the_facade_where_they_do_not_say(everything: list[Object]) -> None:
@@ -223,3 +230,77 @@ MISTAKES: list[tuple[Object, str]] = [
 def test_a_mistake_is_told_by_the_name_of_its_value(values: Any, told: str) -> None:
     with pytest.raises(Refused, match=told):
         render(values)
+
+
+def test_the_manifests_for_kubectl_are_the_charts_without_what_must_outlive_them() -> None:
+    environment = {**os.environ, "PATH": os.pathsep.join([os.environ["PATH"], str(Path(find_helm()).parent)])}
+    command = [str(REPOSITORY / "dev" / "manifests"), "check"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    applied = list(yaml.load_all((REPOSITORY / "deploy" / "install.yaml").read_text(), Loader=yaml.CSafeLoader))
+    # Whoever deletes a namespace or a CRD deletes the schedules in it.
+    assert {item["kind"] for item in applied}.isdisjoint({"CustomResourceDefinition", "Namespace"})
+    assert len(applied) == len(
+        [
+            item
+            for item in render()
+            if "helm.sh/hook" not in item["metadata"].get("annotations", {})
+            and item["kind"] != "CustomResourceDefinition"
+        ]
+    )
+    assert {item["metadata"]["labels"]["app.kubernetes.io/managed-by"] for item in applied} == {"kubectl"}
+
+
+STRICT = {
+    "usersFromPlatform": True,
+    "image": {"pullSecrets": [{"name": "ours"}]},
+    "backupPods": {
+        "resources": {"limits": {"memory": "1Gi"}},
+        "imagePullSecrets": [{"name": "theirs"}],
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+        "priorityClassName": "low",
+        "runtimeClassName": "kata",
+        "labels": {"mesh": "off"},
+        "annotations": {"price": "$5"},
+    },
+}
+
+
+def test_where_the_platform_gives_out_users_no_pod_of_the_chart_names_one() -> None:
+    for name, spec in pod_specs(render(STRICT)).items():
+        for part in (spec, *spec["containers"]):
+            assert not part["securityContext"].keys() & {"runAsUser", "runAsGroup", "fsGroup"}, name
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+
+
+def test_the_pods_of_helm_test_are_as_the_backup_pods_beside_them() -> None:
+    pods = STRICT["backupPods"]
+    assert isinstance(pods, dict)
+    for item in of_kind(render(STRICT), "Pod"):
+        spec, name = item["spec"], item["metadata"]["name"]
+        same = ("nodeSelector", "tolerations", "affinity", "priorityClassName", "runtimeClassName")
+        assert {key: spec[key] for key in same} == {key: pods[key] for key in same}, name
+        assert spec["imagePullSecrets"] == [{"name": "theirs"}, {"name": "ours"}], name
+        assert spec["containers"][0]["resources"] == pods["resources"], name
+        assert item["metadata"]["labels"]["mesh"] == "off", name
+        assert item["metadata"]["annotations"]["price"] == "$5", name
+
+
+def test_the_operator_reads_of_the_defaults_what_the_chart_was_told() -> None:
+    (container,) = pod_specs(render(STRICT))["backups-borg-operator"]["containers"]
+    # As the kubelet does it: $$ is a dollar.
+    environment = {item["name"]: item["value"].replace("$$", "$") for item in container["env"]}
+    pods = read_configuration(environment).settings.pods
+    assert (pods.users_from_platform, pods.runtime_class_name) == (True, "kata")
+    assert pods.options.annotations == {"price": "$5"}
+    assert pods.options.resources == {"limits": {"memory": "1Gi"}}
+    (plain,) = pod_specs(render())["backups-borg-operator"]["containers"]
+    assert read_configuration({item["name"]: item["value"] for item in plain["env"]}).settings.pods == PodDefaults()
+
+
+@pytest.mark.parametrize(("host", "url"), [("10.0.0.1", "https://10.0.0.1:443"), ("fd00::1", "https://[fd00::1]:443")])
+def test_helm_test_finds_the_api_server_in_either_family(host: str, url: str) -> None:
+    program = runpy.run_path(str(CHART / "files" / "test" / "backup.py"))
+    assert program["api_server"]({"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": "443"}) == url

@@ -1,10 +1,14 @@
 """The server itself: what comes before a request is one has a limit, too."""
 
 import asyncio
+import socket
 from typing import Any
 
+import pytest
 import uvicorn
 
+from borg_api.__main__ import make_settings
+from borg_api.configuration import Configuration
 from borg_api.edge.boundary import Boundary
 from borg_api.metrics import Metrics
 from borg_api.server import HEAD_LIMIT, LimitedProtocol
@@ -46,6 +50,29 @@ def exchange(sent: bytes) -> bytes:
 
 def test_a_request_of_ordinary_size_is_answered() -> None:
     assert exchange(b"GET / HTTP/1.1\r\nhost: a\r\nx-a: " + b"a" * 8000 + b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_facade_listens_in_both_families(host: str) -> None:
+    async def scenario() -> bytes:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            port = int(found.getsockname()[1])
+        settings = make_settings(_app, Configuration("team", (), port))
+        settings.lifespan = "off"
+        server = uvicorn.Server(settings)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110 - the server says nothing of its own
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        answer = await reader.readline()
+        writer.close()
+        server.should_exit = True
+        await serving
+        return answer
+
+    assert asyncio.run(scenario()).startswith(b"HTTP/1.1 200")
 
 
 def test_headers_without_end_are_cut_off() -> None:

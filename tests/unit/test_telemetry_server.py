@@ -162,17 +162,25 @@ def test_requests_to_the_api_server_are_counted_answered_or_not() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
-def test_the_kubelet_is_answered_in_both_families(host: str) -> None:
-    async def run() -> tuple[int, str]:
-        server = HealthServer(port=free_port())
+@pytest.mark.parametrize(
+    ("make", "path"),
+    [
+        (HealthServer, "healthz"),
+        (lambda *, port: MetricsServer(Store(), Metrics(), lambda: True, port=port), "metrics"),
+    ],
+    ids=["the kubelet", "Prometheus"],
+)
+def test_who_asks_is_answered_in_both_families(make: Any, path: str, host: str) -> None:
+    async def run() -> int:
+        server = make(port=free_port())
         try:
-            url = f"http://{host}:{await server.start()}/healthz"
+            url = f"http://{host}:{await server.start()}/{path}"
             async with aiohttp.ClientSession() as session, session.get(url) as answer:
-                return answer.status, await answer.text()
+                return answer.status
         finally:
             await server.stop()
 
-    assert asyncio.run(run()) == (200, "ok\n")
+    assert asyncio.run(run()) == 200
 
 
 def free_port() -> int:

@@ -12,9 +12,11 @@ annotations: {{- toYaml . | nindent 2 }}
 {{- /* The restricted Pod Security Standard. The group may read what is mounted. */}}
 {{- define "borg-operator.podSecurity" -}}
 runAsNonRoot: true
+{{- if not .Values.usersFromPlatform }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
+{{- end }}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
@@ -25,16 +27,32 @@ capabilities: {drop: [ALL]}
 {{- end }}
 
 {{- define "borg-operator.placement" -}}
-{{- with .root.Values.image.pullSecrets }}
+{{- include "borg-operator.scheduling" (merge (dict "imagePullSecrets" .root.Values.image.pullSecrets) .values) }}
+{{- end }}
+
+{{- /* The pods of `helm test` are as the backup pods beside them, in whose namespace they are. */}}
+{{- define "borg-operator.testPlacement" -}}
+{{- $secrets := concat .Values.backupPods.imagePullSecrets .Values.image.pullSecrets | uniq }}
+{{- include "borg-operator.scheduling" (merge (dict "imagePullSecrets" $secrets) .Values.backupPods) }}
+{{- with .Values.backupPods.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.backupPods.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "borg-operator.scheduling" -}}
+{{- with .imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 0 }}
 {{- end }}
-{{- with .values.nodeSelector }}
+{{- with .nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.tolerations }}
+{{- with .tolerations }}
 tolerations: {{- toYaml . | nindent 0 }}
 {{- end }}
-{{- with .values.priorityClassName }}
+{{- with .priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
@@ -46,7 +64,18 @@ namespace: {{ include "borg-operator.testNamespace" .root }}
 {{ include "borg-operator.metadata" (dict "root" .root "component" "test" "annotations" (dict "helm.sh/hook" "test" "helm.sh/hook-weight" .weight "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded")) }}
 {{- end }}
 
+{{- /* (dict "root" . "name" … "weight" …): of a pod of `helm test`, with what the installer puts on backup pods. */}}
+{{- define "borg-operator.testPodMetadata" -}}
+{{- $ours := include "borg-operator.testMetadata" . | fromYaml }}
+{{- $pods := .root.Values.backupPods }}
+{{- toYaml (merge $ours (dict "labels" $pods.labels "annotations" $pods.annotations)) }}
+{{- end }}
+
 {{- define "borg-operator.testResources" -}}
+{{- if .Values.backupPods.resources }}
+{{- toYaml .Values.backupPods.resources }}
+{{- else -}}
 requests: {cpu: 10m, memory: 32Mi, ephemeral-storage: 16Mi}
 limits: {memory: 128Mi, ephemeral-storage: 64Mi}
+{{- end }}
 {{- end }}

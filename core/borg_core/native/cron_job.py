@@ -34,6 +34,8 @@ class ObservedCronJob:
     created: datetime | None = None
     last_scheduled: datetime | None = None
     """The newest tick for which the CronJob controller made a Job, or from which this operator lets it reckon."""
+    rendered: str | None = None
+    """Digest of the spec that was asked for when it was last written; None before there were digests."""
     active: frozenset[str] = frozenset()
     """uids of the Jobs that the controller takes to be at work: while there is one, no tick begins."""
 
@@ -76,6 +78,7 @@ def parse_cron_job(body: Body) -> ObservedCronJob:
         ),
         created=time_of(metadata.get("creationTimestamp")),
         last_scheduled=time_of(status.get("lastScheduleTime")),
+        rendered=metadata.get("annotations", {}).get(labels.RENDERED),
         active=frozenset(reference["uid"] for reference in status.get("active", ()) if "uid" in reference),
     )
 

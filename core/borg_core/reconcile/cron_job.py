@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from borg_contract.reasons import Reason
+from borg_core import labels
 from borg_core.actions import Action, CreateCronJob, RepairCronJob
 from borg_core.clock import CronSchedule
 from borg_core.formats import format_time
@@ -118,6 +119,7 @@ def is_waiting(problems: Sequence[Problem]) -> bool:
 def _is_as_desired(current: ObservedCronJob, desired: dict[str, Any]) -> bool:
     return (
         not current.foreign_managers
+        and desired["metadata"].get("annotations", {}).get(labels.RENDERED, current.rendered) == current.rendered
         and covers(current.labels, desired["metadata"]["labels"])
         and covers(current.spec, desired["spec"])
     )

@@ -1,5 +1,7 @@
 """A workload as a Job (one attempt, restarted only after a pod that the cluster took away) or as a CronJob."""
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +89,9 @@ def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload,
         "failedJobsHistoryLimit": timing.history_limit,
         "jobTemplate": render_job_template(workload, owner.reference, settings),
     }
-    return render_cron_job_manifest(name, owner, {key: value for key, value in spec.items() if value is not None})
+    given = {key: value for key, value in spec.items() if value is not None}
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
+    return render_cron_job_manifest(name, owner, given, digest)
 
 
 def _derive_deadline(timing: Timing) -> int | None:
@@ -102,8 +106,10 @@ def _derive_deadline(timing: Timing) -> int | None:
     return timing.starting_deadline_seconds + (int(times.every.total_seconds()) if times else 0)
 
 
-def render_cron_job_manifest(name: str, owner: Owner, spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the CronJob with that spec."""
+def render_cron_job_manifest(
+    name: str, owner: Owner, spec: dict[str, Any], rendered: str | None = None
+) -> dict[str, Any]:
+    """Return the CronJob with that spec. `rendered`: the digest of what it should be; None keeps the one it has."""
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -111,6 +117,7 @@ def render_cron_job_manifest(name: str, owner: Owner, spec: dict[str, Any]) -> d
             "name": name,
             "namespace": owner.namespace,
             "labels": {labels.MANAGED_BY: labels.MANAGER, labels.SUBJECTS[owner.kind]: owner.name},
+            **({"annotations": {labels.RENDERED: rendered}} if rendered else {}),
             "ownerReferences": [render_owner(owner)],
         },
         "spec": spec,

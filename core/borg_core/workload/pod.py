@@ -14,7 +14,8 @@ from borg_contract.pod import (
 )
 from borg_core import labels
 from borg_core.kinds.parts.job import FileAccess, JobOptions
-from borg_core.settings import Settings
+from borg_core.settings import PodDefaults, Settings
+from borg_core.workload.defaults import with_defaults
 from borg_core.workload.mounts import render_mounts
 from borg_core.workload.plan import render_plan
 from borg_core.workload.workload import Workload
@@ -22,7 +23,7 @@ from borg_core.workload.workload import Workload
 
 def render_pod_template(workload: Workload, settings: Settings, own_labels: dict[str, str]) -> dict[str, Any]:
     """Return the `template` of a Job for the workload."""
-    job = workload.options
+    job = with_defaults(workload.options, settings.pods.options)
     mounts = render_mounts(workload)
     container = {
         "name": CONTAINER_NAME,
@@ -47,7 +48,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": _pod_security(job),
+        "securityContext": _pod_security(job, settings.pods),
         "containers": [container],
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
@@ -55,6 +56,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "tolerations": list(job.tolerations),
         "affinity": job.affinity,
         "priorityClassName": job.priority_class_name,
+        "runtimeClassName": settings.pods.runtime_class_name,
     }
     metadata = {"labels": {**job.labels, **own_labels}, "annotations": job.annotations}
     return {
@@ -68,22 +70,21 @@ def _label_ref(label: str) -> dict[str, Any]:
     return {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{label}']"}}
 
 
-def _pod_security(job: JobOptions) -> dict[str, Any]:
-    seccomp = {"seccompProfile": {"type": "RuntimeDefault"}}
+def _pod_security(job: JobOptions, defaults: PodDefaults) -> dict[str, Any]:
+    security: dict[str, Any] = {"seccompProfile": {"type": "RuntimeDefault"}}
+    user, group, fs_group = job.run_as_user, job.run_as_group, job.fs_group
     if job.file_access is FileAccess.READ_ALL:
-        owner = {"runAsUser": 0, "runAsGroup": job.run_as_group or 0}
-        return {**seccomp, **owner, **({"fsGroup": job.fs_group} if job.fs_group is not None else {})}
-    user = job.run_as_user if job.run_as_user is not None else RUNNER_UID
-    group = job.run_as_group if job.run_as_group is not None else user
-    return {
-        **seccomp,
-        "runAsNonRoot": True,
-        "runAsUser": user,
-        "runAsGroup": group,
-        "fsGroup": job.fs_group if job.fs_group is not None else group,
+        user, group = 0, group or 0
+    else:
+        security["runAsNonRoot"] = True
+        if not defaults.users_from_platform:
+            user = user if user is not None else RUNNER_UID
+            group = group if group is not None else user
+            fs_group = fs_group if fs_group is not None else group
         # A repository has very many files: once they are the group's, they stay so.
-        "fsGroupChangePolicy": "OnRootMismatch",
-    }
+        security["fsGroupChangePolicy"] = "OnRootMismatch"
+    numbers = {"runAsUser": user, "runAsGroup": group, "fsGroup": fs_group}
+    return security | {key: number for key, number in numbers.items() if number is not None}
 
 
 def _container_security(job: JobOptions) -> dict[str, Any]:

@@ -285,11 +285,14 @@ def _is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the live object with our spec, labels and owner; the API server fills in its defaults anew."""
-    metadata = live["metadata"]
-    marks = _marked(metadata, manifest["metadata"]["labels"])
-    owners = manifest["metadata"]["ownerReferences"]
-    return {**live, "metadata": {**metadata, "labels": marks, "ownerReferences": owners}, "spec": manifest["spec"]}
+    """Return the live object with our spec, labels, notes and owner; the API server fills in its defaults anew."""
+    metadata, ours = live["metadata"], manifest["metadata"]
+    given = {
+        "labels": _marked(metadata, ours["labels"]),
+        "annotations": {**metadata.get("annotations", {}), **ours.get("annotations", {})},
+        "ownerReferences": ours["ownerReferences"],
+    }
+    return {**live, "metadata": {**metadata, **given}, "spec": manifest["spec"]}
 
 
 def _marked(metadata: dict[str, Any], marks: dict[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,18 @@ def send(url: str, context: ssl.SSLContext, body: Object | None = None) -> Objec
         sys.exit(f"{url}: {error.code} {error.read().decode(errors='replace')}")
 
 
+def api_server(environment: Mapping[str, str]) -> str:
+    """Return the URL of the API server; an address of IPv6 stands in brackets."""
+    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
 def main() -> None:
     """Take the backup; then ask the facade, where there is one, whether it has seen it."""
     namespace, schedule = os.environ["NAMESPACE"], os.environ["SCHEDULE"]
     ends = time.monotonic() + float(os.environ["TIMEOUT_SECONDS"])
     cluster = ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt"))
-    host = f"{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
-    runs = f"https://{host}/apis/borgoperator.io/v1alpha1/namespaces/{namespace}/borgruns"
+    runs = f"{api_server(os.environ)}/apis/borgoperator.io/v1alpha1/namespaces/{namespace}/borgruns"
     run = send(
         runs,
         cluster,

@@ -6,16 +6,28 @@ from typing import Annotated, Any, Literal
 from borg_contract.schema import Rule, Rules, Schema
 from borg_core.kinds.parts.base import Model, NameRef
 
+KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+"""What a label's or an annotation's key looks like, and below, a label's value."""
+LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+OF_OTHERS = ("borgoperator.io/", "app.kubernetes.io/", "batch.kubernetes.io/")
+"""Prefixes of keys that operator and Kubernetes set themselves; so are those below."""
+KEYS_OF_OTHERS = ("job-name", "controller-uid")
+
 _KEYS = (
     Rule(
-        "self.all(key, key.size() <= 317 && "
-        "key.matches(r'^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+        f"self.all(key, key.size() <= 317 && key.matches(r'{KEY}'))",
         "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the "
         "name, for example example.com/team",
     ),
     Rule(
-        "!self.exists(key, key.startsWith('borgoperator.io/') || key.startsWith('app.kubernetes.io/') || "
-        "key.startsWith('batch.kubernetes.io/') || key == 'job-name' || key == 'controller-uid')",
+        "!self.exists(key, "
+        + " || ".join(
+            (
+                *(f"key.startsWith('{prefix}')" for prefix in OF_OTHERS),
+                *(f"key == '{key}'" for key in KEYS_OF_OTHERS),
+            )
+        )
+        + ")",
         "labels and annotations under borgoperator.io/, app.kubernetes.io/ and batch.kubernetes.io/ are "
         "set by the operator and by Kubernetes; choose another prefix",
     ),
@@ -85,20 +97,28 @@ class JobOptions(Model):
     run_as_user: Annotated[
         int | None,
         Schema(
-            "The uid that reads the sources and writes local repositories; default: the image's own (not root).",
+            "The uid that reads the sources and writes local repositories; default: 10001, or where the installer "
+            "left users to the platform (OpenShift), what that gives; with fileAccess ReadAll, 0.",
             format="int64",
             minimum=0,
             maximum=2147483647,
         ),
     ] = None
     run_as_group: Annotated[
-        int | None, Schema("The primary gid; default: the image's own.", format="int64", minimum=0, maximum=2147483647)
+        int | None,
+        Schema(
+            "The primary gid; default: the uid's number, or what the platform gives, as for runAsUser.",
+            format="int64",
+            minimum=0,
+            maximum=2147483647,
+        ),
     ] = None
     fs_group: Annotated[
         int | None,
         Schema(
             "A gid that the pod has besides, and to which Kubernetes gives the volumes that are written "
-            "(repositories, caches), so that an ordinary user can write them.",
+            "(repositories, caches), so that an ordinary user can write them; default: the primary gid, or what the "
+            "platform gives, as for runAsUser; with fileAccess ReadAll, none.",
             format="int64",
             minimum=0,
             maximum=2147483647,
@@ -125,7 +145,8 @@ class JobOptions(Model):
     image_pull_secrets: Annotated[
         tuple[Annotated[NameRef, Schema("One Secret.", below={"name": Schema("The Secret's name.")})], ...],
         Schema(
-            "Secrets of type kubernetes.io/dockerconfigjson in the same namespace, to pull the image.",
+            "Secrets of type kubernetes.io/dockerconfigjson in the same namespace, to pull the image, besides those "
+            "that the installer named for all backup pods.",
             maxItems=16,
             listMapKeys=["name"],
         ),
@@ -135,29 +156,41 @@ class JobOptions(Model):
         Schema(
             "CPU and memory of the pod, as in a container's `resources`, for example `{requests: {cpu: 500m, "
             "memory: 512Mi}, limits: {memory: 2Gi}}`. Borg needs memory in proportion to the number of "
-            "files. Default: as the operator is configured.",
+            "files. What is left out is as the installer set it for all backup pods, each resource by itself, else "
+            "not set; an installer's limit below a request that is given here is raised to that, and an installer's "
+            "request above a limit lowered.",
             shape=Resources,
         ),
     ] = None
     node_selector: Annotated[
         dict[str, Annotated[str, Schema("The label's value.", maxLength=63)]],
         Schema(
-            "Labels that a node must have to run the pods, for example `{kubernetes.io/arch: amd64}`.", maxProperties=32
+            "Labels that a node must have to run the pods, for example `{kubernetes.io/arch: amd64}`. Merged with "
+            "those that the installer set; of two with one key, the one here holds.",
+            maxProperties=32,
         ),
     ] = {}
     tolerations: Annotated[
         tuple[Annotated[dict[str, Any], Schema("One toleration.", shape=Toleration)], ...],
-        Schema("Taints that the pods put up with, as in a pod's spec.", maxItems=32),
+        Schema(
+            "Taints that the pods put up with, as in a pod's spec, besides those that the installer named.", maxItems=32
+        ),
     ] = ()
     affinity: Annotated[
         dict[str, Any] | None,
         Schema(
             "nodeAffinity, podAffinity and podAntiAffinity exactly as in a pod's spec (`kubectl explain "
-            "pod.spec.affinity`). Checked when the CronJob is made, not here."
+            "pod.spec.affinity`); each of the three in place of the installer's. Checked when the CronJob is made, "
+            "not here."
         ),
     ] = None
     priority_class_name: Annotated[
-        str | None, Schema("The pods' PriorityClass; default: the cluster's.", minLength=1, maxLength=253)
+        str | None,
+        Schema(
+            "The pods' PriorityClass; default: the one that the installer set, else the cluster's.",
+            minLength=1,
+            maxLength=253,
+        ),
     ] = None
     labels: Annotated[
         dict[
@@ -167,7 +200,7 @@ class JobOptions(Model):
                 Schema(
                     "The label's value.",
                     Rule(
-                        "self.matches(r'^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",
+                        f"self.matches(r'{LABEL_VALUE}')",
                         "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a "
                         "letter or digit",
                     ),
@@ -176,14 +209,20 @@ class JobOptions(Model):
             ],
         ],
         Schema(
-            "Labels put on the Jobs and pods besides the operator's own, for example for a NetworkPolicy.",
+            "Labels put on the pods besides the operator's own and those that the installer set (of two with one "
+            "key, the one here holds), for example for a NetworkPolicy.",
             *_KEYS,
             maxProperties=32,
         ),
     ] = {}
     annotations: Annotated[
         dict[str, Annotated[str, Schema("The annotation's value.", maxLength=4096)]],
-        Schema("Annotations put on the Jobs and pods besides the operator's own.", *_KEYS, maxProperties=32),
+        Schema(
+            "Annotations put on the pods besides those that the installer set; of two with one key, the one here "
+            "holds.",
+            *_KEYS,
+            maxProperties=32,
+        ),
     ] = {}
 
 
