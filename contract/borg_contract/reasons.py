@@ -25,6 +25,7 @@ class Reason(StrEnum):
     REFUSED_BY_API_SERVER = "RefusedByApiServer"
     SAME_PLACE = "SamePlace"
     JOB_REFUSED = "JobRefused"
+    CLOCK_DISAGREES = "ClockDisagrees"
 
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
     WAITING_FOR_RUN = "WaitingForRun"

@@ -28,6 +28,9 @@ JOB_UID = "borgoperator.io/job-uid"
 DEAD_JOB_UID = "borgoperator.io/dead-job-uid"
 """Annotation on a BreakLock run that the operator made: the Job whose locks may go, because no pod of it is left."""
 
+TIMES = "borgoperator.io/times"
+"""Annotation on a CronJob's Jobs: time zone and schedule that the CronJob had when it made them."""
+
 INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 """Annotation that `kubectl create job --from` puts on a Job, with the value `manual`."""
 

@@ -22,6 +22,7 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     CHECKS_SCHEDULED = "ChecksScheduled"
     ALIASED = "Aliased"
+    CLOCK_DISAGREES = "ClockDisagrees"
 
 
 @dataclass(frozen=True)
