@@ -31,7 +31,7 @@ def disagreement(*jobs: ObservedJob, before: tuple[Condition, ...] = (), generat
     schedule = builders.with_status(builders.schedule(), status)
     schedule = schedule.model_copy(update={"metadata": schedule.metadata.model_copy(update={"generation": generation})})
     world = builders.world(cron_job=CRON_JOB, jobs=jobs)
-    conditions = derive_schedule_status(world, schedule, (), (), clock=None, now=NOW).conditions
+    conditions = derive_schedule_status(world, schedule, (), (), clock=None, times=OURS, now=NOW).conditions
     return next((found for found in conditions if found.type == ConditionType.CLOCK_DISAGREES), None)
 
 
@@ -88,6 +88,19 @@ def test_the_job_bears_the_times_that_its_cron_job_had() -> None:
     job = parse_job({"metadata": metadata, "status": {}, "spec": {}})
     assert job.times == ("Etc/UTC", spec["schedule"])
     assert job.scheduled == LAST
+
+
+def test_an_edit_takes_it_back_at_once() -> None:
+    case = settled(builders.world(builders.bundle()))
+    assert case.cron_job
+    foreign = replace(tick(LAST + timedelta(minutes=7)), run_uid="uid", owner_uid=case.cron_job.uid)
+    (patch,) = planned(replace(case, jobs=(foreign,)), PatchStatus)
+    assert "ClockDisagrees" in [condition["type"] for condition in patch.status["conditions"]]
+    edited = builders.with_status(builders.schedule(schedule="9 2 * * *"), patch.status)
+    metadata = edited.metadata.model_copy(update={"generation": 2})
+    bundle = builders.bundle(edited.model_copy(update={"metadata": metadata}))
+    (patch,) = planned(replace(case, bundle=bundle, jobs=(foreign,)), PatchStatus)
+    assert "ClockDisagrees" not in [condition["type"] for condition in patch.status["conditions"]]
 
 
 def test_it_is_an_event_once() -> None:

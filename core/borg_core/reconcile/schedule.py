@@ -9,6 +9,7 @@ from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
 from borg_core.clock import Clock
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
 from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
+from borg_core.native.cron_job import times_of
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import derive_problems, derive_prune_problems
 from borg_core.policies.workload import find_size_problems
@@ -65,10 +66,11 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     said = (*blocked, *find_tick_problems(world, clock, now))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
-    effective = desired["spec"]["schedule"] if desired and kept else None
-    status = derive_schedule_status(
-        world, schedule, said, runs.entries, clock=firing, effective_schedule=effective, now=now
-    )
+    times = None
+    if desired and kept:
+        line, time_zone, _ = times_of(desired["spec"])
+        times = (time_zone, line)
+    status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
     actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
     return Plan(actions, derive_requeue(refused, runs.requeue_after))
 

@@ -13,7 +13,7 @@ from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleSta
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.cron_job import is_waiting
-from borg_core.reconcile.foretold import find_disagreement, is_known
+from borg_core.reconcile.foretold import Times, find_disagreement, is_known
 from borg_core.runs.entry import Entry
 from borg_core.runs.run_status import describe_end
 from borg_core.runs.world import World
@@ -29,13 +29,13 @@ def derive_schedule_status(
     entries: Sequence[Entry],
     *,
     clock: Clock | None,
-    effective_schedule: str | None = None,
+    times: Times | None = None,
     now: datetime,
 ) -> BorgScheduleStatus:
     """Return the status that the schedule is to have.
 
-    `clock` is that of its CronJob, None if it does not fire; `effective_schedule` are the times that it has, None where
-    there is no CronJob.
+    `clock` is that of its CronJob, None if it does not fire; `times` are those that it has, None where there is no
+    CronJob.
 
     What runs that are no longer kept have left in the status stays there: times only move forward.
     """
@@ -48,13 +48,13 @@ def derive_schedule_status(
         last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
     next_run = clock.next_after(now) if clock else None
     findings = _findings(schedule, problems, now) + _last_run_findings(world, backups, last[0], clock, now)
-    if disagreement := find_disagreement(world.cron_job, world.jobs):
+    if disagreement := find_disagreement(world.cron_job, times, world.jobs):
         findings += (disagreement,)
     conditions = derive_conditions(findings, before.conditions, schedule.metadata.generation, now)
     if ConditionType.LAST_RUN_SUCCEEDED not in {condition.type for condition in conditions}:
         # No finished run is kept any more; what the last one said still holds.
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.LAST_RUN_SUCCEEDED)
-    if not is_known(world.cron_job, world.jobs):
+    if not is_known(world.cron_job, times, world.jobs):
         # No Job is left by which to judge: what the last one told holds until somebody changes the schedule.
         conditions += tuple(
             c
@@ -67,7 +67,7 @@ def derive_schedule_status(
         conditions=conditions,
         observed_generation=schedule.metadata.generation,
         cron_job_name=schedule.metadata.name,
-        effective_schedule=effective_schedule,
+        effective_schedule=times[1] if times else None,
         active=tuple(islice(active, ACTIVE_LIMIT)),
         last_run_time=last[0],
         last_run_name=last[1],
