@@ -43,6 +43,14 @@ def resolve(expression: str, namespace: str, name: str) -> str:
     )
 
 
+def try_resolve(expression: str, namespace: str, name: str) -> str:
+    """Return the line with each `H` replaced, the line as it is where that is not possible."""
+    try:
+        return resolve(expression, namespace, name)
+    except CronError:
+        return expression
+
+
 def _is_hash(part: str) -> bool:
     return part.startswith("H")  # no month and no weekday does
 

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from borg_contract.phases import Phase
 from borg_contract.schema import Rule, Schema
-from borg_core.clock import CronError
-from borg_core.clock.hashed import resolve
+from borg_core.clock.hashed import try_resolve
 from borg_core.kinds.parts.base import (
     GROUP,
     UNSEEN,
@@ -141,8 +140,7 @@ class BorgScheduleStatus(Model):
         str | None, Schema("The CronJob that the operator keeps for this schedule.", maxLength=253)
     ] = None
     effective_schedule: Annotated[
-        str | None,
-        Schema("The times that this CronJob has: `spec.schedule` with a value in place of each `H`.", maxLength=2048),
+        str | None, Schema("The CronJob's times: `spec.schedule` with a value in place of each `H`.", maxLength=2048)
     ] = None
     active: Annotated[
         tuple[Annotated[str, Schema("A BorgRun's name.", maxLength=253)], ...],
@@ -212,10 +210,7 @@ class BorgSchedule(Model):
     @property
     def effective_schedule(self) -> str:
         """The line that its CronJob is to have; where an `H` cannot be resolved, the one that is written."""
-        try:
-            return resolve(self.spec.schedule, *self.metadata.key)
-        except CronError:
-            return self.spec.schedule
+        return try_resolve(self.spec.schedule, *self.metadata.key)
 
     @property
     def names_archives_itself(self) -> bool:
@@ -293,12 +288,7 @@ SCHEDULES = Kind(
                 description="When the CronJob controller will begin the next run, in UTC.",
             ),
             Column("Age", ".metadata.creationTimestamp", type="date"),
-            Column(
-                "Effective",
-                ".status.effectiveSchedule",
-                wide=True,
-                description="The times that the CronJob has, with a value in place of each H.",
-            ),
+            Column("Effective", ".status.effectiveSchedule", wide=True),
             Column("Zone", ".spec.timeZone", wide=True),
             Column("Title", ".spec.title", wide=True),
             Column("Last Success", ".status.lastSuccessTime", type="date", wide=True),
