@@ -27,6 +27,7 @@ class Reason(StrEnum):
     SAME_REPOSITORY = "SameRepository"
     ARCHIVE_VANISHED = "ArchiveVanished"
     JOB_REFUSED = "JobRefused"
+    CLOCK_DISAGREES = "ClockDisagrees"
 
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
     WAITING_FOR_RUN = "WaitingForRun"

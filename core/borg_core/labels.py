@@ -38,6 +38,9 @@ DEAD_JOB_UID = "borgoperator.io/dead-job-uid"
 REPOSITORY_ID = "borgoperator.io/repository-id"
 """Annotation on a BorgRepository, by a person: this borg repository is the right one now, whatever was there before."""
 
+TIMES = "borgoperator.io/times"
+"""Annotation on a CronJob's Jobs: time zone and schedule that the CronJob had when it made them."""
+
 INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 """Annotation that `kubectl create job --from` puts on a Job, with the value `manual`."""
 

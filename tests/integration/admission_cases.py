@@ -29,9 +29,10 @@ FIVE_FIELDS = (
     "(there is no field for seconds or years)"
 )
 DIALECT = (
-    'a CronJob knows numbers, "*", "?", ",", "-" and "/", the months JAN-DEC and the weekdays SUN-SAT only; '
-    "there is no L, W, # or H"
+    'a CronJob knows numbers, "*", "?", ",", "-" and "/", the months JAN-DEC and the weekdays SUN-SAT only, '
+    "and here there is H; there is no L, W, # or R"
 )
+HASH = "write H alone, with a range, with a step or with both: H, H(0-29), H/15, H(0-29)/10"
 DESCRIPTORS = (
     "after @ a CronJob knows yearly, annually, monthly, weekly, daily, midnight, hourly and every (as in "
     "@every 1h30m) only"
@@ -446,7 +447,20 @@ REFUSALS = (
     Refusal("BorgSchedule", "the last Friday (5L)", {"schedule": "0 2 * * 5L"}, "spec.schedule", DIALECT),
     Refusal("BorgSchedule", "a working day (W)", {"schedule": "0 2 15W * *"}, "spec.schedule", DIALECT),
     Refusal("BorgSchedule", "the second Monday (#)", {"schedule": "0 2 * * MON#2"}, "spec.schedule", DIALECT),
-    Refusal("BorgSchedule", "a hashed minute (H)", {"schedule": "H 2 * * *"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "a random minute (R)", {"schedule": "R 2 * * *"}, "spec.schedule", DIALECT),
+    Refusal("BorgSchedule", "H and a number", {"schedule": "H5 2 * * *"}, "spec.schedule", HASH),
+    Refusal("BorgSchedule", "H with a range without brackets", {"schedule": "0-H 2 * * *"}, "spec.schedule", HASH),
+    Refusal("BorgSchedule", "H with half a range", {"schedule": "H(5) 2 * * *"}, "spec.schedule", HASH),
+    Refusal("BorgSchedule", "H beyond 59", {"schedule": "H(0-99) 2 * * *"}, "spec.schedule", "a minute is 0 to 59"),
+    Refusal("BorgSchedule", "H beyond 23", {"schedule": "H H(20-24) * * *"}, "spec.schedule", "an hour is 0 to 23"),
+    Refusal("BorgSchedule", "H up to weekday 7", {"schedule": "H H * * H(1-7)"}, "spec.schedule", SUNDAY),
+    Refusal(
+        "BorgSchedule",
+        "H with a step of 0",
+        {"schedule": "H/0 2 * * *"},
+        "spec.schedule",
+        "a step is a number of at least 1, for example */15",
+    ),
     Refusal("BorgSchedule", "a month where a weekday belongs", {"schedule": "0 2 * * JAN"}, "spec.schedule", DIALECT),
     Refusal("BorgSchedule", "a month's whole name", {"schedule": "0 2 * JANUARY *"}, "spec.schedule", DIALECT),
     Refusal("BorgSchedule", "weekday 7", {"schedule": "0 2 * * 7"}, "spec.schedule", SUNDAY),
@@ -1038,3 +1052,12 @@ SCHEDULES = (
     "@every 1h30m", "@every 90s", "@every 1.5h", "@every 10m0.5s", "@every 1µs",
 )  # fmt: skip
 """What a CronJob takes. The test asks the CronJob API as well, so the list cannot be wrong."""
+
+
+HASHED = (
+    "H 2 * * *", "H H * * *", "H/15 * * * *", "H(0-29)/10 * * * *", "H H(1-5) * * *", "H H H * *",
+    "H H(22-23) H(1-7) * *", "H H * * H", "H H * H H",
+    "H H H(1-28)/7 H/3 MON-FRI", "0,H(30-40) H * * THU", "  H\t2 * * MON,H ", "H/7 H/5 * * *",
+    "H/90 H/90 H/90 H/90 H/90", "H(59-59) H(23-23) H(28-28) H(12-12) H(6-6)",
+)  # fmt: skip
+"""What a BorgSchedule may have and a CronJob may not, until it is resolved."""

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from borg_contract.archive_name import find_template_problems
-from integration.admission_cases import ACCEPTED, COMPRESSIONS, REFUSALS, SCHEDULES, VALID, Refusal
+from borg_core.clock.hashed import resolve
+from integration.admission_cases import ACCEPTED, COMPRESSIONS, HASHED, REFUSALS, SCHEDULES, VALID, Refusal
 from support.cluster import Kubectl, fresh_namespace
 
 pytestmark = pytest.mark.usefixtures("crds")
@@ -138,6 +139,14 @@ def test_a_schedule_that_a_cronjob_takes_is_never_refused_however_odd(kubectl: K
     ]
     of_cronjob = accepted_schedules(kubectl, namespace, "CronJob", expressions)
     assert of_cronjob - accepted_schedules(kubectl, namespace, "BorgSchedule", expressions) == set()
+
+
+def test_each_form_of_h_is_let_in_and_becomes_what_a_cronjob_takes(kubectl: Kubectl, namespace: str) -> None:
+    resolved = [resolve(line, "team", name) for line in HASHED for name in ("a", "b", "c", "d")]
+
+    assert accepted_schedules(kubectl, namespace, "BorgSchedule", list(HASHED)) == set(HASHED)
+    assert accepted_schedules(kubectl, namespace, "CronJob", list(HASHED)) == set()
+    assert accepted_schedules(kubectl, namespace, "CronJob", resolved) == set(resolved)
 
 
 @pytest.mark.parametrize("prune", [False, True])

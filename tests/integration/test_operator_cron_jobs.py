@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from borg_core.clock.hashed import resolve
+from borg_core.labels import SCHEDULED_TIMESTAMP
 from integration import resources
 from integration.cluster import Kubectl
 from integration.test_operator_conditions import PROMPT_SECONDS, WAIT_SECONDS, apply, seconds_between, written
@@ -103,6 +106,71 @@ def test_the_cron_job_follows_the_schedule(
         for kind in ("borgschedule", "cronjob")
     )
     assert 0 <= seconds_between(edited, followed) <= PROMPT_SECONDS
+
+
+@pytest.mark.usefixtures("cron_job")
+def test_a_hashed_line_reaches_the_cron_job_as_a_plain_one_and_stays(kubectl: Kubectl, namespace: str) -> None:
+    patch(kubectl, namespace, "borgschedule", {"spec": {"schedule": "H H 1 1 *"}})
+    plain = resolve("H H 1 1 *", namespace, "db")
+    wait_for_cron_job(kubectl, namespace, lambda found: found["spec"]["schedule"] == plain, WAIT_SECONDS)
+    patch(kubectl, namespace, "cronjob", {"spec": {"schedule": "0 0 1 1 *"}})
+    wait_for_cron_job(kubectl, namespace, lambda found: found["spec"]["schedule"] == plain, REPAIR_SECONDS)
+
+    schedule, _ = wait_for(
+        lambda: kubectl.get("-n", namespace, "borgschedule", "db"),
+        lambda found: found["status"].get("effectiveSchedule") == plain,
+        WAIT_SECONDS,
+        "the status",
+    )
+    assert schedule["spec"]["schedule"] == "H H 1 1 *"
+    assert f'fires at "{plain}" (chosen for "H H 1 1 *")' in condition(schedule, "Ready")["message"]
+
+
+def test_a_job_at_a_time_that_was_not_foretold_is_said_until_the_next_one_agrees(
+    kubectl: Kubectl, namespace: str, cron_job: dict[str, Any]
+) -> None:
+    """The Jobs are made as the controller would make them; for the first, with another time zone database."""
+    begin_tick(kubectl, namespace, cron_job, "2026-01-01T01:00:00+01:00")
+    assert disagreement(kubectl, namespace) is None
+
+    begin_tick(kubectl, namespace, cron_job, "2026-01-01T00:00:00-01:00")
+    said, _ = wait_for(lambda: disagreement(kubectl, namespace), bool, WAIT_SECONDS, "ClockDisagrees")
+    assert said
+    assert "was made for 2026-01-01T01:00:00Z, which was not foretold" in said["message"]
+
+    begin_tick(kubectl, namespace, cron_job, "2027-01-01T00:00:00Z")
+    wait_for(lambda: disagreement(kubectl, namespace), lambda found: found is None, WAIT_SECONDS, "agreement")
+
+
+def begin_tick(kubectl: Kubectl, namespace: str, cron_job: dict[str, Any], scheduled: str) -> None:
+    template = cron_job["spec"]["jobTemplate"]
+    minutes = int(datetime.fromisoformat(scheduled).timestamp()) // 60
+    owner = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "name": "db",
+        "uid": cron_job["metadata"]["uid"],
+        "controller": True,
+    }
+    metadata = {
+        "name": f"db-{minutes}",
+        "labels": template["metadata"]["labels"],
+        "annotations": {**template["metadata"]["annotations"], SCHEDULED_TIMESTAMP: scheduled},
+        "ownerReferences": [owner],
+    }
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]}
+    kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(job))
+    wait_for(
+        lambda: kubectl("-n", namespace, "get", "borgrun", f"db-{minutes}", check=False).returncode,
+        lambda code: code == 0,
+        WAIT_SECONDS,
+        "the record of the Job",
+    )
+
+
+def disagreement(kubectl: Kubectl, namespace: str) -> dict[str, Any] | None:
+    conditions = kubectl.get("-n", namespace, "borgschedule", "db")["status"].get("conditions", [])
+    return next((found for found in conditions if found["type"] == "ClockDisagrees"), None)
 
 
 def test_a_cron_job_of_somebody_else_is_left_alone_and_named(kubectl: Kubectl, namespace: str) -> None:

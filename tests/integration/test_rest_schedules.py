@@ -39,6 +39,8 @@ REFUSED: dict[str, tuple[Any, int, str]] = {
     "a name that is null": (new(name=None), 422, "/name"),
     "six fields": (new(cron_expression="0 0 2 * * *"), 400, "exactly minute"),
     "weekday 7": (new(cron_expression="0 2 * * 7"), 400, "Sunday is 0, not 7"),
+    "H beyond the hour": (new(cron_expression="H(0-99) 2 * * *"), 400, "range within 0 to 59"),
+    "a random minute": (new(cron_expression="R 2 * * *"), 400, 'write "H"'),
     "the last day": (new(cron_expression="0 2 L * *"), 400, '"L"'),
     "an expression that is a number": (new(cron_expression=2), 422, "/cron_expression"),
     "a zone within the expression": (new(cron_expression="TZ=Europe/Berlin 0 2 * * *"), 400, "time zone"),

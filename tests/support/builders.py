@@ -145,7 +145,7 @@ def observed(manifest: dict[str, Any]) -> ObservedCronJob:
 
 def cron_job(schedule: str = "0 2 * * *", *, suspend: bool = False, **more: Any) -> ObservedCronJob:
     """Return the CronJob of the schedule `db`."""
-    spec = {"schedule": schedule, "timeZone": "Etc/UTC", "suspend": suspend}
+    spec = {"schedule": schedule, "timeZone": "Etc/UTC", "suspend": suspend, "startingDeadlineSeconds": 3600}
     metadata = {"namespace": NAMESPACE, "name": "db", "uid": "uid-cron"}
     return replace(parse_cron_job({"metadata": metadata, "spec": spec}), **{"owner_uid": "uid-db", **more})
 

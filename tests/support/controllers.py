@@ -13,7 +13,7 @@ from borg_contract.codec import encode
 from borg_contract.phases import Phase
 from borg_contract.result import RunResult
 from borg_core import labels
-from borg_core.clock import CronSchedule
+from borg_core.clock import Clock, CronSchedule
 from borg_core.formats import format_time, parse_time
 from support import builders
 from support.recorder import Recorder, copied
@@ -76,17 +76,16 @@ class CronJobController:
         spec, status, now = cron_job["spec"], cron_job["status"], self.recorder.now
         if spec.get("suspend"):
             return False
-        earliest = parse_time(status.get("lastScheduleTime") or cron_job["metadata"]["creationTimestamp"])
-        if deadline := spec.get("startingDeadlineSeconds"):
-            earliest = max(earliest, now - timedelta(seconds=deadline))
-        timing = CronSchedule.parse(spec["schedule"], spec.get("timeZone", "Etc/UTC"))
-        due = list(timing.runs_between(earliest, now))
-        if not due:
+        since = parse_time(status.get("lastScheduleTime") or cron_job["metadata"]["creationTimestamp"])
+        deadline = spec.get("startingDeadlineSeconds")
+        times = CronSchedule.parse(spec["schedule"], spec.get("timeZone", "Etc/UTC"))
+        due = Clock(times, since, timedelta(seconds=deadline) if deadline else None).due_at(now)
+        if due is None:
             return False
         if status.get("active"):
             self.skipped.append(now)
             return False
-        name = f"{self.name}-{int(due[-1].timestamp()) // _ONE_MINUTE}"
+        name = f"{self.name}-{int(due.timestamp()) // _ONE_MINUTE}"
         if ("Job", self.namespace, name) in self.recorder.objects:
             return False  # the real one has a bug there: it tries again and again, until the next tick is due
         template = spec["jobTemplate"]
@@ -98,7 +97,7 @@ class CronJobController:
                     "namespace": self.namespace,
                     "name": name,
                     "labels": template["metadata"]["labels"],
-                    "annotations": {labels.SCHEDULED_TIMESTAMP: format_time(due[-1])},
+                    "annotations": {labels.SCHEDULED_TIMESTAMP: format_time(due)},
                     "ownerReferences": [{**owner, "controller": True}],
                 },
                 "spec": template["spec"],
@@ -106,7 +105,7 @@ class CronJobController:
         )
         entry = {"kind": "Job", "namespace": self.namespace, "name": name, "uid": made["metadata"]["uid"]}
         status["active"] = [*status.get("active", []), entry]
-        status["lastScheduleTime"] = format_time(due[-1])
+        status["lastScheduleTime"] = format_time(due)
         return True
 
     def _children(self, cron_job: Object) -> list[Object]:

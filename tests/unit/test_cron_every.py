@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from borg_core.actions import CreateCronJob
-from borg_core.clock import CronSchedule
+from borg_core.clock import CronSchedule, dst_warnings
 from support import builders
 from support.builders import planned, settled
 
@@ -68,3 +68,11 @@ def test_the_next_run_is_reckoned_from_the_last_one_and_not_from_the_look(
     said = [getattr(action, "status", {}).get("nextRunTime") for action in status]
     shown = next(filter(None, said), before)
     assert shown == (BEGAN + timedelta(minutes=runs_after)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_what_a_cron_job_cannot_make_is_warned_of() -> None:
+    def warnings(expression: str) -> list[str]:
+        return dst_warnings(CronSchedule.parse(expression), datetime(2026, 3, 1, tzinfo=UTC))
+
+    assert "at most one Job in a minute" in warnings("@every 45s")[0]
+    assert warnings("@every 1m") == []

@@ -80,15 +80,13 @@ def entry(phase: str) -> Entry:
 
 def a_schedule(*problems: Problem, entries: tuple[Entry, ...] = (), generation: int = 1, **spec: Any) -> Resource:
     schedule = builders.schedule(**spec)
-    status = derive_schedule_status(builders.world(), schedule, problems, entries, timing=None, now=NOW)
+    status = derive_schedule_status(builders.world(), schedule, problems, entries, clock=None, now=NOW)
     return as_resource("BorgSchedule", schedule, status, generation)
 
 
 def a_repository(*runs: BorgRun) -> Resource:
     repository = builders.local_repository()
-    return as_resource(
-        "BorgRepository", repository, derive_repository_status(repository, 1, runs, timing=None, now=NOW)
-    )
+    return as_resource("BorgRepository", repository, derive_repository_status(repository, 1, runs, clock=None, now=NOW))
 
 
 def ended(phase: str, **result: Any) -> BorgRun:

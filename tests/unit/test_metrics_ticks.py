@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from borg_core.clock import CronSchedule
+from borg_core.clock.controller import COUNT_LIMIT
 from borg_core.clock.rhythm import derive_interval
 from borg_core.native.cron_job import ObservedCronJob
-from borg_core.readings.ticks import COUNT_LIMIT, derive_clock
+from borg_core.readings.ticks import derive_clock
 from support import builders
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -69,7 +70,9 @@ def test_a_tick_is_missed_once_it_is_too_late_to_begin(after_midnight: timedelta
 
 
 def test_a_short_deadline_leaves_the_controller_a_minute() -> None:
-    clock = derive_clock(builders.schedule(startingDeadlineSeconds=10), cron_job(last=MIDNIGHT - 22 * HOUR))
+    clock = derive_clock(
+        builders.schedule(startingDeadlineSeconds=10), cron_job(last=MIDNIGHT - 22 * HOUR, deadline_seconds=10)
+    )
     assert clock
     due = MIDNIGHT + 2 * HOUR
     assert [clock.count_missed(due + timedelta(seconds=late)) for late in (59, 60)] == [0, 1]

@@ -17,6 +17,7 @@ from borg_core.actions import (
     ReserveTurn,
     StartJob,
 )
+from borg_core.clock.hashed import resolve
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.names import shorten
@@ -119,6 +120,14 @@ def test_a_repository_stays_ready_and_says_that_its_newest_archive_may_lack_some
 def test_nothing_is_done_when_nothing_changed() -> None:
     case = settled(world(local_repository(**CHECKED)))
     assert plan_repository(case, case.repository, case.around, NOW).actions == ()
+
+
+def test_checks_at_a_hashed_time_do_not_begin_with_the_schedule_of_that_name() -> None:
+    case = world(local_repository(verification={"check": {"schedule": "H H * * 0"}}))
+    (made,) = planned(case, CreateCronJob)
+    line = made.manifest["spec"]["schedule"]
+    assert line == resolve("H H * * 0", "team", "main-check") != resolve("H H * * 0", "team", "main")
+    assert f'checked at "{line}"' in condition_of(case, "ChecksScheduled")["message"]
 
 
 def test_checks_that_are_asked_for_no_more_go_and_runs_by_hand_do_not_go_with_them() -> None:

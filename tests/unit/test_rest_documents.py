@@ -48,8 +48,8 @@ RENDERED: list[tuple[Any, Any]] = [
     (Run, render_run(parse_run(RUN), VIEW)),
     *((Repository, repository) for repository in REPOSITORIES),
     (Script, render_script(SCRIPT)),
-    (Preview, render_preview("0 2 * * *", "Europe/Berlin", builders.NOW)),
-    (Preview, render_preview("0 2 * * 7", "Europe/Berlin", builders.NOW)),
+    (Preview, render_preview("0 2 * * *", "Europe/Berlin", ("team", "nightly"), builders.NOW)),
+    (Preview, render_preview("0 2 * * 7", "Europe/Berlin", ("team", "nightly"), builders.NOW)),
 ]
 
 
@@ -96,7 +96,9 @@ def test_a_run_has_a_log_once_its_container_began(status: dict[str, Any], has_lo
 
 def test_presets_are_expressions_that_a_cron_job_takes() -> None:
     expressions = [preset["expression"] for preset in PRESETS["presets"]]
-    assert all(render_preview(expression, "UTC", builders.NOW)["success"] for expression in expressions)
+    assert all(
+        render_preview(expression, "UTC", ("team", "nightly"), builders.NOW)["success"] for expression in expressions
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from borg_core.clock import CronError, CronSchedule
+from borg_core.clock import Clock, CronError, CronSchedule
 from borg_core.formats import parse_time
 from borg_core.kinds.schedule import BorgSchedule
 
@@ -44,16 +44,16 @@ class Timetable:
     def next_runs(self, schedule: BorgSchedule, now: datetime) -> list[datetime]:
         """Return the next five runs, suspended or not, in UTC; fewer when there are no more, none if it is invalid."""
         spec = schedule.spec
-        key = (spec.schedule, spec.time_zone)
+        key = (schedule.effective_schedule, spec.time_zone)
         runs = self._runs.get(key)
         if runs is None or (runs and runs[0] <= now):
             runs = self._compute(key, now)
             _remember(self._runs, key, runs)
         promised = schedule.status.next_run_time
-        if spec.schedule.startswith("@every") and promised and parse_time(promised) > now and len(runs) > 1:
+        if runs and promised and spec.schedule.startswith("@every"):
             # Counted from the last run, which only the operator saw.
-            step = runs[1] - runs[0]
-            return [parse_time(promised) + number * step for number in range(COUNT)]
+            times = self.parse(*key)
+            return Clock(times, parse_time(promised) - times.every).next_ticks(now, COUNT)
         return runs
 
     def _compute(self, key: _Key, now: datetime) -> list[datetime]:

@@ -5,8 +5,9 @@ included, is reproduced here, because a next run shown to people must be the one
 library itself against this package.
 """
 
+from borg_core.clock.controller import Clock, derive_deadline
 from borg_core.clock.dst import dst_warnings
 from borg_core.clock.error import CronError
 from borg_core.clock.schedule import CronSchedule
 
-__all__ = ["CronError", "CronSchedule", "dst_warnings"]
+__all__ = ["Clock", "CronError", "CronSchedule", "derive_deadline", "dst_warnings"]

@@ -20,17 +20,19 @@ _EVERY_DAY, _EVERY_MONTH = ((1 << 31) - 1) << 1, ((1 << 12) - 1) << 1
 # How far from a change its effects are looked for: a lost midnight can cost the day behind it.
 _REACH = 36 * _HOUR
 _NAMED_SINGLY = 3
+_MINUTE = timedelta(minutes=1)
+_TOO_OFTEN = "a CronJob makes at most one Job in a minute, so some of these runs do not happen"
 
 
 def dst_warnings(schedule: CronSchedule, after: datetime, horizon: timedelta = timedelta(days=366)) -> list[str]:
     """Return one sentence for each local date within `horizon` on which runs are lost, doubled or unasked for.
 
     A schedule that names every hour means a distance, not a time of day: it is not warned of hours that its zone skips
-    or repeats. A schedule that never runs gets one sentence that says so.
+    or repeats. A schedule that never runs, or more often than a CronJob can, gets one sentence that says so.
     """
     fields = schedule.rule
     if isinstance(fields, timedelta):
-        return []
+        return [_TOO_OFTEN] if fields < _MINUTE else []
     if schedule.next_after(after) is None:
         return [f"{quote(schedule.expression)} never runs: no time within five years matches it"]
     if _names_every_hour_of_every_day(fields):

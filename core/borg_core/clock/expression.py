@@ -40,7 +40,7 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
     label: str
     low: int
     high: int
@@ -51,18 +51,18 @@ class _Field:
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAY_NAMES = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
-_MINUTE = _Field("minute", 0, 59, "0 to 59")
-_HOUR = _Field("hour", 0, 23, "0 to 23")
-_DAY = _Field("day of month", 1, 31, "1 to 31")
-_MONTH = _Field("month", 1, 12, "1 to 12 or JAN to DEC", {name: number for number, name in enumerate(_MONTH_NAMES, 1)})
-_WEEKDAY = _Field(
+_MINUTE = Field("minute", 0, 59, "0 to 59")
+_HOUR = Field("hour", 0, 23, "0 to 23")
+_DAY = Field("day of month", 1, 31, "1 to 31")
+_MONTH = Field("month", 1, 12, "1 to 12 or JAN to DEC", {name: number for number, name in enumerate(_MONTH_NAMES, 1)})
+_WEEKDAY = Field(
     "weekday",
     0,
     6,
     "0 (Sunday) to 6 (Saturday) or SUN to SAT",
     {name: number for number, name in enumerate(_WEEKDAY_NAMES)},
 )
-_FIELDS = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
+FIELDS = (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
 MACROS: Mapping[str, str] = {
     "@yearly": "0 0 1 1 *",
@@ -75,20 +75,25 @@ MACROS: Mapping[str, str] = {
 }
 
 
+def split_fields(expression: str) -> list[str]:
+    """Return what stands between blanks, as robfig/cron sees them."""
+    return [text for text in _BLANKS.split(expression) if text]
+
+
 def parse_fields(expression: str) -> Fields:
     """Return what the five fields or the macro name. Raises CronError when a CronJob would refuse them."""
-    texts = [text for text in _BLANKS.split(MACROS.get(expression, expression)) if text]
+    texts = split_fields(MACROS.get(expression, expression))
     if expression.startswith("@") and expression not in MACROS:
         raise CronError(_explain_macro(expression))
     if len(texts) != _FIELD_COUNT:
         raise CronError(_explain_count(expression, texts))
     (minutes, _), (hours, _), (days, any_day), (months, _), (weekdays, any_weekday) = (
-        _parse_field(text, kind) for text, kind in zip(texts, _FIELDS, strict=True)
+        _parse_field(text, kind) for text, kind in zip(texts, FIELDS, strict=True)
     )
     return Fields(minutes, hours, days, months, weekdays, either_day=not (any_day or any_weekday))
 
 
-def _parse_field(text: str, kind: _Field) -> tuple[int, bool]:
+def _parse_field(text: str, kind: Field) -> tuple[int, bool]:
     """Return the values named as a bit set, and whether a star makes the field count as unrestricted."""
     bits, starred = 0, False
     for part in text.split(","):
@@ -99,7 +104,7 @@ def _parse_field(text: str, kind: _Field) -> tuple[int, bool]:
     return bits, starred
 
 
-def _parse_range(text: str, kind: _Field) -> tuple[int, bool]:
+def _parse_range(text: str, kind: Field) -> tuple[int, bool]:
     span, *steps = text.split("/")
     low, *highs = span.split("-")
     star = low in {"*", "?"}
@@ -129,7 +134,7 @@ def _parse_range(text: str, kind: _Field) -> tuple[int, bool]:
     return sum(1 << value for value in range(first, last + 1, step)), star
 
 
-def _parse_value(text: str, whole: str, kind: _Field) -> int:
+def _parse_value(text: str, whole: str, kind: Field) -> int:
     # Go lowers the dotted capital I to a plain i, Python to two characters.
     named = kind.names.get(text.replace("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "i").lower())
     if named is not None:
@@ -139,7 +144,7 @@ def _parse_value(text: str, whole: str, kind: _Field) -> int:
     return _number(text)
 
 
-def _parse_step(text: str, whole: str, kind: _Field) -> int:
+def _parse_step(text: str, whole: str, kind: Field) -> int:
     step = _number(text) if _NUMBER.fullmatch(text) else 0
     if not 0 < step <= _LARGEST_NUMBER:
         message = f"the step of {quote(whole)} in the {kind.label} is not a number of at least 1: "
@@ -176,13 +181,13 @@ def _explain_count(expression: str, texts: list[str]) -> str:
     return f"{found}, but a CronJob has no seconds or years and no blanks inside a field: write exactly {wanted}"
 
 
-def _explain_value(value: int, text: str, kind: _Field) -> str:
+def _explain_value(value: int, text: str, kind: Field) -> str:
     if kind is _WEEKDAY and value == _SUNDAY_ELSEWHERE:
         return f'Sunday is 0, not 7, in a Kubernetes CronJob: write "0" or "SUN" in place of 7 in {quote(text)}'
     return f"{quote(text)} is out of range for the {kind.label}: write {kind.wanted}"
 
 
-def _explain_word(text: str, whole: str, kind: _Field) -> str:
+def _explain_word(text: str, whole: str, kind: Field) -> str:
     if not text:
         return f'a number is missing in {quote(whole)} in the {kind.label}: write for example "1-5" or "*/5"'
     other = next((item for item in (_MONTH, _WEEKDAY) if item is not kind and text.lower() in item.names), None)
@@ -191,12 +196,16 @@ def _explain_word(text: str, whole: str, kind: _Field) -> str:
     return f"{quote(whole)} in the {kind.label} is not known to a CronJob: {_advise_word(text, kind)}"
 
 
-def _advise_word(text: str, kind: _Field) -> str:
+def _advise_word(text: str, kind: Field) -> str:
     word = text.upper()
     for applies, advice in (
         (word.isalpha() and word[:3].lower() in kind.names, f'write the name with three letters, "{word[:3]}"'),
         ("#" in word, 'it has no "#" for the n-th weekday; write the weekday alone, as in "MON"'),
-        (word.startswith("H"), 'it has no "H" for a hashed value; write a number'),
+        (word.startswith("H"), 'a value that is chosen by the name is a "H" in upper case, as in "H" and "H(0-29)"'),
+        (
+            word == "R" or word.startswith("R("),
+            'it has no "R" for a random value, which would be another one each time; write "H"',
+        ),
         (
             kind in (_DAY, _WEEKDAY) and "L" in word,
             'it has no "L" for the last day; write a day of every month, as in "28"',

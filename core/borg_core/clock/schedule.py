@@ -56,14 +56,14 @@ class CronSchedule:
         found = find_next(self.rule, self.zone, after)
         return None if found is None else _EPOCH + timedelta(seconds=found)
 
-    def next_reckoned(self, since: datetime | None, now: datetime) -> datetime | None:
-        """Return the first run after `now`; `@every` counts from `since`, the last run or the beginning."""
-        if since is None or since > now or not isinstance(self.rule, timedelta):
-            return self.next_after(now)
-        try:
-            return since + ((now - since) // self.rule + 1) * self.rule
-        except OverflowError:
-            return None
+    def foretells(self, tick: datetime, former: datetime | None = None) -> bool:
+        """Tell whether a Job for `tick` is one to be expected; `former` is the tick before for which there was one.
+
+        By `@every`, a late controller begins a rhythm of its own, so only a tick that comes too soon is unexpected.
+        """
+        if self.every:
+            return former is None or tick - former >= self.every
+        return self.next_after(tick - _SECOND) == tick
 
     @property
     def every(self) -> timedelta:
@@ -72,16 +72,17 @@ class CronSchedule:
 
     def next_runs(self, after: datetime, count: int) -> list[datetime]:
         """Return up to `count` runs after `after`, in UTC, in order."""
-        return list(islice(self._runs(after), count))
+        return list(islice(self.runs_after(after), count))
 
     def runs_between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the runs in start < run <= end, in UTC, in order."""
-        for run in self._runs(start):
+        for run in self.runs_after(start):
             if run > end:
                 return
             yield run
 
-    def _runs(self, after: datetime) -> Iterator[datetime]:
+    def runs_after(self, after: datetime) -> Iterator[datetime]:
+        """Yield the runs after `after`, in UTC, in order."""
         run = self.next_after(after)
         while run is not None:
             yield run

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from borg_contract.phases import Phase
 from borg_contract.schema import Rule, Schema
+from borg_core.clock.hashed import try_resolve
 from borg_core.kinds.parts.base import (
     GROUP,
     UNSEEN,
@@ -138,6 +139,9 @@ class BorgScheduleStatus(Model):
     cron_job_name: Annotated[
         str | None, Schema("The CronJob that the operator keeps for this schedule.", maxLength=253)
     ] = None
+    effective_schedule: Annotated[
+        str | None, Schema("The CronJob's times: `spec.schedule` with a value in place of each `H`.", maxLength=2048)
+    ] = None
     active: Annotated[
         tuple[Annotated[str, Schema("A BorgRun's name.", maxLength=253)], ...],
         Schema(
@@ -202,6 +206,11 @@ class BorgSchedule(Model):
     def title(self) -> str:
         """The name that people see."""
         return self.spec.title or self.metadata.name
+
+    @property
+    def effective_schedule(self) -> str:
+        """The line that its CronJob is to have; where an `H` cannot be resolved, the one that is written."""
+        return try_resolve(self.spec.schedule, *self.metadata.key)
 
     @property
     def names_archives_itself(self) -> bool:
@@ -279,6 +288,7 @@ SCHEDULES = Kind(
                 description="When the CronJob controller will begin the next run, in UTC.",
             ),
             Column("Age", ".metadata.creationTimestamp", type="date"),
+            Column("Effective", ".status.effectiveSchedule", wide=True),
             Column("Zone", ".spec.timeZone", wide=True),
             Column("Title", ".spec.title", wide=True),
             Column("Last Success", ".status.lastSuccessTime", type="date", wide=True),

@@ -25,6 +25,7 @@ class ConditionType(StrEnum):
     APPEND_ONLY = "AppendOnly"
     REPLACED = "Replaced"
     ROLLED_BACK = "RolledBack"
+    CLOCK_DISAGREES = "ClockDisagrees"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from borg_core import labels
+from borg_core.clock import Clock, CronSchedule
 from borg_core.native.metadata import controller_of, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
@@ -36,6 +37,8 @@ class ObservedCronJob:
     """The newest tick for which the CronJob controller made a Job, or from which this operator lets it reckon."""
     rendered: str | None = None
     """Digest of the spec that was asked for when it was last written; None before there were digests."""
+    deadline_seconds: int | None = None
+    """Its `startingDeadlineSeconds`."""
     active: frozenset[str] = frozenset()
     """uids of the Jobs that the controller takes to be at work: while there is one, no tick begins."""
 
@@ -43,6 +46,12 @@ class ObservedCronJob:
     def reckoned_from(self) -> datetime | None:
         """From when the CronJob controller reckons the next tick: the last one, or when the CronJob was made."""
         return self.last_scheduled or self.created
+
+    @property
+    def clock(self) -> Clock | None:
+        """When it begins runs, unless it is suspended; None where its times cannot be read."""
+        times, since = CronSchedule.try_parse(self.schedule, self.time_zone), self.reckoned_from
+        return Clock(times, since, deadline_of(self.deadline_seconds)) if times and since else None
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -79,8 +88,14 @@ def parse_cron_job(body: Body) -> ObservedCronJob:
         created=time_of(metadata.get("creationTimestamp")),
         last_scheduled=time_of(status.get("lastScheduleTime")),
         rendered=metadata.get("annotations", {}).get(labels.RENDERED),
+        deadline_seconds=spec.get("startingDeadlineSeconds"),
         active=frozenset(reference["uid"] for reference in status.get("active", ()) if "uid" in reference),
     )
+
+
+def deadline_of(seconds: int | None) -> timedelta | None:
+    """Return a CronJob's `startingDeadlineSeconds` as a time."""
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def times_of(spec: dict[str, Any]) -> tuple[str, str, bool]:

@@ -25,6 +25,8 @@ class ObservedJob:
     run_uid: str | None = None
     scheduled: datetime | None = None
     """The tick it stands for; None for a run by hand."""
+    times: tuple[str, str] | None = None
+    """Time zone and schedule of its CronJob when that made it, where it bears them."""
     started: datetime | None = None
     """None while it is suspended, and until its controller has taken up that it is no longer."""
     completed: datetime | None = None
@@ -73,6 +75,7 @@ def parse_job(body: Body) -> ObservedJob:
         run_uid=notes.get(labels.RUN_UID),
         created=parse_time(metadata["creationTimestamp"]),
         scheduled=_tick(notes.get(labels.SCHEDULED_TIMESTAMP)),
+        times=_times(notes.get(labels.TIMES)),
         started=None if "Suspended" in held else time_of(status.get("startTime")),
         completed=time_of(status.get("completionTime") or (ended or {}).get("lastTransitionTime")),
         succeeded=ended["type"] == "Complete" if ended else None,
@@ -98,6 +101,11 @@ def _tick(text: str | None) -> datetime | None:
         return time_of(text)
     except ValueError:
         return None
+
+
+def _times(text: str | None) -> tuple[str, str] | None:
+    time_zone, _, schedule = (text or "").partition(" ")
+    return (time_zone, schedule) if schedule else None
 
 
 def _references(job: ObservedJob) -> list[Reference]:

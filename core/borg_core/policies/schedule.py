@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from borg_contract import archive_name
 from borg_contract.reasons import Reason
 from borg_core.clock import CronError, CronSchedule
+from borg_core.clock.hashed import resolve
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem, Severity
@@ -18,7 +19,7 @@ def derive_problems(bundle: Bundle, workload: Workload, settings: Settings) -> t
     """Return all problems of a schedule and its workload, those first that are the cause of others."""
     spec = bundle.schedule.spec
     return (
-        *find_time_problems(spec.schedule, spec.time_zone),
+        *find_time_problems(spec.schedule, spec.time_zone, bundle.schedule.metadata.key),
         *find_title_problems(bundle),
         *find_missing_repositories(bundle),
         *find_claim_problems(workload, bundle.claims),
@@ -34,10 +35,10 @@ def derive_prune_problems(bundle: Bundle) -> tuple[Problem, ...]:
     return tuple(find_archive_name_problems(bundle, prune=True))
 
 
-def find_time_problems(expression: str, time_zone: str) -> Iterator[Problem]:
-    """Yield why no CronJob would take the times."""
+def find_time_problems(expression: str, time_zone: str, cron_job: tuple[str, str]) -> Iterator[Problem]:
+    """Yield why no CronJob would take the times; `cron_job`: its namespace and name, on which `H` depends."""
     try:
-        CronSchedule.parse(expression, time_zone)
+        CronSchedule.parse(resolve(expression, *cron_job), time_zone)
     except CronError as error:
         yield Problem(Reason.INVALID_SCHEDULE, str(error))
 

@@ -35,6 +35,7 @@ class ScheduleReading:
     next_run: float | None
     missed: int
     skipped: int
+    clock_disagrees: bool
     active: int
     last_run: float | None
     last_run_phase: str | None
@@ -57,8 +58,8 @@ def derive_schedule_reading(
     """Return the schedule's numbers. `jobs`: its own; `last_backup`: the newest of its backups that has finished."""
     metadata, spec, status = schedule.metadata, schedule.spec, schedule.status
     clock = derive_clock(schedule, cron_job)
-    timing = clock.timing if clock else CronSchedule.try_parse(spec.schedule, spec.time_zone)
-    due = clock.timing.next_reckoned(clock.since, now) if clock and cron_job and not cron_job.suspended else None
+    times = clock.times if clock else CronSchedule.try_parse(schedule.effective_schedule, spec.time_zone)
+    due = clock.next_after(now) if clock and cron_job and not cron_job.suspended else None
     busy = any(job.working for job in jobs)
     return ScheduleReading(
         namespace=metadata.namespace,
@@ -69,10 +70,11 @@ def derive_schedule_reading(
         created=derive_seconds(metadata.creation_timestamp),
         ready=derive_truth(status.conditions, ConditionType.READY),
         suspended=spec.suspend,
-        interval=derive_interval(timing.rule) if timing else None,
+        interval=derive_interval(times.rule) if times else None,
         next_run=due.timestamp() if due else None,
         missed=clock.count_missed(now) if clock else 0,
         skipped=clock.count_passed(now) if clock and busy else 0,
+        clock_disagrees=derive_truth(status.conditions, ConditionType.CLOCK_DISAGREES) or False,
         active=len(status.active),
         last_run=derive_seconds(status.last_run_time),
         last_run_phase=status.last_run_phase,

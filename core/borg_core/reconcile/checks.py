@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from borg_contract.reasons import Reason
 from borg_core.actions import Action, DeleteCronJob
-from borg_core.clock import CronSchedule
+from borg_core.clock import Clock
+from borg_core.clock.hashed import resolve
 from borg_core.kinds.parts.verification import CheckTimes
 from borg_core.kinds.status import ConditionType, Finding
 from borg_core.names import CRON_JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.policies.problem import Problem
 from borg_core.reconcile.cron_job import (
-    derive_timing,
+    derive_clock,
     find_cron_job_problems,
     is_kept,
     is_ours,
@@ -42,7 +44,7 @@ class Checks:
 
     actions: tuple[Action, ...] = ()
     cron_job: ObservedCronJob | None = None
-    timing: CronSchedule | None = None
+    clock: Clock | None = None
     scheduled: bool = False
     hindrances: tuple[Problem, ...] = ()
     finding: Finding | None = None
@@ -82,7 +84,7 @@ def plan_checks(
         desired = None
     else:
         timing = Timing(
-            times.schedule,
+            resolve(times.schedule, owner.namespace, name),
             times.time_zone,
             starting_deadline_seconds=DEADLINE_SECONDS,
             history_limit=HISTORY_LIMIT,
@@ -94,11 +96,11 @@ def plan_checks(
     return Checks(
         actions=tuple(plan_cron_job(current, desired, now)),
         cron_job=current,
-        timing=derive_timing(current, desired) if kept else None,
+        clock=derive_clock(current, desired, now) if kept else None,
         name=name if scheduled and kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
-        finding=_find(times, (*problems, *refused)),
+        finding=_find(times, desired, (*problems, *refused)),
         refused=refused,
     )
 
@@ -114,9 +116,10 @@ def _end(current: ObservedCronJob | None, world: World, owner: Owner, now: datet
         yield DeleteCronJob(current.reference, current.uid)
 
 
-def _find(times: CheckTimes, problems: Sequence[Problem]) -> Finding:
+def _find(times: CheckTimes, desired: dict[str, Any] | None, problems: Sequence[Problem]) -> Finding:
     type_ = ConditionType.CHECKS_SCHEDULED.value
     if problems:
         message = "; ".join(problem.message for problem in problems)
         return Finding(type_, False, problems[0].reason.value, message)
-    return Finding(type_, True, Reason.SCHEDULED.value, f'checked at "{times.schedule}" in {times.time_zone}')
+    schedule = desired["spec"]["schedule"] if desired else times.schedule
+    return Finding(type_, True, Reason.SCHEDULED.value, f'checked at "{schedule}" in {times.time_zone}')

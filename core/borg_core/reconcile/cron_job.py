@@ -7,9 +7,9 @@ from typing import Any
 from borg_contract.reasons import Reason
 from borg_core import labels
 from borg_core.actions import Action, CreateCronJob, RepairCronJob
-from borg_core.clock import CronSchedule
+from borg_core.clock import Clock, CronSchedule
 from borg_core.formats import format_time
-from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob, times_of
+from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob, deadline_of, times_of
 from borg_core.policies.permissions import is_forbidden
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.drift import covers
@@ -69,35 +69,35 @@ def find_cron_job_problems(world: World, owner: Owner, name: str) -> Iterator[Pr
         yield Problem(Reason.REFUSED_BY_API_SERVER, message, Severity.WAITING)
 
 
-def find_tick_problems(world: World, timing: CronSchedule | None, now: datetime) -> Iterator[Problem]:
+def find_tick_problems(world: World, clock: Clock | None, now: datetime) -> Iterator[Problem]:
     """Yield why a run that was due did not begin, in the words of the CronJob controller's Events."""
     words = world.words.get(world.cron_job.uid) if world.cron_job else None
-    due = find_overdue(world.cron_job, timing, now)
+    due = find_overdue(world.cron_job, clock, now)
     if words and due:
         message = f"the run that was due at {format_time(due)} could not begin: {words}"
         yield Problem(Reason.JOB_REFUSED, message, Severity.WAITING)
 
 
-def find_overdue(cron_job: ObservedCronJob | None, timing: CronSchedule | None, now: datetime) -> datetime | None:
+def find_overdue(cron_job: ObservedCronJob | None, clock: Clock | None, now: datetime) -> datetime | None:
     """Return the first tick that should have begun a run by now and has not, None where there is none."""
-    if cron_job is None or timing is None or cron_job.active:
+    if cron_job is None or clock is None or cron_job.active:
         return None
-    since = cron_job.reckoned_from
-    due = timing.next_after(since) if since else None
+    due = clock.times.next_after(clock.since)
     return due if due and due <= now - OVERDUE_AFTER else None
 
 
-def timing_of(cron_job: ObservedCronJob) -> CronSchedule | None:
-    """Return when a CronJob fires; None when it does not."""
-    return None if cron_job.suspended else CronSchedule.try_parse(cron_job.schedule, cron_job.time_zone)
-
-
-def derive_timing(current: ObservedCronJob | None, desired: dict[str, Any] | None) -> CronSchedule | None:
-    """Return when the CronJob fires once the plan is carried out; None when it does not."""
+def derive_clock(current: ObservedCronJob | None, desired: dict[str, Any] | None, now: datetime) -> Clock | None:
+    """Return when the CronJob begins runs once the plan is carried out; None when it does not."""
     if desired is None:
-        return timing_of(current) if current else None
+        return current.clock if current and not current.suspended else None
     schedule, time_zone, suspended = times_of(desired["spec"])
-    return None if suspended else CronSchedule.try_parse(schedule, time_zone)
+    times = CronSchedule.try_parse(schedule, time_zone)
+    if suspended or times is None:
+        return None
+    is_new = current is None or _forget_missed(current, desired, now) is not None
+    since = None if is_new or current is None else current.reckoned_from
+    deadline = deadline_of(desired["spec"].get("startingDeadlineSeconds"))
+    return Clock(times, since or now.replace(microsecond=0), deadline)
 
 
 def is_kept(world: World, owner: Owner, refused: Sequence[Problem]) -> bool:

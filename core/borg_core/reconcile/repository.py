@@ -19,7 +19,7 @@ from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
-from borg_core.reconcile.checks import DEADLINE_SECONDS, HISTORY_LIMIT, Checks, check_name, plan_checks
+from borg_core.reconcile.checks import HISTORY_LIMIT, Checks, check_name, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status
@@ -83,8 +83,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         around.runs,
         others=[*([checks.finding] if checks.finding else []), *_find_aliases(around)],
         check_cron_job=checks.name,
-        timing=checks.timing,
-        reckoned=checks.cron_job.reckoned_from if checks.cron_job else None,
+        clock=checks.clock,
         now=now,
     )
     patch = derive_status_patch(repository.status, status)
@@ -100,7 +99,8 @@ def _find_problems(
     yield from find_claim_problems(check, claims)
     yield from find_forbidden(check, world.settings)
     if times := _check_times(repository):
-        yield from find_time_problems(times.schedule, times.time_zone)
+        namespace, name = repository.metadata.key
+        yield from find_time_problems(times.schedule, times.time_zone, (namespace, check_name(name)))
 
 
 def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, ...]:
@@ -142,8 +142,7 @@ def _host(
         hindrances=lambda _: problems,
         workload=lambda operation, dead: _workload(repository, operation, options, dead),
         has_cron_job=checks.scheduled,
-        timing=checks.timing,
-        starting_deadline_seconds=DEADLINE_SECONDS,
+        clock=checks.clock,
         leaves_locks=bool(spec.local or spec.cache),
     )
 

@@ -7,7 +7,7 @@ from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
-from borg_core.clock import CronSchedule
+from borg_core.clock import Clock
 from borg_core.formats import format_size, format_time
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
 from borg_core.kinds.run import BorgRun
@@ -22,14 +22,13 @@ def derive_repository_status(
     *,
     others: Iterable[Finding] = (),
     check_cron_job: str | None = None,
-    timing: CronSchedule | None,
-    reckoned: datetime | None = None,
+    clock: Clock | None,
     now: datetime,
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
     `runs`: those that used it, whoever asked for them. `others`: what there is to say beside how the newest run
-    fared; `timing`: when their CronJob fires, `reckoned` from when.
+    fared; `clock`: that of the checks' CronJob.
     """
     before = repository.status
     name = repository.metadata.name
@@ -43,13 +42,13 @@ def derive_repository_status(
     done.sort(key=lambda item: item[0])
     newest = done[-1] if done else None
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
-    is_used = schedules > 0 or timing is not None
+    is_used = schedules > 0 or clock is not None
     if newest and _locked(newest[2]) and not is_used:
         newest = None
     totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
     backups = [time for time, _, result in done if result.archive]
     checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
-    next_check = timing.next_reckoned(reckoned, now) if timing else None
+    next_check = clock.next_after(now) if clock else None
     generation = repository.metadata.generation
     told = [(run, result) for _, run, result in done]
     identity = derive_identity(repository, told, now)

@@ -6,15 +6,16 @@ from typing import Any
 
 from borg_contract.operations import Operation
 from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
-from borg_core.clock import CronSchedule
+from borg_core.clock import Clock
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
 from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
+from borg_core.native.cron_job import times_of
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import derive_problems, derive_prune_problems
 from borg_core.policies.workload import find_size_problems
 from borg_core.reconcile.cron_job import (
+    derive_clock,
     derive_requeue,
-    derive_timing,
     find_cron_job_problems,
     find_tick_problems,
     is_kept,
@@ -60,22 +61,33 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     blocked = (*problems, *refused)
     if problems or (world.cron_job and not is_ours(world.cron_job, bundle.owner)):
         desired = render_held(world, bundle.owner, problems, suspend=schedule.spec.suspend)
-    timing = derive_timing(world.cron_job, desired)
-    runs = plan_runs(world, _host(bundle, blocked, timing), now)
-    said = (*blocked, *find_tick_problems(world, timing, now))
-    firing = timing if is_kept(world, bundle.owner, refused) else None
-    status = derive_schedule_status(world, schedule, said, runs.entries, timing=firing, now=now)
+    clock = derive_clock(world.cron_job, desired, now)
+    runs = plan_runs(world, _host(bundle, blocked, clock), now)
+    said = (*blocked, *find_tick_problems(world, clock, now))
+    kept = is_kept(world, bundle.owner, refused)
+    firing = clock if kept else None
+    times = None
+    if desired and kept:
+        line, time_zone, _ = times_of(desired["spec"])
+        times = (time_zone, line)
+    status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
     actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
     return Plan(actions, derive_requeue(refused, runs.requeue_after))
 
 
 def _render(bundle: Bundle, workload: Workload, world: World) -> dict[str, Any]:
     spec = bundle.schedule.spec
-    timing = Timing(spec.schedule, spec.time_zone, spec.suspend, spec.starting_deadline_seconds, spec.run_history_limit)
+    timing = Timing(
+        bundle.schedule.effective_schedule,
+        spec.time_zone,
+        spec.suspend,
+        spec.starting_deadline_seconds,
+        spec.run_history_limit,
+    )
     return render_cron_job(bundle.schedule.metadata.name, bundle.owner, timing, workload, world.settings)
 
 
-def _host(bundle: Bundle, problems: Sequence[Problem], timing: CronSchedule | None) -> Host:
+def _host(bundle: Bundle, problems: Sequence[Problem], clock: Clock | None) -> Host:
     spec = bundle.schedule.spec
 
     def hindrances(operation: Operation) -> Sequence[Problem]:
@@ -86,8 +98,7 @@ def _host(bundle: Bundle, problems: Sequence[Problem], timing: CronSchedule | No
         history_limit=spec.run_history_limit,
         hindrances=hindrances,
         workload=bundle.workload,
-        timing=timing,
-        starting_deadline_seconds=spec.starting_deadline_seconds,
+        clock=clock,
         leaves_locks=any(target.spec.local or target.spec.cache for target in bundle.targets),
     )
 
@@ -99,6 +110,9 @@ def _say(bundle: Bundle, status: BorgScheduleStatus) -> Iterator[Action]:
         return
     yield PatchStatus(bundle.owner.reference, bundle.owner.uid, patch)
     before = schedule.status.conditions
+    disagrees = next((c for c in status.conditions if c.type == ConditionType.CLOCK_DISAGREES), None)
+    if disagrees and has_changed(ConditionType.CLOCK_DISAGREES, before, status.conditions):
+        yield RecordEvent(bundle.owner.reference, bundle.owner.uid, disagrees.reason, disagrees.message, warning=True)
     ready = next(condition for condition in status.conditions if condition.type == ConditionType.READY)
     # That a new schedule is ready is what everybody expects, and costs an object for each.
     if has_changed(ConditionType.READY, before, status.conditions) and (before or ready.status != "True"):

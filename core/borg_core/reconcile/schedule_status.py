@@ -7,13 +7,13 @@ from itertools import islice
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
-from borg_core.clock import CronSchedule, dst_warnings
+from borg_core.clock import Clock, CronSchedule, dst_warnings
 from borg_core.formats import format_time
 from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleStatus
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.policies.problem import Problem, Severity
-from borg_core.readings.ticks import count_ticks
 from borg_core.reconcile.cron_job import is_waiting
+from borg_core.reconcile.foretold import Times, find_disagreement, is_known
 from borg_core.runs.entry import Entry
 from borg_core.runs.run_status import describe_end
 from borg_core.runs.world import World
@@ -28,10 +28,14 @@ def derive_schedule_status(
     problems: Sequence[Problem],
     entries: Sequence[Entry],
     *,
-    timing: CronSchedule | None,
+    clock: Clock | None,
+    times: Times | None = None,
     now: datetime,
 ) -> BorgScheduleStatus:
-    """Return the status that the schedule is to have. `timing` is when its CronJob fires, None if it does not.
+    """Return the status that the schedule is to have.
+
+    `clock` is that of its CronJob, None if it does not fire; `times` are those that it has, None where there is no
+    CronJob.
 
     What runs that are no longer kept have left in the status stays there: times only move forward.
     """
@@ -42,19 +46,28 @@ def derive_schedule_status(
         last = (before.last_run_time, before.last_run_name, _last_phase(before, entries))
     else:
         last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
-    reckoned = world.cron_job.reckoned_from if world.cron_job else None
-    next_run = timing.next_reckoned(reckoned, now) if timing else None
-    findings = _findings(schedule, problems, now) + _last_run_findings(world, backups, last[0], timing, now)
+    next_run = clock.next_after(now) if clock else None
+    findings = _findings(schedule, problems, now) + _last_run_findings(world, backups, last[0], clock, now)
+    if disagreement := find_disagreement(world.cron_job, times, world.jobs):
+        findings += (disagreement,)
     conditions = derive_conditions(findings, before.conditions, schedule.metadata.generation, now)
     if ConditionType.LAST_RUN_SUCCEEDED not in {condition.type for condition in conditions}:
         # No finished run is kept any more; what the last one said still holds.
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.LAST_RUN_SUCCEEDED)
+    if not is_known(world.cron_job, times, world.jobs):
+        # No Job is left by which to judge: what the last one told holds until somebody changes the schedule.
+        conditions += tuple(
+            c
+            for c in before.conditions
+            if c.type == ConditionType.CLOCK_DISAGREES and c.observed_generation == schedule.metadata.generation
+        )
     active = (entry.name for entry in sorted(entries, key=lambda e: e.began) if not entry.finished)
     failures, last_failure = _count_failures(before, backups)
     return BorgScheduleStatus(
         conditions=conditions,
         observed_generation=schedule.metadata.generation,
         cron_job_name=schedule.metadata.name,
+        effective_schedule=times[1] if times else None,
         active=tuple(islice(active, ACTIVE_LIMIT)),
         last_run_time=last[0],
         last_run_name=last[1],
@@ -65,7 +78,7 @@ def derive_schedule_status(
         last_compact_time=_latest(before.last_compact_time, (e for e in entries if _did_compact(e))),
         last_failure_time=last_failure,
         consecutive_failures=failures,
-        skipped_runs=_count_skipped(world, entries, timing, now),
+        skipped_runs=_count_skipped(world, entries, clock, now),
     )
 
 
@@ -106,20 +119,20 @@ def _suspended(schedule: BorgSchedule, problems: Sequence[Problem]) -> Finding:
 
 
 def _ready_message(schedule: BorgSchedule, now: datetime) -> str:
-    spec = schedule.spec
+    spec, effective = schedule.spec, schedule.effective_schedule
+    written = "" if effective == spec.schedule else f' (chosen for "{spec.schedule}")'
+    times = f'"{effective}"{written} in {spec.time_zone}'
     if spec.suspend:
-        return (
-            f'CronJob "{schedule.metadata.name}" is suspended: it would fire at "{spec.schedule}" in {spec.time_zone}'
-        )
-    warnings = dst_warnings(CronSchedule.parse(spec.schedule, spec.time_zone), now)
-    message = f'CronJob "{schedule.metadata.name}" fires at "{spec.schedule}" in {spec.time_zone}'
+        return f'CronJob "{schedule.metadata.name}" is suspended: it would fire at {times}'
+    warnings = dst_warnings(CronSchedule.parse(effective, spec.time_zone), now)
+    message = f'CronJob "{schedule.metadata.name}" fires at {times}'
     return "; ".join([message, *warnings])
 
 
 def _last_run_findings(
-    world: World, backups: Sequence[Entry], last_run: str | None, timing: CronSchedule | None, now: datetime
+    world: World, backups: Sequence[Entry], last_run: str | None, clock: Clock | None, now: datetime
 ) -> tuple[Finding, ...]:
-    if unrecorded := _find_unrecorded(world, backups, last_run, timing, now):
+    if unrecorded := _find_unrecorded(world, backups, last_run, clock, now):
         message = f"a run began at {format_time(unrecorded)}, but its Job is gone and nobody saw how it ended"
         return (_finding(ConditionType.LAST_RUN_SUCCEEDED, None, Reason.RUN_NOT_RECORDED, message),)
     last = next((entry for entry in reversed(backups) if entry.finished), None)
@@ -132,16 +145,16 @@ def _last_run_findings(
 
 
 def _find_unrecorded(
-    world: World, backups: Sequence[Entry], last_run: str | None, timing: CronSchedule | None, now: datetime
+    world: World, backups: Sequence[Entry], last_run: str | None, clock: Clock | None, now: datetime
 ) -> datetime | None:
     """Return the tick for which the CronJob controller made a Job that was never seen, None where there is none."""
     began = world.cron_job.last_scheduled if world.cron_job else None
-    if began is None or timing is None or began > now - _EVENT_LAG or format_time(began) <= (last_run or ""):
+    if began is None or clock is None or began > now - _EVENT_LAG or format_time(began) <= (last_run or ""):
         return None
     if any(entry.job and entry.job.scheduled == began for entry in backups):
         return None
     # The operator itself lets the controller reckon from a time that is no tick: see `forget_missed_before`.
-    return began if timing.next_after(began - timedelta(seconds=1)) == began else None
+    return began if clock.times.next_after(began - timedelta(seconds=1)) == began else None
 
 
 def _finding(type_: ConditionType, status: bool | None, reason: Reason, message: str) -> Finding:
@@ -186,10 +199,10 @@ def _count_failures(before: BorgScheduleStatus, backups: Sequence[Entry]) -> tup
     return max(len(since), counted + len(new)), newest
 
 
-def _count_skipped(world: World, entries: Sequence[Entry], timing: CronSchedule | None, now: datetime) -> int | None:
+def _count_skipped(world: World, entries: Sequence[Entry], clock: Clock | None, now: datetime) -> int | None:
     """Return how many ticks have passed since the run began that is at work, at most 20; None while none is."""
-    since = world.cron_job.last_scheduled if world.cron_job else None
+    has_begun = world.cron_job is not None and world.cron_job.last_scheduled is not None
     busy = any(entry.working and not entry.finished for entry in entries)
-    if not busy or timing is None or since is None:
+    if not busy or clock is None or not has_begun:
         return None
-    return count_ticks(timing, since, now) or None
+    return clock.count_passed(now) or None

@@ -165,8 +165,8 @@ def _take_turn(
         return status
     if world.lingering or (working and not reserved and not _was_overtaken(entry, working)):
         return status
-    if not (reserved or working) and (wait := _tick_is_due(host, cron_job, entry, now)):
-        turns.requeue_after = wait
+    if not (reserved or working) and _tick_is_due(host, entry, now):
+        turns.requeue_after = _MOMENT_SECONDS
         return _waits(asked, Reason.WAITING_FOR_RUN, "A run by the clock is about to begin: waits for it")
     if entry.job is None:
         turns.actions += _create(world, host, entry, cron_job)
@@ -249,19 +249,10 @@ def _was_overtaken(entry: Entry, working: Iterable[Entry]) -> bool:
     return any(other.job and format_time(other.job.created) > created for other in working)
 
 
-def _tick_is_due(host: Host, cron_job: ObservedCronJob, entry: Entry, now: datetime) -> float | None:
-    """Return after how many seconds to look again where a tick is due that has not begun its run yet, else None."""
-    timing = host.timing
+def _tick_is_due(host: Host, entry: Entry, now: datetime) -> bool:
+    """Tell whether a tick is due that has not begun its run yet, and is to come before the run by hand."""
     asked = parse_time(entry.run.metadata.creation_timestamp) if entry.run else now
-    if timing is None or now - asked > _YIELD:
-        return None
-    earliest = cron_job.reckoned_from
-    if earliest is None:
-        return None
-    if host.starting_deadline_seconds is not None:
-        earliest = max(earliest, now - timedelta(seconds=host.starting_deadline_seconds) - timing.every)
-    missed = timing.next_after(earliest)
-    return _MOMENT_SECONDS if missed and missed <= now else None
+    return host.clock is not None and now - asked <= _YIELD and host.clock.due_at(now) is not None
 
 
 def _covered(asked: BorgRunStatus, twin: Entry, now: datetime) -> BorgRunStatus:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from borg_contract.operations import Operation
-from borg_core.clock import CronSchedule
+from borg_core.clock import Clock
 from borg_core.kinds.run import BorgRun
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob
@@ -58,8 +58,7 @@ class Host:
     """What a run of that operation does. The second argument: uids of Jobs that are proven to have no pod left."""
     has_cron_job: bool = True
     """Whether it runs by the clock: then runs by hand wait for the CronJob to exist."""
-    timing: CronSchedule | None = None
-    """When its CronJob fires; None: it does not."""
-    starting_deadline_seconds: int | None = None
+    clock: Clock | None = None
+    """When its CronJob begins runs; None: it does not."""
     leaves_locks: bool = True
     """Whether a pod that dies can leave a lock behind: over SSH the server's borg removes its own."""

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from borg_core import labels
-from borg_core.clock import CronSchedule
+from borg_core.clock import CronSchedule, derive_deadline
 from borg_core.registry import Reference
 from borg_core.settings import Settings
 from borg_core.workload.owner import Owner, render_labels, render_owner
@@ -67,7 +68,7 @@ def render_job(
 
 @dataclass(frozen=True)
 class Timing:
-    """When a CronJob fires. `history_limit`: of how many finished Jobs of either kind it keeps."""
+    """When a CronJob fires, and how late. `history_limit`: of how many finished Jobs of either kind it keeps."""
 
     schedule: str
     time_zone: str
@@ -78,6 +79,8 @@ class Timing:
 
 def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload, settings: Settings) -> dict[str, Any]:
     """Return the CronJob that runs the workload for its owner."""
+    template = render_job_template(workload, owner.reference, settings)
+    template["metadata"]["annotations"] = {labels.TIMES: f"{timing.time_zone} {timing.schedule}"}
     spec = {
         "schedule": timing.schedule,
         "timeZone": timing.time_zone,
@@ -87,7 +90,7 @@ def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload,
         # As many as BorgRuns: while the operator is away, finished Jobs are the only record.
         "successfulJobsHistoryLimit": timing.history_limit,
         "failedJobsHistoryLimit": timing.history_limit,
-        "jobTemplate": render_job_template(workload, owner.reference, settings),
+        "jobTemplate": template,
     }
     given = {key: value for key, value in spec.items() if value is not None}
     digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:16]
@@ -95,15 +98,11 @@ def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload,
 
 
 def _derive_deadline(timing: Timing) -> int | None:
-    """Return how old a tick may be for the CronJob controller.
-
-    It looks for ticks after "now minus deadline". By `@every` the first one there is an interval later, which a
-    deadline shorter than that never lets come.
-    """
-    if timing.starting_deadline_seconds is None:
-        return None
+    """Return the deadline with which the CronJob controller lets a run begin as late as it may."""
     times = CronSchedule.try_parse(timing.schedule, timing.time_zone)
-    return timing.starting_deadline_seconds + (int(times.every.total_seconds()) if times else 0)
+    if timing.starting_deadline_seconds is None or times is None:
+        return timing.starting_deadline_seconds
+    return int(derive_deadline(times, timedelta(seconds=timing.starting_deadline_seconds)).total_seconds())
 
 
 def render_cron_job_manifest(

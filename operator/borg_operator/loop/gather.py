@@ -16,7 +16,7 @@ from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, ObservedJob, parse_job
 from borg_core.native.pod import PODS, ObservedPod, newest, parse_pod
-from borg_core.reconcile.cron_job import find_overdue, timing_of
+from borg_core.reconcile.cron_job import derive_clock, find_overdue
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Reference
 from borg_core.runs.world import Refusal, World
@@ -136,7 +136,7 @@ class Gatherer:
                     said = _own_words(job, pod)
                 if said:
                     words[uid] = said
-        overdue = cron_job and find_overdue(cron_job, timing_of(cron_job), now)
+        overdue = cron_job and find_overdue(cron_job, derive_clock(cron_job, None, now), now)
         if cron_job and overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
             words[cron_job.uid] = said
         return words

@@ -51,6 +51,11 @@ _SCHEDULE: Gauges[ScheduleReading] = (
         lambda s: s.missed,
     ),
     ("skipped_runs", "Runs that were due while the present one has been at work; at most 20.", lambda s: s.skipped),
+    (
+        "clock_disagrees",
+        "Whether its newest run by the clock came at a time that was not foretold: the condition ClockDisagrees.",
+        lambda s: s.clock_disagrees,
+    ),
     ("active_runs", "Runs that have not finished, those by hand included.", lambda s: s.active),
     ("last_run_timestamp_seconds", "When its newest backup began, whatever became of it.", lambda s: s.last_run),
     ("last_success_timestamp_seconds", "When a backup last ended well, warnings included.", lambda s: s.last_success),

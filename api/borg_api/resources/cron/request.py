@@ -20,6 +20,10 @@ class CronQuestion(BaseModel):
     month: CronField = "*"
     day_of_week: CronField = "*"
     cron_expression: Annotated[str, Field(max_length=512)] | None = None
+    name: Annotated[
+        str | None,
+        Field(max_length=253, description="Of the schedule: what `H` becomes depends on it. It need not exist."),
+    ] = None
     timezone: Annotated[str, Field(max_length=64)] | None = None
 
     @property

@@ -1,14 +1,16 @@
 """Cron expressions for people: presets, what one means, when it runs."""
 
 from datetime import datetime
-from typing import NotRequired
+from typing import Annotated, NotRequired
 
 from cron_descriptor import ExpressionDescriptor, Options
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from borg_api.edge.bodies import answer
 from borg_core.clock import CronError, CronSchedule, dst_warnings
 from borg_core.clock.expression import MACROS
+from borg_core.clock.hashed import is_hashed, resolve
 from borg_core.formats import format_time
 
 _PREVIEWED = 10
@@ -29,10 +31,16 @@ class Presets(TypedDict):
 
 @answer
 class Preview(TypedDict):
-    """With success: timezone, next_runs, description and warnings; without: error."""
+    """With success: all but error, schedule_name only where the expression holds an `H`; without: error."""
 
     success: bool
     cron_expression: str
+    effective_cron_expression: NotRequired[
+        Annotated[str, Field(description="What the CronJob gets: with a value in place of each `H`.")]
+    ]
+    schedule_name: NotRequired[
+        Annotated[str, Field(description="The resource name of the schedule that these values are chosen for.")]
+    ]
     timezone: NotRequired[str]
     next_runs: NotRequired[list[str]]
     description: NotRequired[str]
@@ -62,20 +70,28 @@ PRESETS: Presets = {
 }
 
 
-def render_preview(expression: str, zone: str, now: datetime) -> Preview:
-    """Return the answer of validate-cron, for an expression that is refused too."""
+def render_preview(expression: str, zone: str, schedule_key: tuple[str, str], now: datetime) -> Preview:
+    """Return the answer of validate-cron, for an expression that is refused too.
+
+    `schedule_key`: namespace and resource name of the schedule, on which `H` depends.
+    """
     try:
-        schedule = CronSchedule.parse(expression, zone)
+        effective = resolve(expression, *schedule_key)
+        schedule = CronSchedule.parse(effective, zone)
     except CronError as error:
         return {"success": False, "error": str(error), "cron_expression": expression}
-    return {
+    preview: Preview = {
         "success": True,
         "cron_expression": expression,
+        "effective_cron_expression": effective,
         "timezone": zone,
         "next_runs": [format_time(run) for run in schedule.next_runs(now, _PREVIEWED)],
-        "description": describe(expression),
+        "description": describe(effective),
         "warnings": dst_warnings(schedule, now),
     }
+    if is_hashed(expression):
+        preview["schedule_name"] = schedule_key[1]
+    return preview
 
 
 def describe(expression: str) -> str:

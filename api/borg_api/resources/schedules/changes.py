@@ -12,6 +12,7 @@ from borg_api.picture.timetable import DEFAULT_ZONE, Timetable
 from borg_api.resources.schedules.request import SPEC_FIELDS, WITHIN, NewSchedule, Parameters, ScheduleFields
 from borg_contract.archive_name import find_template_problems
 from borg_core.clock import CronError, CronSchedule
+from borg_core.clock.hashed import resolve
 from borg_core.kinds.parts.base import NameRef, SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, HookParameter, ParameterValueSource
 from borg_core.kinds.repository import REPOSITORIES
@@ -176,10 +177,12 @@ def _check_times(spec: dict[str, Any], timetable: Timetable, current: BorgSchedu
         return
     expression = spec.get("schedule") or (current.schedule if current else "")
     zone = spec.get("timeZone") or (current.time_zone if current else DEFAULT_ZONE)
+    plain = None
     try:
-        timetable.parse(expression, zone)
+        plain = resolve(expression, "", "")  # what each H will become is not known yet, but it is taken as well
+        timetable.parse(plain, zone)
     except CronError as error:
-        is_of_zone = CronSchedule.try_parse(expression) is not None
+        is_of_zone = plain is not None and CronSchedule.try_parse(plain) is not None
         if is_of_zone and "timeZone" not in spec:
             return  # it was there before, and nobody has asked for it now
         raise InvalidValueError(sentence(str(error)), "/timezone" if is_of_zone else "/cron_expression") from error

@@ -145,4 +145,8 @@ class NewSchedule(ScheduleFields):
     )
 
     name: Title = Field(description="Unique in its namespace; trimmed.")
-    cron_expression: str = Field(min_length=1, max_length=512, description="What a Kubernetes CronJob takes.")
+    cron_expression: str = Field(
+        min_length=1,
+        max_length=512,
+        description="What a Kubernetes CronJob takes, and `H` for a value that is chosen by the name.",
+    )

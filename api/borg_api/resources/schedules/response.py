@@ -20,6 +20,9 @@ from borg_core.kinds.script import SCRIPTS, ParameterType
 from borg_core.workload.plan import derive_location
 
 _DAILY = "2024-01-16T02:00:00Z"
+Effective = Annotated[
+    str, Field(description="What the CronJob gets: with a value in place of each `H`.", examples=["0 2 * * *"])
+]
 Location = Annotated[str | None, Field(description="The location of the only target; null when there are several.")]
 
 
@@ -36,6 +39,7 @@ class Job(Targets, Rules):
     id: int
     name: str
     cron_expression: str
+    effective_cron_expression: Effective
     timezone: str
     enabled: bool
     last_run: str | None
@@ -104,6 +108,7 @@ class UpcomingJob(Targets):
     name: str
     next_run: Annotated[str, Field(examples=[_DAILY])]
     cron_expression: str
+    effective_cron_expression: Effective
     timezone: str
 
 
@@ -129,6 +134,7 @@ def render_job(record: ScheduleRecord, view: View, next_run: datetime | None) ->
         "id": derive_id(SCHEDULES.kind, namespace, metadata.name),
         "name": record.resource.title,
         "cron_expression": spec.schedule,
+        "effective_cron_expression": record.resource.effective_schedule,
         "timezone": spec.time_zone,
         **render_targets(record, view),
         "enabled": not spec.suspend,
@@ -179,6 +185,7 @@ def render_upcoming(job: Job, next_run: datetime) -> UpcomingJob:
         "repository_ids": job["repository_ids"],
         "next_run": format_time(next_run),
         "cron_expression": job["cron_expression"],
+        "effective_cron_expression": job["effective_cron_expression"],
         "timezone": job["timezone"],
     }
 

@@ -98,8 +98,8 @@ def _streams(
 
 
 def _stream(item: Rendered, timetable: Timetable, start: datetime, end: datetime) -> Iterator[Occurrence]:
-    spec = item.record.resource.spec
-    schedule = timetable.parse(spec.schedule, spec.time_zone)  # it has runs, so it is one
+    resource = item.record.resource
+    schedule = timetable.parse(resource.effective_schedule, resource.spec.time_zone)  # it has runs, so it is one
     first = item.until
     if isinstance(schedule.rule, timedelta):  # counted from the run that lists show as the next
         behind = max(0, (start - first) // schedule.rule + 1)

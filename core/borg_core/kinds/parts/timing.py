@@ -24,8 +24,9 @@ def describe_times(zone: str) -> Schema:
         "month (1-12 or JAN-DEC) and weekday (0-6 or SUN-SAT; Sunday is 0), each with `*`, lists, ranges and "
         "steps. Examples: `0 2 * * *` daily at 2:00, `*/15 8-18 * * MON-FRI`, `30 3 1 * *` monthly. Also "
         "`@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly` and `@every 90m`. When both day fields are "
-        "restricted, a day that matches either will do. Not known here: seconds, weekday 7, `L`, `W`, `#`, "
-        "`H`, `@reboot`.",
+        "restricted, a day that matches either will do. `H` is a value chosen by the name, always the same: "
+        "`H H * * *` daily at some minute, `H H(1-5) * * *` between 1:00 and 5:59, `H/15 * * * *`; so many do not "
+        "begin at once. Not known here: seconds, weekday 7, `L`, `W`, `#`, `R`, `@reboot`.",
         Rules(
             f"self.matches(r'{USUAL_TIMES}')",
             (
@@ -49,32 +50,36 @@ def describe_times(zone: str) -> Schema:
                 ),
                 Rule(
                     r"!self.matches(r'^\s*([^@\s]\S*\s+)(\S+\s+){3}\S+\s*$') || self.contains('TZ') || "
-                    r"self.matches(r'^\s*([0-9*?/,+-]+\s+){3}(?i:[0-9*?/,+-]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)+\s+(?i:[0-9*?/,+-]|sun|mon|tue|wed|thu|fri|sat)+\s*$')",
+                    r"self.matches(r'^\s*([0-9*?/,+()H-]+\s+){3}([()H]|(?i:[0-9*?/,+-]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))+\s+([()H]|(?i:[0-9*?/,+-]|sun|mon|tue|wed|thu|fri|sat))+\s*$')",
                     'a CronJob knows numbers, "*", "?", ",", "-" and "/", the months JAN-DEC and the weekdays '
-                    "SUN-SAT only; there is no L, W, # or H",
+                    "SUN-SAT only, and here there is H; there is no L, W, # or R",
                 ),
                 Rule(
-                    r"!self.matches(r'^\s*([^@\s]\S*\s+)(\S+\s+){3}(\S*,)?([^\s*?,/-]+-)?[+]?0*7([-,/]\S*)?\s*$')",
+                    r"self.matches(r'^[\s,]*((H(\([0-9]+-[0-9]+\))?(/[0-9]+)?|([^H()\s,]|[Tt]H)+)([\s,]+|$))*$')",
+                    "write H alone, with a range, with a step or with both: H, H(0-29), H/15, H(0-29)/10",
+                ),
+                Rule(
+                    r"!self.matches(r'^\s*([^@\s]\S*\s+)(\S+\s+){3}(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*7([-,/)]\S*)?\s*$')",
                     "a CronJob numbers the weekdays 0 (Sunday) to 6 (Saturday); write 0 or SUN for Sunday, not 7",
                 ),
                 Rule(
-                    r"!self.matches(r'^\s*([^@\s]\S*,)?([^@\s*?,/-]+-)?[+]?0*([6-9][0-9]|[1-9][0-9]{2,})([-,/]\S*)?\s')",
+                    r"!self.matches(r'^\s*([^@\s]\S*,)?([^@\s*?,/-]+-|H\()?[+]?0*([6-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "a minute is 0 to 59",
                 ),
                 Rule(
-                    r"!self.matches(r'^\s*[^@\s]\S*\s+(\S*,)?([^\s*?,/-]+-)?[+]?0*(2[4-9]|[3-9][0-9]|[1-9][0-9]{2,})([-,/]\S*)?\s')",
+                    r"!self.matches(r'^\s*[^@\s]\S*\s+(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*(2[4-9]|[3-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "an hour is 0 to 23",
                 ),
                 Rule(
-                    r"!self.matches(r'^\s*[^@\s]\S*\s+\S+\s+(\S*,)?([^\s*?,/-]+-)?[+]?0*(0|3[2-9]|[4-9][0-9]|[1-9][0-9]{2,})([-,/]\S*)?\s')",
+                    r"!self.matches(r'^\s*[^@\s]\S*\s+\S+\s+(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*(0|3[2-9]|[4-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "a day of the month is 1 to 31",
                 ),
                 Rule(
-                    r"!self.matches(r'^\s*[^@\s]\S*\s+(\S+\s+){2}(\S*,)?([^\s*?,/-]+-)?[+]?0*(0|1[3-9]|[2-9][0-9]|[1-9][0-9]{2,})([-,/]\S*)?\s')",
+                    r"!self.matches(r'^\s*[^@\s]\S*\s+(\S+\s+){2}(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*(0|1[3-9]|[2-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "a month is 1 to 12 or JAN to DEC",
                 ),
                 Rule(
-                    r"!self.matches(r'^\s*[^@\s]\S*\s+(\S+\s+){3}(\S*,)?([^\s*?,/-]+-)?[+]?0*([89]|[1-9][0-9]+)([-,/]\S*)?\s*$')",
+                    r"!self.matches(r'^\s*[^@\s]\S*\s+(\S+\s+){3}(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*([89]|[1-9][0-9]+)([-,/)]\S*)?\s*$')",
                     "a weekday is 0 (Sunday) to 6 (Saturday) or SUN to SAT",
                 ),
                 Rule(

@@ -1,0 +1,56 @@
+"""Whether the CronJob controller reads the times as this project does: each Job tells for which time it was made."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from borg_contract.reasons import Reason
+from borg_core.clock import CronSchedule
+from borg_core.formats import format_time
+from borg_core.kinds.status import ConditionType, Finding
+from borg_core.native.cron_job import ObservedCronJob
+from borg_core.native.job import ObservedJob
+
+Times = tuple[str, str]
+"""Time zone and schedule, as Jobs bear them."""
+
+_ADVICE = (
+    "the control plane may have another edition of the time zone database, or read schedules in another way, and then "
+    "times shown here are not to be relied on: update Kubernetes or this operator, whichever is older, or write the "
+    "times in Etc/UTC"
+)
+
+
+def find_disagreement(
+    cron_job: ObservedCronJob | None, times: Times | None, jobs: Sequence[ObservedJob]
+) -> Finding | None:
+    """Return what is to be said where the newest tick that became a Job was not foretold; None where it was.
+
+    `times`: those that the CronJob is to have. Each Job bears the times by which it was made, so an edit in between
+    makes no false alarm. Jobs by hand tell nothing.
+    """
+    ticks = _ticks(cron_job, times, jobs)
+    read = CronSchedule.try_parse(times[1], times[0]) if times else None
+    if read is None or not ticks:
+        return None
+    newest, former = ticks[-1], ticks[-2].scheduled if len(ticks) > 1 else None
+    if newest.scheduled is None or read.foretells(newest.scheduled, former):
+        return None
+    before = read.next_after(newest.scheduled - timedelta(seconds=1))
+    expected = f'"{read.expression}" in {read.time_zone} names {format_time(before)} next' if before else "none was due"
+    message = (
+        f"Job {newest.name} was made for {format_time(newest.scheduled)}, which was not foretold: {expected}; {_ADVICE}"
+    )
+    return Finding(ConditionType.CLOCK_DISAGREES.value, True, Reason.CLOCK_DISAGREES.value, message)
+
+
+def is_known(cron_job: ObservedCronJob | None, times: Times | None, jobs: Sequence[ObservedJob]) -> bool:
+    """Tell whether there is a Job by which to judge."""
+    return bool(_ticks(cron_job, times, jobs))
+
+
+def _ticks(cron_job: ObservedCronJob | None, times: Times | None, jobs: Sequence[ObservedJob]) -> list[ObservedJob]:
+    """Return the CronJob's Jobs that were made by these times, by their tick."""
+    if cron_job is None or times is None:
+        return []
+    found = [job for job in jobs if job.scheduled and job.owner_uid == cron_job.uid and job.times == times]
+    return sorted(found, key=lambda job: (job.scheduled, job.name))
