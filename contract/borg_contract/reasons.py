@@ -29,6 +29,8 @@ class Reason(StrEnum):
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
     WAITING_FOR_RUN = "WaitingForRun"
     WAITING_FOR_POD = "WaitingForPod"
+    WAITING_FOR_LOCK = "WaitingForLock"
+    WAITING_FOR_SERVER = "WaitingForServer"
 
     RUN_COMPLETED = "RunCompleted"
     RUN_COMPLETED_WITH_WARNINGS = "RunCompletedWithWarnings"
@@ -83,6 +85,10 @@ class Reason(StrEnum):
     REPOSITORY_REPLACED = "RepositoryReplaced"
     SECRET_MISSING = "SecretMissing"  # noqa: S105 - a reason, not a secret
     SOURCE_UNREADABLE = "SourceUnreadable"
+    SERVER_REFUSES_LOGINS = "ServerRefusesLogins"
+    SERVER_SILENT = "ServerSilent"
+    SSH_COMMAND_REFUSED = "SshCommandRefused"
+    SSH_INCOMPATIBLE = "SshIncompatible"
     SSH_KEY_UNUSABLE = "SshKeyUnusable"
     SSH_PERMISSION_DENIED = "SshPermissionDenied"
     UNSUPPORTED_REPOSITORY = "UnsupportedRepository"
