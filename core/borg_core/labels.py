@@ -25,8 +25,11 @@ RUN_UID = "borgoperator.io/run-uid"
 JOB_UID = "borgoperator.io/job-uid"
 """Annotation on a BorgRun that records a CronJob's Job: which, so that no other one of its name is taken for it."""
 
-DEAD_JOB_UID = "borgoperator.io/dead-job-uid"
-"""Annotation on a BreakLock run that the operator made: the Job whose locks may go, because no pod of it is left."""
+DEAD_HOLDER = "borgoperator.io/dead-holder"
+"""Annotation on a BreakLock run that the operator made: whose locks may go, because that pod is proven dead."""
+
+OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
+"""The same of an earlier version, which knew no more than the Job: it proves nothing, and such a run breaks no lock."""
 
 INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 """Annotation that `kubectl create job --from` puts on a Job, with the value `manual`."""

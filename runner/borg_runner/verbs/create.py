@@ -41,7 +41,7 @@ def create(
         )
 
     repository.log.say(f"backing up {', '.join(paths)}")
-    outcome = repository.locks.run(repository.borg, make_arguments)
+    outcome = repository.try_borg(make_arguments)
     return archive, outcome
 
 
