@@ -133,9 +133,11 @@ class Index(Generic[T]):
         found = self._found(mark)
         return [*found, *self._departed.marked(mark)] if deleted else found
 
-    def grouped(self, index: str, namespace: str, value: str) -> list[T]:
-        """Return the objects of the namespace that have `value` in that index, in order of their names."""
-        return self._found((index, namespace, value))
+    def grouped(self, index: str, namespace: str, value: str, *, deleted: bool = False) -> list[T]:
+        """Return the objects of the namespace that have `value` in that index, as `referring_to` does."""
+        mark = (index, namespace, value)
+        found = self._found(mark)
+        return [*found, *self._departed.marked(mark)] if deleted else found
 
     def revision(self, namespace: str) -> int:
         """Return a number that changes whenever an object of the namespace does."""

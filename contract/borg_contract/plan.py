@@ -85,5 +85,5 @@ class RunPlan:
     compact_threshold: int | None = None
     """Percent of a segment that must be unused for `borg compact` to rewrite it; None: no compact."""
     lock_wait_seconds: int = 1800
-    dead_job_uids: tuple[str, ...] = ()
-    """Jobs proven to have no pod left: their locks may be broken."""
+    dead_holders: tuple[str, ...] = ()
+    """Holders (`borg_contract.pod.lock_holder`) proven dead: their locks may be broken."""

@@ -1,5 +1,8 @@
 """The pod in which a run happens, as both sides see it: container, user, environment values, folders, limits."""
 
+from hashlib import sha256
+from typing import NamedTuple
+
 CONTAINER_NAME = "borg"
 """The container whose end is the run's end, whatever else was injected into the pod."""
 
@@ -14,6 +17,9 @@ JOB_UID_ENV = "BORG_JOB_UID"
 
 JOB_NAME_ENV = "BORG_JOB_NAME"
 """Environment value with the name of the pod's Job, which is the BorgRun's name (downward API)."""
+
+NODE_ENV = "BORG_NODE"
+"""Environment value with the name of the pod's node (downward API); see `derive_place`."""
 
 SOURCES_DIR = "/sources"
 """Source `name` is mounted read-only at `/sources/<name>`."""
@@ -30,6 +36,12 @@ CACHE_DIR = "/var/cache/borg"
 SCRATCH_DIR = "/tmp"  # noqa: S108 - an emptyDir of this pod alone
 """Writable, private to the pod: hook scripts, copies of SSH keys with the mode that ssh requires."""
 
+NOTICE_FILE = f"{SCRATCH_DIR}/borg-waits"
+"""What a run waits for, in words, as long as it waits. The readiness probe fails with them: so the kubelet tells."""
+
+NOTICE_OF_LOCK = "Locked by"
+"""How these words begin when it is a lock; they name its holder."""
+
 TERMINATION_LOG = "/dev/termination-log"
 """Where the runner leaves its result."""
 
@@ -45,15 +57,34 @@ PLAN_LIMIT_BYTES = 120 * 1024
 LOCK_HOLDER_PREFIX = "borgoperator.io"
 
 
-def lock_holder(namespace: str, job_name: str, job_uid: str) -> str:
-    """Return the BORG_HOST_ID of a Job's pods: who holds a lock, readable and never the same for two Jobs."""
-    return f"{LOCK_HOLDER_PREFIX}_{namespace}_{job_name}_{job_uid}"
+_PLACE_LENGTH = 12
 
 
-def parse_lock_holder(holder: str) -> tuple[str, str, str] | None:
-    """Return (namespace, Job's name, Job's uid) of a lock that a pod of ours took, None for any other holder."""
+class LockHolder(NamedTuple):
+    """A pod of ours that holds a lock. `place` is empty where its node is not known."""
+
+    namespace: str
+    job_name: str
+    job_uid: str
+    place: str
+
+
+def derive_place(cluster: str, node: str) -> str:
+    """Return what tells a node of one cluster from all nodes of all clusters, and is short: no name could be."""
+    return sha256(f"{cluster}/{node}".encode()).hexdigest()[:_PLACE_LENGTH] if node else ""
+
+
+def lock_holder(namespace: str, job_name: str, job_uid: str, place: str = "") -> str:
+    """Return the BORG_HOST_ID of a Job's pods in one place: who holds a lock, readable and never the same for two."""
+    return "_".join((LOCK_HOLDER_PREFIX, namespace, job_name, job_uid, *([place] if place else [])))
+
+
+def parse_lock_holder(holder: str) -> LockHolder | None:
+    """Return which pod took a lock, None for a holder that is none of ours."""
     match holder.split("_"):
         case [prefix, namespace, job_name, job_uid] if prefix == LOCK_HOLDER_PREFIX:
-            return namespace, job_name, job_uid
+            return LockHolder(namespace, job_name, job_uid, "")
+        case [prefix, namespace, job_name, job_uid, place] if prefix == LOCK_HOLDER_PREFIX:
+            return LockHolder(namespace, job_name, job_uid, place)
         case _:
             return None

@@ -101,10 +101,10 @@ class EndPod:
 
 @dataclass(frozen=True)
 class CreateRun:
-    """`without_pods_of`: only if a fresh look finds no pod of that Job that could still work."""
+    """`only_if_dead`: only if a fresh look proves that this holder of a lock can write no more."""
 
     manifest: dict[str, Any]
-    without_pods_of: str | None = None
+    only_if_dead: str | None = None
 
 
 @dataclass(frozen=True)

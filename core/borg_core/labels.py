@@ -32,8 +32,11 @@ What is asked for no longer shows by that alone: in the spec it might as well be
 policy added, and theirs is left alone.
 """
 
-DEAD_JOB_UID = "borgoperator.io/dead-job-uid"
-"""Annotation on a BreakLock run that the operator made: the Job whose locks may go, because no pod of it is left."""
+DEAD_HOLDER = "borgoperator.io/dead-holder"
+"""Annotation on a BreakLock run that the operator made: whose locks may go, because that pod is proven dead."""
+
+OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
+"""The same of an earlier version, which knew no more than the Job: it proves nothing, and such a run breaks no lock."""
 
 REPOSITORY_ID = "borgoperator.io/repository-id"
 """Annotation on a BorgRepository, by a person: this borg repository is the right one now, whatever was there before."""

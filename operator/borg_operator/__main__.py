@@ -20,6 +20,7 @@ from borg_operator.kopf.watches import Watches
 from borg_operator.loop.apply import Applier
 from borg_operator.loop.controller import Controller
 from borg_operator.loop.gather import Gatherer
+from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 from borg_operator.telemetry.health import HealthServer
 from borg_operator.telemetry.metrics import Metrics
@@ -54,7 +55,8 @@ async def _run(configuration: Configuration) -> None:
     if not settings.cluster and not namespaces:
         settings = replace(settings, cluster=await find_cluster(api))
     gatherer = Gatherer(store, api, settings)
-    controller = Controller(store, gatherer, Applier(store, api), limits, metrics=metrics)
+    applier = Applier(store, api, Prover(store, api, settings.cluster))
+    controller = Controller(store, gatherer, applier, limits, metrics=metrics)
     listings = Listings(api, namespaces)
     server = MetricsServer(store, metrics, listings.complete.is_set)
 

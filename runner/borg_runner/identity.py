@@ -1,9 +1,9 @@
-"""Whose pod this is: the Job that made it, under whose name borg's locks are taken."""
+"""Whose pod this is: the Job that made it, and its node, under whose names borg's locks are taken."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, lock_holder
+from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, derive_place, lock_holder
 
 
 @dataclass(frozen=True)
@@ -12,12 +12,15 @@ class Identity:
 
     job_name: str = ""
     job_uid: str = ""
+    node: str = ""
 
-    def host_id(self, namespace: str) -> str | None:
+    def host_id(self, namespace: str, cluster: str) -> str | None:
         """Return the BORG_HOST_ID of this pod, None outside of a cluster, where borg finds one of its own."""
-        return lock_holder(namespace, self.job_name, self.job_uid) if self.job_uid else None
+        if not self.job_uid:
+            return None
+        return lock_holder(namespace, self.job_name, self.job_uid, derive_place(cluster, self.node))
 
 
 def derive_identity(environment: Mapping[str, str]) -> Identity:
     """Return the identity that the pod's environment gives."""
-    return Identity(environment.get(JOB_NAME_ENV, ""), environment.get(JOB_UID_ENV, ""))
+    return Identity(*(environment.get(name, "") for name in (JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV)))

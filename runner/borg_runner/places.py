@@ -27,6 +27,10 @@ class Places:
         return self._below(pod.SCRATCH_DIR)
 
     @property
+    def notice(self) -> Path:
+        return self._below(pod.NOTICE_FILE)
+
+    @property
     def termination_log(self) -> Path:
         return self._below(pod.TERMINATION_LOG)
 

@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from borg_contract.operations import Operation
 from borg_contract.phases import Phase
 from borg_contract.plan import HooksPlan, RepositoryPlan
 from borg_contract.retention import Retention
+from borg_runner.locks.cache import put_cache_aside
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, children_of, during, hook, powerless, wait_until
 
@@ -100,7 +102,7 @@ def test_the_lock_of_a_job_proven_dead_is_removed(pod: Pod, operation: Operation
     repository = pod.repository()
     with locked(pod, repository, pod.holder("db-7", "uid-7")) as locker:
         die(locker)
-    plan = pod.plan(repository, operation=operation, lock_wait_seconds=1, dead_job_uids=("uid-7",))
+    plan = pod.plan(repository, operation=operation, lock_wait_seconds=1, dead_holders=(pod.holder("db-7", "uid-7"),))
     ended = pod.run(plan)
     assert ended.code == 0, ended.log
     assert not (Path(repository.location) / "lock.exclusive").exists()
@@ -110,7 +112,9 @@ def test_the_lock_of_a_job_proven_dead_is_removed(pod: Pod, operation: Operation
 def test_an_automatic_break_lock_leaves_every_other_holder_alone(pod: Pod, holder: str) -> None:
     repository = pod.repository()
     with locked(pod, repository, holder):
-        ended = pod.run(pod.plan(repository, operation=Operation.BREAK_LOCK, dead_job_uids=("uid-7",)))
+        ended = pod.run(
+            pod.plan(repository, operation=Operation.BREAK_LOCK, dead_holders=(pod.holder("db-7", "uid-7"),))
+        )
         assert (Path(repository.location) / "lock.exclusive").exists()
     assert ended.code == 0
     assert ended.result.repositories[0].locked_by == holder
@@ -134,7 +138,7 @@ def test_a_dead_jobs_lock_on_the_cache_is_removed_too(pod: Pod) -> None:
     (cache / "lock.exclusive" / f"{holder}.1-0").touch()
     (cache / "lock.roster").write_text(json.dumps({"exclusive": [[holder, 1, 0]]}))
     assert pod.run(pod.plan(lock_wait_seconds=1)).result.repositories[0].reason == "Locked"
-    assert pod.run(pod.plan(lock_wait_seconds=1, dead_job_uids=("uid-7",))).code == 0
+    assert pod.run(pod.plan(lock_wait_seconds=1, dead_holders=(pod.holder("db-7", "uid-7"),))).code == 0
 
 
 def test_a_borg_that_is_killed_leaves_no_lock_and_the_error_says_why(pod: Pod) -> None:
@@ -229,3 +233,129 @@ def test_sigterm_during_the_pre_backup_script_skips_the_backup(pod: Pod, tmp_pat
         ended = pod.wait(process)
     assert (ended.code, ended.result.reason) == (1, "Interrupted")
     assert ended.result.repositories[0].phase is Phase.SKIPPED
+
+
+def cut(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def scramble(path: Path) -> None:
+    path.write_bytes(os.urandom(max(300, path.stat().st_size)))
+
+
+def forbid(path: Path) -> None:
+    path.chmod(0)
+
+
+def replace_with_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def cache_of(pod: Pod) -> Path:
+    [cache] = [path for path in (pod.root / "var/cache/borg/main/.cache/borg").iterdir() if path.is_dir()]
+    return cache
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("chunks", cut),
+        ("chunks", empty),
+        ("chunks", forbid),
+        ("chunks", replace_with_folder),
+        ("config", empty),
+        ("config", scramble),
+        ("files.db", replace_with_folder),
+        ("../../../.config/borg/security/*/nonce", empty),
+        ("../../../.config/borg/security/*/manifest-timestamp", scramble),
+    ],
+)
+def test_a_broken_cache_is_made_anew_and_said_and_the_backup_is_good(
+    pod: Pod, name: str, damage: Callable[[Path], None]
+) -> None:
+    cache = cache_of(pod)
+    [path] = [found for found in cache.glob(name if "*" in name else f"{name}*") if found.name != "chunks.archive.d"]
+    damage(path)
+    ended = pod.run(pod.plan(lock_wait_seconds=1))
+    [result] = ended.result.repositories
+    assert result.phase is Phase.COMPLETED_WITH_WARNINGS, ended.log
+    assert "cache was broken" in result.warnings[0]
+    assert result.archive in pod.archives(pod.repository())
+    assert list((pod.root / "var/cache/borg/main").glob("cache-aside-*")) == []
+    again = pod.run(pod.plan(lock_wait_seconds=1, archive_name_template="{job_name}-again"))
+    assert again.result.phase is Phase.COMPLETED, again.log
+
+
+def test_a_cache_that_is_not_to_blame_comes_back(pod: Pod) -> None:
+    cache = cache_of(pod)
+    before = {path.name: path.read_bytes() for path in cache.iterdir() if path.is_file()}
+    during(pod, "create", "echo 'File \"borg/cache.py\", line 1' >&2; exit 2")
+    ended = pod.run(pod.plan(lock_wait_seconds=1))
+    [result] = ended.result.repositories
+    assert (result.phase, result.warnings) == (Phase.FAILED, ())
+    assert "trying once more with an empty one" in ended.log
+    assert {path.name: path.read_bytes() for path in cache.iterdir() if path.is_file()} == before
+
+
+def test_a_cache_with_which_somebody_else_works_is_left_alone(pod: Pod) -> None:
+    cache = cache_of(pod)
+    cut(cache / "chunks")
+    (cache / "lock.exclusive").mkdir()
+    (cache / "lock.exclusive" / "elsewhere@1.1-0").touch()
+    assert put_cache_aside(pod.root / "var/cache/borg/main", "we") is None
+    assert (cache / "chunks").exists()
+
+
+def test_a_borg_that_ends_with_a_traceback_leaves_no_lock(pod: Pod) -> None:
+    """As it does over a broken cache; here the repository's own lock is left as well."""
+    repository = pod.repository()
+    here = pod.holder(pod.job_name, pod.job_uid)
+    folder = Path(repository.location) / "lock.exclusive"
+    during(pod, "create", f"mkdir {folder}; touch {folder}/{here}.7-0; echo Traceback >&2; exit 2")
+    assert pod.run(pod.plan(repository)).result.repositories[0].reason == "BorgFailed"
+    assert not folder.exists()
+
+
+def test_the_lock_of_an_earlier_pod_of_the_same_job_on_another_node_is_left_for_it_is_not_proven_dead(
+    pod: Pod,
+) -> None:
+    repository = pod.repository()
+    holder = pod.holder(pod.job_name, pod.job_uid, "node-2")
+    with locked(pod, repository, holder):
+        result = pod.run(pod.plan(repository, lock_wait_seconds=1)).result.repositories[0]
+    assert (result.reason, result.locked_by) == ("Locked", holder)
+
+
+def test_what_a_run_waits_for_is_told_while_it_waits_and_no_longer(pod: Pod) -> None:
+    repository = pod.repository()
+    holder = pod.holder("db-7", "uid-7")
+    with locked(pod, repository, holder) as locker, pod.running(pod.plan(repository, lock_wait_seconds=120)) as process:
+        wait_until(pod.notice, 60)
+        assert pod.notice().startswith(f'Locked by run "db-7" in namespace "team" ({holder}): waits until ')
+        os.killpg(locker.pid, signal.SIGTERM)
+        assert pod.wait(process).code == 0
+    assert pod.notice() == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk that is full")
+def test_a_cache_on_a_full_disk_is_said_and_needs_no_hand_once_there_is_room(pod: Pod) -> None:
+    base = pod.root / "var/cache/borg/main"
+    shutil.rmtree(base)
+    base.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k,mode=777", "tmpfs", str(base)], check=True)
+    try:
+        for number in (1, 2):
+            result = pod.run(pod.plan(archive_name_template=f"full-{number}")).result.repositories[0]
+            assert result.reason == "DiskFull", result.error
+            assert "of the cache" in (result.error or "")
+        subprocess.run(["mount", "-o", "remount,size=10m", str(base)], check=True)
+        ended = pod.run(pod.plan(archive_name_template="room", lock_wait_seconds=1))
+        assert ended.result.repositories[0].phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_WARNINGS), ended.log
+    finally:
+        subprocess.run(["umount", str(base)], check=True)

@@ -2,8 +2,13 @@
 
 import os
 import shutil
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +18,16 @@ from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
+from borg_runner.borg.client import Borg
+from borg_runner.borg.failure import explain_failure
+from borg_runner.interruption import Interruption
+from borg_runner.log import Log
+from borg_runner.notice import Notice
+from borg_runner.ssh.command import make_rsh
+from borg_runner.ssh.key import find_key_fault
+from borg_runner.ssh.probe import make_probe_arguments
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import Pod
+from runner_kit.pod import Pod, children_of, wait_until
 from runner_kit.ssh_server import HOST, SshServer, find_free_port, make_key, serve_ssh
 
 STRANGER = 54321
@@ -33,6 +46,10 @@ def pod(tmp_path: Path) -> Pod:
 
 @pytest.fixture
 def remote(pod: Pod, server: SshServer) -> RepositoryPlan:
+    return remote_at(pod, server)
+
+
+def remote_at(pod: Pod, server: SshServer) -> RepositoryPlan:
     return pod.repository(
         location=server.url(pod.root / "repositories/main"),
         ssh=SshPlan(
@@ -145,13 +162,185 @@ def test_a_wrong_passphrase_is_told_apart_over_ssh_too(pod: Pod, remote: Reposit
     assert result_of(pod, remote).reason == "PassphraseWrong"
 
 
-def test_a_locked_remote_repository_does_not_say_by_whom(pod: Pod, remote: RepositoryPlan) -> None:
+@pytest.mark.parametrize(
+    ("settings", "options", "reason", "said"),
+    [
+        (("Subsystem sftp internal-sftp", "ForceCommand internal-sftp"), "", "SshCommandRefused", "file transfer only"),
+        (("ForceCommand /usr/sbin/nologin",), "", "SshCommandRefused", "usermod --shell"),
+        (('ForceCommand rbash -c "$SSH_ORIGINAL_COMMAND"',), "", "SshCommandRefused", "restricted shell"),
+        ((), "command=\"echo 'Only rsync here' >&2; exit 1\"", "SshCommandRefused", "Only rsync here"),
+        ((), "command=\"printf 'ERROR:\\nonly rsync here\\n'; exit 1\"", "SshCommandRefused", "only rsync here"),
+        (("ForceCommand /bin/false",), "", "SshCommandRefused", "It says nothing"),
+        (
+            ("ForceCommand printf '\\033[1mWelcome\\033[0m\\nto the NAS\\n'; exec $SSH_ORIGINAL_COMMAND",),
+            "",
+            "SshCommandRefused",
+            "Welcome / to the NAS. On the server, something writes before borg answers",
+        ),
+        (("PubkeyAcceptedAlgorithms rsa-sha2-512",), "", "SshPermissionDenied", "PubkeyAcceptedAlgorithms"),
+        (("StrictModes yes",), "", "SshPermissionDenied", "chmod go-w"),
+        (("MaxSessions 0",), "", "ServerRefusesLogins", "MaxSessions"),
+        (("KexAlgorithms diffie-hellman-group1-sha1",), "", "SshIncompatible", "no algorithm in common"),
+    ],
+    ids=[
+        "sftp only",
+        "no login shell",
+        "restricted shell",
+        "a filter on stderr",
+        "a filter on stdout",
+        "a silent filter",
+        "a banner",
+        "type of key",
+        "modes",
+        "no sessions",
+        "old algorithms",
+    ],
+)
+def test_a_server_that_is_not_plain_sshd_gets_advice_of_its_own_on_one_line(
+    pod: Pod, settings: tuple[str, ...], options: str, reason: str, said: str
+) -> None:
+    with serve_ssh(pod.root / "server", *settings, options=options) as server:
+        (pod.root / "server").chmod(0o777)  # which only strict modes mind
+        result = result_of(pod, remote_at(pod, server))
+    assert (result.reason, said in (result.error or "")) == (reason, True), result.error
+    assert "\\x" not in (result.error or "")
+    assert "look at the network" not in (result.error or "")
+
+
+def test_a_server_that_shuts_the_door_to_all_is_told_apart_from_a_network_that_fails(pod: Pod) -> None:
+    with serve_ssh(pod.root / "server", "MaxStartups 1:100:1") as server, ExitStack() as held:
+
+        def begin_to_log_in() -> bool:
+            connection = held.enter_context(socket.create_connection((HOST, server.port)))
+            return connection.recv(8) == b"SSH-2.0-"  # else the door is shut already, by the connection before
+
+        wait_until(begin_to_log_in)
+        result = result_of(pod, remote_at(pod, server))
+    assert result.reason == "ServerRefusesLogins", result.error
+    assert "fail2ban" in (result.error or "")
+    assert "look at the network" not in (result.error or "")
+
+
+def test_a_banner_on_stderr_is_in_nobodys_way(pod: Pod, tmp_path: Path) -> None:
+    with serve_ssh(tmp_path / "server", "ForceCommand echo Welcome >&2; exec $SSH_ORIGINAL_COMMAND") as server:
+        assert result_of(pod, remote_at(pod, server)).phase is Phase.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "public", "said"),
+    [
+        (["-t", "ed25519", "-N", "secret"], False, "passphrase"),
+        (["-t", "rsa", "-m", "PEM", "-N", "secret"], False, "passphrase"),
+        (["-t", "rsa", "-m", "PKCS8", "-N", "secret"], False, "passphrase"),
+        (["-t", "ed25519", "-N", ""], True, "public half"),
+    ],
+    ids=["OpenSSH", "PEM", "PKCS8", "public"],
+)
+def test_a_key_that_ssh_cannot_use_unasked_is_named_before_any_login_fails(
+    pod: Pod, remote: RepositoryPlan, arguments: list[str], public: bool, said: str
+) -> None:
+    path = pod.root / "k"
+    subprocess.run(["ssh-keygen", "-q", *arguments, "-f", str(path)], check=True)
+    pod.secret("borg-ssh", "id", path.with_suffix(".pub" if public else "").read_text())
+    result = result_of(pod, remote)
+    assert (result.reason, said in (result.error or "")) == ("SshKeyUnusable", True), result.error
+
+
+@pytest.mark.parametrize("arguments", [["-t", "ed25519"], ["-t", "rsa", "-m", "PEM"], ["-t", "ecdsa", "-m", "PKCS8"]])
+def test_keys_without_a_passphrase_are_taken_whatever_their_format(pod: Pod, arguments: list[str]) -> None:
+    path = pod.root / "k"
+    subprocess.run(["ssh-keygen", "-q", *arguments, "-N", "", "-f", str(path)], check=True)
+    assert find_key_fault(path.read_bytes()) is None
+
+
+@dataclass(frozen=True)
+class Told(Notice):
+    """A notice that remembers what it said."""
+
+    told: list[str]
+
+    def post(self, words: str) -> None:
+        self.told.append(words)
+        super().post(words)
+
+
+def test_a_server_that_takes_the_key_and_never_says_a_word_is_given_up(pod: Pod, tmp_path: Path) -> None:
+    with serve_ssh(tmp_path / "server", "ForceCommand sleep 600") as server:
+        (pod.root / "key").write_text(server.user_key)
+        (pod.root / "key").chmod(0o600)
+        (pod.root / "hosts").write_text(server.known_hosts)
+        remote = remote_at(pod, server)
+        rsh = make_rsh(key_path=str(pod.root / "key"), known_hosts_path=str(pod.root / "hosts"))
+        told: list[str] = []
+        borg = Borg(
+            environment={"PATH": os.environ["PATH"], "BORG_RSH": rsh, "BORG_BASE_DIR": str(pod.root / "tmp")},
+            passphrase=None,
+            log=Log(),
+            interruption=Interruption(1.0),
+            probe=make_probe_arguments(remote, rsh),
+            executable=str(pod.borg),
+            notice=Told(pod.root / "tmp/borg-waits", Log(), told),
+            silence_seconds=0.5,
+            probe_seconds=1.0,
+        )
+        outcome = borg.run(["list", "--log-json", "--remote-path", str(pod.borg), remote.location])
+    assert outcome.unanswered
+    assert explain_failure(outcome, remote).reason == "ServerSilent"
+    assert ["says nothing" in words for words in told] == [True]
+    assert pod.notice() == ""
+
+
+def test_a_locked_remote_repository_says_how_to_find_out_by_whom(pod: Pod, remote: RepositoryPlan) -> None:
     assert result_of(pod, remote).phase is Phase.COMPLETED
     folder = pod.root / "repositories/main/lock.exclusive"
     folder.mkdir()
     (folder / "elsewhere@1.1-0").touch()
     result = pod.run(pod.plan(remote, lock_wait_seconds=1)).result.repositories[0]
     assert (result.reason, result.locked_by) == ("Locked", None)
+    assert "Look on the server" in (result.error or "")
+
+
+def test_a_server_with_a_host_id_of_its_own_clears_the_lock_of_a_borg_serve_that_died_with_its_container(
+    pod: Pod, tmp_path: Path
+) -> None:
+    with serve_ssh(tmp_path / "server", "SetEnv BORG_HOST_ID=backup-server") as server:
+        remote = remote_at(pod, server)
+        assert result_of(pod, remote).phase is Phase.COMPLETED
+        folder = pod.root / "repositories/main/lock.exclusive"
+        folder.mkdir()
+        (folder / f"backup-server.{dead_pid()}-0").touch()
+        assert pod.run(pod.plan(remote, lock_wait_seconds=5)).result.phase is Phase.COMPLETED
+
+
+def test_a_client_that_vanishes_keeps_its_lock_no_longer_than_the_server_waits_for_a_sign_of_life(
+    pod: Pod, tmp_path: Path
+) -> None:
+    (pod.data / "slow").write_bytes(os.urandom(16_000_000))
+    with serve_ssh(tmp_path / "server", "ClientAliveInterval 1", "ClientAliveCountMax 3") as server:
+        remote = replace(remote_at(pod, server), compression="lzma,9")
+        lock = pod.root / "repositories/main/lock.exclusive"
+        with pod.running(pod.plan(remote)) as process:
+            wait_until(lambda: pod.written_bytes(remote_folder(pod)) > 1_000_000, 60)
+            [borg] = children_of(process.pid)
+            [ssh] = children_of(borg)
+            for pid in (borg, ssh):
+                os.kill(pid, signal.SIGSTOP)  # as a node that is cut off: the connection stays, and nobody answers
+            began = time.monotonic()
+            wait_until(lambda: not lock.exists(), 60)
+            assert time.monotonic() - began < 30
+            for pid in (borg, ssh):
+                os.kill(pid, signal.SIGKILL)
+
+
+def remote_folder(pod: Pod) -> RepositoryPlan:
+    return pod.repository()
+
+
+def dead_pid() -> int:
+    """Return the pid of a process that has just ended."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become a uid without a passwd entry")

@@ -14,7 +14,7 @@ from pathlib import Path
 from borg_contract.codec import decode_result, encode
 from borg_contract.operations import Operation
 from borg_contract.plan import HookPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan
-from borg_contract.pod import lock_holder
+from borg_contract.pod import derive_place, lock_holder
 from borg_contract.result import RunResult
 
 PASSPHRASE = "correct horse 'battery' \"staple\""
@@ -38,6 +38,7 @@ class Pod:
     borg: Path
     job_uid: str = "uid-1"
     job_name: str = "db-1"
+    node: str = "node-1"
     user: Sequence[str] | None = None
     """The words that make a command run as who the pod is; by default as somebody without root's power."""
 
@@ -134,8 +135,13 @@ class Pod:
         """Return how much data the repository's segments hold."""
         return sum(path.stat().st_size for path in Path(repository.location).glob("data/*/*"))
 
-    def holder(self, job_name: str, job_uid: str) -> str:
-        return lock_holder("team", job_name, job_uid)
+    def holder(self, job_name: str, job_uid: str, node: str | None = None) -> str:
+        return lock_holder("team", job_name, job_uid, derive_place("", self.node if node is None else node))
+
+    def notice(self) -> str:
+        """Return what the run says that it waits for, empty when it does not wait."""
+        path = self.root / "tmp/borg-waits"
+        return path.read_text() if path.exists() else ""
 
     def _environment(self, plan: RunPlan) -> dict[str, str]:
         return {
@@ -146,6 +152,7 @@ class Pod:
             "BORG_RUN_PLAN": encode(plan),
             "BORG_JOB_NAME": self.job_name,
             "BORG_JOB_UID": self.job_uid,
+            "BORG_NODE": self.node,
         }
 
 

@@ -35,17 +35,19 @@ def make_key(path: Path) -> tuple[str, str]:
 
 
 @contextmanager
-def serve_ssh(folder: Path) -> Iterator[SshServer]:
+def serve_ssh(folder: Path, *settings: str, options: str = "") -> Iterator[SshServer]:
+    """Give an sshd with these lines in its configuration too, and these options before the key that it lets in."""
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     assert sshd is not None, "these tests need sshd: apt-get install openssh-server"
     folder.mkdir()
     _, host_public = make_key(folder / "host")
     user_private, user_public = make_key(folder / "user")
-    (folder / "authorized_keys").write_text(user_public + "\n")
+    (folder / "authorized_keys").write_text(f"{options} {user_public}\n".lstrip())
     port = find_free_port()
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress {HOST}\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized_keys\n"
-        "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
+        + "".join(f"{line}\n" for line in settings)
+        + "PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n"
     )
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # sshd's privilege separation insists on it

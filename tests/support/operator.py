@@ -11,6 +11,7 @@ from borg_core.registry import Reference, find_kind, watched_kinds
 from borg_core.runs.world import Refusal
 from borg_operator.loop.apply import Applier
 from borg_operator.loop.gather import Gatherer
+from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 from support.builders import SETTINGS
 from support.recorder import News, Recorder
@@ -36,7 +37,8 @@ class Operator:
         self.recorder = recorder
         self.store = Store()
         self.gatherer = Gatherer(self.store, recorder, SETTINGS)
-        self.applier = Applier(self.store, recorder)
+        self.prover = Prover(self.store, recorder, SETTINGS.cluster, lambda: recorder.now)
+        self.applier = Applier(self.store, recorder, self.prover)
         self.late = late
         self.news: dict[str, deque[News]] = {kind.kind: deque() for kind in watched_kinds()}
         for kind in watched_kinds():

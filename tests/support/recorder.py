@@ -5,7 +5,7 @@ rest, objects that stay until what belongs to them is gone. Kubernetes' controll
 """
 
 import marshal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -149,13 +149,12 @@ class Recorder(ApiServer):
 
         return self._do(Request("list", resource.kind, namespace, label_selector or field_selector), read)
 
-    async def list_metadata(
-        self, resource: ResourceType, namespace: str | None, label_selector: str = ""
-    ) -> AsyncIterator[Object]:
-        for body in self.all_of(resource.kind):
-            metadata = body["metadata"]
-            if namespace in (None, metadata["namespace"]) and _selects(label_selector, metadata.get("labels", {})):
-                yield copied(metadata)
+    async def list_page(self, resource: ResourceType, namespace: str | None, *_: Any, **__: Any) -> Object:
+        def read() -> Object:
+            items = [body for body in self.all_of(resource.kind) if namespace in (None, body["metadata"]["namespace"])]
+            return {"metadata": {}, "items": copied(items)}
+
+        return self._do(Request("list", resource.kind, namespace or "", ""), read)
 
     async def create(self, resource: ResourceType, manifest: Object) -> Object:
         metadata = manifest["metadata"]

@@ -56,7 +56,7 @@ def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespa
     assert places == {*wanted, ("backups-borg-operator-test", "team-a")}
 
 
-def test_a_cluster_wide_install_has_the_same_rights_and_more_to_see_crds_come_and_which_cluster_it_is(
+def test_a_cluster_wide_install_has_the_same_rights_and_more_to_see_crds_come_which_cluster_it_is_and_its_nodes(
     namespaced: list[Object],
 ) -> None:
     def manager(objects: list[Object], kind: str) -> list[Object]:
@@ -70,7 +70,8 @@ def test_a_cluster_wide_install_has_the_same_rights_and_more_to_see_crds_come_an
         "verbs": ["list", "watch"],
     }
     cluster = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}
-    assert manager(render(), "ClusterRole") == [*manager(namespaced, "Role"), crds, cluster]
+    nodes = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]}
+    assert manager(render(), "ClusterRole") == [*manager(namespaced, "Role"), crds, cluster, nodes]
 
 
 def test_installs_side_by_side_have_no_object_in_common() -> None:

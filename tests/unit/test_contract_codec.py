@@ -72,7 +72,7 @@ PLAN = RunPlan(
     hooks=HooksPlan(HOOK),
     prune=Retention.only(keep_daily=7),
     compact_threshold=10,
-    dead_job_uids=("a", "b"),
+    dead_holders=("a", "b"),
 )
 
 

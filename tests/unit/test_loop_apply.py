@@ -221,19 +221,6 @@ def test_a_job_that_was_not_seen_yet_is_known_from_the_fresh_look() -> None:
     assert recorder.find("Job", "x")["spec"]["suspend"] is True
 
 
-@pytest.mark.parametrize(
-    ("phase", "made"), [("Running", False), ("Pending", False), ("Succeeded", True), ("Failed", True), (None, True)]
-)
-def test_locks_are_broken_only_when_a_fresh_look_finds_no_pod_that_could_still_write(
-    phase: str | None, made: bool
-) -> None:
-    pod = body("Pod", status={"phase": phase})
-    pod["metadata"]["labels"] |= {"batch.kubernetes.io/controller-uid": "dead"}
-    recorder, operator = with_bodies(*([pod] if phase else []))
-    operator.apply(CreateRun(manifest("BorgRun"), without_pods_of="dead"))
-    assert bool(recorder.names("BorgRun")) is made
-
-
 def test_what_others_added_to_a_cron_job_goes_and_what_admission_adds_stays() -> None:
     edited = body("CronJob")
     edited["metadata"]["managedFields"] = [{"manager": "kubectl-edit", "fieldsV1": {"f:spec": {}}}]

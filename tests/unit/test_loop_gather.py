@@ -201,3 +201,48 @@ def test_a_tick_that_is_overdue_is_asked_about() -> None:
     recorder = with_objects(CronJob=[cron_job], Event=[refused])
     assert gather(recorder, seconds=70)[0].words == {}
     assert gather(recorder, seconds=81)[0].words == {"cron": "FailedCreate: Error creating job: refused"}
+
+
+LOCKED = 'Locked by run "db-0" in namespace "team" (borgoperator.io_team_db-0_uid_place): waits until 02:30 UTC'
+NOT_READY = {
+    "phase": "Running",
+    "containerStatuses": [{"name": "borg", "ready": False, "state": {"running": {"startedAt": AT}}}],
+}
+
+
+def probe(about: str, note: str, by: str = "kubelet", time: str = AT) -> dict[str, Any]:
+    return {**event(about, note, "Unhealthy", time), "reportingController": by}
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([probe("uid-p", f"Readiness probe failed: {LOCKED}\n")], LOCKED),
+        ([probe("uid-p", f"Readiness probe failed: {LOCKED}", by="somebody")], ""),
+        ([probe("uid-q", f"Readiness probe failed: {LOCKED}")], ""),
+        ([probe("uid-p", 'Readiness probe errored: "sh": executable file not found')], ""),
+        ([probe("uid-p", f"Liveness probe failed, then: Readiness probe failed: {LOCKED}")], ""),
+        (
+            [
+                probe("uid-p", "Readiness probe failed: old", time="2026-03-02T11:00:00Z"),
+                probe("uid-p", f"Readiness probe failed: {LOCKED}"),
+            ],
+            LOCKED,
+        ),
+        ([], ""),
+    ],
+    ids=["its own", "by somebody", "of another pod", "no shell", "another probe", "the newest", "not heard yet"],
+)
+def test_what_a_run_waits_for_is_read_from_the_kubelets_events_about_its_pod(
+    events: list[dict[str, Any]], words: str
+) -> None:
+    recorder = with_objects(Job=[job()], Pod=[pod(NOT_READY)], Event=events)
+    world, asked = gather(recorder, seconds=60)
+    assert world.words.get("uid-p", "") == words
+    assert asked == ["list Event"]
+
+
+def test_a_run_that_has_just_begun_or_is_ready_is_asked_nothing() -> None:
+    ready = {**NOT_READY, "containerStatuses": [{**NOT_READY["containerStatuses"][0], "ready": True}]}  # type: ignore[dict-item]
+    for status, seconds in ((NOT_READY, 5), (ready, 600)):
+        assert gather(with_objects(Job=[job()], Pod=[pod(status)]), seconds=seconds)[1] == []

@@ -1,12 +1,14 @@
 """What backup pods are made of."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from borg_contract.codec import decode_plan
 from borg_contract.operations import Operation
-from borg_contract.pod import PLAN_ENV
+from borg_contract.pod import NOTICE_FILE, PLAN_ENV
 from borg_core.workload.bundle import Bundle
 from borg_core.workload.job import render_job_template
 from borg_core.workload.plan import render_plan
@@ -107,3 +109,19 @@ def test_scripts_belong_to_backups_only(operation: Operation) -> None:
     hooks = {"preBackup": {"scriptRef": {"name": "wake"}}}
     bundle = builders.bundle(builders.schedule(hooks=hooks), scripts=(builders.script("wake"),))
     assert render_plan(bundle.workload(operation), cluster="").hooks is None
+
+
+def test_the_probe_fails_with_what_the_run_waits_for_and_succeeds_when_it_waits_for_nothing(tmp_path: Path) -> None:
+    probe = container(builders.bundle())["readinessProbe"]
+    command = [word.replace(NOTICE_FILE, str(tmp_path / "notice")) for word in probe["exec"]["command"]]
+    assert (probe["failureThreshold"], probe["successThreshold"]) == (1, 1)
+    quiet = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    (tmp_path / "notice").write_text("Locked by somebody")
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode != 0, told.stdout, told.stderr) == (True, "Locked by somebody", "")
+
+
+def test_the_notice_lies_where_the_pod_may_write() -> None:
+    scratch = [path for path, (volume, _) in mounts(builders.bundle()).items() if volume == {"emptyDir": {}}]
+    assert any(NOTICE_FILE.startswith(f"{path}/") for path in scratch)

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
-from borg_contract.pod import lock_holder
-from borg_core.actions import CreateRun
+from borg_contract.codec import decode_plan
+from borg_contract.pod import PLAN_ENV, derive_place, lock_holder
+from borg_core import labels
+from borg_core.actions import CreateJob, CreateRun, PatchStatus
 from borg_core.kinds.run import BorgRun
+from borg_core.native.pod import Ending, ObservedPod
 from borg_core.runs.locks import unlock_run_name
+from borg_core.runs.plan import WAIT_LOOK_SECONDS
 from support import builders
-from support.builders import NOW, Case, planned
+from support.builders import NOW, Case, plan, planned
 
 
 def finished(name: str, at: str, phase: str = "Failed", **status: Any) -> BorgRun:
@@ -22,19 +26,29 @@ def dead_run(**status: Any) -> BorgRun:
     return finished("db-1", "2026-03-02T01:00:00Z", **status)
 
 
+def holder_of(name: str) -> str:
+    return lock_holder("team", name, f"job-{name}", derive_place("", "node-1"))
+
+
 def world(*runs: BorgRun, **more: Any) -> Case:
-    return builders.world(builders.bundle(), runs=runs, **more)
+    """Return a world in which the pods of all finished runs are still known."""
+    known: dict[str, ObservedPod] = {}
+    for run in runs:
+        name, uid = run.metadata.name, f"job-{run.metadata.name}"
+        known |= builders.pod(name, job_uid=uid, job_name=name, node="node-1", finished=True)
+        known[uid] = known.pop(f"job-uid-{name}")
+    return builders.world(builders.bundle(), runs=runs, **{"pods": known, **more})
 
 
 def unlocks(case: Case) -> list[str]:
     return [action.manifest["metadata"]["name"] for action in planned(case, CreateRun)]
 
 
-def test_locks_of_a_dead_job_are_broken_if_a_fresh_look_finds_no_pod_of_it() -> None:
+def test_the_lock_of_a_dead_pod_is_broken_if_a_fresh_look_proves_that_it_is_dead() -> None:
     (created,) = planned(world(dead_run(reason="OutOfMemory")), CreateRun)
-    assert created.without_pods_of == "job-db-1"
+    assert created.only_if_dead == holder_of("db-1")
     assert created.manifest["metadata"]["name"] == "db-1-unlock"
-    assert created.manifest["metadata"]["annotations"] == {"borgoperator.io/dead-job-uid": "job-db-1"}
+    assert created.manifest["metadata"]["annotations"] == {"borgoperator.io/dead-holder": holder_of("db-1")}
     assert created.manifest["metadata"]["labels"]["borgoperator.io/trigger"] == "Automatic"
     assert created.manifest["spec"] == {"scheduleRef": {"name": "db"}, "operation": "BreakLock"}
 
@@ -86,29 +100,38 @@ def test_a_break_lock_that_dies_calls_for_no_other() -> None:
     assert unlocks(world(dead_run(reason="OutOfMemory"), died)) == []
 
 
-@pytest.mark.parametrize(
-    ("holder", "breaks"),
-    [
-        (lock_holder("team", "db-0", "job-db-0"), True),
-        (lock_holder("team", "db-0", "job-of-another-cluster"), False),
-        (lock_holder("team", "elsewhere", "job-of-another"), False),
-        ("laptop@1234", False),
-    ],
-)
-def test_a_lock_is_broken_only_when_its_holder_is_a_finished_run_of_ours(holder: str, breaks: bool) -> None:
-    holding = finished("db-0", "2026-03-02T00:30:00Z", repositories=[])
-    locked = {"name": "main", "phase": "Failed", "reason": "Locked", "lockedBy": holder}
-    blocked = finished("db-1", "2026-03-02T01:00:00Z", repositories=[locked])
-    assert unlocks(world(holding, blocked)) == (["db-1-unlock"] if breaks else [])
+HOLDERS = [
+    (lock_holder("team", "db-0", "of-a-schedule-that-is-gone", "0123456789ab"), True),
+    (lock_holder("elsewhere", "db-0", "uid", "0123456789ab"), True),
+    (lock_holder("team", "db-0", "of-an-earlier-version"), False),
+    ("laptop@1234", False),
+]
 
 
-def test_the_lock_of_a_job_that_is_at_work_is_left() -> None:
-    at_work = builders.run("db-0", {"phase": "Running", "jobUid": "job-uid-db-0"})
-    holder = lock_holder("team", "db-0", "job-uid-db-0")
+@pytest.mark.parametrize(("holder", "suspect"), HOLDERS)
+def test_whoever_of_ours_a_run_found_in_the_lock_is_suspected_without_any_record_of_him(
+    holder: str, suspect: bool
+) -> None:
     locked = {"name": "main", "phase": "Failed", "reason": "Locked", "lockedBy": holder}
-    blocked = finished("db-1", "2026-03-02T01:00:00Z", repositories=[locked])
-    job = builders.job("db-0", run_uid="uid-db-0")
-    assert unlocks(world(at_work, blocked, jobs=(job,), pods=builders.pod(job))) == []
+    case = world(finished("db-1", "2026-03-02T01:00:00Z", repositories=[locked]))
+    assert [action.only_if_dead for action in planned(case, CreateRun)] == ([holder] if suspect else [])
+
+
+@pytest.mark.parametrize(("holder", "suspect"), HOLDERS)
+def test_a_run_that_waits_for_a_lock_says_so_and_calls_for_a_look_at_its_holder_at_once(
+    holder: str, suspect: bool
+) -> None:
+    words = f'Locked by run "db-0" in namespace "team" ({holder}): waits until 12:30 UTC'
+    job = builders.job("db-1", run_uid="uid-db-1")
+    run = builders.run("db-1", {"phase": "Running", "jobUid": job.uid})
+    pods = builders.pod(job, waits=True, node="node-1")
+    case = builders.world(
+        builders.bundle(), runs=(run,), jobs=(job,), pods=pods, words={pod.uid: words for pod in pods.values()}
+    )
+    assert [action.only_if_dead for action in planned(case, CreateRun)] == ([holder] if suspect else [])
+    (patch,) = [action.status for action in planned(case, PatchStatus) if action.target.name == "db-1"]
+    assert (patch["reason"], patch["message"]) == ("WaitingForLock", words)
+    assert plan(case).requeue_after == WAIT_LOOK_SECONDS
 
 
 def test_what_is_on_a_server_over_ssh_keeps_no_lock_of_a_pod() -> None:
@@ -128,6 +151,37 @@ def test_two_long_names_never_get_one_unlock_run() -> None:
 def test_a_job_that_dies_now_is_recorded_and_cleaned_up_after() -> None:
     died = builders.job(succeeded=False, completed=NOW)
     case = world(
-        builders.run("db-1", {"phase": "Running", "jobUid": died.uid}), jobs=(replace(died, run_uid="uid-db-1"),)
+        builders.run("db-1", {"phase": "Running", "jobUid": died.uid}),
+        jobs=(replace(died, run_uid="uid-db-1"),),
+        pods=builders.pod(died, node="node-1", job_name="db-1", ending=Ending(reason="OOMKilled"), finished=True),
     )
     assert unlocks(case) == ["db-1-unlock"]
+
+
+def test_where_nobody_knows_the_pod_of_a_run_that_died_the_next_run_is_to_find_its_lock() -> None:
+    assert unlocks(world(dead_run(reason="PodLost"), pods={})) == []
+
+
+@pytest.mark.parametrize(
+    ("notes", "dead"),
+    [
+        ({labels.DEAD_HOLDER: "holder"}, ("holder",)),
+        ({labels.OF_DEAD_JOB: "uid"}, ("",)),
+        ({}, ()),
+    ],
+    ids=["of the operator", "of an earlier version of it", "of a person"],
+)
+def test_only_what_a_person_asked_for_breaks_everything(notes: dict[str, str], dead: tuple[str, ...]) -> None:
+    run = builders.run("cure", operation="BreakLock")
+    noted = run.model_copy(update={"metadata": run.metadata.model_copy(update={"annotations": notes})})
+    (created,) = planned(builders.settled(world(noted)), CreateJob)
+    (container,) = created.manifest["spec"]["template"]["spec"]["containers"]
+    plan_of_run = decode_plan(next(item["value"] for item in container["env"] if item["name"] == PLAN_ENV))
+    assert plan_of_run.dead_holders == dead
+
+
+def test_what_breaks_a_lock_prefers_the_node_of_the_run_that_waits_for_it_where_the_volume_is() -> None:
+    (created,) = planned(builders.settled(world(builders.run("cure", operation="BreakLock"))), CreateJob)
+    affinity = created.manifest["spec"]["template"]["spec"]["affinity"]
+    (term,) = affinity["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert term["podAffinityTerm"]["labelSelector"] == {"matchLabels": {"borgoperator.io/schedule": "db"}}

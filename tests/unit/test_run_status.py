@@ -81,7 +81,8 @@ CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | No
         ("Pending", "WaitingForPod"),
     ),
     "at work": (WORKING, pod({"running": {"startedAt": AT}}), "", ("Running", None)),
-    "at work, old words are forgotten": (WORKING, pod({"running": {}}), "FailedMount: …", ("Running", None)),
+    "waits for a lock": (WORKING, pod({"running": {}}), "Locked by laptop", ("Running", "WaitingForLock")),
+    "waits for a server": (WORKING, pod({"running": {}}), "The server …", ("Running", "WaitingForServer")),
     "borg has ended, the Job does not know": (WORKING, pod(over(RESULT), "Succeeded"), "", ("Completed", None)),
     "borg has ended, a sidecar has not": (
         WORKING,

@@ -259,7 +259,7 @@ class FreeLocks(LockWait):
 
 def test_a_prune_that_cannot_see_whose_the_archives_are_deletes_nothing(tmp_path: Path) -> None:
     log = Log(io.StringIO())
-    locks = FreeLocks(location="/r", base_dir=tmp_path, seconds=1, host_id=None, dead_job_uids=frozenset(), log=log)
+    locks = FreeLocks(location="/r", base_dir=tmp_path, seconds=1, host_id=None, dead_holders=frozenset(), log=log)
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.PRUNE, (LOCAL,), schedule="db", prune=Retention.only(keep_daily=1))
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
@@ -271,7 +271,7 @@ def test_a_prune_that_cannot_see_whose_the_archives_are_deletes_nothing(tmp_path
 @pytest.mark.parametrize(("threshold", "asked"), [(0, 0), (30, 30), (None, DEFAULT_THRESHOLD)])
 def test_a_compact_run_has_the_threshold_that_was_asked_for(threshold: int | None, asked: int, tmp_path: Path) -> None:
     log = Log(io.StringIO())
-    locks = FreeLocks(location="/r", base_dir=tmp_path, seconds=1, host_id=None, dead_job_uids=frozenset(), log=log)
+    locks = FreeLocks(location="/r", base_dir=tmp_path, seconds=1, host_id=None, dead_holders=frozenset(), log=log)
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.COMPACT, (LOCAL,), compact_threshold=threshold)
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)

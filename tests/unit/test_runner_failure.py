@@ -62,7 +62,9 @@ def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words:
         ("ssh: connect to host h port 22: No route to host", Reason.HOST_UNREACHABLE, "routes"),
         ("sh: 1: borg: not found", Reason.REMOTE_BORG_MISSING, "Install borg"),
         ("bash: line 1: borg: command not found", Reason.REMOTE_BORG_MISSING, "Install borg"),
-        ("kex_exchange_identification: read: Connection reset by peer", Reason.CONNECTION_LOST, "next run"),
+        ("kex_exchange_identification: read: Connection reset by peer", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
+        ("Connection closed by 10.0.0.1 port 22", Reason.CONNECTION_LOST, "next run"),
+        ("bash: line 1: /opt/borg: Permission denied", Reason.REMOTE_BORG_MISSING, "executable"),
     ],
 )
 def test_a_failed_connection_is_told_apart_with_the_words_of_ssh(line: str, reason: Reason, words: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from borg_contract.operations import Operation
 from borg_contract.plan import RepositoryPlan, RunPlan
-from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, RUNNER_UID, parse_lock_holder
+from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, RUNNER_UID, derive_place, parse_lock_holder
 from borg_runner.identity import Identity, derive_identity
 from borg_runner.run.hooks import make_run_facts
 from borg_runner.run.run import describe_plan
@@ -23,13 +23,24 @@ OF_A_SCHEDULE = replace(OF_A_REPOSITORY, schedule="db", operation=Operation.BACK
 
 def test_a_pod_takes_locks_under_the_name_of_its_job() -> None:
     identity = derive_identity({JOB_NAME_ENV: "db-1", JOB_UID_ENV: "0a1b"})
-    assert parse_lock_holder(identity.host_id("team") or "") == ("team", "db-1", "0a1b")
+    assert parse_lock_holder(identity.host_id("team", "c") or "") == ("team", "db-1", "0a1b", "")
+
+
+def test_the_name_tells_nodes_apart_also_those_of_two_clusters_and_fits_into_the_name_of_a_file() -> None:
+    longest = {JOB_NAME_ENV: "j" * 63, JOB_UID_ENV: "0" * 36}
+    pairs = [("c", "a"), ("c", "b"), ("d", "a")]
+    hosts = [derive_identity({**longest, NODE_ENV: node}).host_id("n" * 63, cluster) or "" for cluster, node in pairs]
+    assert len(set(hosts)) == 3
+    assert all(len(f"{host}.4194304-{2**64 - 1:x}") <= 255 for host in hosts)
+    assert [parsed.place for host in hosts if (parsed := parse_lock_holder(host))] == [
+        derive_place(*pair) for pair in pairs
+    ]
 
 
 @pytest.mark.parametrize("environment", [{}, {JOB_NAME_ENV: "db-1"}, {"BORG_HOST_ID": "somebody@1"}])
 def test_outside_of_a_job_there_is_no_such_name(environment: dict[str, str]) -> None:
-    assert derive_identity(environment).host_id("team") is None
-    assert Identity().host_id("team") is None
+    assert derive_identity(environment).host_id("team", "c") is None
+    assert Identity().host_id("team", "c") is None
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ FOREIGN = "host.example.org@1234"
 OURSELVES = lock_holder("team", "db-3", "0a1b-we")
 
 
-def release_dead(folder: Path, dead_job_uids: set[str]) -> list[Holder]:
-    return remove_dead_locks(folder, dead_job_uids, host_id=OURSELVES, patience=0.2)
+def release_dead(folder: Path, dead_holders: set[str]) -> list[Holder]:
+    return remove_dead_locks(folder, dead_holders, host_id=OURSELVES, patience=0.2)
 
 
 def take_exclusive(folder: Path, host: str, pid: int = 7) -> None:
@@ -37,7 +37,7 @@ def take_shared(folder: Path, *hosts: str) -> None:
 
 def test_an_unlocked_repository_has_no_holders(tmp_path: Path) -> None:
     assert read_holders(tmp_path) == []
-    assert release_dead(tmp_path, {"0a1b-dead"}) == []
+    assert release_dead(tmp_path, {DEAD}) == []
 
 
 @pytest.mark.parametrize("host", [DEAD, FOREIGN, "with.dots-and-dashes@0"])
@@ -49,20 +49,20 @@ def test_a_holder_is_read_from_an_exclusive_lock(tmp_path: Path, host: str) -> N
 def test_a_dead_jobs_exclusive_lock_is_removed(tmp_path: Path) -> None:
     take_exclusive(tmp_path, DEAD)
     (tmp_path / "lock.roster").write_text(json.dumps({"exclusive": [[DEAD, 7, 0]]}))
-    assert next(holder.host for holder in release_dead(tmp_path, {"0a1b-dead"})) == DEAD
+    assert next(holder.host for holder in release_dead(tmp_path, {DEAD})) == DEAD
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("host", [ALIVE, FOREIGN])
 def test_nobody_elses_exclusive_lock_is_removed(tmp_path: Path, host: str) -> None:
     take_exclusive(tmp_path, host)
-    assert release_dead(tmp_path, {"0a1b-dead"}) == []
+    assert release_dead(tmp_path, {DEAD}) == []
     assert [holder.host for holder in read_holders(tmp_path)] == [host]
 
 
 def test_a_dead_reader_leaves_the_roster_and_the_living_stay(tmp_path: Path) -> None:
     take_shared(tmp_path, DEAD, ALIVE, FOREIGN)
-    assert [holder.host for holder in release_dead(tmp_path, {"0a1b-dead"})] == [DEAD]
+    assert [holder.host for holder in release_dead(tmp_path, {DEAD})] == [DEAD]
     assert [holder.host for holder in read_holders(tmp_path)] == [ALIVE, FOREIGN]
     assert [path.name for path in tmp_path.iterdir()] == ["lock.roster"]
 
@@ -70,7 +70,7 @@ def test_a_dead_reader_leaves_the_roster_and_the_living_stay(tmp_path: Path) -> 
 def test_the_roster_is_left_alone_while_somebody_holds_the_exclusive_lock(tmp_path: Path) -> None:
     take_shared(tmp_path, DEAD)
     take_exclusive(tmp_path, FOREIGN)
-    assert release_dead(tmp_path, {"0a1b-dead"}) == []
+    assert release_dead(tmp_path, {DEAD}) == []
     assert {holder.host for holder in read_holders(tmp_path)} == {DEAD, FOREIGN}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock.exclusive", "lock.roster"]
 
@@ -78,7 +78,7 @@ def test_the_roster_is_left_alone_while_somebody_holds_the_exclusive_lock(tmp_pa
 def test_the_roster_is_rewritten_under_a_lock_that_names_our_own_job(tmp_path: Path) -> None:
     take_shared(tmp_path, DEAD, ALIVE)
     take_exclusive(tmp_path, FOREIGN)  # so that our entry waits where it can be seen
-    remove = functools.partial(remove_dead_locks, tmp_path, {"0a1b-dead"}, host_id=OURSELVES, patience=30)
+    remove = functools.partial(remove_dead_locks, tmp_path, {DEAD}, host_id=OURSELVES, patience=30)
     with ThreadPoolExecutor() as pool:
         removed = pool.submit(remove)
         wait_until(lambda: any(tmp_path.glob("lock.exclusive.*.tmp/*")))
@@ -92,7 +92,7 @@ def test_the_roster_is_rewritten_under_a_lock_that_names_our_own_job(tmp_path: P
 
 def test_without_a_name_that_can_be_proven_dead_no_lock_is_taken_and_the_roster_stays(tmp_path: Path) -> None:
     take_shared(tmp_path, DEAD)
-    assert remove_dead_locks(tmp_path, {"0a1b-dead"}, host_id=None) == []
+    assert remove_dead_locks(tmp_path, {DEAD}, host_id=None) == []
     assert [holder.host for holder in read_holders(tmp_path)] == [DEAD]
 
 
@@ -109,7 +109,7 @@ def test_a_malformed_entry_is_nobodys_we_know(tmp_path: Path) -> None:
     (tmp_path / "lock.exclusive").mkdir()
     (tmp_path / "lock.exclusive" / "strange").touch()
     assert read_holders(tmp_path) == []
-    release_dead(tmp_path, {"0a1b-dead"})
+    release_dead(tmp_path, {DEAD})
     assert (tmp_path / "lock.exclusive" / "strange").exists()
 
 

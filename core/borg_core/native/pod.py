@@ -51,6 +51,16 @@ class ObservedPod:
     """Containers besides `borg` that run: somebody put them into the pod."""
     finished: bool = False
     """Whether every container has ended for good."""
+    job_name: str = ""
+    node: str = ""
+    """Where it was put, empty where it has not been."""
+    stopped: bool = False
+    """Whether the kubelet has said that the container `borg` has ended. The phase is no proof: it is given by others
+    too, to the pods of a node that is lost."""
+    waits: bool = False
+    """Whether the container `borg` runs and is not ready: its readiness probe tells what the run waits for."""
+    running_since: datetime | None = None
+    """Since when the container `borg` runs."""
     disrupted: bool = False
     """Taken away by the cluster (a drain, a preemption): its Job makes another one."""
     ending_asked: bool = False
@@ -66,6 +76,7 @@ def parse_pod(body: Body) -> ObservedPod:
     metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
     states = {item["name"]: item.get("state", {}) for item in status.get("containerStatuses", [])}
     state = states.get(CONTAINER_NAME, {})
+    ready = {item["name"]: item.get("ready", True) for item in status.get("containerStatuses", [])}
     finished = status.get("phase") in ("Succeeded", "Failed")
     conditions = status.get("conditions", [])
     return ObservedPod(
@@ -80,6 +91,11 @@ def parse_pod(body: Body) -> ObservedPod:
         waiting="" if finished or "running" in state else _waiting(conditions, state),
         others_running=tuple(sorted(name for name in states if name != CONTAINER_NAME and "running" in states[name])),
         finished=finished,
+        job_name=metadata.get("labels", {}).get(labels.JOB_NAME, ""),
+        node=spec.get("nodeName", ""),
+        stopped="terminated" in state,
+        waits="running" in state and not finished and not ready[CONTAINER_NAME],
+        running_since=time_of(state.get("running", {}).get("startedAt")),
         disrupted=any(condition["type"] == "DisruptionTarget" and holds(condition) for condition in conditions),
         ending_asked=spec.get("activeDeadlineSeconds") == 1,
         deleting="deletionTimestamp" in metadata,

@@ -148,14 +148,14 @@ def _host(
 
 
 def _workload(
-    repository: BorgRepository, operation: Operation, options: JobOptions, dead_job_uids: tuple[str, ...] = ()
+    repository: BorgRepository, operation: Operation, options: JobOptions, dead_holders: tuple[str, ...] = ()
 ) -> Workload:
     return Workload(
         namespace=repository.metadata.namespace,
         operation=operation,
         targets=(Target(repository),),
         compact_threshold=Compact().threshold if operation is Operation.COMPACT else None,
-        dead_job_uids=dead_job_uids,
+        dead_holders=dead_holders,
         options=options,
     )
 

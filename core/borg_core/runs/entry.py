@@ -12,7 +12,7 @@ from borg_core import labels
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
-from borg_core.runs.run_status import derive_run_status
+from borg_core.runs.run_status import derive_run_status, is_automatic
 from borg_core.runs.world import World
 
 
@@ -31,6 +31,11 @@ class Entry:
         return self.run.metadata.name if self.run else self.job.name if self.job else ""
 
     @property
+    def job_name(self) -> str:
+        """The name under which its pod takes locks, empty where no pod is known."""
+        return self.pod.job_name if self.pod else ""
+
+    @property
     def operation(self) -> Operation:
         if self.run:
             return self.run.spec.operation
@@ -38,7 +43,7 @@ class Entry:
 
     @property
     def automatic(self) -> bool:
-        return self.run is not None and labels.DEAD_JOB_UID in self.run.metadata.annotations
+        return self.run is not None and is_automatic(self.run)
 
     @property
     def finished(self) -> bool:

@@ -1,14 +1,16 @@
-"""Which locks a dead Job may have left behind, and the run that removes them.
+"""Which locks a dead pod may have left behind, and the run that removes them.
 
-Borg's locks live in the repository and name the Job whose pod took them. When a pod dies suddenly (out of memory,
-node lost, deleted), the lock stays, and the next run would wait for it in vain. The operator looks whether any pod
-of that Job is left, and only then makes a BreakLock run, which breaks no other Job's lock.
+Borg's locks live in the repository and name the Job and the node of the pod that took them. When a pod dies suddenly
+(out of memory, node lost, deleted), the lock stays, and the next run waits for it. Whoever is suspected here is looked
+at afresh (`borg_operator.loop.proof`), and only one that is proven dead gets a BreakLock run, which breaks no other
+holder's lock. That proof needs no record of the dead run: the lock says all.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from borg_contract.operations import Operation
-from borg_contract.pod import parse_lock_holder
+from borg_contract.pod import LOCK_HOLDER_PREFIX, derive_place, lock_holder, parse_lock_holder
 from borg_contract.reasons import Reason
 from borg_core import labels
 from borg_core.actions import Action, CreateRun
@@ -19,6 +21,7 @@ from borg_core.runs.records import render_run
 from borg_core.runs.world import Host
 
 _SUFFIX = "-unlock"
+_HOLDER = re.compile(rf"{re.escape(LOCK_HOLDER_PREFIX)}_[A-Za-z0-9._-]+")
 _DIED = (
     Reason.POD_LOST,
     Reason.OUT_OF_MEMORY,
@@ -36,47 +39,54 @@ def unlock_run_name(run_name: str) -> str:
     return shorten(run_name, _SUFFIX, JOB_NAME_LIMIT)
 
 
-def plan_unlocks(host: Host, entries: Sequence[Entry]) -> Iterator[Action]:
-    """Yield a BreakLock run for every Job that died and may have left a lock."""
+def plan_unlocks(host: Host, entries: Sequence[Entry], cluster: str) -> Iterator[Action]:
+    """Yield a BreakLock run for every holder that may be dead; `cluster`: where we are."""
     if not host.leaves_locks:
         return
-    for name, uid in derive_suspects(entries).items():
-        notes = {labels.DEAD_JOB_UID: uid}
+    for name, holder in derive_suspects(host, entries, cluster).items():
+        notes = {labels.DEAD_HOLDER: holder}
         manifest = render_run(host, unlock_run_name(name), Operation.BREAK_LOCK, Trigger.AUTOMATIC, notes)
-        yield CreateRun(manifest, without_pods_of=uid)
+        yield CreateRun(manifest, only_if_dead=holder)
 
 
-def derive_suspects(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return, by the name of a run that calls for it, the uid of the Job whose locks may have to be broken.
+def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[str, str]:
+    """Return, by the name of a run that calls for it, the holder whose locks may have to be broken.
 
-    A run calls for it that died without a result, or that found the repository locked by a Job of ours which has
-    ended. A holder that is none of the runs known here (another cluster's, say) may be alive: it is left alone.
+    A run calls for it that died without a result, that waits for a lock of a pod of ours, or that ended without having
+    got it.
     """
     suspects: dict[str, str] = {}
     known = list(entries)
     names = {entry.name for entry in known}
-    ended = {entry.status.job_uid for entry in known if entry.finished and entry.run}
     for entry in known:
-        if not entry.finished or entry.operation is Operation.BREAK_LOCK or unlock_run_name(entry.name) in names:
+        if entry.operation is Operation.BREAK_LOCK or unlock_run_name(entry.name) in names:
             continue
-        uid = _own_job_if_died(entry) or _dead_holder(entry, ended)
-        if uid and not _good_since(entry, known):
-            suspects[entry.name] = uid
+        holder = _find_holder(entry) or _own_if_died(host, entry, cluster)
+        if holder and not _good_since(entry, known):
+            suspects[entry.name] = holder
     return suspects
 
 
-def _own_job_if_died(entry: Entry) -> str | None:
-    died = entry.status.reason in _DIED and not entry.succeeded and not entry.status.repositories
-    # A run that never got a container has no time at which it started, and has taken no lock.
-    return entry.status.job_uid if died and entry.status.start_time else None
+def _own_if_died(host: Host, entry: Entry, cluster: str) -> str | None:
+    died = entry.finished and entry.status.reason in _DIED and not entry.succeeded and not entry.status.repositories
+    # A run that never got a container has no time at which it started, and has taken no lock. Where its pod is gone,
+    # the next run reads in the lock whose it is.
+    if not (died and entry.status.start_time and entry.pod and entry.pod.node and entry.job_name):
+        return None
+    place = derive_place(cluster, entry.pod.node)
+    return lock_holder(host.owner.namespace, entry.job_name, entry.pod.job_uid, place)
 
 
-def _dead_holder(entry: Entry, ended: Collection[str | None]) -> str | None:
-    for repository in entry.status.repositories:
-        holder = parse_lock_holder(repository.locked_by) if repository.locked_by else None
-        if holder and holder[2] in ended:
-            return holder[2]
-    return None
+def _find_holder(entry: Entry) -> str | None:
+    """Return the pod of ours for which the run waits, or waited in vain, if its lock says where that pod was."""
+    if entry.finished:
+        said = [repository.locked_by for repository in entry.status.repositories if repository.locked_by]
+    elif entry.status.reason == Reason.WAITING_FOR_LOCK:
+        said = _HOLDER.findall(entry.status.message or "")
+    else:
+        return None
+    parsed = ((text, parse_lock_holder(text)) for text in said)
+    return next((text for text, holder in parsed if holder and holder.place), None)
 
 
 def _good_since(entry: Entry, entries: Iterable[Entry]) -> bool:

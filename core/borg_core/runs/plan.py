@@ -14,6 +14,9 @@ from borg_core.runs.world import Host, World
 LOOK_SECONDS = 10.0
 """How often to look at a run that is starting: why its pod makes no progress brings no event of its own."""
 
+WAIT_LOOK_SECONDS = 30.0
+"""How often to look at one that waits for a lock: that it waits brings an event, that its holder is dead by now not."""
+
 
 @dataclass(frozen=True)
 class RunsPlan:
@@ -38,12 +41,15 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
         *plan_tick_repairs(world, now),
         *plan_strangers(world, entries),
         *plan_deletions(world, entries, expired),
-        *(plan_unlocks(host, entries) if host else ()),
+        *(plan_unlocks(host, entries, world.settings.cluster) if host else ()),
     ]
     return RunsPlan(entries, tuple(actions), _requeue_after(entries, turns.requeue_after))
 
 
 def _requeue_after(entries: Sequence[Entry], asked: float | None) -> float | None:
-    starting = any(entry.working and not entry.finished and not (entry.pod and entry.pod.began) for entry in entries)
-    given = [seconds for seconds in (asked, LOOK_SECONDS if starting else None) if seconds is not None]
-    return min(given, default=None)
+    at_work = [entry for entry in entries if entry.working and not entry.finished]
+    waiting = [entry for entry in at_work if entry.pod and entry.pod.waits]
+    starting = any(not (entry.pod and entry.pod.began) for entry in at_work)
+    untold = any(not entry.status.message for entry in waiting)
+    looks = (asked, LOOK_SECONDS if starting or untold else None, WAIT_LOOK_SECONDS if waiting else None)
+    return min((seconds for seconds in looks if seconds is not None), default=None)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from borg_contract.phases import Phase
+from borg_contract.pod import NOTICE_OF_LOCK
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_core import labels
@@ -26,7 +27,7 @@ def derive_run_status(
 ) -> BorgRunStatus:
     """Return the status that the run is to have. A finished one never changes; at least one of run and job is given.
 
-    `words`: the newest warning about a Job or pod that makes no progress, empty when there is none.
+    `words`: why a Job or pod makes no progress, or what its run waits for; empty when it does not wait.
     """
     if run and run.finished:
         return run.status
@@ -50,7 +51,11 @@ def derive_run_status(
     if ending or job.finished:
         return _ended(known, job, pod, ending or Ending(), now, cancel=cancel)
     if pod and pod.began:
-        return known.model_copy(update={"phase": Phase.RUNNING, "reason": None, "message": _STOPPING if cancel else ""})
+        reason = None
+        if words and not cancel:
+            reason = (Reason.WAITING_FOR_LOCK if words.startswith(NOTICE_OF_LOCK) else Reason.WAITING_FOR_SERVER).value
+        message = _STOPPING if cancel else words
+        return known.model_copy(update={"phase": Phase.RUNNING, "reason": reason, "message": message})
     waiting = (pod.waiting if pod else "") or words
     reason = Reason.WAITING_FOR_POD.value if waiting else None
     return known.model_copy(update={"phase": Phase.PENDING, "reason": reason, "message": waiting})
@@ -76,8 +81,12 @@ def derive_trigger(run: BorgRun | None, job: ObservedJob | None) -> Trigger:
     """Return who asked for the run."""
     if job and job.by_clock:
         return Trigger.SCHEDULED
-    automatic = run is not None and labels.DEAD_JOB_UID in run.metadata.annotations
-    return Trigger.AUTOMATIC if automatic else Trigger.MANUAL
+    return Trigger.AUTOMATIC if run and is_automatic(run) else Trigger.MANUAL
+
+
+def is_automatic(run: BorgRun) -> bool:
+    """Tell whether the operator made the run to remove the locks of one holder."""
+    return labels.DEAD_HOLDER in run.metadata.annotations or labels.OF_DEAD_JOB in run.metadata.annotations
 
 
 def describe_end(phase: Phase | None) -> tuple[Reason, str]:

@@ -210,12 +210,13 @@ def _create(world: World, host: Host, entry: Entry, cron_job: ObservedCronJob | 
     if run is None or entry.job is not None or _name_is_taken(world, entry):
         return
     metadata = run.metadata
-    dead = metadata.annotations.get(labels.DEAD_JOB_UID)
+    # Only a run that a person asked for breaks everything, and that is one that names nobody.
+    dead = (metadata.annotations.get(labels.DEAD_HOLDER, ""),) if entry.automatic else ()
     if cron_job:
         controller = Owner("batch/v1", CRON_JOBS.kind, cron_job.namespace, cron_job.name, cron_job.uid)
     else:
         controller = Owner(host.owner.api_version, "BorgRun", metadata.namespace, metadata.name, metadata.uid)
-    workload = host.workload(entry.operation, (dead,) if dead else ())
+    workload = host.workload(entry.operation, dead)
     name = derive_job_name(metadata.name)
     yield CreateJob(
         render_job(

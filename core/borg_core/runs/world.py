@@ -55,7 +55,7 @@ class Host:
     hindrances: Callable[[Operation], Sequence[Problem]]
     """What keeps a run of that operation from beginning."""
     workload: Callable[[Operation, tuple[str, ...]], Workload]
-    """What a run of that operation does. The second argument: uids of Jobs that are proven to have no pod left."""
+    """What a run of that operation does. The second argument: holders of locks that are proven dead."""
     has_cron_job: bool = True
     """Whether it runs by the clock: then runs by hand wait for the CronJob to exist."""
     clock: Clock | None = None

@@ -46,7 +46,7 @@ class Bundle:
         metadata = self.schedule.metadata
         return Owner(API_VERSION, "BorgSchedule", metadata.namespace, metadata.name, metadata.uid)
 
-    def workload(self, operation: Operation = Operation.BACKUP, dead_job_uids: tuple[str, ...] = ()) -> Workload:
+    def workload(self, operation: Operation = Operation.BACKUP, dead_holders: tuple[str, ...] = ()) -> Workload:
         """Return what a run of the schedule does, with the repositories and scripts that exist."""
         spec = self.schedule.spec
         return Workload(
@@ -68,7 +68,7 @@ class Bundle:
             compact_threshold=spec.compact.threshold
             if spec.compact.enabled or operation is Operation.COMPACT
             else None,
-            dead_job_uids=dead_job_uids,
+            dead_holders=dead_holders,
             options=spec.job,
             deadline_seconds=spec.active_deadline_seconds,
         )

@@ -22,7 +22,7 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         hooks=_hooks(workload, workload.hooks) if backup else None,
         prune=workload.prune,
         compact_threshold=workload.compact_threshold,
-        dead_job_uids=workload.dead_job_uids,
+        dead_holders=workload.dead_holders,
     )
 
 

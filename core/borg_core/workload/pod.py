@@ -3,11 +3,14 @@
 from typing import Any
 
 from borg_contract.codec import encode
+from borg_contract.operations import Operation
 from borg_contract.pod import (
     CONTAINER_NAME,
     GRACE_SECONDS,
     JOB_NAME_ENV,
     JOB_UID_ENV,
+    NODE_ENV,
+    NOTICE_FILE,
     PLAN_ENV,
     RUNNER_UID,
     TERMINATION_LOG,
@@ -20,11 +23,23 @@ from borg_core.workload.mounts import render_mounts
 from borg_core.workload.plan import render_plan
 from borg_core.workload.workload import Workload
 
+_PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+_WAITS_FOR_NOTHING = {
+    # Without an API token this is how a run tells what it waits for: the kubelet reports what a failing probe prints.
+    "exec": {"command": ["sh", "-c", f"! cat {NOTICE_FILE} 2>/dev/null"]},
+    "periodSeconds": 15,
+    "timeoutSeconds": 10,
+    "failureThreshold": 1,
+    "successThreshold": 1,
+}
+
 
 def render_pod_template(workload: Workload, settings: Settings, own_labels: dict[str, str]) -> dict[str, Any]:
     """Return the `template` of a Job for the workload."""
     job = with_defaults(workload.options, settings.pods.options)
     mounts = render_mounts(workload)
+    breaks_lock = workload.operation is Operation.BREAK_LOCK
+    affinity = _near_others(job.affinity, own_labels) if breaks_lock else job.affinity
     container = {
         "name": CONTAINER_NAME,
         "image": job.image or settings.runner_image,
@@ -33,7 +48,9 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
             {"name": PLAN_ENV, "value": encode(render_plan(workload, cluster=settings.cluster))},
             {"name": JOB_NAME_ENV, "valueFrom": _label_ref(labels.JOB_NAME)},
             {"name": JOB_UID_ENV, "valueFrom": _label_ref(labels.CONTROLLER_UID)},
+            {"name": NODE_ENV, "valueFrom": _field_ref("spec.nodeName")},
         ],
+        "readinessProbe": _WAITS_FOR_NOTHING,
         "securityContext": _container_security(job),
         "volumeMounts": mounts.mounts,
         "terminationMessagePath": TERMINATION_LOG,
@@ -54,7 +71,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
         "nodeSelector": job.node_selector,
         "tolerations": list(job.tolerations),
-        "affinity": job.affinity,
+        "affinity": affinity,
         "priorityClassName": job.priority_class_name,
         "runtimeClassName": settings.pods.runtime_class_name,
     }
@@ -65,9 +82,25 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
     }
 
 
+def _near_others(affinity: dict[str, Any] | None, own_labels: dict[str, str]) -> dict[str, Any]:
+    """Return the affinity of what breaks locks: if it can, to the node where a run waits for that very lock.
+
+    A ReadWriteOnce volume is there, and would come to another node only after that run has given up.
+    """
+    ours = {key: value for key, value in own_labels.items() if key in labels.SUBJECTS.values()}
+    term = {"labelSelector": {"matchLabels": ours}, "topologyKey": "kubernetes.io/hostname"}
+    others = (affinity or {}).get("podAffinity", {})
+    preferred = [*others.get(_PREFERRED, []), {"weight": 100, "podAffinityTerm": term}]
+    return {**(affinity or {}), "podAffinity": {**others, _PREFERRED: preferred}}
+
+
 def _label_ref(label: str) -> dict[str, Any]:
+    return _field_ref(f"metadata.labels['{label}']")
+
+
+def _field_ref(path: str) -> dict[str, Any]:
     # apiVersion is what the API server would add: rendered, so that comparing with the live object is exact.
-    return {"fieldRef": {"apiVersion": "v1", "fieldPath": f"metadata.labels['{label}']"}}
+    return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
 
 
 def _pod_security(job: JobOptions, defaults: PodDefaults) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Workload:
     scripts: Mapping[str, BorgScript] = field(default_factory=dict)
     prune: Retention | None = None
     compact_threshold: int | None = None
-    dead_job_uids: tuple[str, ...] = ()
+    dead_holders: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
     options: JobOptions = field(default_factory=JobOptions)
     deadline_seconds: int | None = None

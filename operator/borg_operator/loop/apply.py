@@ -35,10 +35,11 @@ from borg_core.kinds.status import render_patched
 from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
-from borg_core.native.pod import PODS, parse_pod
+from borg_core.native.pod import PODS
 from borg_core.reconcile.drift import covers
 from borg_core.registry import Kind, Reference, find_kind
 from borg_core.runs.turns import PLACEHOLDER_UID
+from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 
 logger = logging.getLogger(__name__)
@@ -56,9 +57,10 @@ class TakenError(Exception):
 class Applier:
     """Sends the writes, and puts the API server's answers into the store, so that the next plan sees them at once."""
 
-    def __init__(self, store: Store, api: ApiServer) -> None:
+    def __init__(self, store: Store, api: ApiServer, prover: Prover) -> None:
         self._store = store
         self._api = api
+        self._prover = prover
         self._changed_by_others: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         """By uid of a CronJob that the cluster's admission changes: what was sent last, and what came of it."""
 
@@ -88,8 +90,8 @@ class Applier:
                 await self._delete(JOBS, job, uid, _FOREGROUND)
             case EndPod(pod, uid):
                 await self._merge(PODS, pod, _meant(uid, {"spec": {"activeDeadlineSeconds": _END_AT_ONCE_SECONDS}}))
-            case CreateRun(manifest, without_pods_of):
-                if without_pods_of is None or await self._is_dead(manifest, without_pods_of):
+            case CreateRun(manifest, only_if_dead):
+                if only_if_dead is None or await self._prover.is_dead(only_if_dead):
                     await self._create(RUNS, manifest)
             case AdoptRun(run, uid, metadata):
                 await self._merge(RUNS, run, _meant(uid, {"metadata": metadata}))
@@ -192,12 +194,6 @@ class Applier:
         if is_there:
             await self._merge(JOBS, job, _meant(uid, {"spec": {"suspend": False}}))
 
-    async def _is_dead(self, manifest: dict[str, Any], job_uid: str) -> bool:
-        """Tell whether no pod of the Job is left that could still write."""
-        namespace = manifest["metadata"]["namespace"]
-        bodies = await self._api.list_labelled(PODS, namespace, f"{labels.CONTROLLER_UID}={job_uid}")
-        return all(parse_pod(body).finished for body in bodies)
-
     async def _delete(self, kind: Kind[Any], target: Reference, uid: str, propagation: str) -> None:
         try:
             await self._api.delete(kind, target.namespace, target.name, uid, propagation=propagation)
@@ -280,7 +276,7 @@ def _is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     owners = {owner["uid"] for owner in live.get("ownerReferences", [])}
     own = {owner["uid"] for owner in wanted["ownerReferences"]}
     notes, marks = live.get("annotations", {}), wanted.get("annotations", {})
-    keys = (labels.JOB_UID, labels.RUN_UID, labels.DEAD_JOB_UID)
+    keys = (labels.JOB_UID, labels.RUN_UID, labels.DEAD_HOLDER)
     return bool(owners & own) and all(notes.get(key) == marks.get(key) for key in keys)
 
 

@@ -30,6 +30,8 @@ _OWN_WORDS = timedelta(seconds=30)
 _GENERATED = re.compile(r'(pods "[^"]*)-[a-z0-9]{5}"')
 """The message names the pod that was refused, another one at each attempt: without its random end it stays the same."""
 _WORDS_LIMIT = 1000
+_PROBES = "type=Warning,reason=Unhealthy"
+_PROBE_FAILED = "Readiness probe failed: "
 _WARNINGS = "type=Warning,reason!=UnexpectedJob,reason!=FailedScheduling"
 """Not those that tell nothing new: the scheduler's Event stays when the pod has a node, its condition does not."""
 
@@ -129,7 +131,9 @@ class Gatherer:
         for job in jobs:
             pod = pods.get(job.uid)
             silent = pod is None or not (pod.began or pod.ending or pod.waiting)
-            if job.working and silent and now - job.created >= _SILENCE:
+            if pod and pod.waits and not pod.ending and now - (pod.running_since or now) >= _SILENCE:
+                words[pod.uid] = await self._fetch_notice(pod)
+            elif job.working and silent and now - job.created >= _SILENCE:
                 uid, since = (pod.uid, pod.created) if pod else (job.uid, job.created)
                 said = await self._fetch_warning(job.namespace, uid)
                 if not said and now - since >= _OWN_WORDS:
@@ -140,6 +144,13 @@ class Gatherer:
         if cron_job and overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
             words[cron_job.uid] = said
         return words
+
+    async def _fetch_notice(self, pod: ObservedPod) -> str:
+        """Return what the run in this pod says that it waits for, empty when the kubelet has not heard it yet."""
+        events = await self._api.list_labelled(EVENTS, pod.namespace, "", f"regarding.uid={pod.uid},{_PROBES}")
+        latest = max((event for event in events if _is_of_kubelet(event)), key=_last_seen, default={})
+        before, failed, said = latest.get("note", "").partition(_PROBE_FAILED)
+        return " ".join(said.split())[:_WORDS_LIMIT] if failed and not before else ""
 
     async def _fetch_warning(self, namespace: str, uid: str) -> str:
         """Return the newest warning about the object, empty when there is none."""
@@ -163,6 +174,10 @@ def _last_seen(event: dict[str, Any]) -> str:
     series = event.get("series") or {}
     times = (event.get("deprecatedLastTimestamp"), event.get("eventTime"), series.get("lastObservedTime"))
     return max(time or "" for time in times)
+
+
+def _is_of_kubelet(event: dict[str, Any]) -> bool:
+    return "kubelet" in (event.get("reportingController"), event.get("deprecatedSource", {}).get("component"))
 
 
 def _own_words(job: ObservedJob, pod: ObservedPod | None) -> str:

@@ -7,7 +7,7 @@ Codes are borg's modern ones (`docs/internals/frontends.rst` of borg 1.4).
 from collections.abc import Iterable
 
 from borg_contract.reasons import Reason
-from borg_runner.ssh.words import ADVICE_FOR_LOST_CONNECTION
+from borg_runner.ssh.words import ADVICE_FOR_BANNER, ADVICE_FOR_LOST_CONNECTION
 
 ADVICE_FOR_DAMAGE = (
     "Do not repair it before you have copied the repository and restored what can be read: `borg check --repair` "
@@ -127,10 +127,7 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     ),
     84: (Reason.UNSUPPORTED_REPOSITORY, "Bring borg on the server to the runner's version."),
     85: (Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
-    86: (
-        Reason.CONNECTION_LOST,
-        "The server's login shell prints something before borg answers: silence it (.bashrc, banner).",
-    ),
+    86: (Reason.SSH_COMMAND_REFUSED, ADVICE_FOR_BANNER),
     87: (Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
     90: (Reason.REPOSITORY_DAMAGED, _CHECK),
     91: (
@@ -169,7 +166,9 @@ ABSENT = frozenset({13, 15})
 """No folder, and a folder without a repository (an empty one included)."""
 PASSPHRASE_WRONG = 52
 LOCK_TIMEOUT = 73
-CONNECTION_CODES = frozenset({80, 81, 87})
+ANSWER_OF_NO_BORG = 86
+"""What the server answered is in the message itself."""
+CONNECTION_CODES = frozenset({80, 81, ANSWER_OF_NO_BORG, 87})
 
 _GENERIC_ERROR = 2
 _CODE_OF_REMOTE_ERROR = {

@@ -4,13 +4,19 @@ import re
 
 from borg_contract.plan import RepositoryPlan, SecretFile
 from borg_contract.reasons import Reason
-from borg_runner.borg.exit_codes import CONNECTION_CODES, PASSPHRASE_WRONG, explain_exit
+from borg_runner.borg.exit_codes import ANSWER_OF_NO_BORG, CONNECTION_CODES, PASSPHRASE_WRONG, explain_exit
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault
-from borg_runner.ssh.words import explain_ssh
+from borg_runner.ssh.words import ADVICE_FOR_REFUSED_COMMAND, explain_ssh
+
+SILENT_SERVER = (
+    "The server lets the key in, and then says nothing: borg was ended. Look there at what the login starts "
+    "(ForceCommand, authorized_keys, .bashrc), at its load, and at disks or network shares that do not answer."
+)
 
 _EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _SSH_NOISE = re.compile(r"^[@\s]*$|^Warning: Permanently added|^debug\d:")
 
 
@@ -18,27 +24,39 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     """Return why `outcome`, which did not succeed, failed."""
     if outcome.interrupted:
         return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked. The next run goes on from here.")
-    message = _pick_message(outcome)
+    if outcome.unanswered:
+        return Fault(Reason.SERVER_SILENT, SILENT_SERVER)
+    message = pick_message(outcome)
     reason, advice = explain_exit(outcome.exit_code, message)
     if outcome.exit_code in CONNECTION_CODES and repository.ssh is not None:
-        said = " / ".join(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
-        message = f"{said} ({message})" if said else message
+        lines = dict.fromkeys(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
+        said = " / ".join(lines)
         known = explain_ssh(
-            "\n".join(outcome.remote),
+            "\n".join([*outcome.remote, *([message] if outcome.exit_code == ANSWER_OF_NO_BORG else [])]),
             known_hosts=_describe_secret(repository.ssh.known_hosts),
             private_key=_describe_secret(repository.ssh.private_key),
         )
+        if known is None and outcome.refused:
+            what = "It says nothing." if not said else ""
+            known = Reason.SSH_COMMAND_REFUSED, ADVICE_FOR_REFUSED_COMMAND.format(what=what).replace("  ", " ")
         reason, advice = known or (reason, advice)
+        message = f"{said} ({message})" if said and not all(line in message for line in lines) else message
     if outcome.exit_code == PASSPHRASE_WRONG and repository.passphrase is not None:
         message = "The passphrase is wrong."
         advice = (
             f"{_describe_secret(repository.passphrase)} holds another one than this repository was created with: "
             "correct the Secret, or `encryption.passphraseSecretRef`."
         )
-    return Fault(reason, f"{_ended(message)} {advice}".strip())
+    return Fault(reason, f"{_ended(_on_one_line(message))} {advice}".strip())
 
 
-def _pick_message(outcome: BorgOutcome) -> str:
+def _on_one_line(message: str) -> str:
+    """Return the message as a person can read it in a status: servers send newlines, colours and what not."""
+    lines = (_CONTROL.sub("", line).strip() for line in message.splitlines())
+    return re.sub(r": / | / [.]$", ": ", " / ".join(line for line in lines if line)).strip()
+
+
+def pick_message(outcome: BorgOutcome) -> str:
     """Return what borg said: the error that has an id, else the exception of a traceback, else any error line."""
     if outcome.exit_code < 0:
         return f"borg was killed by signal {-outcome.exit_code}"

@@ -9,6 +9,7 @@ from borg_runner.borg.message import BorgMessage, parse_message
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.log import Log
 from borg_runner.process import Exit, Stream
+from borg_runner.ssh.probe import Answer
 
 PROGRESS_SECONDS = 5.0
 KEPT_WARNINGS = 50
@@ -30,11 +31,15 @@ class Listener:
     errors: list[BorgMessage] = field(default_factory=list)
     remote: list[str] = field(default_factory=list)
     notes: list[BorgMessage] = field(default_factory=list)
+    refused: bool = False
     checkpoints: bool = False
     """From here on SIGINT makes borg write a checkpoint."""
     said_at: float = field(default_factory=time.monotonic)
+    spoke: bool = False
+    """Whether borg has said anything at all."""
 
     def hear(self, stream: Stream, line: str) -> None:
+        self.spoke = True
         if stream is Stream.OUTPUT:
             self.output.append(line)
             return
@@ -48,10 +53,12 @@ class Listener:
         elif message.excluded and self.on_note is not None:
             self.on_note(message)  # there may be very many: nobody else wants them
 
-    def hear_ssh(self, line: str) -> None:
-        """Take a line that ssh said when it was asked once more."""
-        self.remote.append(line)
-        self.log.say(line, "  ssh: ")
+    def hear_ssh(self, answer: Answer) -> None:
+        """Take what ssh said when it was asked once more."""
+        self.refused = answer.refused
+        for line in answer.lines:
+            self.remote.append(line)
+            self.log.say(line, "  ssh: ")
 
     def close(self) -> None:
         """Say how many warnings the log does not show."""
@@ -69,6 +76,8 @@ class Listener:
             remote=tuple(self.remote),
             notes=tuple(self.notes),
             interrupted=ending.interrupted,
+            refused=self.refused,
+            unanswered=ending.timed_out,
         )
 
     def _keep(self, message: BorgMessage) -> None:

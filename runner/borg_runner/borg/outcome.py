@@ -19,6 +19,10 @@ class BorgOutcome:
     """What ssh, or a shell on the server, said."""
     notes: tuple[BorgMessage, ...] = ()
     interrupted: bool = False
+    refused: bool = False
+    """Whether the server, asked once more, did not start borg."""
+    unanswered: bool = False
+    """Whether it was ended because its server had never said a word."""
 
     @property
     def warned(self) -> bool:

@@ -15,11 +15,6 @@ class Holder:
     exclusive: bool
 
     @property
-    def job_uid(self) -> str | None:
-        """The uid of the Job of ours that took the lock, None for anyone else."""
-        return derive_job_uid(self.host)
-
-    @property
     def entry_name(self) -> str:
         """The name of the file that borg writes for an exclusive lock."""
         return f"{self.host}.{self.pid}-{self.thread:x}"
@@ -29,14 +24,7 @@ class Holder:
         parsed = parse_lock_holder(self.host)
         if parsed is None:
             return f'process {self.pid} on host "{self.host}"'
-        namespace, job_name, _ = parsed
-        return f'run "{job_name}" in namespace "{namespace}"'
-
-
-def derive_job_uid(host: str) -> str | None:
-    """Return the uid of the Job of ours that has this host id, None for anyone else's."""
-    parsed = parse_lock_holder(host)
-    return parsed[2] if parsed else None
+        return f'run "{parsed.job_name}" in namespace "{parsed.namespace}"'
 
 
 def parse_entry_name(name: str) -> Holder | None:

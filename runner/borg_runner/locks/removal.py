@@ -1,4 +1,4 @@
-"""Removes the locks of Jobs that are proven to have no pod left.
+"""Removes the locks of holders that are proven dead.
 
 Such a lock goes entry by entry, as borg removes its own stale ones; the entries of anyone else are never touched, not
 even in a race with a process that takes the lock meanwhile.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from borg_runner.locks.holder import Holder, derive_job_uid
+from borg_runner.locks.holder import Holder
 from borg_runner.locks.reading import EXCLUSIVE, ROSTER, load_roster, read_exclusive, read_roster
 from borg_runner.scratch import make_unique_folder
 
@@ -20,31 +20,31 @@ ROSTER_PATIENCE_SECONDS = 3.0
 
 
 def remove_dead_locks(
-    folder: Path, dead_job_uids: Collection[str], *, host_id: str | None, patience: float = ROSTER_PATIENCE_SECONDS
+    folder: Path, dead_holders: Collection[str], *, host_id: str | None, patience: float = ROSTER_PATIENCE_SECONDS
 ) -> list[Holder]:
-    """Remove the lock entries of Jobs in `dead_job_uids`, return them. Raises OSError when the folder is read-only.
+    """Remove the lock entries of `dead_holders` (host ids), return them. Raises OSError in a folder of others.
 
     The roster is rewritten under a lock that `host_id` holds for that moment, so that, should this process die just
     then, the lock names its Job. Without one the roster stays as it is: nobody could ever prove that holder dead.
     """
-    dead = [holder for holder in read_exclusive(folder) if holder.job_uid in dead_job_uids]
+    dead = [holder for holder in read_exclusive(folder) if holder.host in dead_holders]
     for holder in dead:
         (folder / EXCLUSIVE / holder.entry_name).unlink(missing_ok=True)
     if dead:
         with contextlib.suppress(OSError):  # not empty or gone: somebody else has the lock now, which is fine
             (folder / EXCLUSIVE).rmdir()
-    listed = [holder for holder in read_roster(folder) if holder.job_uid in dead_job_uids]
+    listed = [holder for holder in read_roster(folder) if holder.host in dead_holders]
     if listed and host_id is not None:
-        with _exclusive_lock(folder, Holder(host_id, os.getpid(), 0, exclusive=True), patience) as locked:
+        with exclusive_lock(folder, Holder(host_id, os.getpid(), 0, exclusive=True), patience) as locked:
             if locked:
-                _rewrite_roster(folder, dead_job_uids)
+                _rewrite_roster(folder, dead_holders)
                 dead += [holder for holder in listed if holder not in dead]
     return dead
 
 
-def _rewrite_roster(folder: Path, dead_job_uids: Collection[str]) -> None:
+def _rewrite_roster(folder: Path, dead_holders: Collection[str]) -> None:
     kept = {
-        key: [entry for entry in entries if derive_job_uid(str(entry[0])) not in dead_job_uids]
+        key: [entry for entry in entries if str(entry[0]) not in dead_holders]
         for key, entries in load_roster(folder).items()
     }
     if any(kept.values()):
@@ -54,7 +54,7 @@ def _rewrite_roster(folder: Path, dead_job_uids: Collection[str]) -> None:
 
 
 @contextlib.contextmanager
-def _exclusive_lock(folder: Path, holder: Holder, patience: float) -> Iterator[bool]:
+def exclusive_lock(folder: Path, holder: Holder, patience: float) -> Iterator[bool]:
     """Take the lock as borg takes it: rename a folder with our entry over the lock's place. Yield whether we got it."""
     prepared = make_unique_folder(folder, f"{EXCLUSIVE}.", ".tmp")
     (prepared / holder.entry_name).touch()

@@ -1,14 +1,16 @@
-"""Waiting for a repository's lock within a bound, naming who holds it, and removing the locks of Jobs proven dead.
+"""Waiting for a repository's lock within a bound, naming who holds it, and removing the locks of holders proven dead.
 
 Borg polls a lock every tenth of its `--lock-wait`, at most once a minute; several short waits notice a free lock
-sooner than one long wait, and between them the log can say what is going on.
+sooner than one long wait, and between them log and status can say what is going on.
 """
 
+import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from borg_contract.pod import NOTICE_OF_LOCK
 from borg_contract.reasons import Reason
 from borg_runner.borg.client import Borg
 from borg_runner.borg.exit_codes import LOCK_TIMEOUT
@@ -19,6 +21,7 @@ from borg_runner.locks.holder import Holder
 from borg_runner.locks.reading import find_lock_folders, read_holders
 from borg_runner.locks.removal import remove_dead_locks
 from borg_runner.log import Log
+from borg_runner.notice import Notice
 
 _FIRST_WAIT_SECONDS = 10
 _NEXT_WAIT_SECONDS = 60
@@ -38,8 +41,9 @@ class LockWait:
     seconds: int
     host_id: str | None
     """The name under which this pod takes locks, None outside of a cluster."""
-    dead_job_uids: frozenset[str]
+    dead_holders: frozenset[str]
     log: Log
+    notice: Notice | None = None
     waited: float = 0.0
 
     def run(
@@ -53,15 +57,26 @@ class LockWait:
 
         Raises FaultError with reason Locked when the lock is not free within the bound.
         """
+        try:
+            return self._wait_and_run(borg, make_arguments, on_note)
+        finally:
+            if self.notice is not None:
+                self.notice.clear()
+
+    def _wait_and_run(
+        self,
+        borg: Borg,
+        make_arguments: Callable[[int], list[str]],
+        on_note: Callable[[BorgMessage], None] | None,
+    ) -> BorgOutcome:
         deadline = time.monotonic() + self.seconds
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.seconds)
         patience = _FIRST_WAIT_SECONDS
         while True:
             self.remove_dead()
             began = time.monotonic()
             left = int(deadline - began)
             outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
-            if outcome.exit_code < 0:
-                self.remove_dead()  # our own borg was killed, for want of memory perhaps: its lock is stale
             if outcome.exit_code != LOCK_TIMEOUT or outcome.interrupted:
                 return outcome
             self.waited += time.monotonic() - began
@@ -69,6 +84,9 @@ class LockWait:
             if left <= 0:
                 raise FaultError(self._explain())
             self.log.say(f"locked by {self._describe_holder()}: waiting, for at most {_describe_seconds(left)} more")
+            if self.notice is not None:
+                # No seconds that are left: the same words are one Event, and no write of the status.
+                self.notice.post(f"{NOTICE_OF_LOCK} {self._describe_holder(full=True)}: waits until {until:%H:%M} UTC")
             patience = _NEXT_WAIT_SECONDS
 
     def holders(self) -> list[Holder]:
@@ -79,10 +97,10 @@ class LockWait:
             return []  # borg says better what is wrong with the folder
 
     def remove_dead(self) -> None:
-        """Remove the locks that Jobs proven dead left behind."""
+        """Remove the locks that holders proven dead left behind, and what ended processes of this pod did."""
         try:
             for folder in self._folders():
-                for holder in remove_dead_locks(folder, self.dead_job_uids, host_id=self.host_id):
+                for holder in remove_dead_locks(folder, self.dead_holders, host_id=self.host_id):
                     self.log.say(f"removed the lock that {holder.describe()} left behind: its process is gone")
         except OSError as error:
             self.log.say(f"locks left behind could not be removed: {error}")
@@ -90,16 +108,30 @@ class LockWait:
     def _folders(self) -> list[Path]:
         return find_lock_folders(self.location, self.base_dir)
 
-    def _describe_holder(self) -> str:
-        holders = self.holders()
-        return holders[0].describe() if holders else "someone whom the lock does not name"
+    @property
+    def _is_remote(self) -> bool:
+        return not self.location.startswith("/")
+
+    def _describe_holder(self, *, full: bool = False) -> str:
+        """Return who holds the lock, with `full` as the lock has it too, for the operator."""
+        if holders := self.holders():
+            host = f" ({holders[0].host})" if full else ""
+            return f"{holders[0].describe()}{host}"
+        if self._is_remote:
+            return "another client, or a borg serve that its client has left: over SSH the lock does not say"
+        return "someone whom the lock does not name"
 
     def _explain(self) -> Fault:
         holders = self.holders()
-        text = (
-            f"The repository is locked by {self._describe_holder()}; waited {_describe_seconds(self.seconds)}. "
-            "If nothing works on it any more, break the lock with a BorgRun of operation BreakLock."
-        )
+        text = f"The repository is locked by {self._describe_holder()}; waited {_describe_seconds(self.seconds)}. "
+        if self._is_remote and not holders:
+            text += (
+                "Look on the server: the file in lock.exclusive names host and process. If that borg serve is gone "
+                "(with its container, say), or its client is, create a BorgRun of operation BreakLock. How a server "
+                "keeps such locks away: Locks in docs/ssh-providers.md."
+            )
+        else:
+            text += "If nothing works on it any more, break the lock with a BorgRun of operation BreakLock."
         return Fault(Reason.LOCKED, text, holders[0].host if holders else None)
 
 

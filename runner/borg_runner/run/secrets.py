@@ -11,6 +11,7 @@ from borg_contract.plan import RepositoryPlan, SecretFile
 from borg_contract.reasons import Reason
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import Log
+from borg_runner.ssh.key import find_key_fault
 
 LONGEST_PASSPHRASE = 8192
 """Borg gets it through a pipe that is filled before borg starts, and so must hold all of it."""
@@ -32,7 +33,7 @@ def read_repository_secrets(
     if passphrase and repository.passphrase is not None:
         phrase = read_passphrase(repository.passphrase, namespace, log)
     if repository.ssh is not None:
-        key = read_secret(repository.ssh.private_key, namespace, log)
+        key = read_private_key(repository.ssh.private_key, namespace, log)
         read_secret(repository.ssh.known_hosts, namespace, log)  # ssh reads the file itself: here it must only exist
     return RepositorySecrets(phrase, key)
 
@@ -56,6 +57,14 @@ def read_secret(secret: SecretFile, namespace: str, log: Log) -> bytes:
         raise FaultError(Fault(Reason.SECRET_MISSING, text)) from error
     log.learn_secret(value.decode("utf-8", "surrogateescape"))
     return value
+
+
+def read_private_key(secret: SecretFile, namespace: str, log: Log) -> bytes:
+    """Return the key. Raises FaultError, also for one that ssh could not use."""
+    key = read_secret(secret, namespace, log)
+    if what := find_key_fault(key):
+        raise FaultError(Fault(Reason.SSH_KEY_UNUSABLE, f'Secret "{secret.name}", key "{secret.key}", {what}'))
+    return key
 
 
 def read_passphrase(secret: SecretFile, namespace: str, log: Log) -> str:

@@ -12,8 +12,10 @@ from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
 from borg_runner.identity import Identity
 from borg_runner.interruption import Interruption
+from borg_runner.locks.cache import remove_asides
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
+from borg_runner.notice import Notice
 from borg_runner.places import Places
 from borg_runner.run.secrets import RepositorySecrets
 from borg_runner.ssh.command import make_rsh
@@ -63,10 +65,21 @@ class Worker:
     def _prepare(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> Repository:
         base_dir = self.places.cache / plan.name
         base_dir.mkdir(parents=True, exist_ok=True)
-        host_id = self.identity.host_id(self.plan.namespace)
+        remove_asides(base_dir)
+        host_id = self.identity.host_id(self.plan.namespace, self.plan.cluster)
+        notice = Notice(self.places.notice, self.log)
         connection = self._connect(plan, secrets)
         own = make_borg_environment(
             plan, base_dir=str(base_dir), schedule=self.plan.schedule, host_id=host_id, rsh=connection.rsh
+        )
+        locks = LockWait(
+            location=plan.location,
+            base_dir=base_dir,
+            seconds=self.plan.lock_wait_seconds,
+            host_id=host_id,
+            dead_holders=self._dead_holders(host_id),
+            log=self.log,
+            notice=notice,
         )
         return Repository(
             plan=plan,
@@ -76,15 +89,10 @@ class Worker:
                 log=self.log,
                 interruption=self.interruption,
                 probe=connection.probe,
+                on_end=locks.remove_dead,
+                notice=notice,
             ),
-            locks=LockWait(
-                location=plan.location,
-                base_dir=base_dir,
-                seconds=self.plan.lock_wait_seconds,
-                host_id=host_id,
-                dead_job_uids=self._dead_job_uids(),
-                log=self.log,
-            ),
+            locks=locks,
             log=self.log,
         )
 
@@ -96,10 +104,11 @@ class Worker:
         rsh = make_rsh(key_path=str(key), known_hosts_path=plan.ssh.known_hosts.path)
         return _Connection(rsh, make_probe_arguments(plan, rsh), provide_user(self.scratch))
 
-    def _dead_job_uids(self) -> frozenset[str]:
-        """Jobs whose locks may go: those proven dead, and our own Job, for its earlier pod ended before this one began.
+    def _dead_holders(self, host_id: str | None) -> frozenset[str]:
+        """Holders whose locks may go: those proven dead, and ourselves, for only one borg of this pod runs at a time.
 
-        A BreakLock that a person asked for breaks everything in its own step; it needs no proof.
+        An earlier pod of our Job on this node has our name too: its kubelet ended it before it began this one. One of
+        another node has another name, and no proof. A BreakLock that a person asked for breaks everything in its own
+        step; it needs none.
         """
-        own = {self.identity.job_uid} if self.identity.job_uid else set()
-        return frozenset({*self.plan.dead_job_uids, *own})
+        return frozenset({*self.plan.dead_holders, *([host_id] if host_id else [])})

@@ -9,6 +9,7 @@ import shlex
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from borg_contract.plan import RepositoryPlan
 from borg_runner.interruption import Interruption
@@ -18,6 +19,7 @@ PROBE_SECONDS = 45.0
 
 _STOP_STEPS = (StopStep(signal.SIGTERM, 5.0), StopStep(signal.SIGKILL, 1.0))
 _NOT_FOUND = 127
+_OF_SSH_ITSELF = 255
 _URL = re.compile(r"ssh://(?:(?P<user>[^@/]*)@)?(?:\[(?P<ipv6>[^\]/]*)\]|(?P<host>[^:/]*))(?::(?P<port>\d+))?(?:/|$)")
 
 
@@ -35,10 +37,27 @@ def make_probe_arguments(repository: RepositoryPlan, rsh: str) -> tuple[str, ...
     return (*shlex.split(rsh), *port, target, repository.remote_path or "borg", "--version")
 
 
-def ask_ssh(arguments: tuple[str, ...], environment: Mapping[str, str], interruption: Interruption) -> tuple[str, ...]:
-    """Return what ssh and the server said; nothing when the connection works."""
+@dataclass(frozen=True)
+class Answer:
+    """What ssh and the server said, nothing when the connection works."""
+
+    lines: tuple[str, ...] = ()
+    silent: bool = False
+    """Nothing came back in time."""
+    refused: bool = False
+    """The server let the key in, and what it started there failed."""
+
+
+def ask_ssh(
+    arguments: tuple[str, ...],
+    environment: Mapping[str, str],
+    interruption: Interruption,
+    *,
+    seconds: float = PROBE_SECONDS,
+) -> Answer:
+    """Return what comes back within `seconds` from a server that is asked for borg's version."""
     lines: list[str] = []
-    deadline = time.monotonic() + PROBE_SECONDS
+    deadline = time.monotonic() + seconds
 
     def on_line(_stream: Stream, line: str) -> None:
         lines.append(line)
@@ -52,9 +71,9 @@ def ask_ssh(arguments: tuple[str, ...], environment: Mapping[str, str], interrup
             interruption=interruption,
         )
     except OSError as error:
-        return (str(error),)
+        return Answer((str(error),))
     if ending.code == 0:
-        return ()
+        return Answer()
     if ending.code == _NOT_FOUND:
         lines.append("command not found")
-    return tuple(lines)
+    return Answer(tuple(lines), silent=ending.timed_out, refused=0 < ending.code < _OF_SSH_ITSELF)

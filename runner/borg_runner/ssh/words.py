@@ -6,6 +6,23 @@ ADVICE_FOR_LOST_CONNECTION = (
     "The next run tries again; if it keeps failing, look at the network and at the server's log."
 )
 
+ADVICE_FOR_REFUSED_COMMAND = (
+    "The server lets the key in, and does not start borg. {what} Look there at what the login starts: a forced command "
+    "(ForceCommand, authorized_keys), a filter, the login shell. It must start `borg serve`."
+)
+ADVICE_FOR_BANNER = (
+    "On the server, something writes before borg answers: let .bashrc, .profile or the forced command write nothing to "
+    "stdout where no person logs in (`[ -t 1 ] && echo …`)."
+)
+
+_SHUT_DOOR = (
+    "The server hangs up before the login, also on good keys: there were many failed logins, or many connections at "
+    "once (MaxStartups, PerSourcePenalties, fail2ban, a firewall's limit). All pods of a node have one address: find "
+    "who fails (the server's log; runs with SshPermissionDenied), mend that, wait or lift the ban, or exempt the "
+    "cluster's addresses (PerSourcePenaltyExemptList, fail2ban's ignoreip)."
+)
+_SERVE = 'Borg needs one that may run it: command="borg serve …" in authorized_keys.'
+
 _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -32,12 +49,61 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
         ),
     ),
     (
-        "Permission denied",
+        "Permission denied (",
         Reason.SSH_PERMISSION_DENIED,
         (
-            "The server refuses the key: add its public half to the user's authorized_keys there, or correct the user "
-            "in `ssh.url`."
+            "The server refuses the key; its log says why. The public half must be in authorized_keys of the user that "
+            "`ssh.url` names, on one line; that file, its folder and the home must be writable by that user alone "
+            "(`chmod go-w`); and sshd must accept the type of the key (PubkeyAcceptedAlgorithms) and the user "
+            "(AllowUsers)."
         ),
+    ),
+    (
+        "Too many authentication failures",
+        Reason.SSH_PERMISSION_DENIED,
+        "The server refuses the key: add its public half to authorized_keys, or raise MaxAuthTries in its sshd_config.",
+    ),
+    ("kex_exchange_identification", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
+    ("Not allowed at this time", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
+    ("MaxStartups", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
+    (
+        "open failed",
+        Reason.SERVER_REFUSES_LOGINS,
+        "The server lets the key in and opens no session: raise MaxSessions in its sshd_config, or end sessions there.",
+    ),
+    (
+        "Unable to negotiate",
+        Reason.SSH_INCOMPATIBLE,
+        (
+            "Server and runner have no algorithm in common: update the server's sshd, or let its sshd_config offer "
+            "one of today's (KexAlgorithms, HostKeyAlgorithms, Ciphers, MACs)."
+        ),
+    ),
+    (
+        "allows sftp connections only",
+        Reason.SSH_COMMAND_REFUSED,
+        f"The account is for file transfer only. {_SERVE}",
+    ),
+    (
+        "This account is currently not available",
+        Reason.SSH_COMMAND_REFUSED,
+        (
+            "The account has no login shell, without which sshd starts nothing, not even a forced command: give it "
+            "one there (`usermod --shell /bin/sh`)."
+        ),
+    ),
+    (
+        "restricted: cannot",
+        Reason.SSH_COMMAND_REFUSED,
+        (
+            "The account has a restricted shell, which takes no path: name borg without a folder in `ssh.remotePath`, "
+            "and have it put into that shell's PATH."
+        ),
+    ),
+    (
+        ": Permission denied",
+        Reason.REMOTE_BORG_MISSING,
+        "The user may not execute borg there: make it executable, or correct `ssh.remotePath`.",
     ),
     ("Could not resolve hostname", Reason.HOST_UNRESOLVED, "Correct the host in `ssh.url`, or look at the DNS."),
     (
@@ -63,12 +129,18 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
     (
         "Connection refused",
         Reason.HOST_UNREACHABLE,
-        "No ssh server listens there: start it, or correct host and port in `ssh.url`.",
+        (
+            "No ssh server listens there: start it, or correct host and port in `ssh.url`. After failed logins this "
+            "may be a ban (fail2ban)."
+        ),
     ),
     (
         "Connection timed out",
         Reason.HOST_UNREACHABLE,
-        "The host does not answer: switch it on, or look at firewalls and network policies.",
+        (
+            "The host does not answer: switch it on, or look at firewalls and network policies. After failed logins "
+            "this may be a ban (fail2ban)."
+        ),
     ),
     ("No route to host", Reason.HOST_UNREACHABLE, "Switch the host on, or look at routes and network policies."),
     ("Network is unreachable", Reason.HOST_UNREACHABLE, "Look at routes and network policies."),

@@ -14,7 +14,7 @@ def break_all_locks(repository: Repository) -> None:
 
 
 def break_dead_locks(repository: Repository) -> Holder | None:
-    """Break only the locks of Jobs proven dead; return who keeps one all the same, which is no failure.
+    """Break only the locks of holders proven dead; return who keeps one all the same, which is no failure.
 
     Over SSH only the cache's locks can be read; the server's borg removes its own dead ones.
     """

@@ -51,7 +51,7 @@ def create(repository: Repository, *, make_name: Callable[[], str], paths: Seque
         )
 
     repository.log.say(f"backing up {', '.join(paths)}")
-    outcome = repository.locks.run(repository.borg, make_arguments, on_note=lambda note: unused.see(note.excluded))
+    outcome = repository.try_borg(make_arguments, on_note=lambda note: unused.see(note.excluded))
     return Created(archive, outcome, unused.names)
 
 

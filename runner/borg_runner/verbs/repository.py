@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.client import Borg
-from borg_runner.borg.failure import explain_failure
+from borg_runner.borg.failure import explain_failure, pick_message
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
+from borg_runner.locks.cache import is_cache_suspect, put_cache_aside
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
 
@@ -43,7 +44,35 @@ class Repository:
         self, make_arguments: Callable[[int], list[str]], *, on_note: Callable[[BorgMessage], None] | None = None
     ) -> BorgOutcome:
         """Run borg once it has the lock, keep its warnings. Raises FaultError when it fails or never gets the lock."""
-        return self.accept(self.locks.run(self.borg, make_arguments, on_note=on_note))
+        return self.accept(self.try_borg(make_arguments, on_note=on_note))
+
+    def try_borg(
+        self, make_arguments: Callable[[int], list[str]], *, on_note: Callable[[BorgMessage], None] | None = None
+    ) -> BorgOutcome:
+        """Run borg once it has the lock, and once more with an empty cache where a broken one may be to blame.
+
+        Raises FaultError with reason Locked when the lock is not free within its bound.
+        """
+        outcome = self.locks.run(self.borg, make_arguments, on_note=on_note)
+        base_dir, host_id = self.locks.base_dir, self.locks.host_id
+        if host_id is None or not is_cache_suspect(outcome, base_dir):
+            return outcome
+        try:
+            aside = put_cache_aside(base_dir, host_id)
+        except OSError as error:
+            self.log.say(f"the cache looks broken, and cannot be put aside: {error}")
+            return outcome
+        if aside is None:
+            return outcome
+        why = pick_message(outcome)
+        self.log.say("borg cannot read its cache: trying once more with an empty one")
+        again = self.locks.run(self.borg, make_arguments, on_note=on_note)
+        if again.succeeded or not is_cache_suspect(again, base_dir):
+            aside.discard()
+            self.warn(f"The cache was broken (cut short by a kill or a full disk, say) and made anew. Borg said: {why}")
+        else:
+            aside.restore(host_id)
+        return again
 
     def accept(self, outcome: BorgOutcome) -> BorgOutcome:
         """Return `outcome` after keeping its warnings, if its exit code speaks of any; others are for the log alone.

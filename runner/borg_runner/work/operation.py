@@ -68,8 +68,8 @@ def _require_retention(plan: RunPlan) -> Retention:
 
 
 def _break_lock(plan: RunPlan, repository: Repository, record: Record) -> None:
-    """Break everything when a person asked, which is a plan that names no dead Job; else what is proven dead."""
-    if not plan.dead_job_uids:
+    """Break everything when a person asked, which is a plan that names nobody dead; else what is proven dead."""
+    if not plan.dead_holders:
         break_all_locks(repository)
     elif (holder := break_dead_locks(repository)) is not None:
         record.add(locked_by=holder.host)

@@ -1,0 +1,92 @@
+"""Locks that somebody left: a run that waits says so where people look, and only what is proven dead is broken."""
+
+import time
+from typing import Any
+
+import pytest
+
+from borg_contract.pod import derive_place, lock_holder
+from e2e.team import Team
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+"""uid of a Job that neither the cluster nor any record knows, as after its schedule was deleted."""
+LAPTOP = "laptop@1"
+
+
+@pytest.fixture(scope="module")
+def locked(team: Team) -> Team:
+    team.prepare()
+    team.work("echo hello > /data/hello")
+    for name in ("main", "gone", "lost"):
+        team.repository(name)
+        team.schedule(name, name)
+        team.completed(f"{name}-first", name)
+    return team
+
+
+def place_of(team: Team, node: str | None) -> str:
+    """Return the place of that node, or of the one where the team's pods run."""
+    cluster = team.kubectl.get("namespace", "kube-system")["metadata"]["uid"]
+    return derive_place(cluster, node or team.get("pod", "workbench")["spec"]["nodeName"])
+
+
+def lock(team: Team, repository: str, holder: str) -> str:
+    """Let somebody hold the lock of a repository; return where it is."""
+    folder = f"/repositories/{repository}/lock.exclusive"
+    team.work(f"mkdir {folder} && touch '{folder}/{holder}.42-0'")
+    return folder
+
+
+def waiting(team: Team, name: str, holder: str, within: float = 90) -> Any:
+    """Return the run's status as soon as it says for whom it waits."""
+    run = team.eventually(
+        lambda: team.get("brun", name),
+        f"{name} says that it waits for {holder}",
+        holds=lambda seen: holder in seen.get("status", {}).get("message", ""),
+        within=within,
+    )
+    return run["status"]
+
+
+def test_a_run_that_waits_for_a_lock_says_for_whose_within_a_minute_and_the_cure_of_a_person_goes_before_it(
+    locked: Team,
+) -> None:
+    folder = lock(locked, "main", LAPTOP)
+    locked.begin("patient", "main")
+    began = time.monotonic()
+    status = waiting(locked, "patient", LAPTOP)
+    assert time.monotonic() - began < 75
+    assert (status["phase"], status["reason"]) == ("Running", "WaitingForLock")
+    assert status["message"].startswith(f'Locked by process 42 on host "{LAPTOP}"')
+
+    assert locked.run("cure", "main", "BreakLock")["phase"] == "Completed"
+
+    ended = locked.finished("patient", within=120)
+    assert (ended["phase"], ended.get("reason"), ended.get("message", "")) == ("Completed", None, "")
+    assert locked.work(f"ls {folder} 2>/dev/null || true") == ""
+    assert "patient-unlock" not in locked.names("brun")
+
+
+def test_the_lock_of_a_pod_whose_records_are_all_gone_is_broken_once_its_node_proves_it_dead_and_no_other(
+    locked: Team,
+) -> None:
+    dead = lock_holder(locked.namespace, "db-1", NOBODY, place_of(locked, None))
+    unproven = lock_holder(locked.namespace, "db-2", NOBODY, place_of(locked, "a-node-whose-object-was-deleted"))
+    lock(locked, "gone", dead)
+    folder = lock(locked, "lost", unproven)
+    locked.begin("next", "gone")
+    locked.begin("stuck", "lost")
+    waiting(locked, "next", dead)
+    waiting(locked, "stuck", unproven)
+
+    ended = locked.finished("next", within=420)
+
+    assert ended["phase"] == "Completed", locked.story()
+    unlock = locked.finished("next-unlock")
+    assert (unlock["phase"], unlock["trigger"]) == ("Completed", "Automatic")
+    assert 'run "db-1"' in locked.log("next-unlock")
+    assert locked.work(f"ls {folder}") == f"{unproven}.42-0\n"
+    assert "stuck-unlock" not in locked.names("brun")
+    assert locked.get("brun", "stuck")["status"]["reason"] == "WaitingForLock"
+    locked.cancel("stuck")
+    assert locked.finished("stuck")["phase"] == "Cancelled"

@@ -1,0 +1,144 @@
+"""When the holder of a lock is proven dead: by the kubelet's word, and by nothing else."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from borg_cluster.errors import Forbidden
+from borg_contract.pod import derive_place, lock_holder
+from borg_core import labels
+from borg_operator.loop.proof import PATIENCE, Prover
+from borg_operator.store import Store
+from support.builders import NOW
+from support.operator import Operator, run
+from support.recorder import Recorder, Request
+
+CLUSTER, NODE = "cluster-uid", "node-1"
+HOLDER = lock_holder("team", "db-0", "job-uid", derive_place(CLUSTER, NODE))
+AT = "2026-03-02T11:00:00Z"
+RUNS = {"running": {"startedAt": AT}}
+ENDED = {"terminated": {"exitCode": 137, "startedAt": AT, "finishedAt": AT}}
+
+
+def pod(state: dict[str, Any] | None, phase: str = "Running", node: str = NODE, name: str = "p") -> dict[str, Any]:
+    marks = {labels.MANAGED_BY: labels.MANAGER, labels.CONTROLLER_UID: "job-uid", labels.SCHEDULE: "db"}
+    statuses = [{"name": "borg", "state": state}] if state else []
+    metadata = {"namespace": "team", "name": name, "uid": f"uid-{name}", "creationTimestamp": AT, "labels": marks}
+    return {"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": phase, "containerStatuses": statuses}}
+
+
+def node(ready: str = "True", since: str = AT, name: str = NODE) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready, "lastTransitionTime": since}]
+    metadata = {"namespace": "", "name": name, "uid": f"uid-{name}", "labels": {}, "creationTimestamp": AT}
+    return {"metadata": metadata, "status": {"conditions": conditions}}
+
+
+class Scene:
+    """A prover with an API server, and a clock that the test sets."""
+
+    def __init__(self, *pods: dict[str, Any], nodes: tuple[dict[str, Any], ...] = (), cluster: str = CLUSTER) -> None:
+        self.recorder = Recorder()
+        for body in pods:
+            self.recorder.add("Pod", body)
+        for body in nodes:
+            self.recorder.add("Node", body)
+        self.operator = Operator(self.recorder)
+        self.now = NOW
+        self.prover = Prover(self.operator.store, self.recorder, cluster, lambda: self.now)
+
+    def restart(self) -> None:
+        """Forget all that the operator remembered."""
+        self.prover = Prover(Store(), self.recorder, CLUSTER, lambda: self.now)
+
+    def is_dead(self, holder: str = HOLDER, after: timedelta = timedelta()) -> bool:
+        self.now += after
+        return run(self.prover.is_dead(holder))
+
+
+@pytest.mark.parametrize(
+    ("body", "dead"),
+    [
+        (pod(RUNS), False),
+        (pod(ENDED), True),
+        (pod(ENDED, "Failed"), True),
+        (pod(RUNS, "Failed"), False),
+        (pod(None, "Failed"), False),
+        (pod({"waiting": {"reason": "ContainerCreating"}}, "Failed"), False),
+    ],
+    ids=["runs", "its container ended", "it ended", "Failed by somebody for the kubelet", "silent", "not begun"],
+)
+def test_of_a_pod_that_is_there_only_the_kubelets_word_counts_and_never_the_phase(
+    body: dict[str, Any], dead: bool
+) -> None:
+    assert Scene(body, nodes=(node(),)).is_dead() is dead
+
+
+def test_each_pod_of_the_job_in_that_place_must_have_ended_and_one_of_another_node_is_no_matter() -> None:
+    assert not Scene(pod(ENDED), pod(RUNS, name="q")).is_dead()
+    assert Scene(pod(ENDED), pod(RUNS, name="q", node="node-2")).is_dead()
+
+
+def test_a_pod_that_went_after_the_kubelet_had_ended_it_is_dead_at_once() -> None:
+    scene = Scene(pod(ENDED))
+    scene.recorder.remove("Pod", "p")
+    assert scene.is_dead()
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+@pytest.mark.parametrize(
+    ("nodes", "dead"),
+    [
+        ((node(),), True),
+        ((), False),
+        ((node("Unknown"),), False),
+        ((node("False"),), False),
+        ((node(since="2026-03-02T12:02:00Z"),), False),
+        ((node(name="node-2"),), False),
+    ],
+    ids=["in touch", "its Node object is deleted", "cut off", "not ready", "only just back", "another node"],
+)
+def test_a_pod_deleted_by_force_is_dead_once_its_node_has_been_in_touch_for_long_enough(
+    nodes: tuple[dict[str, Any], ...], dead: bool, remembered: bool
+) -> None:
+    scene = Scene(pod(RUNS), nodes=nodes)
+    scene.recorder.remove("Pod", "p")
+    if not remembered:
+        scene.restart()
+    assert not scene.is_dead()
+    assert not scene.is_dead(after=PATIENCE - timedelta(seconds=1))
+    assert scene.is_dead(after=timedelta(seconds=1)) is dead
+
+
+def test_where_nodes_may_not_be_looked_at_nothing_is_proven_and_nothing_fails() -> None:
+    def refuse(request: Request) -> BaseException | None:
+        return Forbidden("nodes is forbidden") if request.kind == "Node" else None
+
+    scene = Scene(pod(RUNS))
+    scene.recorder.remove("Pod", "p")
+    scene.recorder.refuse = refuse
+    scene.recorder.requests.clear()
+    assert not scene.is_dead()
+    assert not scene.is_dead(after=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        "laptop@1234",
+        lock_holder("team", "db-0", "job-uid"),
+        lock_holder("team", "db-0", "job-uid", derive_place("another cluster", NODE)),
+    ],
+    ids=["somebody else", "of an earlier version", "of another cluster"],
+)
+def test_a_holder_of_whom_nothing_is_known_here_is_never_dead(holder: str) -> None:
+    scene = Scene(nodes=(node(),))
+    assert not scene.is_dead(holder)
+    assert not scene.is_dead(holder, after=PATIENCE)
+
+
+def test_in_a_cluster_without_a_name_its_nodes_prove_nothing() -> None:
+    scene = Scene(nodes=(node(),), cluster="")
+    holder = lock_holder("team", "db-0", "job-uid", derive_place("", NODE))
+    assert not scene.is_dead(holder)
+    assert not scene.is_dead(holder, after=PATIENCE)
