@@ -79,7 +79,8 @@ class BorgRunStatus(Model):
         Phase | None,
         Schema(
             "`Pending` (waits for its pod), `Running`, then one of `Completed`, `CompletedWithWarnings` (an archive "
-            "was made; some files could not be read), `Failed`, `Cancelled`, `Skipped` (an equal run waited already)."
+            "was made; some files could not be read), `Failed`, `Cancelled`, `Skipped` (an equal run waited already, "
+            "or a restore of the cluster put this record back)."
         ),
     ] = None
     trigger: Annotated[
