@@ -34,6 +34,7 @@ from borg_core.kinds.run import RUNS
 from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
+from borg_core.native.metadata import controller_of
 from borg_core.native.pod import PODS, parse_pod
 from borg_core.reconcile.drift import covers
 from borg_core.registry import Kind, Reference, find_kind
@@ -133,7 +134,7 @@ class Applier:
         if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
             return  # the cluster's admission changes what we send: sending it again would never end
         body = await self._api.get(CRON_JOBS, target.namespace, target.name)
-        if body is None or not _is_same(body["metadata"], metadata):
+        if body is None or not (_is_same(body["metadata"], metadata) or _is_orphan(body["metadata"], metadata)):
             return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
         if forget_missed_before:
             status = {"lastScheduleTime": format_time(forget_missed_before)}
@@ -274,6 +275,11 @@ def _is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     notes, marks = live.get("annotations", {}), wanted.get("annotations", {})
     keys = (labels.JOB_UID, labels.RUN_UID, labels.DEAD_JOB_UID)
     return bool(owners & own) and all(notes.get(key) == marks.get(key) for key in keys)
+
+
+def _is_orphan(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Tell whether a live object bears the labels of what was to be made, and nobody controls it."""
+    return not controller_of(live) and covers(live.get("labels", {}), wanted["labels"])
 
 
 def _repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
