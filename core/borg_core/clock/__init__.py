@@ -8,5 +8,6 @@ library itself against this package.
 from borg_core.clock.dst import dst_warnings
 from borg_core.clock.error import CronError
 from borg_core.clock.schedule import CronSchedule
+from borg_core.clock.zone import posix_rule
 
-__all__ = ["CronError", "CronSchedule", "dst_warnings"]
+__all__ = ["CronError", "CronSchedule", "dst_warnings", "posix_rule"]
