@@ -84,6 +84,17 @@ def test_a_fresh_look_decides_whether_an_orphan_is_adopted(change: dict[str, Any
     assert recorder.writes == expected
 
 
+@pytest.mark.parametrize("operator_held_it", [False, True])
+def test_who_put_it_back_holds_it_no_more(operator_held_it: bool) -> None:
+    """Who created an object holds each field whose value stays, and would be taken for somebody who edits it."""
+    others = [{"manager": "velero-server", "operation": "Update", "fieldsV1": {"f:spec": {"f:schedule": {}}}}]
+    own = [{"manager": labels.MANAGER, "operation": "Update", "fieldsV1": {"f:spec": {}}}] * operator_held_it
+    recorder = Recorder()
+    recorder.add("CronJob", manifest(uid="uid-cron", ownerReferences=[], managedFields=[*others, *own]))
+    Operator(recorder).apply(RepairCronJob(manifest()))
+    assert recorder.find("CronJob", "db")["metadata"]["managedFields"] == own
+
+
 def test_an_orphan_that_is_met_when_the_cron_job_is_created_is_not_taken_for_it_unseen() -> None:
     recorder = Recorder()
     recorder.add("CronJob", manifest(uid="uid-cron", ownerReferences=[]))

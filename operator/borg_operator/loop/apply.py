@@ -31,7 +31,7 @@ from borg_core.actions import (
 from borg_core.formats import format_time
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.run import RUNS
-from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
+from borg_core.native.cron_job import CRON_JOBS, is_foreign, parse_cron_job
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
 from borg_core.native.metadata import controller_of
@@ -285,9 +285,13 @@ def _is_orphan(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def _repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the live object with our spec, labels and owner; the API server fills in its defaults anew."""
     metadata = live["metadata"]
-    marks = _marked(metadata, manifest["metadata"]["labels"])
-    owners = manifest["metadata"]["ownerReferences"]
-    return {**live, "metadata": {**metadata, "labels": marks, "ownerReferences": owners}, "spec": manifest["spec"]}
+    ours = {
+        "labels": _marked(metadata, manifest["metadata"]["labels"]),
+        "ownerReferences": manifest["metadata"]["ownerReferences"],
+        # Whoever else holds fields of the spec would keep those whose values stay. [{}] leaves nobody, [] everybody.
+        "managedFields": [entry for entry in metadata.get("managedFields", []) if not is_foreign(entry)] or [{}],
+    }
+    return {**live, "metadata": {**metadata, **ours}, "spec": manifest["spec"]}
 
 
 def _marked(metadata: dict[str, Any], marks: dict[str, str]) -> dict[str, str]:
