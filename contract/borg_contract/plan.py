@@ -82,6 +82,9 @@ class RunPlan:
     archive_name_template: str = "{job_name}-{now}"
     hooks: HooksPlan | None = None
     prune: Retention | None = None
+    local_time: str = ""
+    """By whose days, weeks and months `prune` counts: a rule as POSIX has it in TZ, which needs no file of the image.
+    Empty: UTC's."""
     compact_threshold: int | None = None
     """Percent of a segment that must be unused for `borg compact` to rewrite it; None: no compact."""
     lock_wait_seconds: int = 1800

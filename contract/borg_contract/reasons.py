@@ -41,6 +41,7 @@ class Reason(StrEnum):
     RUN_CANCELLED = "RunCancelled"
     RUN_NOT_RECORDED = "RunNotRecorded"
     COVERED_BY_RUN = "CoveredByRun"
+    RESTORED = "Restored"
 
     JOB_DELETED = "JobDeleted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"

@@ -373,6 +373,26 @@ def test_two_repositories_of_one_place_never_prune_each_others_archives(pod: Pod
     assert len(set(made)) == 6
 
 
+@pytest.mark.parametrize(
+    ("local_time", "kept"),
+    [("", [0, 3, 5]), ("PST8PDT,M3.2.0,M11.1.0", [0, 1, 5])],  # the oldest is kept while there are fewer than seven
+    ids=["UTC", "Los Angeles"],
+)
+def test_prune_keeps_the_last_archive_of_each_day_of_the_schedules_own_clock(
+    pod: Pod, local_time: str, kept: list[int]
+) -> None:
+    """In Los Angeles a working day goes over two days of UTC: the last archive of one would else go by the other."""
+    repository, rules = pod.repository(), Retention.only(keep_daily=7)
+    names = [f"db-{1_000_000_000 + number}" for number in range(6)]
+    pod.ask_borg(repository, "init", "--encryption=repokey-blake2", "REPO")
+    for name, time_ in zip(names, ["16T21", "17T02", "17T21", "17T23", "18T01", "18T02"], strict=True):
+        named = (f"--comment={OWN_COMMENT}", f"--timestamp=2026-11-{time_}:00:00", f"REPO::{name}")
+        pod.ask_borg(repository, "create", *named, str(pod.data))
+    ended = pod.run(pod.plan(repository, operation=Operation.PRUNE, prune=rules, local_time=local_time))
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+    assert pod.archives(repository) == [names[number] for number in kept]
+
+
 def test_compact_gives_back_what_prune_deleted(pod: Pod) -> None:
     repository = pod.repository()
     for number in range(3):

@@ -179,8 +179,10 @@ class Recorder(ApiServer):
             if subresource:
                 after = {**copied(before), subresource: after[subresource]}
             found = _only(before, after, subresource or "", resource.kind)
-            entries = found["metadata"].get("managedFields", [])
-            found["metadata"]["managedFields"] = [e for e in entries if e.get("manager") == labels.MANAGER]
+            # Others keep fields whose values stay, until an update leaves out their entries; [{}] leaves out all.
+            found["metadata"]["managedFields"] = [
+                entry for entry in found["metadata"].get("managedFields", []) if entry
+            ]
             return self._replace(key, found)
 
         return self._do(Request("replace", *key, subresource or "", manifest), write)

@@ -163,7 +163,7 @@ def test_a_cron_job_that_is_held_although_it_is_forbidden_by_now_is_suspended() 
 
 
 def test_a_cron_job_of_somebody_else_is_left_alone() -> None:
-    world = settled(builders.world(builders.bundle()), owner_uid=None)
+    world = settled(builders.world(builders.bundle()), owner_uid="uid-of-another")
     assert not planned(world, RepairCronJob)
     assert not planned(world, CreateCronJob)
     assert conditions(world)["Ready"]["reason"] == "CronJobNameTaken"

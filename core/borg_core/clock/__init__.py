@@ -9,5 +9,6 @@ from borg_core.clock.controller import Clock, derive_deadline
 from borg_core.clock.dst import dst_warnings
 from borg_core.clock.error import CronError
 from borg_core.clock.schedule import CronSchedule
+from borg_core.clock.zone import posix_rule
 
-__all__ = ["Clock", "CronError", "CronSchedule", "derive_deadline", "dst_warnings"]
+__all__ = ["Clock", "CronError", "CronSchedule", "derive_deadline", "dst_warnings", "posix_rule"]

@@ -75,6 +75,18 @@ class Zone:
 
 
 @cache
+def posix_rule(name: str) -> str:
+    """Return the zone's rule of today as POSIX writes it in TZ, such as "CET-1CEST,M3.5.0,M10.5.0/3".
+
+    Empty for UTC, and for a zone that does not exist. It is the last line of the zone's file.
+    """
+    if name not in _names():
+        return ""
+    rule = resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes().splitlines()[-1].decode()
+    return "" if rule == "UTC0" else rule
+
+
+@cache
 def _names() -> frozenset[str]:
     return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="ascii").split())
 

@@ -80,7 +80,7 @@ class BorgRunStatus(Model):
         Schema(
             "`Pending` (waits for its pod), `Running`, then one of `Completed`, `CompletedWithWarnings` (an archive "
             "was made; some files could not be read, or it is not what earlier ones were), `Failed`, `Cancelled`, "
-            "`Skipped` (an equal run waited already)."
+            "`Skipped` (an equal run waited already, or a restore of the cluster put this record back)."
         ),
     ] = None
     trigger: Annotated[

@@ -78,13 +78,7 @@ def parse_cron_job(body: Body) -> ObservedCronJob:
         suspended=suspended,
         spec_text=json.dumps(spec, separators=(",", ":")),
         subject=subject_of(metadata),
-        foreign_managers=tuple(
-            entry["manager"]
-            for entry in metadata.get("managedFields", [])
-            if entry.get("manager") not in _CONTROLLERS
-            and not entry.get("subresource")
-            and "f:spec" in entry.get("fieldsV1", {})
-        ),
+        foreign_managers=tuple(entry["manager"] for entry in metadata.get("managedFields", []) if is_foreign(entry)),
         created=time_of(metadata.get("creationTimestamp")),
         last_scheduled=time_of(status.get("lastScheduleTime")),
         rendered=metadata.get("annotations", {}).get(labels.RENDERED),
@@ -96,6 +90,12 @@ def parse_cron_job(body: Body) -> ObservedCronJob:
 def deadline_of(seconds: int | None) -> timedelta | None:
     """Return a CronJob's `startingDeadlineSeconds` as a time."""
     return None if seconds is None else timedelta(seconds=seconds)
+
+
+def is_foreign(entry: dict[str, Any]) -> bool:
+    """Tell whether an entry of `managedFields` says that somebody else than the controllers holds fields of `spec`."""
+    theirs = entry.get("manager") not in _CONTROLLERS and not entry.get("subresource")
+    return theirs and "f:spec" in entry.get("fieldsV1", {})
 
 
 def times_of(spec: dict[str, Any]) -> tuple[str, str, bool]:

@@ -36,8 +36,15 @@ def plan_cron_job(current: ObservedCronJob | None, desired: dict[str, Any] | Non
 
 
 def is_ours(current: ObservedCronJob | None, owner: Owner) -> bool:
-    """Tell whether there is a CronJob, and it belongs to the owner."""
-    return current is not None and current.owner_uid == owner.uid
+    """Tell whether there is a CronJob, and it belongs to the owner, or is one of ours that has lost its owner.
+
+    Restores bring back no owner references, and `kubectl delete --cascade=orphan` removes them. Left alone, such a
+    CronJob would run backups that nobody records.
+    """
+    if current is None:
+        return False
+    marked = current.subject == owner.reference and current.labels.get(labels.MANAGED_BY) == labels.MANAGER
+    return current.owner_uid == owner.uid or (current.owner_uid is None and marked)
 
 
 def render_held(
@@ -118,7 +125,8 @@ def is_waiting(problems: Sequence[Problem]) -> bool:
 
 def _is_as_desired(current: ObservedCronJob, desired: dict[str, Any]) -> bool:
     return (
-        not current.foreign_managers
+        current.owner_uid is not None
+        and not current.foreign_managers
         and desired["metadata"].get("annotations", {}).get(labels.RENDERED, current.rendered) == current.rendered
         and covers(current.labels, desired["metadata"]["labels"])
         and covers(current.spec, desired["spec"])

@@ -8,6 +8,7 @@ from borg_core.actions import Action
 from borg_core.runs.entry import Entry, derive_entries
 from borg_core.runs.locks import plan_unlocks
 from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_stops
+from borg_core.runs.restored import settle_restored
 from borg_core.runs.turns import plan_strangers, plan_tick_repairs, plan_turns
 from borg_core.runs.world import Host, World
 
@@ -31,7 +32,8 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
     """Return what is to be done for the runs. `host` is None when their schedule or repository does not exist."""
     if host and world.cron_job and world.cron_job.owner_uid != host.owner.uid:
         world = replace(world, cron_job=None)  # another owner's, of the same name
-    turns = plan_turns(world, host, derive_entries(world, now), now)
+    known = settle_restored(derive_entries(world, now), world.subject, host, now)
+    turns = plan_turns(world, host, known, now)
     entries = tuple(turns.entries)
     expired = derive_expired(entries, host.history_limit) if host else frozenset()
     actions = [

@@ -48,11 +48,12 @@ def plan_records(
                 yield from _record(world, host, entry, entry.job, now)
             continue
         run = Reference(RUNS.kind, world.subject.namespace, entry.name)
+        # Its status first: one that is tied and has none was asked for in this life, see `restored`.
+        yield from _patch(run, entry.run, entry.status, now)
         if host and not _is_tied(entry.run, host.owner):
-            trigger = derive_trigger(entry.run, entry.job)
+            trigger = entry.status.trigger or derive_trigger(entry.run, entry.job)
             ties = render_ties(host.owner, trigger, beside=entry.run.metadata.owner_references)
             yield AdoptRun(run, entry.run.metadata.uid, ties)
-        yield from _patch(run, entry.run, entry.status, now)
         if host:
             yield from _tell(host, entry, run)
         if entry.job and entry.job.run_uid is None and not entry.job.deleting:
@@ -156,6 +157,8 @@ def _end(pod: ObservedPod) -> Iterator[Action]:
 def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
     """Yield the Event on the schedule or repository for a run that has just ended, or has just got stuck."""
     status = entry.status
+    if status.reason == Reason.RESTORED.value:
+        return  # there may be hundreds, and nothing has happened
     if entry.just_finished:
         reason, verb = describe_end(status.phase)
         warning = status.phase not in (Phase.COMPLETED, Phase.SKIPPED)

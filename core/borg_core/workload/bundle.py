@@ -53,6 +53,7 @@ class Bundle:
             namespace=self.schedule.metadata.namespace,
             operation=operation,
             schedule=self.schedule.metadata.name,
+            time_zone=spec.time_zone,
             targets=tuple(
                 Target(
                     repository,

@@ -3,6 +3,7 @@
 from borg_contract.operations import Operation
 from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
 from borg_contract.pod import REPOSITORIES_DIR, SECRETS_DIR
+from borg_core.clock import posix_rule
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.repository import BorgRepository
@@ -21,6 +22,7 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         archive_name_template=workload.archive_name_template,
         hooks=_hooks(workload, workload.hooks) if backup else None,
         prune=workload.prune,
+        local_time=posix_rule(workload.time_zone) if workload.prune else "",
         compact_threshold=workload.compact_threshold,
         dead_holders=workload.dead_holders,
     )

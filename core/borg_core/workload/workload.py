@@ -42,6 +42,8 @@ class Workload:
     operation: Operation
     targets: tuple[Target, ...]
     schedule: str = ""
+    time_zone: str = ""
+    """In which days, weeks and months begin and end for `prune`; empty for UTC."""
     archive_name_template: str = "{job_name}-{now}"
     hooks: Hooks | None = None
     scripts: Mapping[str, BorgScript] = field(default_factory=dict)

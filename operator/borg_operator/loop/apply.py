@@ -32,9 +32,10 @@ from borg_core.formats import format_time
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.run import RUNS
 from borg_core.kinds.status import render_patched
-from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
+from borg_core.native.cron_job import CRON_JOBS, is_foreign, parse_cron_job
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
+from borg_core.native.metadata import controller_of
 from borg_core.native.pod import PODS
 from borg_core.reconcile.drift import covers
 from borg_core.registry import Kind, Reference, find_kind
@@ -136,7 +137,7 @@ class Applier:
         if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
             return  # the cluster's admission changes what we send: sending it again would never end
         body = await self._api.get(CRON_JOBS, target.namespace, target.name)
-        if body is None or not _is_same(body["metadata"], metadata):
+        if body is None or not (_is_same(body["metadata"], metadata) or _is_orphan(body["metadata"], metadata)):
             return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
         if forget_missed_before:
             status = {"lastScheduleTime": format_time(forget_missed_before)}
@@ -280,6 +281,11 @@ def _is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
     return bool(owners & own) and all(notes.get(key) == marks.get(key) for key in keys)
 
 
+def _is_orphan(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Tell whether a live object bears the labels of what was to be made, and nobody controls it."""
+    return not controller_of(live) and covers(live.get("labels", {}), wanted["labels"])
+
+
 def _repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the live object with our spec, labels, notes and owner; the API server fills in its defaults anew."""
     metadata, ours = live["metadata"], manifest["metadata"]
@@ -287,6 +293,8 @@ def _repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
         "labels": _marked(metadata, ours["labels"]),
         "annotations": {**metadata.get("annotations", {}), **ours.get("annotations", {})},
         "ownerReferences": ours["ownerReferences"],
+        # Whoever else holds fields of the spec would keep those whose values stay. [{}] leaves nobody, [] everybody.
+        "managedFields": [entry for entry in metadata.get("managedFields", []) if not is_foreign(entry)] or [{}],
     }
     return {**live, "metadata": {**metadata, **given}, "spec": manifest["spec"]}
 

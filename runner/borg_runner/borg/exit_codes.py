@@ -4,6 +4,7 @@ The reasons stand in the status of runs, where people and alerts match on them; 
 Codes are borg's modern ones (`docs/internals/frontends.rst` of borg 1.4).
 """
 
+import signal
 from collections.abc import Iterable
 
 from borg_contract.reasons import Reason
@@ -192,10 +193,9 @@ def derive_exit_code(code: int, msgids: Iterable[str]) -> int:
 def explain_exit(code: int, message: str) -> tuple[Reason, str]:
     """Return reason and advice for a borg that failed with the modern exit `code` and said `message`."""
     if code < 0:
-        return (
-            Reason.KILLED,
-            "If it was signal 9, memory ran out: raise `job.resources.limits.memory`.",
-        )
+        if code == -signal.SIGKILL:
+            return Reason.KILLED, "As a rule memory ran out: raise `job.resources.limits.memory`."
+        return Reason.KILLED, "It crashed, or somebody ended it: the pod's log has what borg said before."
     if code in _BY_EXIT_CODE:
         return _BY_EXIT_CODE[code]
     for words, reason, advice in _BY_SYSTEM_WORDS:

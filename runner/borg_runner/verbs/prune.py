@@ -32,10 +32,14 @@ class Choice:
     total: int | None
 
 
-def choose(repository: Repository, retention: Retention, *, glob: str) -> Choice:
-    """Ask which of the archives that match `glob` no rule keeps; nothing is changed. Raises FaultError."""
+def choose(repository: Repository, retention: Retention, *, glob: str, local_time: str = "") -> Choice:
+    """Ask which of the archives that match `glob` no rule keeps; nothing is changed. Raises FaultError.
+
+    `local_time`: by whose days, weeks and months, see RunPlan. Borg goes by the clock of the machine.
+    """
     repository.log.say(f"looking for archives named {glob} that no rule keeps")
-    outcome = repository.run_borg(
+    there = repository.at_local_time(local_time) if local_time else repository
+    outcome = there.run_borg(
         lambda lock_wait: make_prune_arguments(repository.plan, retention, glob=glob, lock_wait=lock_wait),
         on_note=repository.say_note,
     )

@@ -77,7 +77,7 @@ def prune_own_archives(
     if others := [archive for archive in listed if not archive.is_checkpoint and archive.owner != own]:
         repository.log.say(f"archives of this schedule have the comment: {render_comment(own, 'adopted')}")
         raise FaultError(Fault(Reason.ARCHIVES_OF_OTHERS, _describe_others(others, own)))
-    choice = choose(repository, retention, glob=glob)
+    choice = choose(repository, retention, glob=glob, local_time=plan.local_time)
     if (choice.kept | choice.pruned) - {archive.id for archive in listed}:
         text = "Nothing was pruned: meanwhile somebody else wrote an archive of such a name. The next run looks again."
         raise FaultError(Fault(Reason.ARCHIVES_OF_OTHERS, text))
