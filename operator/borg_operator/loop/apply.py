@@ -45,6 +45,8 @@ logger = logging.getLogger(__name__)
 _EVENT_NOTE_LIMIT = 1024
 _END_AT_ONCE_SECONDS = 1
 _UID = "metadata.uid"
+_IS_GONE = "NotFound"
+"""The API server's own word; what is in between may say 404 as well."""
 _FOREGROUND, _BACKGROUND = "Foreground", "Background"
 
 
@@ -218,10 +220,14 @@ class Applier:
     async def _merge(
         self, kind: Kind[Any], target: Reference, patch: dict[str, Any], subresource: str | None = None
     ) -> None:
+        known = self._store.index(kind).identity(target.namespace, target.name)
         try:
             body = await self._api.merge(kind, target.namespace, target.name, patch, subresource)
-        except NotFound:
-            return  # deleted meanwhile; its event is on the way
+        except NotFound as error:
+            # Deleted meanwhile. Its event may be long on the way, and until then each plan would tell of it again.
+            if known and error.reason == _IS_GONE:
+                self._store.discard(kind, target.namespace, target.name, known[0])
+            return
         except Invalid as error:
             if _UID in (cause.get("field") for cause in error.details.get("causes", ())):
                 return  # deleted meanwhile, and made anew
