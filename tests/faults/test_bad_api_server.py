@@ -196,7 +196,7 @@ def test_killed_at_each_of_its_writes_the_operator_goes_on(plane: ControlPlane) 
 
 
 @pytest.mark.long
-def test_200_missed_ticks_are_one_run_and_a_sentence(plane: ControlPlane) -> None:
+def test_200_missed_ticks_are_one_run(plane: ControlPlane) -> None:
     """The controllers were away for hours; the clock cannot be turned here, so the CronJob's last tick is set back."""
 
     async def work() -> None:
