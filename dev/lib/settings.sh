@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034  # the sourcing scripts use what is set here
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-STATE=$REPO/dev/.state
+STATE=${BORG_DEV_STATE:-$REPO/dev/.state}
 CACHE=${BORG_DEV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/borg-operator}
 UV_VERSION=0.13.9                 # installed where there is none, or only one older than UV_OLDEST
 UV_OLDEST=0.13.0
@@ -38,7 +38,10 @@ LINK=borg-dev$NUMBER              # the machine's end of the cable into the node
 FIREWALL_TABLE=borg-dev$NUMBER
 CGROUP=borg-dev$NUMBER
 HOST_IP=10.213.$NUMBER.1
-NODE_IP=10.213.$NUMBER.2
+NODE_IP=${BORG_DEV_NODE_IP:-10.213.$NUMBER.2}
+API_PORT=${BORG_DEV_API_PORT:-6443}
+ETCD_PORT=${BORG_DEV_ETCD_PORT:-2379}
+ETCD_PEER_PORT=${BORG_DEV_ETCD_PEER_PORT:-2380}
 POD_SUBNET=10.214.0.0/16
 SERVICE_SUBNET=10.215.0.0/16
 SERVICE_IP=10.215.0.1             # of the service "kubernetes": the first of its subnet

@@ -26,7 +26,11 @@ from borg_operator.telemetry.health import HealthServer
 from borg_operator.telemetry.metrics import Metrics
 from borg_operator.telemetry.server import MetricsServer
 
+logger = logging.getLogger(__name__)
+
 _WRONG_SETTING = 2
+_STOP_SECONDS = 10.0
+"""After this long without an end, once kopf stops: it may wait for ever for watches of its own."""
 
 
 def main() -> None:
@@ -49,7 +53,7 @@ async def _run(configuration: Configuration) -> None:
     metrics = Metrics()
     api = ApiServer(await connect(limits.workers + 2), observe=metrics.requested)
     store = Store()
-    health = HealthServer()
+    health = HealthServer(port=configuration.health_port)
     await health.start()  # at once: what follows waits for the API server, and nobody is to be restarted for that
     settings = configuration.settings
     if not settings.cluster and not namespaces:
@@ -58,7 +62,7 @@ async def _run(configuration: Configuration) -> None:
     applier = Applier(store, api, Prover(store, api, settings.cluster))
     controller = Controller(store, gatherer, applier, limits, metrics=metrics)
     listings = Listings(api, namespaces)
-    server = MetricsServer(store, metrics, listings.complete.is_set)
+    server = MetricsServer(store, metrics, listings.complete.is_set, port=configuration.metrics_port)
 
     def resynced(well: bool) -> None:
         if well:
@@ -81,6 +85,7 @@ async def _run(configuration: Configuration) -> None:
         tasks.append(asyncio.create_task(work(), name="work"))
 
     async def stop(**_: Any) -> None:
+        asyncio.get_running_loop().call_later(_STOP_SECONDS, _end_at_once)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -99,6 +104,11 @@ async def _run(configuration: Configuration) -> None:
         clusterwide=not namespaces,
         namespaces=namespaces,
     )
+
+
+def _end_at_once() -> None:
+    logger.critical("kopf does not come to its end: the process ends all the same, to be started anew")
+    os._exit(1)
 
 
 if __name__ == "__main__":

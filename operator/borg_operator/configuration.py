@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from borg_core.settings import PodDefaults, Settings
 from borg_operator.loop.controller import Limits
 from borg_operator.pod_defaults import parse_pod_defaults
+from borg_operator.telemetry import health, server
 
 _PREFIX = "BORG_OPERATOR_"
+_PORTS = range(65536)
 _WORD = re.compile("[A-Za-z0-9._-]{0,63}")
 
 
@@ -23,6 +25,8 @@ class Configuration:
     namespaces: tuple[str, ...] = ()
     """Those that are served; none: all."""
     log_format: str = "plain"
+    health_port: int = health.PORT
+    metrics_port: int = server.PORT
 
 
 def read_configuration(environment: Mapping[str, str]) -> Configuration:
@@ -52,6 +56,8 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         limits=Limits(resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300"))),
         namespaces=listed("NAMESPACES"),
         log_format=value("LOG_FORMAT", "plain"),
+        health_port=_port("HEALTH_PORT", value("HEALTH_PORT", str(health.PORT))),
+        metrics_port=_port("METRICS_PORT", value("METRICS_PORT", str(server.PORT))),
     )
 
 
@@ -72,6 +78,12 @@ def _boolean(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ConfigurationError(f'{_PREFIX}{name} is "{text}": it must be true or false')
     return text.lower() == "true"
+
+
+def _port(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) not in _PORTS:
+        raise ConfigurationError(f'{_PREFIX}{name} is "{text}": it must be a number from 0 to 65535; 0: any free port')
+    return int(text)
 
 
 def _seconds(name: str, text: str) -> float:

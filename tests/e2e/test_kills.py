@@ -16,7 +16,7 @@ import pytest
 
 from e2e.conftest import Operator
 from e2e.team import Object, Team
-from support import node
+from support import node_processes
 
 KILLS, SEED = int(os.environ.get("KILLS", "5")), int(os.environ.get("SEED", "1"))
 SCHEDULES = ("keeps", "prunes")
@@ -26,7 +26,8 @@ _DIGESTS = "find data -type f -exec sha256sum {} + | sort"
 logger = logging.getLogger(__name__)
 
 pytestmark = pytest.mark.skipif(
-    not node.is_made_of_processes(), reason="the node's processes can be killed in the local cluster of `make up` only"
+    not node_processes.is_made_of_processes(),
+    reason="only the local cluster's node is made of processes",
 )
 
 
@@ -111,7 +112,7 @@ class Siege:
 
 
 def _kill_in_pod(program: str) -> Callable[[Siege], int]:
-    return lambda siege: node.kill(node.in_pod(siege.pod["metadata"]["uid"], program))
+    return lambda siege: node_processes.kill(node_processes.in_pod(siege.pod["metadata"]["uid"], program))
 
 
 def _delete_pod(siege: Siege) -> int:
@@ -122,12 +123,12 @@ def _delete_pod(siege: Siege) -> int:
 def _kill_operator(siege: Siege) -> int:
     selector = f"--selector={siege.operator.selector}"
     pods = siege.team.kubectl.get("pods", "--namespace", siege.operator.namespace, selector)["items"]
-    return sum(node.kill(node.in_pod(pod["metadata"]["uid"], "borg-operator")) for pod in pods)
+    return sum(node_processes.kill(node_processes.in_pod(pod["metadata"]["uid"], "borg-operator")) for pod in pods)
 
 
 def _kill_daemon(program: str) -> Callable[[Siege], int]:
     def kill(siege: Siege) -> int:
-        hits = node.kill(node.daemons(program))
+        hits = node_processes.kill(node_processes.daemons(program))
         _wait_for_the_node(siege.team)
         return hits
 
@@ -135,12 +136,12 @@ def _kill_daemon(program: str) -> Callable[[Siege], int]:
 
 
 def _silence_the_api_server(siege: Siege) -> int:
-    stopped = node.daemons("kube-apiserver", "etcd")
+    stopped = node_processes.daemons("kube-apiserver", "etcd")
     try:
-        hits = node.kill(stopped, signal.SIGSTOP)
+        hits = node_processes.kill(stopped, signal.SIGSTOP)
         time.sleep(30)
     finally:
-        node.kill(stopped, signal.SIGCONT)
+        node_processes.kill(stopped, signal.SIGCONT)
     _wait_for_the_node(siege.team)
     return hits
 

@@ -1,81 +1,111 @@
-"""The processes of the local cluster's node, as this machine sees them: to be killed, or stopped for a while."""
+"""A node without a kubelet: it gives pods a place, lets them begin, end with a result, and go, over the real API."""
 
-import os
-import signal
-from collections.abc import Iterator
-from pathlib import Path
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
 
-from support.cluster import REPOSITORY
+from borg_cluster.client import ApiServer
+from borg_cluster.errors import ApiError
+from borg_cluster.transport import Request
+from borg_contract.codec import encode
+from borg_contract.phases import Phase
+from borg_contract.result import RunResult
+from borg_core import labels
+from borg_core.native.pod import PODS
+from support import builders
 
-_STATE = REPOSITORY / "dev/.state"
+Object = dict[str, Any]
 
-
-def is_made_of_processes() -> bool:
-    """Tell whether the cluster is the one that `make up` makes of processes, and not of kind's containers."""
-    return (_STATE / "driver").exists() and (_STATE / "driver").read_text().strip() == "local"
-
-
-def daemons(*names: str) -> list[int]:
-    """Return the ids of the node's own processes that run these programs: etcd, kubelet and the like."""
-    return [pid for pid in _descendants(_first()) if _programs(pid)[0] in names and not _pod_of(pid)]
-
-
-def in_pod(uid: str, program: str) -> list[int]:
-    """Return the ids of a pod's processes that run the program, itself or through an interpreter."""
-    return [pid for pid in _processes() if _pod_of(pid) == uid and program in _programs(pid)]
+_LOOK_SECONDS = 0.2
 
 
-def kill(pids: list[int], sign: signal.Signals = signal.SIGKILL) -> int:
-    """Send a signal to each that still is; return to how many."""
-    count = 0
-    for pid in pids:
-        try:
-            os.kill(pid, sign)
-        except ProcessLookupError:
-            continue
-        count += 1
-    return count
+@dataclass
+class ApiNode:
+    """`told`: by uid of its Job, what each pod said at its end; None where it died without a word."""
+
+    api: ApiServer
+    namespace: str
+    random: Random
+    work_seconds: tuple[float, float] = (1.0, 4.0)
+    failing: float = 0.0
+    """How many of the pods end as Failed; half as many die without a word."""
+    told: dict[str, RunResult | None] = field(default_factory=dict)
+    _until: dict[str, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Run for ever, also while the API server is away."""
+        while True:
+            with suppress(ApiError):
+                for pod in await self.api.list_labelled(PODS, self.namespace, labels.OURS):
+                    with suppress(ApiError):
+                        await self._look_after(pod)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _look_after(self, pod: Object) -> None:
+        uid, phase = pod["metadata"]["uid"], pod["status"].get("phase")
+        if "deletionTimestamp" in pod["metadata"]:
+            if phase == "Running":
+                await self._end(pod, _interrupted())
+            elif phase == "Pending" and pod["spec"].get("nodeName"):
+                await self._say(pod, {"phase": "Failed"})
+            await self._remove(pod)
+        elif phase == "Pending" and not pod["spec"].get("nodeName"):
+            await self._bind(pod)
+        elif phase == "Pending":
+            await self._say(pod, {"phase": "Running", **_container({"running": {"startedAt": _now()}})})
+            self._until[uid] = _clock() + self.random.uniform(*self.work_seconds)
+        elif phase == "Running" and pod["spec"].get("activeDeadlineSeconds") == 1:
+            await self._end(pod, _interrupted())
+        elif phase == "Running" and _clock() >= self._until.get(uid, 0.0):
+            await self._end(pod, self._result())
+
+    def _result(self) -> RunResult | None:
+        chance = self.random.random()
+        if chance < self.failing / 2:
+            return None
+        if chance < self.failing:
+            return builders.result(Phase.FAILED, reason="BorgFailed", message="main: it does not work")
+        return builders.result()
+
+    async def _end(self, pod: Object, result: RunResult | None) -> None:
+        good = result is not None and result.phase.succeeded
+        message = {"message": encode(result)} if result else {}
+        ended = {"exitCode": 0 if good else 1, "reason": "Completed" if good else "Error", **message}
+        state = {"terminated": {**ended, "startedAt": _now(), "finishedAt": _now()}}
+        self.told[pod["metadata"]["labels"][labels.CONTROLLER_UID]] = result
+        await self._say(pod, {"phase": "Succeeded" if good else "Failed", **_container(state)})
+
+    async def _say(self, pod: Object, status: Object) -> None:
+        await self.api.merge(PODS, self.namespace, pod["metadata"]["name"], {"status": status}, "status")
+
+    async def _bind(self, pod: Object) -> None:
+        name = pod["metadata"]["name"]
+        target = {"apiVersion": "v1", "kind": "Node", "name": "played"}
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target}
+        path = PODS.path(self.namespace, name, "binding")
+        await self.api._transport.exchange(Request("POST", path, body=binding))
+
+    async def _remove(self, pod: Object) -> None:
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+        path = PODS.path(self.namespace, pod["metadata"]["name"])
+        await self.api._transport.exchange(Request("DELETE", path, body=options))
 
 
-def _first() -> int:
-    return int((_STATE / "node.pid").read_text().split()[0])
+def _interrupted() -> RunResult:
+    return builders.result(Phase.FAILED, reason="Interrupted", message="main: interrupted")
 
 
-def _processes() -> Iterator[int]:
-    return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+def _container(state: Object) -> Object:
+    own = {"name": "borg", "image": "runner", "imageID": "", "ready": "running" in state, "restartCount": 0}
+    return {"containerStatuses": [{**own, "state": state}]}
 
 
-def _descendants(ancestor: int) -> set[int]:
-    parents = {pid: int(fields[1]) for pid in _processes() if (fields := _status(pid))}
-    found, new = {ancestor}, {ancestor}
-    while new:
-        new = {pid for pid, parent in parents.items() if parent in new} - found
-        found |= new
-    return found
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _status(pid: int) -> list[str]:
-    """Return the fields of the process after its name: state, parent and so on."""
-    return _read(pid, "stat").rpartition(")")[2].split()
-
-
-def _command(pid: int) -> list[str]:
-    return _read(pid, "cmdline").split("\0")
-
-
-def _programs(pid: int) -> list[str]:
-    """Return the names of the program and of what it interprets, if it does: a file, or a module after `-m`."""
-    return [Path(part).name for part in _command(pid)[:3]]
-
-
-def _pod_of(pid: int) -> str:
-    """Return the uid of the pod in which the process runs, empty for none."""
-    _, found, rest = _read(pid, "cgroup").partition("/pod")
-    return rest[:36].replace("_", "-") if found else ""
-
-
-def _read(pid: int, name: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+def _clock() -> float:
+    return asyncio.get_running_loop().time()

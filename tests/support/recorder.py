@@ -242,7 +242,7 @@ class Recorder(ApiServer):
 
     def _check(self, key: Key, preconditions: Object, *, is_patch: bool = False) -> None:
         if key not in self.objects:
-            raise NotFound(f'{key[0]} "{key[2]}" not found')
+            raise NotFound(f'{key[0]} "{key[2]}" not found', reason="NotFound")
         metadata = self.objects[key]["metadata"]
         for precondition in ("uid", "resourceVersion"):
             if preconditions.get(precondition, metadata[precondition]) != metadata[precondition]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from borg_cluster.errors import AlreadyExists, Conflict, Unreachable
+from borg_cluster.errors import AlreadyExists, Conflict, NotFound, Unreachable
 from borg_contract.operations import Operation
 from borg_core.actions import (
     Action,
@@ -271,3 +271,15 @@ def test_a_run_that_was_deleted_is_not_known_any_more_before_the_watch_says_so()
     operator.late = True
     operator.apply(DeleteRun(RUN, "BorgRun-x"))
     assert operator.store.values(RUNS) == []
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_the_api_server_says_is_gone_is_told_of_once_though_its_event_is_late(gone: bool) -> None:
+    recorder = Recorder()
+    recorder.add("BorgRun", body("BorgRun"))
+    operator = Operator(recorder, late=True)
+    recorder.remove("BorgRun", "x")
+    if not gone:  # something in between says so
+        recorder.faults = {0: Fault(NotFound("404"))}
+    operator.apply(PatchStatus(RUN, "BorgRun-x", {"phase": "Failed"}))
+    assert (operator.store.get(RUNS, "team", "x") is None) is gone

@@ -11,6 +11,8 @@ from borg_operator.__main__ import main
         ({}, "BORG_OPERATOR_RUNNER_IMAGE is not set"),
         ({"RUNNER_IMAGE": "x", "RESYNC_SECONDS": "often"}, 'BORG_OPERATOR_RESYNC_SECONDS is "often"'),
         ({"RUNNER_IMAGE": "x", "ALLOW_HOST_PATH": "yes"}, 'BORG_OPERATOR_ALLOW_HOST_PATH is "yes"'),
+        ({"RUNNER_IMAGE": "x", "HEALTH_PORT": "65536"}, 'BORG_OPERATOR_HEALTH_PORT is "65536"'),
+        ({"RUNNER_IMAGE": "x", "METRICS_PORT": "http"}, 'BORG_OPERATOR_METRICS_PORT is "http"'),
         ({"RUNNER_IMAGE": "x", "CLUSTER_NAME": "my cluster"}, 'BORG_OPERATOR_CLUSTER_NAME is "my cluster"'),
     ],
 )

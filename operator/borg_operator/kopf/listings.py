@@ -28,10 +28,9 @@ class Listings:
         self.complete = asyncio.Event()
 
     async def await_kinds(self) -> None:
-        """Return when the API server serves our kinds, in the namespaces if there are any. Raises ApiError."""
+        """Return when the API server serves our kinds, in the namespaces if there are any."""
         for kind in own_kinds():
-            while await self._count(kind) is None:
-                logger.warning("%s.%s are not served: waiting for the CRDs of this operator", kind.plural, kind.group)
+            while not await self._is_served(kind):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(self._look_seconds)
 
     async def await_complete(self) -> None:
@@ -44,6 +43,16 @@ class Listings:
                 logger.warning("cannot tell yet whether anything is there: %s", error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.complete.wait(), self._look_seconds)
+
+    async def _is_served(self, kind: ResourceType) -> bool:
+        try:
+            served = await self._count(kind) is not None
+        except ApiError as error:
+            logger.warning("cannot tell yet whether %s.%s are served: %s", kind.plural, kind.group, error)
+            return False
+        if not served:
+            logger.warning("%s.%s are not served: waiting for the CRDs of this operator", kind.plural, kind.group)
+        return served
 
     async def _has_any(self) -> bool:
         for kind in watched_kinds():

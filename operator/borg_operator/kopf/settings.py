@@ -1,10 +1,9 @@
 """What kopf does by default and this operator does not want."""
 
-from typing import Any
-
 import kopf
 
 from borg_core.registry import watched_kinds
+from borg_operator.kopf.session import Backoffs
 from borg_operator.kopf.storage import NoDiffBase, NoProgress
 
 _PAGE = 500
@@ -21,14 +20,10 @@ def configure(settings: kopf.OperatorSettings, *, clusterwide: bool) -> None:
     settings.persistence.progress_storage = NoProgress()
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = Backoffs()
     settings.watching.connect_timeout = 10
     settings.watching.server_timeout = 600
     settings.watching.chunk_size = _PAGE
     for kind in watched_kinds():
         if kind.selector:
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = kind.selector
-
-
-def log_in(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    """Return the pod's own account, else that of KUBECONFIG."""
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)

@@ -8,7 +8,7 @@ import kopf
 from borg_core.registry import Kind, watched_kinds
 from borg_operator.kopf.listings import Listings
 from borg_operator.kopf.resync import Resync
-from borg_operator.kopf.settings import log_in
+from borg_operator.kopf.session import SignIn
 from borg_operator.store import Store
 
 
@@ -25,7 +25,7 @@ class Watches:
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
         """Register the watches of all kinds, and how kopf signs in."""
-        kopf.on.login(registry=registry)(log_in)
+        kopf.on.login(registry=registry)(SignIn().log_in)
         for kind in watched_kinds():
             self._register(registry, kind)
 

@@ -32,22 +32,23 @@ from borg_core.formats import format_time
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.run import RUNS
 from borg_core.kinds.status import render_patched
-from borg_core.native.cron_job import CRON_JOBS, is_foreign, parse_cron_job
+from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
-from borg_core.native.metadata import controller_of
 from borg_core.native.pod import PODS
 from borg_core.reconcile.drift import covers
 from borg_core.registry import Kind, Reference, find_kind
 from borg_core.runs.turns import PLACEHOLDER_UID
+from borg_operator.loop.manifests import as_read, is_orphan, is_same, marked, meant, render_event, repaired
 from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 
 logger = logging.getLogger(__name__)
 
-_EVENT_NOTE_LIMIT = 1024
 _END_AT_ONCE_SECONDS = 1
 _UID = "metadata.uid"
+_IS_GONE = "NotFound"
+"""The API server's own word; what is in between may say 404 as well."""
 _FOREGROUND, _BACKGROUND = "Foreground", "Background"
 
 
@@ -84,18 +85,18 @@ class Applier:
             case StartJob(job, uid, subject):
                 await self._start_job(job, uid, subject)
             case SuspendJob(job, uid):
-                await self._merge(JOBS, job, _meant(uid, {"spec": {"suspend": True}}))
+                await self._merge(JOBS, job, meant(uid, {"spec": {"suspend": True}}))
             case MarkJob(job, uid, run_uid):
-                await self._merge(JOBS, job, _meant(uid, {"metadata": {"annotations": {labels.RUN_UID: run_uid}}}))
+                await self._merge(JOBS, job, meant(uid, {"metadata": {"annotations": {labels.RUN_UID: run_uid}}}))
             case DeleteJob(job, uid):
                 await self._delete(JOBS, job, uid, _FOREGROUND)
             case EndPod(pod, uid):
-                await self._merge(PODS, pod, _meant(uid, {"spec": {"activeDeadlineSeconds": _END_AT_ONCE_SECONDS}}))
+                await self._merge(PODS, pod, meant(uid, {"spec": {"activeDeadlineSeconds": _END_AT_ONCE_SECONDS}}))
             case CreateRun(manifest, only_if_dead):
                 if only_if_dead is None or await self._prover.is_dead(only_if_dead):
                     await self._create(RUNS, manifest)
             case AdoptRun(run, uid, metadata):
-                await self._merge(RUNS, run, _meant(uid, {"metadata": metadata}))
+                await self._merge(RUNS, run, meant(uid, {"metadata": metadata}))
             case DeleteRun(run, uid):
                 await self._delete(RUNS, run, uid, _BACKGROUND)
                 self._store.discard(RUNS, run.namespace, run.name, uid)
@@ -117,7 +118,7 @@ class Applier:
     async def _restore_labels(self, kind: Kind[Any], body: dict[str, Any], marks: dict[str, str]) -> dict[str, Any]:
         metadata = body["metadata"]
         if kind is CRON_JOBS:  # its role may update CronJobs, as a repair does, and not patch them
-            return await self._api.replace(kind, {**body, "metadata": {**metadata, "labels": _marked(metadata, marks)}})
+            return await self._api.replace(kind, {**body, "metadata": {**metadata, "labels": marked(metadata, marks)}})
         return await self._api.merge(kind, metadata["namespace"], metadata["name"], {"metadata": {"labels": marks}})
 
     async def _find_existing(self, kind: Kind[Any], manifest: dict[str, Any], error: AlreadyExists) -> dict[str, Any]:
@@ -126,7 +127,7 @@ class Applier:
         body = await self._api.get(kind, metadata["namespace"], metadata["name"])
         if body is None:
             raise error  # gone since
-        if _is_same(body["metadata"], metadata):
+        if is_same(body["metadata"], metadata):
             return body
         raise TakenError(f'another {kind.kind} has the name "{metadata["name"]}"') from error
 
@@ -137,14 +138,14 @@ class Applier:
         if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
             return  # the cluster's admission changes what we send: sending it again would never end
         body = await self._api.get(CRON_JOBS, target.namespace, target.name)
-        if body is None or not (_is_same(body["metadata"], metadata) or _is_orphan(body["metadata"], metadata)):
+        if body is None or not (is_same(body["metadata"], metadata) or is_orphan(body["metadata"], metadata)):
             return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
         if forget_missed_before:
             status = {"lastScheduleTime": format_time(forget_missed_before)}
-            patch = _as_read(body, {"status": status})
+            patch = as_read(body, {"status": status})
             body = await self._api.merge(CRON_JOBS, target.namespace, target.name, patch, "status")
         # Replaced and not merged: what the spec has no more, and what others added, is to go.
-        live = await self._api.replace(CRON_JOBS, _repaired(body, manifest))
+        live = await self._api.replace(CRON_JOBS, repaired(body, manifest))
         self._store.put_answer(CRON_JOBS, live)
         uid = live["metadata"]["uid"]
         if covers(live["spec"], manifest["spec"]) and not parse_cron_job(live).foreign_managers:
@@ -179,7 +180,7 @@ class Applier:
             {"apiVersion": "batch/v1", "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
             for uid, job in jobs.items()
         ]
-        await self._merge(CRON_JOBS, cron_job, _as_read(body, {"status": {**status, "active": active}}), "status")
+        await self._merge(CRON_JOBS, cron_job, as_read(body, {"status": {**status, "active": active}}), "status")
 
     async def _start_job(self, job: Reference, uid: str, subject: Reference) -> None:
         selector = f"{labels.SUBJECTS[subject.kind]}={subject.name}"
@@ -193,7 +194,7 @@ class Applier:
                 self._store.put_answer(JOBS, body)
                 return
         if is_there:
-            await self._merge(JOBS, job, _meant(uid, {"spec": {"suspend": False}}))
+            await self._merge(JOBS, job, meant(uid, {"spec": {"suspend": False}}))
 
     async def _delete(self, kind: Kind[Any], target: Reference, uid: str, propagation: str) -> None:
         try:
@@ -211,94 +212,41 @@ class Applier:
         identity = self._store.index(kind).identity(target.namespace, target.name)
         if known is None or identity is None or uid not in (None, identity[0]):
             return  # deleted meanwhile, and perhaps made anew: that one gets a plan of its own
-        meant = {"namespace": target.namespace, "name": target.name, "resourceVersion": str(identity[1])}
+        metadata = {"namespace": target.namespace, "name": target.name, "resourceVersion": str(identity[1])}
         whole = render_patched(known.status, status)
-        manifest = {"apiVersion": API_VERSION, "kind": target.kind, "metadata": meant, "status": whole}
+        manifest = {"apiVersion": API_VERSION, "kind": target.kind, "metadata": metadata, "status": whole}
         try:
             body = await self._api.replace(kind, manifest, "status")
-        except NotFound:
-            return  # deleted meanwhile; its event is on the way
+        except NotFound as error:
+            self._forget(kind, target, identity[0], error)
+            return
         self._store.put_answer(kind, body)
 
     async def _merge(
         self, kind: Kind[Any], target: Reference, patch: dict[str, Any], subresource: str | None = None
     ) -> None:
+        known = self._store.index(kind).identity(target.namespace, target.name)
         try:
             body = await self._api.merge(kind, target.namespace, target.name, patch, subresource)
-        except NotFound:
-            return  # deleted meanwhile; its event is on the way
+        except NotFound as error:
+            if known:
+                self._forget(kind, target, known[0], error)
+            return
         except Invalid as error:
             if _UID in (cause.get("field") for cause in error.details.get("causes", ())):
                 return  # deleted meanwhile, and made anew
             raise
         self._store.put_answer(kind, body)
 
+    def _forget(self, kind: Kind[Any], target: Reference, uid: str, error: NotFound) -> None:
+        """Take what is gone out of the store: its event may be late, and until then each plan would tell of it again."""
+        if error.reason == _IS_GONE:
+            self._store.discard(kind, target.namespace, target.name, uid)
+
     async def _record_event(self, event: RecordEvent) -> None:
-        now = datetime.now(UTC)
         regarding = event.regarding
-        manifest = {
-            "apiVersion": "events.k8s.io/v1",
-            "kind": "Event",
-            "metadata": {"generateName": f"{regarding.name}-", "namespace": regarding.namespace},
-            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "type": "Warning" if event.warning else "Normal",
-            "reason": event.reason,
-            "action": "Reconcile",
-            "note": event.message[:_EVENT_NOTE_LIMIT],
-            "regarding": {
-                "apiVersion": API_VERSION,
-                "kind": regarding.kind,
-                "namespace": regarding.namespace,
-                "name": regarding.name,
-                "uid": event.uid,
-            },
-            "reportingController": f"borgoperator.io/{labels.MANAGER}",
-            "reportingInstance": labels.MANAGER,
-        }
         try:
-            await self._api.create(EVENTS, manifest)
+            await self._api.create(EVENTS, render_event(event, datetime.now(UTC)))
         except ApiError as error:
             # An Event is news for people; a full namespace or one that is going must not stop the work.
             logger.warning("no Event on %s %s/%s: %s", regarding.kind, regarding.namespace, regarding.name, error)
-
-
-def _meant(uid: str, patch: dict[str, Any]) -> dict[str, Any]:
-    """Return the merge patch so that it changes the object of that uid alone: a uid cannot be changed."""
-    return {**patch, "metadata": {**patch.get("metadata", {}), "uid": uid}}
-
-
-def _as_read(body: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """Return the merge patch so that it changes the object as it was read, and no later state of it."""
-    return {**patch, "metadata": {"resourceVersion": body["metadata"]["resourceVersion"]}}
-
-
-def _is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Tell whether a live object is what was to be made: of the same owner, and for the same Job or run."""
-    owners = {owner["uid"] for owner in live.get("ownerReferences", [])}
-    own = {owner["uid"] for owner in wanted["ownerReferences"]}
-    notes, marks = live.get("annotations", {}), wanted.get("annotations", {})
-    keys = (labels.JOB_UID, labels.RUN_UID, labels.DEAD_HOLDER)
-    return bool(owners & own) and all(notes.get(key) == marks.get(key) for key in keys)
-
-
-def _is_orphan(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Tell whether a live object bears the labels of what was to be made, and nobody controls it."""
-    return not controller_of(live) and covers(live.get("labels", {}), wanted["labels"])
-
-
-def _repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return the live object with our spec, labels, notes and owner; the API server fills in its defaults anew."""
-    metadata, ours = live["metadata"], manifest["metadata"]
-    given = {
-        "labels": _marked(metadata, ours["labels"]),
-        "annotations": {**metadata.get("annotations", {}), **ours.get("annotations", {})},
-        "ownerReferences": ours["ownerReferences"],
-        # Whoever else holds fields of the spec would keep those whose values stay. [{}] leaves nobody, [] everybody.
-        "managedFields": [entry for entry in metadata.get("managedFields", []) if not is_foreign(entry)] or [{}],
-    }
-    return {**live, "metadata": {**metadata, **given}, "spec": manifest["spec"]}
-
-
-def _marked(metadata: dict[str, Any], marks: dict[str, str]) -> dict[str, str]:
-    """Return the object's labels with ours among them."""
-    return {**metadata.get("labels", {}), **marks}
