@@ -49,8 +49,9 @@ unit: bootstrap ## the tests that need no cluster
 	@.venv/bin/pytest tests/unit
 
 .PHONY: test-faults
-test-faults: bootstrap ## the operator's loop with a fault at each of its requests
-	@.venv/bin/pytest tests/faults
+test-faults: bootstrap ## all faults: the operator's loop at each of its requests, hundreds of killed runs, damaged repositories
+	@dev/packages tests
+	@BORG_FAULTS=all .venv/bin/pytest tests/faults
 
 .PHONY: integration
 integration: up ## the tests against a real API server
