@@ -19,7 +19,8 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     if outcome.interrupted:
         return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked. The next run goes on from here.")
     message = _pick_message(outcome)
-    reason, advice = explain_exit(outcome.exit_code, message)
+    traceback = "\n".join(error.text for error in outcome.errors)
+    reason, advice = explain_exit(outcome.exit_code, message, traceback)
     if outcome.exit_code in CONNECTION_CODES and repository.ssh is not None:
         said = " / ".join(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
         message = f"{said} ({message})" if said else message

@@ -19,6 +19,7 @@ from borg_runner.verbs.repository import Repository
 from borg_runner.work.record import Record
 from borg_runner.work.sources import find_source_fault, make_source_paths
 from borg_runner.work.steps import count_after, give_space_back, owner_of, prune_if_all_are_own
+from borg_runner.work.unfinished import remove_unfinished
 
 _T = TypeVar("_T")
 
@@ -62,6 +63,7 @@ def _write_archive(
 
     remote = repository.plan.ssh is not None
     if not remote:
+        remove_unfinished(repository)
         init_missing_folder(repository)
     archive, outcome = create(repository, make_name=make_name, paths=paths, comment=comment)
     if remote and outcome.exit_code in ABSENT and repository.plan.initialize:
