@@ -1,4 +1,4 @@
-"""What a `borg init` that was killed leaves: neither a repository nor an empty folder, so that no later run could begin.
+"""What a `borg init` that was killed leaves: neither a repository nor an empty folder, so no later run could begin.
 
 It is removed where the volume can be looked at, and only what borg itself writes before its first commit. Without a
 commit there is no manifest and no archive, whatever else there is; see ADR 0025.
