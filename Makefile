@@ -49,8 +49,9 @@ unit: bootstrap ## the tests that need no cluster
 	@.venv/bin/pytest tests/unit
 
 .PHONY: test-faults
-test-faults: bootstrap ## operator and facade with every fault of the API server, from many seeds; about half an hour
-	@.venv/bin/pytest tests/faults -m "long or not long"
+test-faults: bootstrap ## all faults, from many seeds: killed runs, damaged repositories, a bad API server; takes an hour or so
+	@dev/packages tests
+	@BORG_FAULTS=all .venv/bin/pytest tests/faults -m "long or not long"
 
 .PHONY: integration
 integration: up ## the tests against a real API server

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from borg_contract.codec import decode_result, encode
@@ -41,6 +41,8 @@ class Pod:
     node: str = "node-1"
     user: Sequence[str] | None = None
     """The words that make a command run as who the pod is; by default as somebody without root's power."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """More of the runner's environment."""
 
     def __post_init__(self) -> None:
         for folder in ("sources/data", "secrets", "repositories", "var/cache/borg", "tmp", "dev"):
@@ -108,7 +110,7 @@ class Pod:
         message = (self.root / "dev/termination-log").read_bytes()
         return Ended(process.returncode, log, decode_result(message.decode()), message)
 
-    def ask_borg(self, repository: RepositoryPlan, *arguments: str) -> str:
+    def ask_borg(self, repository: RepositoryPlan, *arguments: str, directory: Path | None = None) -> str:
         """Return what borg itself prints about the repository, under another cache than the pod's."""
         environment = {
             "PATH": os.environ["PATH"],
@@ -124,6 +126,7 @@ class Pod:
             capture_output=True,
             text=True,
             check=False,
+            cwd=directory,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -153,6 +156,7 @@ class Pod:
             "BORG_JOB_NAME": self.job_name,
             "BORG_JOB_UID": self.job_uid,
             "BORG_NODE": self.node,
+            **self.variables,
         }
 
 

@@ -239,7 +239,7 @@ class Applier:
         self._store.put_answer(kind, body)
 
     def _forget(self, kind: Kind[Any], target: Reference, uid: str, error: NotFound) -> None:
-        """Take what is gone out of the store: its event may be late, and until then each plan would tell of it again."""
+        """Take what is gone out of the store: until its event comes, each plan would tell of it again."""
         if error.reason == _IS_GONE:
             self._store.discard(kind, target.namespace, target.name, uid)
 

@@ -4,6 +4,7 @@ The reasons stand in the status of runs, where people and alerts match on them; 
 Codes are borg's modern ones (`docs/internals/frontends.rst` of borg 1.4).
 """
 
+import re
 import signal
 from collections.abc import Iterable
 
@@ -25,6 +26,10 @@ ADVICE_FOR_UNSIGNED_MANIFEST = (
     "Troubleshooting."
 )
 _CHECK = f"Run a BorgRun with operation Check to see the damage. {ADVICE_FOR_DAMAGE}"
+_UNFINISHED = (
+    "If no run ever wrote an archive into it, its creation was interrupted: delete the folder, and the next run "
+    "creates it."
+)
 _UPGRADE = "Use a runner image with the newer borg that wrote this repository."
 _KEY = "Restore the key with `borg key import` from its export, or back up into a new repository."
 _SWAPPED = (
@@ -46,7 +51,10 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     14: (Reason.DISK_FULL, "Enlarge the repository's volume, or prune and compact (of no use on an append-only one)."),
     15: (
         Reason.NOT_A_REPOSITORY,
-        "Correct its location, or choose an empty or new folder and set `initialize: true` to create it there.",
+        (
+            "Correct its location, or choose an empty or new folder and set `initialize: true` to create it there. If "
+            "it was one, its `config` file is gone: bring that back from a copy."
+        ),
     ),
     16: (
         Reason.NOT_A_REPOSITORY,
@@ -61,7 +69,8 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
         Reason.NOT_A_REPOSITORY,
         (
             "The folder is not empty and not a borg repository: name an empty or new folder below it, in `local.path` "
-            "or at the end of `ssh.url` (the root of an ext4 volume holds lost+found)."
+            "or at the end of `ssh.url` (the root of an ext4 volume holds lost+found). If it was one, its `config` "
+            f"file is gone: bring that back from a copy. {_UNFINISHED}"
         ),
     ),
     20: (
@@ -76,7 +85,7 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
         "Let the pod's user own the repository (`job.runAsUser`, `job.fsGroup`), or the ssh user on its server.",
     ),
     25: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
-    26: (Reason.REPOSITORY_DAMAGED, _CHECK),
+    26: (Reason.REPOSITORY_DAMAGED, f"{_CHECK} {_UNFINISHED}"),
     27: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
     30: (
         Reason.ARCHIVE_EXISTS,
@@ -162,6 +171,25 @@ _BY_SYSTEM_WORDS: tuple[tuple[str, Reason, str], ...] = (
     ),
 )
 
+_BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"No such file or directory: '[^'\n]*/data(/\d+/\d+)?'"),
+        (
+            "A file of the repository is gone: look at its volume, and bring it back from a copy if there is one. Else "
+            "run a BorgRun with operation Check to see what is lost; before `borg check --repair`, copy the repository."
+        ),
+    ),
+    (
+        re.compile(r"invalid nonce file"),
+        "Copy the repository, then delete the file `nonce` in it: borg goes on from the number in its manifest.",
+    ),
+    (
+        re.compile(r"in _?read_integrity\b[\s\S]*Unpack failed"),
+        "Copy the repository, then delete its files `integrity.*`, which borg makes anew.",
+    ),
+)
+"""What borg says of a damaged repository without an error of its own for it."""
+
 ALREADY_EXISTS = 10
 ABSENT = frozenset({13, 15})
 """No folder, and a folder without a repository (an empty one included)."""
@@ -190,8 +218,11 @@ def derive_exit_code(code: int, msgids: Iterable[str]) -> int:
     return next((_CODE_OF_REMOTE_ERROR[name] for name in msgids if name in _CODE_OF_REMOTE_ERROR), code)
 
 
-def explain_exit(code: int, message: str) -> tuple[Reason, str]:
-    """Return reason and advice for a borg that failed with the modern exit `code` and said `message`."""
+def explain_exit(code: int, message: str, traceback: str = "") -> tuple[Reason, str]:
+    """Return reason and advice for a borg that failed with the modern exit `code` and said `message`.
+
+    `traceback`: all that it said besides.
+    """
     if code < 0:
         if code == -signal.SIGKILL:
             return Reason.KILLED, "As a rule memory ran out: raise `job.resources.limits.memory`."
@@ -201,4 +232,7 @@ def explain_exit(code: int, message: str) -> tuple[Reason, str]:
     for words, reason, advice in _BY_SYSTEM_WORDS:
         if words in message:
             return reason, advice
+    for pattern, advice in _BY_DAMAGE:
+        if pattern.search(f"{traceback}\n{message}"):
+            return Reason.REPOSITORY_DAMAGED, advice
     return Reason.BORG_FAILED, "The pod's log has borg's full output."

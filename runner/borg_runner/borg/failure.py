@@ -27,7 +27,8 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     if outcome.unanswered:
         return Fault(Reason.SERVER_SILENT, SILENT_SERVER)
     message = pick_message(outcome)
-    reason, advice = explain_exit(outcome.exit_code, message)
+    traceback = "\n".join(error.text for error in outcome.errors)
+    reason, advice = explain_exit(outcome.exit_code, message, traceback)
     if outcome.exit_code in CONNECTION_CODES and repository.ssh is not None:
         lines = dict.fromkeys(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
         said = " / ".join(lines)

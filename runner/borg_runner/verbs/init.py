@@ -12,6 +12,8 @@ from borg_runner.verbs.repository import Repository
 
 _LOCK_WAIT_SECONDS = 60
 _CONFIG = "config"
+_DATA = "data/0"
+"""Segments, of which a repository has some from its first hour."""
 
 
 def init(repository: Repository) -> None:
@@ -34,6 +36,12 @@ def init_missing_folder(repository: Repository) -> None:
     folder = Path(repository.plan.location)
     if (folder / _CONFIG).exists():
         return
+    if (folder / _DATA).exists():
+        text = (
+            f"{folder} was a borg repository, but its `config` file is gone, which has its id and its key: look at "
+            "the volume, and bring that file back from a copy. Nothing was changed."
+        )
+        raise FaultError(Fault(Reason.REPOSITORY_DAMAGED, text))
     if folder.exists() and (names := sorted(path.name for path in folder.iterdir())):
         text = (
             f"{folder} is not a borg repository, and not empty (it holds {', '.join(names[:3])}): name an empty or "

@@ -39,6 +39,7 @@ from borg_runner.work.steps import (
     owner_of,
     prune_if_all_are_own,
 )
+from borg_runner.work.unfinished import remove_unfinished
 
 _T = TypeVar("_T")
 
@@ -163,6 +164,7 @@ def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigur
 
     remote = repository.plan.ssh is not None
     if not remote:
+        remove_unfinished(repository)
         init_missing_folder(repository)
     created = create(repository, make_name=make_name, paths=paths, comment=comment)
     if remote and created.outcome.exit_code in ABSENT and repository.plan.initialize:
