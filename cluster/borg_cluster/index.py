@@ -129,15 +129,11 @@ class Index(Generic[T]):
 
     def referring_to(self, kind: str, namespace: str, name: str, *, deleted: bool = False) -> list[T]:
         """Return the objects that refer to it, in order of their names; with `deleted` also those that are kept."""
-        mark = Reference(kind, namespace, name)
-        found = self._found(mark)
-        return [*found, *self._departed.marked(mark)] if deleted else found
+        return self._found(Reference(kind, namespace, name), deleted=deleted)
 
     def grouped(self, index: str, namespace: str, value: str, *, deleted: bool = False) -> list[T]:
         """Return the objects of the namespace that have `value` in that index, as `referring_to` does."""
-        mark = (index, namespace, value)
-        found = self._found(mark)
-        return [*found, *self._departed.marked(mark)] if deleted else found
+        return self._found((index, namespace, value), deleted=deleted)
 
     def revision(self, namespace: str) -> int:
         """Return a number that changes whenever an object of the namespace does."""
@@ -298,5 +294,6 @@ class Index(Generic[T]):
             if not self._marked[mark]:
                 del self._marked[mark]
 
-    def _found(self, mark: Reference | Group) -> list[T]:
-        return [self._entries[key].value for key in sorted(self._marked.get(mark, ()))]
+    def _found(self, mark: Reference | Group, *, deleted: bool) -> list[T]:
+        found = [self._entries[key].value for key in sorted(self._marked.get(mark, ()))]
+        return [*found, *self._departed.marked(mark)] if deleted else found

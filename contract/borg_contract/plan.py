@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from borg_contract.operations import Operation
 from borg_contract.retention import Retention
+from borg_contract.run import Operation
 
 
 @dataclass(frozen=True)

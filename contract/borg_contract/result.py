@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from borg_contract.phases import Phase
+from borg_contract.run import Phase
 from borg_contract.schema import Schema
 
 REASON_PATTERN = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"

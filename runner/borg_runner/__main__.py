@@ -9,11 +9,11 @@ import os
 import sys
 
 from borg_contract.codec import decode_plan
-from borg_contract.phases import Phase
 from borg_contract.plan import RunPlan
 from borg_contract.pod import GRACE_SECONDS, PLAN_ENV
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
+from borg_contract.run import Phase
 from borg_runner.identity import derive_identity
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log

@@ -6,9 +6,9 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan
 from borg_contract.result import RepositoryResult, RunResult
+from borg_contract.run import Phase
 from borg_runner.locks.reading import read_holders
 from runner_kit.pod import Pod
 

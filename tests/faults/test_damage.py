@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
 from faults.form import ALL, whole_form
 from faults.ledger import read_tree
 from runner_kit.borg_binary import find_borg

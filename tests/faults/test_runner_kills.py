@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
 from faults.form import ALL, SEED
 from faults.ledger import KEEP, Ledger, read_tree
 from runner_kit.borg_binary import find_borg

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan, RunPlan, SourcePlan
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Ended, Pod
 

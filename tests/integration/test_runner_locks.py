@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import HooksPlan, RepositoryPlan
 from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
 from borg_runner.locks.cache import put_cache_aside
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, children_of, during, hook, powerless, wait_until

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.phases import Phase
 from borg_contract.plan import HooksPlan
+from borg_contract.run import Phase
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, hook, process_arguments, wait_until
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
 from borg_runner.borg.client import Borg
 from borg_runner.borg.failure import explain_failure
 from borg_runner.interruption import Interruption

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from borg_contract.codec import decode_result, encode
-from borg_contract.operations import Operation
 from borg_contract.plan import HookPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan
 from borg_contract.pod import derive_place, lock_holder
 from borg_contract.result import RunResult
+from borg_contract.run import Operation
 
 PASSPHRASE = "correct horse 'battery' \"staple\""
 

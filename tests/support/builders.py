@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult, RepositoryTotals, RunResult
+from borg_contract.run import Operation, Phase
 from borg_core.actions import Action, CreateCronJob, PatchStatus, Plan
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core import labels
 from support.pods import find_overlaps
 from support.stage import Stage

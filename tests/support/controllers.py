@@ -10,8 +10,8 @@ from typing import Any
 
 from borg_cluster.client import Object
 from borg_contract.codec import encode
-from borg_contract.phases import Phase
 from borg_contract.result import RunResult
+from borg_contract.run import Phase
 from borg_core import labels
 from borg_core.clock import Clock, CronSchedule
 from borg_core.formats import format_time, parse_time

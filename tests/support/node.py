@@ -11,8 +11,8 @@ from borg_cluster.client import ApiServer
 from borg_cluster.errors import ApiError
 from borg_cluster.transport import Request
 from borg_contract.codec import encode
-from borg_contract.phases import Phase
 from borg_contract.result import RunResult
+from borg_contract.run import Phase
 from borg_core import labels
 from borg_core.native.pod import PODS
 from support import builders

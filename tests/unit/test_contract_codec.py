@@ -17,11 +17,10 @@ from borg_contract.codec import (
     decode_result,
     encode,
 )
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
 from borg_contract.result import CompactResult, PruneResult, RepositoryResult, RepositoryTotals, RunResult
 from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
 
 RUN_CRD = Path(__file__).parents[2] / "crds/borgruns.yaml"
 

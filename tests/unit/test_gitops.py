@@ -8,8 +8,8 @@ import lupa.lua51  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
+from borg_contract.run import Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.repository_status import derive_repository_status

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from borg_contract.codec import decode_result, encode
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import RunPlan
 from borg_contract.result import CompactResult, PruneResult, RepositoryResult, RepositoryTotals, RunResult
 from borg_contract.retention import DEFAULTS, Retention
+from borg_contract.run import Operation, Phase
 from borg_core.kinds.parts.upkeep import Prune
 from borg_core.kinds.run import BorgRun, BorgRunStatus, references_of_run
 from borg_core.registry import Reference, own_kinds

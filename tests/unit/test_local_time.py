@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core.clock import posix_rule
 from borg_core.workload.plan import render_plan
 from support import builders

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from borg_cluster.errors import AlreadyExists, Conflict, NotFound, Unreachable
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core.actions import (
     Action,
     AdoptRun,

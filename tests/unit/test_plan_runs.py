@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult, RunResult
+from borg_contract.run import Phase
 from borg_core.actions import (
     CreateJob,
     CreateRun,

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core.actions import CreateJob, RepairCronJob
 from borg_core.settings import Settings
 from borg_core.workload.bundle import Bundle

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from borg_contract.codec import decode_plan
-from borg_contract.operations import Operation
 from borg_contract.pod import NOTICE_FILE, PLAN_ENV
+from borg_contract.run import Operation
 from borg_core.workload.bundle import Bundle
 from borg_core.workload.job import render_job_template
 from borg_core.workload.plan import render_plan

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from borg_contract.codec import encode
-from borg_contract.phases import Phase
+from borg_contract.run import Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod, parse_pod

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
 from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
 from borg_runner.borg.arguments import make_connection_arguments
 from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.operations import Operation
 from borg_contract.plan import RepositoryPlan, RunPlan
 from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, RUNNER_UID, derive_place, parse_lock_holder
+from borg_contract.run import Operation
 from borg_runner.identity import Identity, derive_identity
 from borg_runner.run.hooks import make_run_facts
 from borg_runner.run.run import describe_plan

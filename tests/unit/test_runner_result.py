@@ -6,7 +6,6 @@ import random
 import pytest
 
 from borg_contract.codec import decode_result
-from borg_contract.phases import Phase
 from borg_contract.pod import RESULT_LIMIT_BYTES
 from borg_contract.reasons import Reason
 from borg_contract.result import (
@@ -17,6 +16,7 @@ from borg_contract.result import (
     RepositoryTotals,
     RunResult,
 )
+from borg_contract.run import Phase
 from borg_runner.fault import Fault
 from borg_runner.run.report import encode_result, shorten
 from borg_runner.run.summary import add_repository_warning, summarize

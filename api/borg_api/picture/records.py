@@ -6,9 +6,8 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from borg_cluster.index import Order
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun, Trigger

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from borg_contract.phases import Phase
+from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metadata, Model, ObservedGeneration, Time
 from borg_core.kinds.parts.exclude import Exclude

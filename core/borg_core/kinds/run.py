@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Operation, Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import GROUP, VERSION, Conditions, Metadata, Model, NameRef, Time
 from borg_core.names import CRON_JOB_NAME_LIMIT, JOB_NAME_LIMIT

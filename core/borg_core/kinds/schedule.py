@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from borg_contract.phases import Phase
+from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.clock.hashed import try_resolve
 from borg_core.kinds.parts.base import (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.formats import parse_time
 from borg_core.native.metadata import controller_of, holds, subject_of, time_of

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
+from borg_contract.run import Phase
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Operation, Phase
 from borg_core.clock import CronSchedule
 from borg_core.clock.rhythm import derive_interval
 from borg_core.formats import parse_time

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from borg_contract.operations import Operation
 from borg_contract.reasons import Reason
+from borg_contract.run import Operation
 from borg_core.actions import PatchStatus, Plan
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Operation, Phase
 from borg_core.clock import Clock
 from borg_core.formats import format_size, format_time
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock

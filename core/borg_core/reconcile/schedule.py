@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
 from borg_core.clock import Clock
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus

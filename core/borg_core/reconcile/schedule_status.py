@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
+from borg_contract.run import Operation, Phase
 from borg_core.clock import Clock, CronSchedule, dst_warnings
 from borg_core.formats import format_time
 from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleStatus

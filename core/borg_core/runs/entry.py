@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob

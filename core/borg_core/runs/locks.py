@@ -9,9 +9,9 @@ holder's lock. That proof needs no record of the dead run: the lock says all.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from borg_contract.operations import Operation
 from borg_contract.pod import LOCK_HOLDER_PREFIX, derive_place, lock_holder, parse_lock_holder
 from borg_contract.reasons import Reason
+from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.actions import Action, CreateRun
 from borg_core.kinds.run import Trigger

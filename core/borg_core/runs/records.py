@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
+from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import (
     Action,

@@ -7,8 +7,8 @@ But it bears the label that this operator puts on a run together with the refere
 from collections.abc import Sequence
 from datetime import datetime
 
-from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
+from borg_contract.run import Phase
 from borg_core import labels
 from borg_core.kinds.run import BorgRun, Trigger
 from borg_core.registry import Reference

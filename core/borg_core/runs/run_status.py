@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from borg_contract.phases import Phase
 from borg_contract.pod import NOTICE_OF_LOCK
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
+from borg_contract.run import Phase
 from borg_core import labels
 from borg_core.formats import format_duration, format_time, parse_time
 from borg_core.kinds.parts.base import Condition

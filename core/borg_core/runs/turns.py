@@ -20,9 +20,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
+from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
 from borg_core.formats import format_time, parse_time

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core.clock import Clock
 from borg_core.kinds.run import BorgRun
 from borg_core.native.cron_job import ObservedCronJob

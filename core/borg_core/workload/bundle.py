@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.registry import Reference
 

@@ -1,8 +1,8 @@
 """The runner's plan of a workload: names resolved, secrets turned into the paths of mounted files."""
 
-from borg_contract.operations import Operation
 from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
 from borg_contract.pod import REPOSITORIES_DIR, SECRETS_DIR
+from borg_contract.run import Operation
 from borg_core.clock import posix_rule
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, Hooks

@@ -3,7 +3,6 @@
 from typing import Any
 
 from borg_contract.codec import encode
-from borg_contract.operations import Operation
 from borg_contract.pod import (
     CONTAINER_NAME,
     GRACE_SECONDS,
@@ -15,6 +14,7 @@ from borg_contract.pod import (
     RUNNER_UID,
     TERMINATION_LOG,
 )
+from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.kinds.parts.job import FileAccess, JobOptions
 from borg_core.settings import PodDefaults, Settings

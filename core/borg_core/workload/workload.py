@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from borg_contract.operations import Operation
 from borg_contract.retention import Retention
+from borg_contract.run import Operation
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.volumes import Source, VolumeSource

@@ -6,7 +6,7 @@ from typing import Any
 
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.actions import (
     Action,

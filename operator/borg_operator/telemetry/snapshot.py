@@ -14,9 +14,9 @@ from typing import TypeVar
 from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
 
-from borg_contract.phases import Phase
 from borg_contract.reasons import SUSPECT
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Phase
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule

@@ -6,11 +6,10 @@ A repository that fails never stops the next. The post-backup script runs in eve
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from borg_contract.operations import Operation
-from borg_contract.phases import Phase
 from borg_contract.plan import HooksPlan, RepositoryPlan, RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult, RunResult
+from borg_contract.run import Operation, Phase
 from borg_runner.environment import make_base_environment
 from borg_runner.fault import Fault, FaultError
 from borg_runner.identity import Identity

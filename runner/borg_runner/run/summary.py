@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from borg_contract.phases import Phase
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult, RunResult
+from borg_contract.run import Phase
 from borg_runner.fault import Fault
 
 _SAID = 3

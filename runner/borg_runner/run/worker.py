@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from borg_contract.phases import Phase
 from borg_contract.plan import RepositoryPlan, RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Phase
 from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
 from borg_runner.identity import Identity

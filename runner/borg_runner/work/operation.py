@@ -3,11 +3,11 @@
 import time
 from pathlib import Path
 
-from borg_contract.operations import Operation
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
+from borg_contract.run import Operation
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.break_lock import break_all_locks, break_dead_locks
 from borg_runner.verbs.check import check

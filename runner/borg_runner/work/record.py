@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from borg_contract.phases import Phase
 from borg_contract.reasons import SUSPECT
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Phase
 from borg_runner.fault import Fault
 from borg_runner.verbs.repository import Warnings
 

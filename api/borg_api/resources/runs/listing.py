@@ -12,7 +12,7 @@ from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
 from borg_api.resources.runs.response import Run, locations_of, render_run, run_status, triggered_by
 from borg_cluster.turns import in_turns
-from borg_contract.operations import Operation
+from borg_contract.run import Operation
 
 Status = Literal["pending", "running", "completed", "completed_with_warnings", "failed", "cancelled"]
 

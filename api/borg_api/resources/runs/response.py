@@ -9,8 +9,8 @@ from borg_api.edge.bodies import answer
 from borg_api.edge.paging import Paged
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord, derive_id
-from borg_contract.phases import Phase
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Phase
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.run import RUNS, Trigger
 from borg_core.kinds.schedule import SCHEDULES
