@@ -10,8 +10,13 @@ from support.cluster import BASELINE, RESTRICTED, Kubectl, connect, fresh_namesp
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what looks back at the whole run come last."""
-    items.sort(key=lambda item: bool(item.get_closest_marker("looks_back")))
+    """Let what takes its time begin first and be looked at late, and what looks back at the whole run come last."""
+    places = {"begins_early": -1, "ends_late": 1, "looks_back": 2}
+
+    def place(item: pytest.Item) -> int:
+        return next((number for marker, number in places.items() if item.get_closest_marker(marker)), 0)
+
+    items.sort(key=place)
 
 
 @dataclass(frozen=True)

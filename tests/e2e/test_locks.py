@@ -1,12 +1,16 @@
 """Locks that somebody left: a run that waits says so where people look, and only what is proven dead is broken."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from borg_contract.pod import derive_place, lock_holder
+from e2e.conftest import Operator
 from e2e.team import Team
+from support.cluster import RESTRICTED, Kubectl, fresh_namespace
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 """uid of a Job that neither the cluster nor any record knows, as after its schedule was deleted."""
@@ -15,13 +19,44 @@ LAPTOP = "laptop@1"
 
 @pytest.fixture(scope="module")
 def locked(team: Team) -> Team:
+    prepare(team, "main")
+    return team
+
+
+@dataclass(frozen=True)
+class LeftLocks:
+    """A team with two repositories, each locked by a pod that nobody knows of, and with a run that waits for it."""
+
+    team: Team
+    dead: str
+    unproven: str
+    """Of a node that is not there either."""
+    folder: str
+    """Where the unproven lock is."""
+
+
+@pytest.fixture(scope="session")
+def left_locks(kubectl: Kubectl, operator: Operator) -> Iterator[LeftLocks]:
+    with fresh_namespace(kubectl, RESTRICTED) as namespace:
+        team = Team(kubectl, namespace, operator.images)
+        prepare(team, "gone", "lost")
+        dead = lock_holder(namespace, "db-1", NOBODY, place_of(team, None))
+        unproven = lock_holder(namespace, "db-2", NOBODY, place_of(team, "a-node-whose-object-was-deleted"))
+        lock(team, "gone", dead)
+        folder = lock(team, "lost", unproven)
+        team.begin("next", "gone")
+        team.begin("stuck", "lost")
+        yield LeftLocks(team, dead, unproven, folder)
+
+
+def prepare(team: Team, *repositories: str) -> None:
+    """Make repositories with an archive in each, and a schedule of the same name."""
     team.prepare()
     team.work("echo hello > /data/hello")
-    for name in ("main", "gone", "lost"):
+    for name in repositories:
         team.repository(name)
         team.schedule(name, name)
         team.completed(f"{name}-first", name)
-    return team
 
 
 def place_of(team: Team, node: str | None) -> str:
@@ -67,26 +102,26 @@ def test_a_run_that_waits_for_a_lock_says_for_whose_within_a_minute_and_the_cure
     assert "patient-unlock" not in locked.names("brun")
 
 
+@pytest.mark.begins_early
+def test_runs_wait_for_locks_whose_holders_are_in_no_record(left_locks: LeftLocks) -> None:
+    waiting(left_locks.team, "next", left_locks.dead)
+    waiting(left_locks.team, "stuck", left_locks.unproven)
+
+
+@pytest.mark.ends_late
 def test_the_lock_of_a_pod_whose_records_are_all_gone_is_broken_once_its_node_proves_it_dead_and_no_other(
-    locked: Team,
+    left_locks: LeftLocks,
 ) -> None:
-    dead = lock_holder(locked.namespace, "db-1", NOBODY, place_of(locked, None))
-    unproven = lock_holder(locked.namespace, "db-2", NOBODY, place_of(locked, "a-node-whose-object-was-deleted"))
-    lock(locked, "gone", dead)
-    folder = lock(locked, "lost", unproven)
-    locked.begin("next", "gone")
-    locked.begin("stuck", "lost")
-    waiting(locked, "next", dead)
-    waiting(locked, "stuck", unproven)
+    team = left_locks.team
 
-    ended = locked.finished("next", within=420)
+    ended = team.finished("next", within=420)
 
-    assert ended["phase"] == "Completed", locked.story()
-    unlock = locked.finished("next-unlock")
+    assert ended["phase"] == "Completed", team.story()
+    unlock = team.finished("next-unlock")
     assert (unlock["phase"], unlock["trigger"]) == ("Completed", "Automatic")
-    assert 'run "db-1"' in locked.log("next-unlock")
-    assert locked.work(f"ls {folder}") == f"{unproven}.42-0\n"
-    assert "stuck-unlock" not in locked.names("brun")
-    assert locked.get("brun", "stuck")["status"]["reason"] == "WaitingForLock"
-    locked.cancel("stuck")
-    assert locked.finished("stuck")["phase"] == "Cancelled"
+    assert 'run "db-1"' in team.log("next-unlock")
+    assert team.work(f"ls {left_locks.folder}") == f"{left_locks.unproven}.42-0\n"
+    assert "stuck-unlock" not in team.names("brun")
+    assert team.get("brun", "stuck")["status"]["reason"] == "WaitingForLock"
+    team.cancel("stuck")
+    assert team.finished("stuck")["phase"] == "Cancelled"

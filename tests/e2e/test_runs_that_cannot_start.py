@@ -47,10 +47,14 @@ def _make_empty_volume(team: Team, stack: ExitStack) -> None:
 
 
 def _make_folder(team: Team, stack: ExitStack) -> None:
-    """Let the kubelet make the folder, for a pod of a namespace that may have it."""
+    """Let the kubelet make the folder, with a file in it, for a pod of a namespace that may have it."""
     namespace = stack.enter_context(fresh_namespace(team.kubectl, {}))
     path = {"path": f"/tmp/{team.namespace}-elsewhere", "type": "DirectoryOrCreate"}
-    container = {"command": ["true"], "volumeMounts": [{"name": "folder", "mountPath": "/folder"}]}
+    container = {
+        "command": ["sh", "-ec", "echo hello > /folder/hello"],
+        "securityContext": {"runAsUser": 0},
+        "volumeMounts": [{"name": "folder", "mountPath": "/folder"}],
+    }
     visitor = Team(team.kubectl, namespace, team.images)
     visitor.pod("mkdir", "runner", container, {"volumes": [{"name": "folder", "hostPath": path}]}, until="Succeeded")
 
