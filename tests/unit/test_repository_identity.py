@@ -105,6 +105,14 @@ def test_whoever_names_another_place_means_another_repository() -> None:
         ((backup(1), backup(3, previous="db-2026-03-01T02:00:05 2026-03-01T02:00:05Z")), False),
         ((backup(1), backup(2, SECOND, previous="")), False),
         ((backup(1), backup(2, previous="", archive="other-2026-03-01T02:00:05")), False),
+        (
+            (
+                backup(1, archive="db-2025-2026-03-01T01:00:05"),
+                backup(2, previous="", archive="db-2026-2026-03-01T02:00:05"),
+            ),
+            False,
+        ),
+        ((backup(1, archive="db-11772326805"), backup(2, previous="", archive="db-21772330405")), False),
         ((backup(1, None), backup(2, previous="")), False),
         ((backup(1), backup(2, previous="db-2026-03-01T01:00:05 2026-03-01T00:59:58Z")), False),
     ],
@@ -116,6 +124,8 @@ def test_whoever_names_another_place_means_another_repository() -> None:
         "one whose BorgRun was deleted is there",
         "another repository has a condition of its own",
         "another template",
+        "another template, which differs in a digit",
+        "another template, whose digits stand before those of the time",
         "of an earlier version",
         "the node's clock is slow",
     ],

@@ -3,12 +3,12 @@
 Borg itself compares only where it has a cache of before.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
+from borg_contract.archive_name import without_times
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_core import labels
@@ -83,14 +83,10 @@ def _is_gone(run: BorgRun, before: RepositoryResult, after: RepositoryResult) ->
     previous = after.previous
     if previous is None or before.repository_id is None or before.repository_id != after.repository_id:
         return False
-    if previous.name == before.archive or _shape(before.archive) != _shape(after.archive):
+    if previous.name == before.archive or without_times(before.archive or "") != without_times(after.archive or ""):
         return False  # of another template: nobody looked for such names
     # Newer than that run: of one whose BorgRun was deleted.
     return previous.time < (run.status.start_time or "")
-
-
-def _shape(archive: str | None) -> str:
-    return re.sub(r"\d", "d", archive or "")
 
 
 def _find_newest(known: RepositoryIdentity | None, done: Done) -> tuple[BorgRun, str] | None:
