@@ -95,6 +95,19 @@ def test_whoever_names_another_place_means_another_repository() -> None:
     assert (there.status.identity.id, "Replaced" in said(there)) == (SECOND, False)
 
 
+def test_runs_on_a_repository_of_that_name_that_was_deleted_tell_nothing_of_the_one_made_in_its_stead() -> None:
+    body = moved(local_repository(), ELSEWHERE).model_dump(by_alias=True, mode="json", exclude_none=True)
+    body["metadata"]["creationTimestamp"] = "2026-03-01T05:00:00Z"
+    made = look(BorgRepository.model_validate(body), backup(1))
+    assert made.status.identity is None
+    later = look(made, backup(1), backup(6, SECOND))
+    assert "Replaced" not in said(later)
+    assert later.status.identity
+    assert later.status.identity.id == SECOND
+    # That run is deleted, the one of before is still kept.
+    assert "Replaced" not in said(look(later, backup(1)))
+
+
 @pytest.mark.parametrize(
     ("runs", "gone"),
     [

@@ -32,15 +32,15 @@ def derive_identity(repository: BorgRepository, done: Done, now: datetime) -> Re
     if known and known.place != place:
         # The edit is the consent: nothing is known of the new place.
         return RepositoryIdentity(place=place, since=format_time(now))
-    found = _find_newest(known, done)
+    found = _find_newest(repository, known, done)
     if found is None or (known and known.id and found[1] != repository.metadata.annotations.get(labels.REPOSITORY_ID)):
         return known
-    return RepositoryIdentity(id=found[1], place=place, since=known.since if known else "")
+    return RepositoryIdentity(id=found[1], place=place, since=_since(repository, known))
 
 
 def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:
     """Yield that another repository is in its place."""
-    found = _find_newest(identity, done)
+    found = _find_newest(repository, identity, done)
     if identity is None or not identity.id or found is None or found[1] == identity.id:
         return
     run, id_ = found
@@ -89,15 +89,22 @@ def _is_gone(run: BorgRun, before: RepositoryResult, after: RepositoryResult) ->
     return previous.time < (run.status.start_time or "")
 
 
-def _find_newest(known: RepositoryIdentity | None, done: Done) -> tuple[BorgRun, str] | None:
+def _find_newest(
+    repository: BorgRepository, known: RepositoryIdentity | None, done: Done
+) -> tuple[BorgRun, str] | None:
     """Return the newest run that told the id of what is in the place, and that id."""
-    since = known.since if known else ""
+    since = _since(repository, known)
     told = (
         (run, result.repository_id)
         for run, result in reversed(done)
         if result.repository_id and (run.status.start_time or "") > since
     )
     return next(told, None)
+
+
+def _since(repository: BorgRepository, known: RepositoryIdentity | None) -> str:
+    """Return when the place was named. Runs of before may tell of a BorgRepository of this name that was elsewhere."""
+    return known.since if known else repository.metadata.creation_timestamp or ""
 
 
 def _place(repository: BorgRepository) -> str:
