@@ -16,7 +16,7 @@ Times = tuple[str, str]
 _ADVICE = (
     "the control plane may have another edition of the time zone database, or read schedules in another way, and then "
     "times shown here are not to be relied on: update Kubernetes or this operator, whichever is older, or write the "
-    "times in Etc/UTC"
+    "times in Etc/UTC. It is no trouble if somebody changed the CronJob while the operator was away"
 )
 
 
