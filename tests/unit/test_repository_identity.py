@@ -180,6 +180,14 @@ def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:
     assert "AppendOnly" not in said(look(adding, backup(2, **kept), backup(4, compact={"freedBytes": 1})))
 
 
+def test_another_place_is_not_append_only_because_the_one_of_before_was() -> None:
+    adding = backup(2, compact={"freedBytes": 0, "appendOnly": True})
+    told = look(local_repository(), adding)
+    there = look(moved(told, ELSEWHERE), adding)
+    assert ("AppendOnly" in said(told), "AppendOnly" in said(there)) == (True, False)
+    assert "AppendOnly" not in said(look(there, adding))
+
+
 def test_what_is_told_is_measured_too() -> None:
     def measured(repository: BorgRepository) -> tuple[bool | None, bool, bool]:
         found = derive_repository_reading(repository, {})
