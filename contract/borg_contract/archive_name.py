@@ -33,6 +33,7 @@ CHECKPOINT = ".checkpoint"
 """Between an archive's name and the number of a checkpoint: what an interrupted `borg create` leaves."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TIMES = re.compile("|".join(shape.replace("d", r"[0-9]") for shape in _SHAPES.values()) + "(?![0-9])")
 _TOKEN = re.compile(r"\[0-9\]|\[(.)\]|(.)", re.DOTALL)
 
 
@@ -93,6 +94,11 @@ def derive_prune_glob(template: str, *, schedule: str, repository: str) -> str:
         elif name:
             pieces.append(_SHAPES[name].replace("d", _DIGIT))
     return "".join(pieces)
+
+
+def without_times(name: str) -> str:
+    """Return an archive's name without its times: equal for all that one template gave to one schedule."""
+    return _TIMES.sub("", name)
 
 
 def overlaps(pattern_a: str, pattern_b: str) -> bool:

@@ -205,5 +205,7 @@ def describe(action: Action) -> str:
             return f"{line}: {', '.join(status)}"
         case RecordEvent(_, _, reason):
             return f"{line}: {reason}"
+        case CreateRun(_, str() as holder):
+            return f"{line}: if it is proven that {holder} is dead"
         case _:
             return line

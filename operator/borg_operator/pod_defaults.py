@@ -4,9 +4,9 @@ The API server would refuse it as well, but with each of the CronJobs, and to pe
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from borg_core.kinds.parts.base import NameRef
@@ -46,6 +46,16 @@ class _Resources(_Given):
     requests: _Quantities = {}
     limits: _Quantities = {}
 
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        for name in self.requests.keys() & self.limits.keys():
+            request, limit = parse_quantity(self.requests[name]), parse_quantity(self.limits[name])
+            if request is not None and limit is not None and request > limit:
+                raise ValueError(
+                    f"{name}: the request {self.requests[name]} is more than the limit {self.limits[name]}"
+                )
+        return self
+
 
 class _PullSecret(_Given):
     name: _Name
@@ -53,6 +63,17 @@ class _PullSecret(_Given):
 
 class _Toleration(Toleration):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        exists = self.operator == "Exists"
+        if exists and self.value:
+            raise ValueError("with operator Exists there is no value: leave it out, or write Equal")
+        if not self.key and not exists:
+            raise ValueError("without a key, which is every taint, write operator Exists")
+        if self.toleration_seconds is not None and self.effect != "NoExecute":
+            raise ValueError("tolerationSeconds is for effect NoExecute only")
+        return self
 
 
 class _Affinity(_Given):

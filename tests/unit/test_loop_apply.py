@@ -264,6 +264,9 @@ def test_a_status_that_somebody_else_wrote_meanwhile_is_looked_at_again() -> Non
     with pytest.raises(Conflict):
         operator.apply(PatchStatus(RUN, "BorgRun-x", {"phase": "Pending"}))
     assert recorder.find("BorgRun", "x")["status"] == {}
+    # The watch has not brought it, and may not for long.
+    operator.apply(PatchStatus(RUN, "BorgRun-x", {"phase": "Pending"}))
+    assert recorder.find("BorgRun", "x")["status"]["phase"] == "Pending"
 
 
 def test_a_run_that_was_deleted_is_not_known_any_more_before_the_watch_says_so() -> None:

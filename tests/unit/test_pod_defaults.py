@@ -213,6 +213,22 @@ def test_a_wrong_default_is_refused_by_the_chart_and_by_the_operator_with_its_pl
     ), refused.value
 
 
+CONTRADICTORY: dict[str, Object] = {
+    "resources": {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1024Mi"}}},
+    "tolerations.0": {"tolerations": [{"key": "backup", "operator": "Exists", "value": "yes"}]},
+    "tolerations.1": {"tolerations": [{"operator": "Exists"}, {"operator": "Equal", "value": "yes"}]},
+    "tolerations.2": {"tolerations": [{"operator": "Exists"}] * 2 + [{"key": "a", "tolerationSeconds": 5}]},
+}
+"""What the API server would refuse with each CronJob, and no schema can tell."""
+
+
+@pytest.mark.parametrize("place", CONTRADICTORY)
+def test_defaults_that_contradict_each_other_are_refused_by_the_operator_with_their_place(place: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"cannot be used: {place}: "):
+        settings_of(CONTRADICTORY[place])
+    settings_of({"resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "1024Mi"}}})
+
+
 @pytest.mark.parametrize("pods", [pods for pods, _, _ in COMBINED.values()], ids=list(COMBINED))
 def test_what_the_operator_takes_the_chart_takes(pods: Object) -> None:
     jsonschema.validate({"backupPods": pods}, SCHEMA)

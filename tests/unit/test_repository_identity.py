@@ -95,6 +95,19 @@ def test_whoever_names_another_place_means_another_repository() -> None:
     assert (there.status.identity.id, "Replaced" in said(there)) == (SECOND, False)
 
 
+def test_runs_on_a_repository_of_that_name_that_was_deleted_tell_nothing_of_the_one_made_in_its_stead() -> None:
+    body = moved(local_repository(), ELSEWHERE).model_dump(by_alias=True, mode="json", exclude_none=True)
+    body["metadata"]["creationTimestamp"] = "2026-03-01T05:00:00Z"
+    made = look(BorgRepository.model_validate(body), backup(1))
+    assert made.status.identity is None
+    later = look(made, backup(1), backup(6, SECOND))
+    assert "Replaced" not in said(later)
+    assert later.status.identity
+    assert later.status.identity.id == SECOND
+    # That run is deleted, the one of before is still kept.
+    assert "Replaced" not in said(look(later, backup(1)))
+
+
 @pytest.mark.parametrize(
     ("runs", "gone"),
     [
@@ -105,6 +118,14 @@ def test_whoever_names_another_place_means_another_repository() -> None:
         ((backup(1), backup(3, previous="db-2026-03-01T02:00:05 2026-03-01T02:00:05Z")), False),
         ((backup(1), backup(2, SECOND, previous="")), False),
         ((backup(1), backup(2, previous="", archive="other-2026-03-01T02:00:05")), False),
+        (
+            (
+                backup(1, archive="db-2025-2026-03-01T01:00:05"),
+                backup(2, previous="", archive="db-2026-2026-03-01T02:00:05"),
+            ),
+            False,
+        ),
+        ((backup(1, archive="db-11772326805"), backup(2, previous="", archive="db-21772330405")), False),
         ((backup(1, None), backup(2, previous="")), False),
         ((backup(1), backup(2, previous="db-2026-03-01T01:00:05 2026-03-01T00:59:58Z")), False),
     ],
@@ -116,6 +137,8 @@ def test_whoever_names_another_place_means_another_repository() -> None:
         "one whose BorgRun was deleted is there",
         "another repository has a condition of its own",
         "another template",
+        "another template, which differs in a digit",
+        "another template, whose digits stand before those of the time",
         "of an earlier version",
         "the node's clock is slow",
     ],
@@ -155,6 +178,14 @@ def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:
     assert {c.type: c.status for c in adding.status.conditions}["Ready"] == "True"
     assert "AppendOnly" in said(look(adding, backup(3)))  # a run that did not compact says nothing of it
     assert "AppendOnly" not in said(look(adding, backup(2, **kept), backup(4, compact={"freedBytes": 1})))
+
+
+def test_another_place_is_not_append_only_because_the_one_of_before_was() -> None:
+    adding = backup(2, compact={"freedBytes": 0, "appendOnly": True})
+    told = look(local_repository(), adding)
+    there = look(moved(told, ELSEWHERE), adding)
+    assert ("AppendOnly" in said(told), "AppendOnly" in said(there)) == (True, False)
+    assert "AppendOnly" not in said(look(there, adding))
 
 
 def test_what_is_told_is_measured_too() -> None:

@@ -118,7 +118,7 @@ class RepositoryIdentity(Model):
     id: Annotated[str, Schema("Borg's own id of the repository; empty until a run has told it.", maxLength=64)] = ""
     place: Annotated[str, Schema("The place, of `local` or `ssh`, at which that was seen.", maxLength=4096)] = ""
     since: Annotated[
-        str, Schema("When `local` or `ssh` was changed to that place; only runs begun later count.", maxLength=32)
+        str, Schema("When `local` or `ssh` named that place; only runs begun later count.", maxLength=32)
     ] = ""
 
 

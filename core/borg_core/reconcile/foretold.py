@@ -1,7 +1,7 @@
 """Whether the CronJob controller reads the times as this project does: each Job tells for which time it was made."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from borg_contract.reasons import Reason
 from borg_core.clock import CronSchedule
@@ -30,10 +30,12 @@ def find_disagreement(
     """
     ticks = _ticks(cron_job, times, jobs)
     read = CronSchedule.try_parse(times[1], times[0]) if times else None
-    if read is None or not ticks:
+    if cron_job is None or read is None or not ticks:
         return None
     newest, former = ticks[-1], ticks[-2].scheduled if len(ticks) > 1 else None
-    if newest.scheduled is None or read.foretells(newest.scheduled, former):
+    if newest.scheduled is None or _was_changed(cron_job, times, newest.scheduled):
+        return None
+    if read.foretells(newest.scheduled, former):
         return None
     before = read.next_after(newest.scheduled - timedelta(seconds=1))
     expected = f'"{read.expression}" in {read.time_zone} names {format_time(before)} next' if before else "none was due"
@@ -41,6 +43,15 @@ def find_disagreement(
         f"Job {newest.name} was made for {format_time(newest.scheduled)}, which was not foretold: {expected}; {_ADVICE}"
     )
     return Finding(ConditionType.CLOCK_DISAGREES.value, True, Reason.CLOCK_DISAGREES.value, message)
+
+
+def _was_changed(cron_job: ObservedCronJob, times: Times | None, tick: datetime) -> bool:
+    """Tell whether the CronJob had other times at that tick than its Jobs bear: somebody edited it.
+
+    It has them still, or it was repaired: that lets it reckon from later on, see `RepairCronJob`.
+    """
+    last = cron_job.last_scheduled
+    return (cron_job.time_zone, cron_job.schedule) != times or (last is not None and last > tick)
 
 
 def is_known(cron_job: ObservedCronJob | None, times: Times | None, jobs: Sequence[ObservedJob]) -> bool:

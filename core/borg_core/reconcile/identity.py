@@ -3,12 +3,12 @@
 Borg itself compares only where it has a cache of before.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
+from borg_contract.archive_name import without_times
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_core import labels
@@ -32,15 +32,15 @@ def derive_identity(repository: BorgRepository, done: Done, now: datetime) -> Re
     if known and known.place != place:
         # The edit is the consent: nothing is known of the new place.
         return RepositoryIdentity(place=place, since=format_time(now))
-    found = _find_newest(known, done)
+    found = _find_newest(repository, known, done)
     if found is None or (known and known.id and found[1] != repository.metadata.annotations.get(labels.REPOSITORY_ID)):
         return known
-    return RepositoryIdentity(id=found[1], place=place, since=known.since if known else "")
+    return RepositoryIdentity(id=found[1], place=place, since=_since(repository, known))
 
 
 def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:
     """Yield that another repository is in its place."""
-    found = _find_newest(identity, done)
+    found = _find_newest(repository, identity, done)
     if identity is None or not identity.id or found is None or found[1] == identity.id:
         return
     run, id_ = found
@@ -83,25 +83,28 @@ def _is_gone(run: BorgRun, before: RepositoryResult, after: RepositoryResult) ->
     previous = after.previous
     if previous is None or before.repository_id is None or before.repository_id != after.repository_id:
         return False
-    if previous.name == before.archive or _shape(before.archive) != _shape(after.archive):
+    if previous.name == before.archive or without_times(before.archive or "") != without_times(after.archive or ""):
         return False  # of another template: nobody looked for such names
     # Newer than that run: of one whose BorgRun was deleted.
     return previous.time < (run.status.start_time or "")
 
 
-def _shape(archive: str | None) -> str:
-    return re.sub(r"\d", "d", archive or "")
-
-
-def _find_newest(known: RepositoryIdentity | None, done: Done) -> tuple[BorgRun, str] | None:
+def _find_newest(
+    repository: BorgRepository, known: RepositoryIdentity | None, done: Done
+) -> tuple[BorgRun, str] | None:
     """Return the newest run that told the id of what is in the place, and that id."""
-    since = known.since if known else ""
+    since = _since(repository, known)
     told = (
         (run, result.repository_id)
         for run, result in reversed(done)
         if result.repository_id and (run.status.start_time or "") > since
     )
     return next(told, None)
+
+
+def _since(repository: BorgRepository, known: RepositoryIdentity | None) -> str:
+    """Return when the place was named. Runs of before may tell of a BorgRepository of this name that was elsewhere."""
+    return known.since if known else repository.metadata.creation_timestamp or ""
 
 
 def _place(repository: BorgRepository) -> str:

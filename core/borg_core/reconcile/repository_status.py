@@ -51,7 +51,9 @@ def derive_repository_status(
     generation = repository.metadata.generation
     told = [(run, result) for _, run, result in done]
     identity = derive_identity(repository, told, now)
-    compacted = [item for item in done if item[2].compact]
+    since = identity.since if identity else ""
+    compacted = [item for item in done if item[2].compact and (item[1].status.start_time or "") > since]
+    is_moved = before.identity is not None and identity is not None and before.identity.place != identity.place
     findings = [
         *([_finding(*newest[1:])] if newest else []),
         *others,
@@ -60,7 +62,7 @@ def derive_repository_status(
         *(_find_append_only(*compacted[-1][1:]) if compacted else ()),
     ]
     conditions = derive_conditions(findings, before.conditions, generation, now)
-    if not compacted:  # what the last one said still holds
+    if not compacted and not is_moved:  # what the last one said still holds
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.APPEND_ONLY)
     if not newest:
         kept = (c for c in before.conditions if c.type == ConditionType.READY)

@@ -220,6 +220,11 @@ class Applier:
         except NotFound as error:
             self._forget(kind, target, identity[0], error)
             return
+        except Conflict:
+            # What changed it may be long in coming, if the watch is not well: the next attempt is to know it.
+            for body in await self._api.list_labelled(kind, target.namespace, "", f"metadata.name={target.name}"):
+                self._store.put_answer(kind, body)
+            raise
         self._store.put_answer(kind, body)
 
     async def _merge(
