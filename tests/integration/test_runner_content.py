@@ -133,6 +133,26 @@ def test_good_archives_outlive_any_number_of_nights_with_an_emptied_source(pod: 
     assert nights.left(repository) == [8, 9]  # and by and by they are gone themselves
 
 
+def test_an_emptied_source_on_the_last_night_of_a_week_leaves_the_week_a_good_archive(pod: Pod) -> None:
+    """Borg keeps the last archive of each week, whatever it holds: here that of Sunday the 8th, which holds nothing."""
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=Retention.only(keep_weekly=2))
+    for night in (1, 6, 7):
+        nights.back_up(night, plan)
+    shutil.copytree(pod.data, pod.root / "kept")
+    empty(pod.data)
+    assert nights.back_up(8, plan).reason == "SourceEmpty"
+    shutil.copytree(pod.root / "kept", pod.data, dirs_exist_ok=True)
+    result = nights.back_up(9, plan)
+    assert nights.left(repository) == [1, 7, 8, 9]
+    assert result.prune is not None
+    assert result.prune.kept == 4
+    nights.back_up(16, plan)
+    assert nights.left(repository) == [7, 8, 9, 16]  # for as long as the empty one takes the week's place
+    nights.back_up(23, plan)
+    assert nights.left(repository) == [9, 16, 23]
+
+
 def test_a_checkpoint_stays_while_a_source_is_empty(pod: Pod) -> None:
     nights, repository = Nights(pod), pod.repository()
     plan = pod.plan(repository, prune=TWO)
