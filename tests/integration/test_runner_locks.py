@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -301,6 +302,51 @@ def test_a_cache_that_is_not_to_blame_comes_back(pod: Pod) -> None:
     assert (result.phase, result.warnings) == (Phase.FAILED, ())
     assert "trying once more with an empty one" in ended.log
     assert {path.name: path.read_bytes() for path in cache.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk that is full")
+def test_a_repository_on_a_full_disk_is_not_the_caches_fault_and_is_not_backed_up_twice(pod: Pod) -> None:
+    """Borg's traceback then leads through its cache as well, which hands each chunk on to the repository."""
+    folder = pod.root / "repositories/full"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=777", "tmpfs", str(folder)], check=True)
+    try:
+        repository = pod.repository("full", location=str(folder / "repository"))
+        assert pod.run(pod.plan(repository)).result.phase is Phase.COMPLETED
+        (pod.data / "big").write_bytes(os.urandom(8_000_000))
+        ended = pod.run(pod.plan(repository, archive_name_template="full"))
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    assert ended.result.repositories[0].reason == "DiskFull", ended.log
+    assert "empty one" not in ended.log
+
+
+def test_a_rollback_is_seen_although_the_record_of_the_newest_state_is_broken(pod: Pod) -> None:
+    repository, cache = pod.repository(), cache_of(pod)
+    shutil.copytree(repository.location, pod.root / "old")
+    assert pod.run(pod.plan(repository, archive_name_template="newer")).result.phase is Phase.COMPLETED
+    shutil.rmtree(repository.location)
+    shutil.copytree(pod.root / "old", repository.location)
+    [record] = cache.glob("../../../.config/borg/security/*/manifest-timestamp")
+    scramble(record)
+    result = pod.run(pod.plan(repository, archive_name_template="newest")).result.repositories[0]
+    assert (result.phase, result.reason) == (Phase.FAILED, "RepositoryReplaced")
+
+
+def test_what_guards_against_a_rollback_is_not_deleted_because_it_cannot_be_read(pod: Pod) -> None:
+    cache_of(pod)
+    base = pod.root / "var/cache/borg/main"
+    guards = [*base.glob(".config/borg/security/*/nonce"), *base.glob(".config/borg/security/*/manifest-timestamp")]
+    before = [path.read_bytes() for path in guards]
+    put_aside = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from pathlib import Path; from borg_runner.locks.cache import put_cache_aside\n"
+        f"put_cache_aside(Path({str(base)!r}), 'we')\n"
+    )
+    for path in guards:
+        path.chmod(0)
+    subprocess.run([*powerless(), sys.executable, "-c", put_aside], check=True)
+    assert [path.read_bytes() for path in guards] == before
 
 
 def test_a_cache_with_which_somebody_else_works_is_left_alone(pod: Pod) -> None:
