@@ -16,7 +16,7 @@ import pytest
 
 from borg_contract.operations import Operation
 from borg_contract.phases import Phase
-from borg_contract.plan import HooksPlan, RepositoryPlan
+from borg_contract.plan import HooksPlan, RepositoryPlan, SourcePlan
 from borg_contract.retention import Retention
 from borg_runner.locks.cache import put_cache_aside
 from runner_kit.borg_binary import find_borg
@@ -214,6 +214,18 @@ def test_sigterm_during_prune_keeps_the_archive_that_was_written_before_it(pod: 
     assert result.archive in pod.archives(repository)
     assert result.files == 1
     assert (result.error or "").startswith(f'Archive "{result.archive}" was written, but prune failed')
+
+
+def test_sigterm_after_an_archive_that_lacks_a_source_hides_not_that_it_does(pod: Pod) -> None:
+    during(pod, "compact", f"touch {pod.root}/compacting; exec sleep 600")
+    repository = pod.repository(sources=(SourcePlan("data"), SourcePlan("gone")))
+    with pod.running(pod.plan(repository, compact_threshold=10)) as process:
+        wait_until((pod.root / "compacting").exists, 60)
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+    [result] = ended.result.repositories
+    assert (result.phase, result.reason) == (Phase.FAILED, "Interrupted"), ended.log
+    assert f'Archive "{result.archive}" holds "data", but not all' in (result.error or "")
 
 
 def test_sigterm_while_waiting_for_a_lock_ends_the_run_at_once(pod: Pod) -> None:

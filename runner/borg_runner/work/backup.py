@@ -75,8 +75,10 @@ def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_ro
     try:
         _do_upkeep(backup, figures, may_prune=lacking is None)
     except FaultError as error:
-        if lacking is None or error.fault.reason is Reason.INTERRUPTED:
+        if lacking is None:
             raise
+        if error.fault.reason is Reason.INTERRUPTED:
+            raise FaultError(replace(error.fault, text=f"{error} {lacking.text}")) from error
         raise FaultError(replace(lacking, text=f"{lacking.text} {error}")) from error
     if lacking is not None:
         raise FaultError(lacking)
