@@ -55,13 +55,12 @@ class Nights:
         )
         self.wrapper.chmod(0o755)
         self.pod.borg = self.wrapper
-        began = int(time.time())
         ended = self.pod.run(plan)
         self.pod.borg = self.real
-        while int(time.time()) == began:  # the names are of the second
-            time.sleep(0.05)
         if archive := ended.result.repositories[0].archive:
             self.names[night] = archive
+            while archive.endswith(f"-{int(time.time())}"):  # the names are of the second
+                time.sleep(0.05)
         return ended
 
     def back_up(self, night: int, plan: RunPlan) -> RepositoryResult:
@@ -319,7 +318,34 @@ def test_fewer_files_than_min_files_is_a_failure_that_keeps_the_archive_and_prun
     assert nights.left(repository) == [2, 3, 4]
 
 
-@pytest.mark.parametrize("how", ["root unreadable", "no file readable", "missing", "path missing", "not a folder"])
+def test_sources_that_are_emptied_between_the_look_and_the_backup_are_a_warning(pod: Pod) -> None:
+    """As while the run waits for a lock."""
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=TWO)
+    for night in (1, 2):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    nights.real = pod.root / "emptying"
+    nights.real.write_text(f'#!/bin/sh -e\n[ "$1" != create ] || rm {pod.data}/*\nexec {pod.borg} "$@"\n')
+    nights.real.chmod(0o755)
+    result = nights.back_up(3, plan)
+    assert (result.reason, result.prune) == ("SourceEmpty", None)
+    assert result.warnings[0].startswith("The archive holds no file, but the sources held 1 when the run began:")
+    nights.pod.borg = nights.real = find_borg()
+    assert nights.left(repository) == [1, 2, 3]
+
+
+def test_a_source_of_links_alone_is_not_empty(pod: Pod) -> None:
+    """Borg's number of files is one of files alone."""
+    empty(pod.data)
+    (pod.data / "link").symlink_to("elsewhere")
+    (pod.data / "cache").symlink_to("elsewhere")
+    result = pod.run(pod.plan(pod.repository(exclude=("*/cache",)))).result.repositories[0]
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED, None, 0)
+
+
+@pytest.mark.parametrize(
+    "how", ["root unreadable", "no file readable", "only a link", "missing", "path missing", "not a folder"]
+)
 def test_what_can_be_read_is_archived_and_the_rest_is_a_failure_that_prunes_nothing(pod: Pod, how: str) -> None:
     nights = Nights(pod)
     priv = pod.root / "sources/priv"
@@ -333,9 +359,11 @@ def test_what_can_be_read_is_archived_and_the_rest_is_a_failure_that_prunes_noth
         assert nights.back_up(night, whole).phase is Phase.COMPLETED
     if how == "root unreadable":
         priv.chmod(0)
-    elif how == "no file readable":
+    elif how in ("no file readable", "only a link"):
         for path in priv.rglob("f*"):
             path.chmod(0)
+        if how == "only a link":
+            (priv / "link").symlink_to("elsewhere")
     elif how == "missing":
         shutil.rmtree(priv)
 

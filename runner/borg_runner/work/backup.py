@@ -176,7 +176,7 @@ def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigur
     record.add(archive=archive)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
-    if outcome.warned and not figures.files and any(survey.files.values()):
+    if outcome.warned and not figures.files and survey.regular:
         raise FaultError(_explain_empty_archive(archive, outcome))
     if (fault := _compare_encryption(repository, figures.encryption)) is not None:
         raise FaultError(fault)

@@ -113,8 +113,13 @@ def find_suspicions(survey: Survey, *, files: int, excludes: bool) -> Iterator[F
     """Yield what seems to be missing by the look of this backup alone. `files`: how many the archive holds."""
     for item in survey.empty:
         yield Fault(Reason.SOURCE_EMPTY, _describe_empty(item))
-    if excludes and not files and not survey.empty:
+    if not files and survey.regular and not survey.empty:
         text = "The archive holds no file: `exclude` of the BorgRepository leaves out all there is. Correct it."
+        if not excludes:
+            text = (
+                f"The archive holds no file, but the sources held {survey.regular:,} when the run began: see what "
+                "their volumes are and whether they are still mounted."
+            )
         yield Fault(Reason.SOURCE_EMPTY, text)
 
 
