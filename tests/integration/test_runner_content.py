@@ -152,6 +152,19 @@ def test_an_emptied_source_on_the_last_night_of_a_week_leaves_the_week_a_good_ar
     assert nights.left(repository) == [9, 16, 23]
 
 
+def test_a_clock_that_is_behind_makes_no_run_delete_the_archive_that_it_made(pod: Pod) -> None:
+    """Of a node whose clock was ahead there is an archive of a later day."""
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
+    nights.back_up(6, plan)
+    result = nights.back_up(5, plan)
+    assert result.archive in pod.archives(repository)
+    assert result.prune is not None
+    assert (result.prune.kept, result.prune.deleted) == (2, 0)
+    nights.back_up(7, plan)
+    assert nights.left(repository) == [7]
+
+
 def test_a_checkpoint_stays_while_a_source_is_empty(pod: Pod) -> None:
     nights, repository = Nights(pod), pod.repository()
     plan = pod.plan(repository, prune=TWO)

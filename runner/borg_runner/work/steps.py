@@ -65,7 +65,8 @@ def prune_own_archives(
     Borg's rules count every archive of such a name. So there must be none of others: neither among the `listed`, nor
     when borg chooses. What goes is deleted by name, so that an archive that comes still later is not touched.
     An archive of an emptied source takes the place of no good one: for each, every rule keeps one more, and where a
-    rule keeps it, the last good one before it stays as well.
+    rule keeps it, the last good one before it stays as well. Nor does what was made just now go, whatever the clock of
+    an earlier run was.
     """
     glob = _glob_of(plan, repository)
     own = owner_of(plan, repository)
@@ -86,9 +87,11 @@ def prune_own_archives(
     ours = {archive.id: archive for archive in listed if archive.owner == own}
     whole = {archive.id for archive in ours.values() if not archive.is_checkpoint}
     stand_ins = find_stand_ins(past, suspect, {archive.name for archive in listed if archive.id in choice.kept})
-    spared = {archive.id for archive in ours.values() if archive.name in stand_ins} & choice.pruned
+    stays = stand_ins | {record.archive}
+    spared = {archive.id for archive in ours.values() if archive.name in stays} & choice.pruned
     for id_ in spared:
-        repository.log.say(f"{ours[id_].name} stays all the same: what a rule keeps in its place seems to lack files")
+        why = "what a rule keeps in its place seems to lack files" if ours[id_].name in stand_ins else "it is new"
+        repository.log.say(f"{ours[id_].name} stays all the same: {why}")
     doomed = [archive.name for archive in ours.values() if archive.id in (choice.pruned | choice.checkpoints) - spared]
     if doomed:
         delete(repository, doomed)
