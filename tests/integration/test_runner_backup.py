@@ -55,6 +55,11 @@ def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> N
     assert "borgoperator.io team/db db-1 repository=main files=data:2\n" in comment
 
 
+def test_an_image_without_borg_is_told(pod: Pod) -> None:
+    pod.variables = {"PATH": "/nowhere"}
+    assert pod.run(pod.plan()).result.repositories[0].reason == "BorgMissing"
+
+
 def test_a_second_backup_into_the_same_repository_is_incremental(pod: Pod) -> None:
     (pod.data / "big").write_bytes(os.urandom(3_000_000))
     first, second = (

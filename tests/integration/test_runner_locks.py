@@ -316,6 +316,15 @@ def test_a_cache_that_is_not_to_blame_comes_back(pod: Pod) -> None:
     assert {path.name: path.read_bytes() for path in cache.iterdir() if path.is_file()} == before
 
 
+def test_a_cache_that_does_not_come_back_hides_not_why_borg_failed(pod: Pod) -> None:
+    """Another run of the same cache claim has cleared up meanwhile, say."""
+    cache_of(pod)
+    asides = pod.root / "var/cache/borg/main/cache-aside-*"
+    during(pod, "create", f"rm -rf {asides}; echo 'File \"borg/cache.py\", line 1' >&2; exit 2")
+    [result] = pod.run(pod.plan(lock_wait_seconds=1)).result.repositories
+    assert result.reason == "BorgFailed", result.error
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk that is full")
 def test_a_repository_on_a_full_disk_is_not_the_caches_fault_and_is_not_backed_up_twice(pod: Pod) -> None:
     """Borg's traceback then leads through its cache as well, which hands each chunk on to the repository."""

@@ -234,7 +234,16 @@ def test_what_an_archive_holds_comes_back_from_its_comment(files: dict[str, int]
     assert parse_content(comment) == content
 
 
-@pytest.mark.parametrize("comment", ["", "files=data:3", f"{render_comment(OWNER, 'db-1')} files=data:x", "x suspect"])
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "",
+        "files=data:3",
+        f"{render_comment(OWNER, 'db-1')} files=data:x",
+        "x suspect",
+        f"{render_comment(OWNER, 'db-1')} files=data:{'9' * 5000}",
+    ],
+)
 def test_a_comment_that_is_not_ours_tells_no_content(comment: str) -> None:
     assert parse_content(comment) == ArchiveContent()
 
