@@ -1,6 +1,7 @@
 """One repository's part of a run: the operation that the plan asks for, and a result whatever happens."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from borg_contract.operations import Operation
@@ -28,8 +29,9 @@ def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: P
         _fail(repository, record, error.fault)
     except OSError as error:
         _fail(repository, record, _explain_os_error(error, repository.borg.executable))
+    warnings = repository.warnings
     return record.finish(
-        warnings=repository.warnings,
+        warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
         seconds=time.monotonic() - began,
         lock_wait_seconds=repository.locks.waited,
     )
