@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 _COMMENT = re.compile(
     r"borgoperator\.io (?P<namespace>[^/\s]+)/(?P<schedule>\S+) \S+ repository=(?P<repository>\S+)"
-    r"(?: cluster=(?P<cluster>\S+))?(?: files=(?P<files>[^\s:,]+:\d+(?:,[^\s:,]+:\d+)*))?(?P<suspect> suspect)?"
+    r"(?: cluster=(?P<cluster>\S+))?"
+    r"(?: files=(?P<files>[^\s:,]+:[0-9]{1,18}(?:,[^\s:,]+:[0-9]{1,18})*))?(?P<suspect> suspect)?"
 )
 _OWNER = ("namespace", "schedule", "repository", "cluster")
 

@@ -54,6 +54,21 @@ def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> N
     assert "borgoperator.io team/db db-1 repository=main files=data:2\n" in comment
 
 
+def test_a_warning_in_the_result_conceals_secrets_as_the_log_does(pod: Pod) -> None:
+    path = pod.data / PASSPHRASE
+    path.write_text("x")
+    path.chmod(0)
+    ended = pod.run(pod.plan())
+    [warning] = ended.result.repositories[0].warnings
+    assert warning.endswith("***: open: [Errno 13] Permission denied")
+    assert PASSPHRASE not in ended.log
+
+
+def test_an_image_without_borg_is_told(pod: Pod) -> None:
+    pod.variables = {"PATH": "/nowhere"}
+    assert pod.run(pod.plan()).result.repositories[0].reason == "BorgMissing"
+
+
 def test_a_second_backup_into_the_same_repository_is_incremental(pod: Pod) -> None:
     (pod.data / "big").write_bytes(os.urandom(3_000_000))
     first, second = (

@@ -54,13 +54,12 @@ class Nights:
         )
         self.wrapper.chmod(0o755)
         self.pod.borg = self.wrapper
-        began = int(time.time())
         ended = self.pod.run(plan)
         self.pod.borg = self.real
-        while int(time.time()) == began:  # the names are of the second
-            time.sleep(0.05)
         if archive := ended.result.repositories[0].archive:
             self.names[night] = archive
+            while archive.endswith(f"-{int(time.time())}"):  # the names are of the second
+                time.sleep(0.05)
         return ended
 
     def back_up(self, night: int, plan: RunPlan) -> RepositoryResult:
@@ -130,6 +129,39 @@ def test_good_archives_outlive_any_number_of_nights_with_an_emptied_source(pod: 
     for night in (6, 7, 8, 9):
         nights.back_up(night, plan)
     assert nights.left(repository) == [8, 9]  # and by and by they are gone themselves
+
+
+def test_an_emptied_source_on_the_last_night_of_a_week_leaves_the_week_a_good_archive(pod: Pod) -> None:
+    """Borg keeps the last archive of each week, whatever it holds: here that of Sunday the 8th, which holds nothing."""
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=Retention.only(keep_weekly=2))
+    for night in (1, 6, 7):
+        nights.back_up(night, plan)
+    shutil.copytree(pod.data, pod.root / "kept")
+    empty(pod.data)
+    assert nights.back_up(8, plan).reason == "SourceEmpty"
+    shutil.copytree(pod.root / "kept", pod.data, dirs_exist_ok=True)
+    result = nights.back_up(9, plan)
+    assert nights.left(repository) == [1, 7, 8, 9]
+    assert result.prune is not None
+    assert result.prune.kept == 4
+    nights.back_up(16, plan)
+    assert nights.left(repository) == [7, 8, 9, 16]  # for as long as the empty one takes the week's place
+    nights.back_up(23, plan)
+    assert nights.left(repository) == [9, 16, 23]
+
+
+def test_a_clock_that_is_behind_makes_no_run_delete_the_archive_that_it_made(pod: Pod) -> None:
+    """Of a node whose clock was ahead there is an archive of a later day."""
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
+    nights.back_up(6, plan)
+    result = nights.back_up(5, plan)
+    assert result.archive in pod.archives(repository)
+    assert result.prune is not None
+    assert (result.prune.kept, result.prune.deleted) == (2, 0)
+    nights.back_up(7, plan)
+    assert nights.left(repository) == [7]
 
 
 def test_a_checkpoint_stays_while_a_source_is_empty(pod: Pod) -> None:
@@ -298,7 +330,34 @@ def test_fewer_files_than_min_files_is_a_failure_that_keeps_the_archive_and_prun
     assert nights.left(repository) == [2, 3, 4]
 
 
-@pytest.mark.parametrize("how", ["root unreadable", "no file readable", "missing", "path missing", "not a folder"])
+def test_sources_that_are_emptied_between_the_look_and_the_backup_are_a_warning(pod: Pod) -> None:
+    """As while the run waits for a lock."""
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=TWO)
+    for night in (1, 2):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    nights.real = pod.root / "emptying"
+    nights.real.write_text(f'#!/bin/sh -e\n[ "$1" != create ] || rm {pod.data}/*\nexec {pod.borg} "$@"\n')
+    nights.real.chmod(0o755)
+    result = nights.back_up(3, plan)
+    assert (result.reason, result.prune) == ("SourceEmpty", None)
+    assert result.warnings[0].startswith("The archive holds no file, but the sources held 1 when the run began:")
+    nights.pod.borg = nights.real = find_borg()
+    assert nights.left(repository) == [1, 2, 3]
+
+
+def test_a_source_of_links_alone_is_not_empty(pod: Pod) -> None:
+    """Borg's number of files is one of files alone."""
+    empty(pod.data)
+    (pod.data / "link").symlink_to("elsewhere")
+    (pod.data / "cache").symlink_to("elsewhere")
+    result = pod.run(pod.plan(pod.repository(exclude=("*/cache",)))).result.repositories[0]
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED, None, 0)
+
+
+@pytest.mark.parametrize(
+    "how", ["root unreadable", "no file readable", "only a link", "missing", "path missing", "not a folder"]
+)
 def test_what_can_be_read_is_archived_and_the_rest_is_a_failure_that_prunes_nothing(pod: Pod, how: str) -> None:
     nights = Nights(pod)
     priv = pod.root / "sources/priv"
@@ -312,9 +371,11 @@ def test_what_can_be_read_is_archived_and_the_rest_is_a_failure_that_prunes_noth
         assert nights.back_up(night, whole).phase is Phase.COMPLETED
     if how == "root unreadable":
         priv.chmod(0)
-    elif how == "no file readable":
+    elif how in ("no file readable", "only a link"):
         for path in priv.rglob("f*"):
             path.chmod(0)
+        if how == "only a link":
+            (priv / "link").symlink_to("elsewhere")
     elif how == "missing":
         shutil.rmtree(priv)
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from borg_contract.plan import HooksPlan, RepositoryPlan
+from borg_contract.plan import HooksPlan, RepositoryPlan, SourcePlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.locks.cache import put_cache_aside
@@ -214,6 +215,18 @@ def test_sigterm_during_prune_keeps_the_archive_that_was_written_before_it(pod: 
     assert (result.error or "").startswith(f'Archive "{result.archive}" was written, but prune failed')
 
 
+def test_sigterm_after_an_archive_that_lacks_a_source_hides_not_that_it_does(pod: Pod) -> None:
+    during(pod, "compact", f"touch {pod.root}/compacting; exec sleep 600")
+    repository = pod.repository(sources=(SourcePlan("data"), SourcePlan("gone")))
+    with pod.running(pod.plan(repository, compact_threshold=10)) as process:
+        wait_until((pod.root / "compacting").exists, 60)
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+    [result] = ended.result.repositories
+    assert (result.phase, result.reason) == (Phase.FAILED, "Interrupted"), ended.log
+    assert f'Archive "{result.archive}" holds "data", but not all' in (result.error or "")
+
+
 def test_sigterm_while_waiting_for_a_lock_ends_the_run_at_once(pod: Pod) -> None:
     repository = pod.repository()
     with locked(pod, repository, "elsewhere@1"), pod.running(pod.plan(repository, lock_wait_seconds=600)) as process:
@@ -300,6 +313,60 @@ def test_a_cache_that_is_not_to_blame_comes_back(pod: Pod) -> None:
     assert (result.phase, result.warnings) == (Phase.FAILED, ())
     assert "trying once more with an empty one" in ended.log
     assert {path.name: path.read_bytes() for path in cache.iterdir() if path.is_file()} == before
+
+
+def test_a_cache_that_does_not_come_back_hides_not_why_borg_failed(pod: Pod) -> None:
+    """Another run of the same cache claim has cleared up meanwhile, say."""
+    cache_of(pod)
+    asides = pod.root / "var/cache/borg/main/cache-aside-*"
+    during(pod, "create", f"rm -rf {asides}; echo 'File \"borg/cache.py\", line 1' >&2; exit 2")
+    [result] = pod.run(pod.plan(lock_wait_seconds=1)).result.repositories
+    assert result.reason == "BorgFailed", result.error
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk that is full")
+def test_a_repository_on_a_full_disk_is_not_the_caches_fault_and_is_not_backed_up_twice(pod: Pod) -> None:
+    """Borg's traceback then leads through its cache as well, which hands each chunk on to the repository."""
+    folder = pod.root / "repositories/full"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m,mode=777", "tmpfs", str(folder)], check=True)
+    try:
+        repository = pod.repository("full", location=str(folder / "repository"))
+        assert pod.run(pod.plan(repository)).result.phase is Phase.COMPLETED
+        (pod.data / "big").write_bytes(os.urandom(8_000_000))
+        ended = pod.run(pod.plan(repository, archive_name_template="full"))
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    assert ended.result.repositories[0].reason == "DiskFull", ended.log
+    assert "empty one" not in ended.log
+
+
+def test_a_rollback_is_seen_although_the_record_of_the_newest_state_is_broken(pod: Pod) -> None:
+    repository, cache = pod.repository(), cache_of(pod)
+    shutil.copytree(repository.location, pod.root / "old")
+    assert pod.run(pod.plan(repository, archive_name_template="newer")).result.phase is Phase.COMPLETED
+    shutil.rmtree(repository.location)
+    shutil.copytree(pod.root / "old", repository.location)
+    [record] = cache.glob("../../../.config/borg/security/*/manifest-timestamp")
+    scramble(record)
+    result = pod.run(pod.plan(repository, archive_name_template="newest")).result.repositories[0]
+    assert (result.phase, result.reason) == (Phase.FAILED, "RepositoryReplaced")
+
+
+def test_what_guards_against_a_rollback_is_not_deleted_because_it_cannot_be_read(pod: Pod) -> None:
+    cache_of(pod)
+    base = pod.root / "var/cache/borg/main"
+    guards = [*base.glob(".config/borg/security/*/nonce"), *base.glob(".config/borg/security/*/manifest-timestamp")]
+    before = [path.read_bytes() for path in guards]
+    put_aside = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from pathlib import Path; from borg_runner.locks.cache import put_cache_aside\n"
+        f"put_cache_aside(Path({str(base)!r}), 'we')\n"
+    )
+    for path in guards:
+        path.chmod(0)
+    subprocess.run([*powerless(), sys.executable, "-c", put_aside], check=True)
+    assert [path.read_bytes() for path in guards] == before
 
 
 def test_a_cache_with_which_somebody_else_works_is_left_alone(pod: Pod) -> None:

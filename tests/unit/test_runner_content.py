@@ -18,10 +18,11 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.run.report import shorten
 from borg_runner.work.content import (
     PastArchive,
-    count_suspect,
     explain_too_few,
     explain_unreadable,
     find_shrunk,
+    find_stand_ins,
+    find_suspect,
     find_suspicions,
     has_shrunk,
 )
@@ -203,9 +204,18 @@ def test_a_source_that_is_new_or_gone_or_of_another_tool_is_compared_with_nothin
 
 def test_archives_are_suspect_by_their_comment_or_by_what_was_before() -> None:
     archives = past((0, 100), (1, 0), (2, 10), (3, 100), (4, 90), suspect=(1,))
-    assert count_suspect(archives, may_shrink=False) == 2
-    assert count_suspect(archives, may_shrink=True) == 1
-    assert count_suspect([], may_shrink=False) == 0
+    assert find_suspect(archives, may_shrink=False) == {"day-1", "day-2"}
+    assert find_suspect(archives, may_shrink=True) == {"day-1"}
+    assert find_suspect([], may_shrink=False) == set()
+
+
+def test_a_suspect_archive_that_a_rule_keeps_leaves_the_good_one_before_it() -> None:
+    archives = past((0, 100), (1, 100), (2, 0), (3, 0), (4, 100), (5, 0), suspect=(2, 3, 5))
+    suspect = {"day-2", "day-3", "day-5"}
+    assert find_stand_ins(archives, suspect, {"day-3"}) == {"day-1"}
+    assert find_stand_ins(archives, suspect, {"day-3", "day-5"}) == {"day-1", "day-4"}
+    assert find_stand_ins(archives, suspect, {"day-0", "day-4"}) == set()
+    assert find_stand_ins(archives[2:], suspect, {"day-2"}) == set()
 
 
 @pytest.mark.parametrize(("files", "least", "enough"), [(0, None, True), (0, 0, True), (4, 5, False), (5, 5, True)])
@@ -224,7 +234,16 @@ def test_what_an_archive_holds_comes_back_from_its_comment(files: dict[str, int]
     assert parse_content(comment) == content
 
 
-@pytest.mark.parametrize("comment", ["", "files=data:3", f"{render_comment(OWNER, 'db-1')} files=data:x", "x suspect"])
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "",
+        "files=data:3",
+        f"{render_comment(OWNER, 'db-1')} files=data:x",
+        "x suspect",
+        f"{render_comment(OWNER, 'db-1')} files=data:{'9' * 5000}",
+    ],
+)
 def test_a_comment_that_is_not_ours_tells_no_content(comment: str) -> None:
     assert parse_content(comment) == ArchiveContent()
 

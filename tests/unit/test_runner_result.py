@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -102,6 +103,24 @@ def test_one_long_error_stays_long_beside_fifteen_good_repositories() -> None:
     assert kept.startswith("what happened")
     assert kept.endswith("what to do")
     assert len(kept) > 1000
+
+
+@pytest.mark.parametrize("number", range(2, 17))
+def test_why_one_of_many_repositories_failed_is_worth_more_than_figures(number: int) -> None:
+    error = "what happened " + "x" * 200 + " what to do"
+    good = [replace(repository(each), name=f"r{each}", archive="a" * 20) for each in range(number - 1)]
+    message = "1 repository failed."
+    _, decoded = encoded(RunResult(Phase.FAILED, (*good, repository(99, error=error)), "X", message))
+    assert decoded.message == message
+    assert decoded.repositories[-1].error == error
+
+
+def test_figures_give_way_before_that_by_which_a_repository_is_recognized() -> None:
+    few = [replace(repository(each), name=f"r{each}", unused_excludes=()) for each in range(10)]
+    _, decoded = encoded(RunResult(Phase.COMPLETED, tuple(few)))
+    assert {item.compressed_size for item in decoded.repositories} == {None}
+    assert {item.repository_id for item in decoded.repositories} == {"a" * 64}
+    assert None not in {item.previous for item in decoded.repositories}
 
 
 def test_names_too_long_for_any_room_still_give_valid_json() -> None:

@@ -1,5 +1,7 @@
 """When a server is given up that takes the key and says nothing."""
 
+import threading
+
 import pytest
 
 from borg_runner.ssh.probe import Answer
@@ -55,3 +57,24 @@ def test_once_borg_has_spoken_nobody_is_asked() -> None:
     scene = Scene()
     assert not scene.watch.has_given_up(spoke=True)
     assert scene.told == []
+
+
+def test_an_answer_that_comes_after_borg_has_ended_tells_nobody_anything() -> None:
+    """Else the run would say, during all of its next step, that it waits for the server."""
+    asked, go = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def ask() -> Answer:
+        asked.set()
+        go.wait(10)
+        return SILENT
+
+    watch = SilenceWatch(
+        ask=ask, on_silence=lambda: told.append("silent"), on_word=lambda: told.append("over"), patience=0.0
+    )
+    watch.has_given_up(spoke=False)
+    assert asked.wait(10)
+    watch.close()
+    go.set()
+    wait_until(lambda: not any(thread.name == "silence" for thread in threading.enumerate()))
+    assert told == []

@@ -39,6 +39,14 @@ def _link_data(folder: Path) -> None:
     (folder / "data").symlink_to(folder.parent / "elsewhere")
 
 
+def _make_folder_of(path: Path) -> None:
+    """Let it be a folder of somebody else, whose README is empty."""
+    path.unlink()
+    path.mkdir()
+    (path / "letters.txt").write_text("Dear …")
+    (path.parent / "README").write_text("")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -53,6 +61,12 @@ def _link_data(folder: Path) -> None:
         lambda folder: (folder / "README").unlink(),
         _link_data,
         lambda folder: os.utime(folder / "README", (1_000_000_000, 1_000_000_000)),
+        lambda folder: _make_folder_of(folder / "config"),
+        lambda folder: _make_folder_of(folder / "nonce"),
+        lambda folder: (folder / "config").write_text("[server]\nport = 80\n"),
+        lambda folder: (folder / "nonce").write_text("a word that nobody else knows"),
+        lambda folder: (folder / "data/0/0").write_bytes(b"\x89PNG"),
+        lambda folder: (folder / "config-ab_1.tmp").unlink() or (folder / "config-ab_1.tmp").symlink_to("/etc/hosts"),
     ],
     ids=[
         "commit",
@@ -66,11 +80,26 @@ def _link_data(folder: Path) -> None:
         "no readme",
         "link",
         "used later",
+        "folder config",
+        "folder nonce",
+        "config of others",
+        "nonce of others",
+        "data of others",
+        "link to others",
     ],
 )
 def test_what_may_be_somebodys_data_is_not_taken_for_unfinished(folder: Path, change: Callable[[Path], object]) -> None:
     change(folder)
     assert not is_unfinished(folder)
+
+
+@pytest.mark.parametrize("config", [b"", b"[repos", b"[repository]\nversion = 1\n", bytes(900)])
+def test_a_config_that_was_cut_is_one_of_borgs(folder: Path, config: bytes) -> None:
+    (folder / "config").write_bytes(config)
+    (folder / "nonce").write_text("0000000010000017")
+    (folder / "lock.roster").write_text('{"exclusive": []}')
+    (folder / "lock.exclusive.12-34.tmp").mkdir()
+    assert is_unfinished(folder)
 
 
 def test_a_folder_that_is_not_there_or_empty_is_not_unfinished(tmp_path: Path) -> None:

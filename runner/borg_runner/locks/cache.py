@@ -22,11 +22,16 @@ _INTEGRITY_ERROR = 91
 _ABOUT_CACHE = re.compile(r"borg[/\\](cache|crypto[/\\]nonces)\.py|[Ll]ocal security dir")
 
 _AT_THE_END = re.compile(r"cache\.py.*\bin commit\b")
+_HANDED_ON = re.compile(r"borg[/\\](cache|crypto[/\\]nonces)\.py[\s\S]*borg[/\\](repository|remote)\.py")
+"""The cache hands each chunk on to the repository, and it may be that where borg fails: its disk is full, say."""
+_NEXT_TRACEBACK = re.compile(r"^(During handling of|The above exception was)", re.MULTILINE)
 
 _SECURITY = ".config/borg/security"
 _WELL_FORMED = {"nonce": re.compile(rb"[0-9a-f]{16}\s*"), "manifest-timestamp": re.compile(rb"[0-9T:.+-]{19,40}\s*")}
 """Files beside the cache that borg cannot read when they are cut, and writes anew from the repository. What it is to
 recognize the repository by, `key-type` and `location`, is never touched."""
+_NEWEST_STATE = "manifest-timestamp"
+"""By this borg notices an older copy in the repository's place, and by the same in the cache."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,10 @@ def is_cache_suspect(outcome: BorgOutcome, base_dir: Path) -> bool:
     said = "\n".join(error.text for error in outcome.errors)
     if _AT_THE_END.search(said):
         return False
-    return str(base_dir) in said or _ABOUT_CACHE.search(said) is not None
+    if str(base_dir) in said:
+        return True
+    cause = _NEXT_TRACEBACK.split(said)[0]
+    return _ABOUT_CACHE.search(said) is not None and _HANDED_ON.search(cause) is None
 
 
 def put_cache_aside(base_dir: Path, host_id: str) -> CacheAside | None:
@@ -65,6 +73,11 @@ def put_cache_aside(base_dir: Path, host_id: str) -> CacheAside | None:
 
     Returns what was put aside, None where there was nothing to put aside. Raises OSError.
     """
+    malformed = [path for path in base_dir.glob(f"{_SECURITY}/*/*") if _is_malformed(path)]
+    for path in malformed:
+        _delete(path)
+    if any(path.name == _NEWEST_STATE for path in malformed):
+        return CacheAside(())  # the caches must stay: they alone still know what is the newest state
     moved = []
     for folder in find_lock_folders("", base_dir):
         aside = make_unique_folder(base_dir, _ASIDE, "")
@@ -72,9 +85,6 @@ def put_cache_aside(base_dir: Path, host_id: str) -> CacheAside | None:
             moved.append((folder, aside))
         else:
             aside.rmdir()
-    malformed = [path for path in base_dir.glob(f"{_SECURITY}/*/*") if _is_malformed(path)]
-    for path in malformed:
-        _delete(path)
     return CacheAside(tuple(moved)) if moved or malformed else None
 
 
@@ -103,10 +113,11 @@ def _delete(path: Path) -> None:
 
 
 def _is_malformed(path: Path) -> bool:
+    """Tell whether it is known not to be what borg writes there. What cannot be read just now may be whole."""
     expected = _WELL_FORMED.get(path.name)
     if expected is None:
         return False
     try:
-        return expected.fullmatch(path.read_bytes()) is None
+        return path.is_dir() or expected.fullmatch(path.read_bytes()) is None
     except OSError:
-        return True
+        return False

@@ -1,12 +1,14 @@
 """The result as the kubelet keeps it: at most 4,096 bytes of valid JSON, whatever happened.
 
-Texts give way in the order of their use: warnings first, then the length of errors, then figures. Every repository's
-name, phase and archive stay to the last. Texts are cut before they are encoded, so no escape is cut in two.
+What is of least use gives way first: warnings, then errors beyond a sentence, then figures, then the sentences. Every
+repository's name, phase and archive stay to the last. Texts are cut before they are encoded, so no escape is cut in
+two.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from borg_contract.codec import encode
 from borg_contract.pod import RESULT_LIMIT_BYTES
@@ -18,6 +20,16 @@ _WARNING_STAGES = ((20, 400), (10, 300), (10, 200), (5, 200), (5, 120), (3, 120)
 
 _ERROR_STAGES = (1200, 800, 600, 400, 300, 240, 180, 140, 100, 70, 40, 20, 0)
 """How many characters of each error and of the message stay."""
+
+_SENTENCE = 240
+"""Characters of each error for which figures give way."""
+
+_FIGURES = (
+    ("compressed_size", "seconds", "lock_wait_seconds", "prune", "compact"),
+    ("original_size", "deduplicated_size", "files", "totals"),
+    ("repository_id", "previous", "locked_by"),
+)
+"""By their use: the last ones are those by which the operator notices another repository, or a lost archive."""
 
 _LONGEST_ERROR = 2000
 _WHY = 48
@@ -60,8 +72,13 @@ def _shrink(result: RunResult) -> Iterator[RunResult]:
     for count, length in _WARNING_STAGES:
         yield _cut(result, warnings=count, warning_length=length, errors=_LONGEST_ERROR)
     result = replace(result, repositories=tuple(replace(item, unused_excludes=()) for item in result.repositories))
-    for length in _ERROR_STAGES:
-        yield _cut(result, warnings=0, warning_length=0, errors=length)
+    for names in ((), *_FIGURES):
+        nothing: dict[str, Any] = dict.fromkeys(names)
+        result = replace(result, repositories=tuple(replace(item, **nothing) for item in result.repositories))
+        is_last = names == _FIGURES[-1]
+        for length in _ERROR_STAGES:
+            if length >= _SENTENCE or is_last:
+                yield _cut(result, warnings=0, warning_length=0, errors=length)
     bare = _cut(result, warnings=0, warning_length=0, errors=0)
     yield replace(bare, repositories=tuple(_without_figures(repository) for repository in bare.repositories))
 

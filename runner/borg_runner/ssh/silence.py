@@ -28,6 +28,9 @@ class SilenceWatch:
     _asked_at: float = field(default_factory=time.monotonic)
     _strikes: int = 0
     _told: bool = False
+    _closed: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held while something is told: an answer may come in the moment in which borg ends."""
     _thread: threading.Thread | None = None
 
     def has_given_up(self, *, spoke: bool) -> bool:
@@ -39,23 +42,28 @@ class SilenceWatch:
             if self._strikes >= _STRIKES:
                 return True
             if time.monotonic() - self._asked_at >= self.patience:
-                self._thread = threading.Thread(target=self._question, daemon=True)
+                self._thread = threading.Thread(target=self._question, name="silence", daemon=True)
                 self._thread.start()
         return False
 
     def close(self) -> None:
-        """Take back what was told of the silence."""
+        """Take back what was told of the silence, and tell nothing any more."""
+        with self._lock:
+            self._closed = True
+            self._take_back()
+
+    def _take_back(self) -> None:
         if self._told:
             self._told = False
             self.on_word()
 
     def _question(self) -> None:
-        if self.ask().silent:
-            self._strikes += 1
-            if not self._told:
+        silent = self.ask().silent
+        with self._lock:
+            self._strikes = self._strikes + 1 if silent else 0
+            if not silent:
+                self._take_back()
+            elif not self._told and not self._closed:
                 self._told = True
                 self.on_silence()
-        else:
-            self._strikes = 0
-            self.close()
         self._asked_at = time.monotonic()

@@ -10,7 +10,7 @@ from borg_runner.borg.failure import explain_failure, pick_message
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
-from borg_runner.locks.cache import is_cache_suspect, put_cache_aside
+from borg_runner.locks.cache import CacheAside, is_cache_suspect, put_cache_aside
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
 
@@ -75,8 +75,15 @@ class Repository:
             aside.discard()
             self.warn(f"The cache was broken (cut short by a kill or a full disk, say) and made anew. Borg said: {why}")
         else:
-            aside.restore(host_id)
+            self._bring_back(aside, host_id)
         return again
+
+    def _bring_back(self, aside: CacheAside, host_id: str) -> None:
+        """Put the cache back. That it does not go must not hide why borg failed: the next run makes another one."""
+        try:
+            aside.restore(host_id)
+        except OSError as error:
+            self.log.say(f"the cache cannot be put back: {error}")
 
     def accept(self, outcome: BorgOutcome) -> BorgOutcome:
         """Return `outcome` after keeping its warnings, if its exit code speaks of any; others are for the log alone.

@@ -75,8 +75,10 @@ def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_ro
     try:
         _do_upkeep(backup, figures, may_prune=lacking is None)
     except FaultError as error:
-        if lacking is None or error.fault.reason is Reason.INTERRUPTED:
+        if lacking is None:
             raise
+        if error.fault.reason is Reason.INTERRUPTED:
+            raise FaultError(replace(error.fault, text=f"{error} {lacking.text}")) from error
         raise FaultError(replace(lacking, text=f"{lacking.text} {error}")) from error
     if lacking is not None:
         raise FaultError(lacking)
@@ -174,7 +176,7 @@ def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigur
     record.add(archive=archive)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
-    if outcome.warned and not figures.files and any(survey.files.values()):
+    if outcome.warned and not figures.files and survey.regular:
         raise FaultError(_explain_empty_archive(archive, outcome))
     if (fault := _compare_encryption(repository, figures.encryption)) is not None:
         raise FaultError(fault)

@@ -5,7 +5,7 @@ can tell that from the truth but a person, so a person is told, and old archives
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from borg_contract.ownership import ArchiveContent
@@ -56,13 +56,28 @@ def find_shrunk(
     return found
 
 
-def count_suspect(past: Sequence[PastArchive], *, may_shrink: bool) -> int:
-    """Return how many of the archives, oldest first, are not to take the place of a good one."""
-    return sum(
-        archive.content.suspect
-        or (not may_shrink and bool(find_shrunk(archive.content.files, archive.began, past[:index])))
+def find_suspect(past: Sequence[PastArchive], *, may_shrink: bool) -> frozenset[str]:
+    """Return the names of the archives, given oldest first, that are not to take the place of a good one."""
+    return frozenset(
+        archive.name
         for index, archive in enumerate(past)
+        if archive.content.suspect
+        or (not may_shrink and find_shrunk(archive.content.files, archive.began, past[:index]))
     )
+
+
+def find_stand_ins(past: Sequence[PastArchive], suspect: Collection[str], kept: Collection[str]) -> frozenset[str]:
+    """Return the names of the last good archives before suspect ones that are `kept`; `past`: oldest first.
+
+    A rule keeps the last archive of a day or a month, whatever that holds: the one before it would have been kept else.
+    """
+    found, good = set(), ""
+    for archive in past:
+        if archive.name not in suspect:
+            good = archive.name
+        elif archive.name in kept and good:
+            found.add(good)
+    return frozenset(found)
 
 
 def explain_unreadable(survey: Survey, archive: str | None) -> Fault | None:
@@ -98,8 +113,13 @@ def find_suspicions(survey: Survey, *, files: int, excludes: bool) -> Iterator[F
     """Yield what seems to be missing by the look of this backup alone. `files`: how many the archive holds."""
     for item in survey.empty:
         yield Fault(Reason.SOURCE_EMPTY, _describe_empty(item))
-    if excludes and not files and not survey.empty:
+    if not files and survey.regular and not survey.empty:
         text = "The archive holds no file: `exclude` of the BorgRepository leaves out all there is. Correct it."
+        if not excludes:
+            text = (
+                f"The archive holds no file, but the sources held {survey.regular:,} when the run began: see what "
+                "their volumes are and whether they are still mounted."
+            )
         yield Fault(Reason.SOURCE_EMPTY, text)
 
 

@@ -1,6 +1,7 @@
 """One repository's part of a run: the operation that the plan asks for, and a result whatever happens."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from borg_contract.plan import RunPlan
@@ -26,13 +27,11 @@ def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: P
         _operate(plan, repository, record, sources_root=sources_root, run_name=run_name)
     except FaultError as error:
         _fail(repository, record, error.fault)
-    except FileNotFoundError as error:
-        _fail(repository, record, Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg."))
     except OSError as error:
-        text = f"{error}. Look at the volumes of the pod and their owners."
-        _fail(repository, record, Fault(Reason.PERMISSION_DENIED, text))
+        _fail(repository, record, _explain_os_error(error, repository.borg.executable))
+    warnings = repository.warnings
     return record.finish(
-        warnings=repository.warnings,
+        warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
         seconds=time.monotonic() - began,
         lock_wait_seconds=repository.locks.waited,
     )
@@ -58,6 +57,12 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
             count_anew(repository, record)
         case Operation.BREAK_LOCK:
             _break_lock(plan, repository, record)
+
+
+def _explain_os_error(error: OSError, executable: str) -> Fault:
+    if isinstance(error, FileNotFoundError) and error.filename == executable:
+        return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
+    return Fault(Reason.PERMISSION_DENIED, f"{error}. Look at the volumes of the pod and their owners.")
 
 
 def _require_retention(plan: RunPlan) -> Retention:

@@ -27,6 +27,8 @@ class SourcePath:
     """Absolute."""
     files: int = 0
     """All that borg keeps and that is no folder: of links the link, of hard links each."""
+    regular: int = 0
+    """Files alone, of which borg tells the number: no links, no devices."""
     sockets: int = 0
     """Borg keeps nothing of them, and says nothing."""
     problem: str | None = None
@@ -70,6 +72,10 @@ class Survey:
         return {name: count for name, count in self.files.items() if name not in partial}
 
     @property
+    def regular(self) -> int:
+        return sum(item.regular for item in self.found)
+
+    @property
     def sockets(self) -> int:
         return sum(item.sockets for item in self.found)
 
@@ -102,7 +108,14 @@ def _survey_path(source: SourcePlan, path: str, root: Path, on_folder: Callable[
     except OSError as error:
         return SourcePath(source.name, joined, problem=f"{joined}: {error.strerror}")
     sockets = int(stat.S_ISSOCK(mode))
-    return SourcePath(source.name, joined, files=1 - sockets, sockets=sockets, is_link=stat.S_ISLNK(mode))
+    return SourcePath(
+        source.name,
+        joined,
+        files=1 - sockets,
+        regular=int(stat.S_ISREG(mode)),
+        sockets=sockets,
+        is_link=stat.S_ISLNK(mode),
+    )
 
 
 def _leads_out(path: str, folder: Path) -> bool:
@@ -116,7 +129,7 @@ def _leads_out(path: str, folder: Path) -> bool:
 
 def _survey_folder(source: str, path: str, on_folder: Callable[[], None]) -> SourcePath:
     """Count what the folder holds, and look for one file that can be opened. Raises OSError of the folder itself."""
-    files, sockets, readable, refused = 0, 0, False, ""
+    files, regular, sockets, readable, refused = 0, 0, 0, False, ""
     folders = [path]
     while folders:
         on_folder()
@@ -126,34 +139,33 @@ def _survey_folder(source: str, path: str, on_folder: Callable[[], None]) -> Sou
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        files, regular = files + 1, regular + 1
+                        if not readable:
+                            problem = _try_to_open(entry)
+                            readable, refused = not problem, refused or problem
                     elif _is_socket(entry):
                         sockets += 1
                     else:
                         files += 1
-                        if not readable:
-                            problem = _try_to_open(entry)
-                            readable, refused = not problem, refused or problem
         except OSError as error:
             if folder == path and not files:
                 raise
             if os.path.relpath(folder, path) != _LOST_AND_FOUND:
                 refused = refused or f"{folder}: {error.strerror}"
-    return SourcePath(source, path, files, sockets, None if readable or not refused else refused)
+    return SourcePath(source, path, files, regular, sockets, None if readable or not refused else refused)
 
 
 def _is_socket(entry: "os.DirEntry[str]") -> bool:
-    if entry.is_file(follow_symlinks=False) or entry.is_symlink():
-        return False
-    return stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
+    return not entry.is_symlink() and stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
 
 
 def _try_to_open(entry: "os.DirEntry[str]") -> str:
     """Return why the file cannot be opened, empty when it can."""
-    if entry.is_file(follow_symlinks=False):
-        try:
-            _open(entry.path)
-        except OSError as error:
-            return f"{entry.path}: {error.strerror}"
+    try:
+        _open(entry.path)
+    except OSError as error:
+        return f"{entry.path}: {error.strerror}"
     return ""
 
 

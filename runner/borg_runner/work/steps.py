@@ -18,7 +18,7 @@ from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
 from borg_runner.verbs.list import ListedArchive, ask_newest_archives, ask_times, fetch_archives, fetch_times
 from borg_runner.verbs.prune import choose
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.content import PastArchive, count_suspect
+from borg_runner.work.content import PastArchive, find_stand_ins, find_suspect
 from borg_runner.work.record import Record
 
 _REMEMBERED = 8
@@ -64,15 +64,18 @@ def prune_own_archives(
 
     Borg's rules count every archive of such a name. So there must be none of others: neither among the `listed`, nor
     when borg chooses. What goes is deleted by name, so that an archive that comes still later is not touched.
-    An archive of an emptied source takes the place of no good one: for each, every rule keeps one more.
+    An archive of an emptied source takes the place of no good one: for each, every rule keeps one more, and where a
+    rule keeps it, the last good one before it stays as well. Nor does what was made just now go, whatever the clock of
+    an earlier run was.
     """
     glob = _glob_of(plan, repository)
     own = owner_of(plan, repository)
     _keep_previous(record, {archive.name: archive.time for archive in listed if not archive.is_checkpoint})
-    suspect = count_suspect(derive_past(plan, repository, listed), may_shrink=repository.plan.min_files == 0)
-    if suspect:
-        repository.log.say(f"each rule keeps {suspect} more: so many archives are of empty, unread or shrunken sources")
-        retention = retention.widened(suspect)
+    past = derive_past(plan, repository, listed)
+    suspect = find_suspect(past, may_shrink=repository.plan.min_files == 0)
+    if places := len(suspect):
+        repository.log.say(f"each rule keeps {places} more: so many archives are of empty, unread or shrunken sources")
+        retention = retention.widened(places)
     # Checkpoints count for no rule: those of others are in nobody's way.
     if others := [archive for archive in listed if not archive.is_checkpoint and archive.owner != own]:
         repository.log.say(f"archives of this schedule have the comment: {render_comment(own, 'adopted')}")
@@ -83,10 +86,16 @@ def prune_own_archives(
         raise FaultError(Fault(Reason.ARCHIVES_OF_OTHERS, text))
     ours = {archive.id: archive for archive in listed if archive.owner == own}
     whole = {archive.id for archive in ours.values() if not archive.is_checkpoint}
-    doomed = [archive.name for archive in ours.values() if archive.id in choice.pruned | choice.checkpoints]
+    stand_ins = find_stand_ins(past, suspect, {archive.name for archive in listed if archive.id in choice.kept})
+    stays = stand_ins | {record.archive}
+    spared = {archive.id for archive in ours.values() if archive.name in stays} & choice.pruned
+    for id_ in spared:
+        why = "what a rule keeps in its place seems to lack files" if ours[id_].name in stand_ins else "it is new"
+        repository.log.say(f"{ours[id_].name} stays all the same: {why}")
+    doomed = [archive.name for archive in ours.values() if archive.id in (choice.pruned | choice.checkpoints) - spared]
     if doomed:
         delete(repository, doomed)
-    deleted = len(choice.pruned & whole)
+    deleted = len((choice.pruned - spared) & whole)
     record.add(prune=PruneResult(len(whole) - deleted, deleted))
     return Pruned(deleted, None if choice.total is None else choice.total - deleted)
 
