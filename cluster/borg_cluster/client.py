@@ -129,10 +129,10 @@ class ApiServer:
         path = resource.path(manifest.get("metadata", {}).get("namespace"))
         return await self._write("POST", path, manifest)
 
-    async def replace(self, resource: ResourceType, manifest: Object, subresource: str | None = None) -> Object:
-        """Replace the object, or its subresource, as it was read. Raises Conflict when somebody changed it since."""
+    async def replace(self, resource: ResourceType, manifest: Object) -> Object:
+        """Replace the whole object as it was read. Raises Conflict when somebody changed it since."""
         metadata = manifest["metadata"]
-        return await self._write("PUT", resource.path(metadata["namespace"], metadata["name"], subresource), manifest)
+        return await self._write("PUT", resource.path(metadata["namespace"], metadata["name"]), manifest)
 
     async def merge(
         self, resource: ResourceType, namespace: str, name: str, patch: Object, subresource: str | None = None

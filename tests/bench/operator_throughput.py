@@ -78,11 +78,9 @@ class _Sender:
 
     async def send(self, name: str) -> None:
         """Send the requests for a schedule of that name."""
-        made = await self.api.create(SCHEDULES, _in(self.namespace, resources.schedule(name)))
+        await self.api.create(SCHEDULES, _in(self.namespace, resources.schedule(name)))
         await self.api.create(CRON_JOBS, self._named(name))
-        meant = {key: made["metadata"][key] for key in ("namespace", "name", "resourceVersion")}
-        whole = {"apiVersion": made["apiVersion"], "kind": made["kind"], "metadata": meant, **self.status}
-        await self.api.replace(SCHEDULES, whole, "status")
+        await self.api.merge(SCHEDULES, self.namespace, name, self.status, "status")
 
     def _named(self, name: str) -> Object:
         return _again(self.cron_job, {"name": name, "labels": self.cron_job["metadata"]["labels"]})

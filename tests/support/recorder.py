@@ -169,23 +169,21 @@ class Recorder(ApiServer):
 
         return self._do(Request("create", resource.kind, metadata["namespace"], name, body=manifest), write)
 
-    async def replace(self, resource: ResourceType, manifest: Object, subresource: str | None = None) -> Object:
+    async def replace(self, resource: ResourceType, manifest: Object) -> Object:
         metadata = manifest["metadata"]
         key = (resource.kind, metadata["namespace"], metadata["name"])
 
         def write() -> Object:
             self._check(key, metadata)
             before, after = self.objects[key], copied(manifest)
-            if subresource:
-                after = {**copied(before), subresource: after[subresource]}
-            found = _only(before, after, subresource or "", resource.kind)
+            found = _only(before, after, "", resource.kind)
             # Others keep fields whose values stay, until an update leaves out their entries; [{}] leaves out all.
             found["metadata"]["managedFields"] = [
                 entry for entry in found["metadata"].get("managedFields", []) if entry
             ]
             return self._replace(key, found)
 
-        return self._do(Request("replace", *key, subresource or "", manifest), write)
+        return self._do(Request("replace", *key, "", manifest), write)
 
     async def merge(
         self, resource: ResourceType, namespace: str, name: str, patch: Object, subresource: str | None = None

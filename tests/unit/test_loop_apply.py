@@ -96,7 +96,7 @@ ACTIONS: dict[str, tuple[Action, list[dict[str, Any]], list[str]]] = {
     "PatchStatus": (
         PatchStatus(RUN, "BorgRun-x", {"phase": "Pending"}),
         [body("BorgRun")],
-        ["replace BorgRun/status x"],
+        ["merge BorgRun/status x"],
     ),
     "RecordEvent": (RecordEvent(DB, "uid-db", "RunFailed", "it failed"), [], ["create Event db-1"]),
 }

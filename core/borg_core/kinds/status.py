@@ -1,6 +1,6 @@
 """What a resource says about itself: conditions as metav1.Condition has them, and the smallest patch to say it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -60,11 +60,6 @@ def derive_status_patch(before: Model, after: Model) -> dict[str, Any]:
     old, new = _dump(before), _dump(after)
     changed = {key: value for key, value in new.items() if old.get(key) != value}
     return changed | dict.fromkeys(old.keys() - new.keys())
-
-
-def render_patched(before: Model, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the whole status that such a patch makes of `before`."""
-    return {key: value for key, value in {**_dump(before), **patch}.items() if value is not None}
 
 
 def _condition(finding: Finding, earlier: Condition | None, generation: int, now: datetime) -> Condition:

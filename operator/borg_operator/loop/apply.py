@@ -29,9 +29,7 @@ from borg_core.actions import (
     describe,
 )
 from borg_core.formats import format_time
-from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.run import RUNS
-from borg_core.kinds.status import render_patched
 from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
@@ -203,29 +201,23 @@ class Applier:
             return  # gone already, or another one has its name
 
     async def _patch_status(self, target: Reference, uid: str | None, status: dict[str, Any]) -> None:
-        """Change the status of the object as it is known. Raises Conflict when it is another one by now.
+        """Merge into the status of the object as it is known. Raises Conflict when it is another one by now.
 
-        Replaced, which costs the API server less than a patch. By its version: it passes over a uid here.
+        By its version, for the API server passes over a uid in a patch of a custom resource's status. To replace it
+        would cost the API server less, and take away what a later version wrote.
         """
         kind = find_kind(target.kind)
-        known = self._store.get(kind, target.namespace, target.name)
-        identity = self._store.index(kind).identity(target.namespace, target.name)
-        if known is None or identity is None or uid not in (None, identity[0]):
+        known = self._store.index(kind).identity(target.namespace, target.name)
+        if known is None or uid not in (None, known[0]):
             return  # deleted meanwhile, and perhaps made anew: that one gets a plan of its own
-        metadata = {"namespace": target.namespace, "name": target.name, "resourceVersion": str(identity[1])}
-        whole = render_patched(known.status, status)
-        manifest = {"apiVersion": API_VERSION, "kind": target.kind, "metadata": metadata, "status": whole}
+        patch = {"metadata": {"resourceVersion": str(known[1])}, "status": status}
         try:
-            body = await self._api.replace(kind, manifest, "status")
-        except NotFound as error:
-            self._forget(kind, target, identity[0], error)
-            return
+            await self._merge(kind, target, patch, "status")
         except Conflict:
             # What changed it may be long in coming, if the watch is not well: the next attempt is to know it.
             for body in await self._api.list_labelled(kind, target.namespace, "", f"metadata.name={target.name}"):
                 self._store.put_answer(kind, body)
             raise
-        self._store.put_answer(kind, body)
 
     async def _merge(
         self, kind: Kind[Any], target: Reference, patch: dict[str, Any], subresource: str | None = None
