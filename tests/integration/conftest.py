@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration import resources
+from runner_kit.borg_binary import find_borg
+from runner_kit.pod import Pod
 from support.cluster import REPOSITORY, Kubectl, connect, fresh_namespace
 from support.rest import Rest, find_facade, make_account
 from support.waiting import wait_for
@@ -97,3 +100,14 @@ def alone(kubectl: Kubectl) -> Iterator[None]:
     yield
     kubectl("scale", *deployment, "--replicas=1")
     kubectl("rollout", "status", *deployment, "--timeout=90s")
+
+
+@pytest.fixture(scope="session")
+def borg() -> Path:
+    return find_borg()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, borg: Path) -> Pod:
+    """Give what a backup pod is to the runner, without a cluster: the runner's tests."""
+    return Pod(tmp_path, borg)

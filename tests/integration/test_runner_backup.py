@@ -12,20 +12,9 @@ from borg_contract.plan import RunPlan, SourcePlan
 from borg_contract.result import PruneResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, during
 
 OWN_COMMENT = "borgoperator.io team/db db-1 repository=main"
-
-
-@pytest.fixture(scope="session")
-def borg() -> Path:
-    return find_borg()
-
-
-@pytest.fixture
-def pod(tmp_path: Path, borg: Path) -> Pod:
-    return Pod(tmp_path, borg)
 
 
 def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> None:

@@ -21,16 +21,6 @@ from runner_kit.pod import Ended, Pod
 TWO = Retention.only(keep_daily=2)
 
 
-@pytest.fixture(scope="session")
-def borg() -> Path:
-    return find_borg()
-
-
-@pytest.fixture
-def pod(tmp_path: Path, borg: Path) -> Pod:
-    return Pod(tmp_path, borg)
-
-
 @dataclass
 class Nights:
     """Backups of one pod, each at the night that is asked for: borg's archives bear its time."""

@@ -13,22 +13,11 @@ from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Ended, Pod
 from runner_kit.ssh_server import SshServer, serve_ssh
 
 OLD_REPOSITORIES = Path(__file__).parents[1] / "runner_kit/old_repositories"
 NOTHING_GIVEN_BACK = "append-only: nothing was given back"
-
-
-@pytest.fixture(scope="session")
-def borg() -> Path:
-    return find_borg()
-
-
-@pytest.fixture
-def pod(tmp_path: Path, borg: Path) -> Pod:
-    return Pod(tmp_path, borg)
 
 
 @pytest.fixture
