@@ -243,6 +243,23 @@ def test_a_name_that_is_taken_is_explained(pod: Pod) -> None:
     assert "archiveNameTemplate" in (result.error or "")
 
 
+@pytest.mark.parametrize("template", ["{job_name}-{now}", "{job_name} {date} {time}", "{timestamp}-{job_name}"])
+def test_a_name_that_is_taken_in_this_second_is_free_in_the_next(pod: Pod, template: str) -> None:
+    repository = pod.repository(encryption="none", passphrase=None)
+    first = pod.run(pod.plan(repository)).result.repositories[0].archive
+    taken = pod.root / "taken"
+    # As a run would that began in the same second and was over at once.
+    already = f'test -e {taken} || {{ touch {taken}; {pod.borg} create "$name" {taken}; }}'
+    during(pod, "create", f'for name in "$@"; do case "$name" in *::*) {already};; esac; done')
+    ended = pod.run(pod.plan(repository, archive_name_template=template))
+    assert ended.code == 0, ended.log
+    [result] = ended.result.repositories
+    listed = pod.ask_borg(repository, "list", "--format={archive}{NL}", "REPO").splitlines()
+    assert len(listed) == 3
+    assert listed[0] == first
+    assert listed[2] == result.archive
+
+
 def test_prune_deletes_only_the_schedules_own_archives(pod: Pod) -> None:
     repository = pod.repository()
     names = ["db", "db-daily", "db-2026", "xdb"]

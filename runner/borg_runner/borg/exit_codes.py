@@ -191,6 +191,7 @@ _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
 """What borg says of a damaged repository without an error of its own for it."""
 
 ALREADY_EXISTS = 10
+NAME_TAKEN = 30
 ABSENT = frozenset({13, 15})
 """No folder, and a folder without a repository (an empty one included)."""
 PASSPHRASE_WRONG = 52

@@ -1,14 +1,19 @@
 """`borg create`: one archive, and the figures that borg gives for it."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from borg_contract.archive_name import without_times
 from borg_contract.plan import RepositoryPlan
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.exit_codes import NAME_TAKEN
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.borg.patterns import UnusedPatterns
 from borg_runner.verbs.repository import Repository
+
+_SECOND = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +55,16 @@ def create(repository: Repository, *, make_name: Callable[[], str], paths: Seque
             repository.plan, archive=archive, paths=paths, comment=comment, lock_wait=lock_wait
         )
 
+    def attempt() -> BorgOutcome:
+        return repository.try_borg(make_arguments, on_note=lambda note: unused.see(note.excluded))
+
     repository.log.say(f"backing up {', '.join(paths)}")
-    outcome = repository.try_borg(make_arguments, on_note=lambda note: unused.see(note.excluded))
+    outcome = attempt()
+    if outcome.exit_code == NAME_TAKEN and without_times(archive) != archive:
+        # Borg refuses before it reads. Names are of the second, and a run that was over at once was in this one too.
+        repository.log.say(f"an archive {archive} is there already: trying once more in the next second")
+        time.sleep(_SECOND)
+        outcome = attempt()
     return Created(archive, outcome, unused.names)
 
 
