@@ -41,12 +41,12 @@ demo: up ## back up a real tree on a schedule, and compare what comes back
 	@$(IN_CLUSTER) dev/demo
 
 .PHONY: test
-test: ## every test, from nothing: unit and faults, then a cluster, then integration and end to end
+test: ## every test, from nothing: unit, then a cluster, then integration, end to end and faults
 	@dev/test
 
 .PHONY: unit
 unit: bootstrap ## the tests that need no cluster
-	@.venv/bin/pytest tests/unit
+	@.venv/bin/pytest -n auto tests/unit
 
 .PHONY: test-faults
 test-faults: bootstrap ## all faults, from many seeds: killed runs, damaged repositories, a bad API server; takes an hour or so

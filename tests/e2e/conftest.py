@@ -10,8 +10,8 @@ from support.cluster import BASELINE, RESTRICTED, Kubectl, connect, fresh_namesp
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what takes its time begin first and be looked at late, and what looks back at the whole run come last."""
-    places = {"begins_early": -1, "ends_late": 1, "looks_back": 2}
+    """Let modules that take minutes begin first, and what looks back at the whole run come last."""
+    places = {"takes_minutes": -1, "looks_back": 1}
 
     def place(item: pytest.Item) -> int:
         return next((number for marker, number in places.items() if item.get_closest_marker(marker)), 0)

@@ -108,6 +108,7 @@ def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Te
     assert repository["deduplicatedSize"] < LONG * 0.97  # the checkpoints held some of it
 
 
+@pytest.mark.disturbs
 def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: Team, operator: Operator) -> None:
     fragile.script("dawdle", "until [ -e /repositories/other/go-on ]; do sleep 0.1; done")
     fragile.repository("other", sources=source("short"))

@@ -25,10 +25,13 @@ _DIGESTS = "find data -type f -exec sha256sum {} + | sort"
 
 logger = logging.getLogger(__name__)
 
-pytestmark = pytest.mark.skipif(
-    not node_processes.is_made_of_processes(),
-    reason="only the local cluster's node is made of processes",
-)
+pytestmark = [
+    pytest.mark.disturbs,
+    pytest.mark.skipif(
+        not node_processes.is_made_of_processes(),
+        reason="only the local cluster's node is made of processes",
+    ),
+]
 
 
 @dataclass

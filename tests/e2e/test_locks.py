@@ -35,7 +35,7 @@ class LeftLocks:
     """Where the unproven lock is."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def left_locks(kubectl: Kubectl, operator: Operator) -> Iterator[LeftLocks]:
     with fresh_namespace(kubectl, RESTRICTED) as namespace:
         team = Team(kubectl, namespace, operator.images)
@@ -102,17 +102,13 @@ def test_a_run_that_waits_for_a_lock_says_for_whose_within_a_minute_and_the_cure
     assert "patient-unlock" not in locked.names("brun")
 
 
-@pytest.mark.begins_early
-def test_runs_wait_for_locks_whose_holders_are_in_no_record(left_locks: LeftLocks) -> None:
-    waiting(left_locks.team, "next", left_locks.dead)
-    waiting(left_locks.team, "stuck", left_locks.unproven)
-
-
-@pytest.mark.ends_late
+@pytest.mark.takes_minutes
 def test_the_lock_of_a_pod_whose_records_are_all_gone_is_broken_once_its_node_proves_it_dead_and_no_other(
     left_locks: LeftLocks,
 ) -> None:
     team = left_locks.team
+    waiting(team, "next", left_locks.dead)
+    waiting(team, "stuck", left_locks.unproven)
 
     ended = team.finished("next", within=420)
 

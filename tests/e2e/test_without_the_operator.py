@@ -1,6 +1,6 @@
 """Backups go on while the operator is down, and are recorded when it is back.
 
-The name puts this module last: for three minutes no other schedule of the cluster is looked after.
+For three minutes no other schedule of the cluster is looked after.
 """
 
 import json
@@ -27,6 +27,7 @@ def away(ticking: Team, operator: Operator) -> Iterator[None]:
         _scale(ticking, operator, 1)
 
 
+@pytest.mark.disturbs
 @pytest.mark.usefixtures("away")
 def test_three_ticks_without_the_operator_are_run_and_recorded_when_it_returns(
     ticking: Team, operator: Operator

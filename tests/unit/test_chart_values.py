@@ -55,7 +55,7 @@ def test_the_defaults_are_valid() -> None:
     jsonschema.validate(VALUES, SCHEMA, jsonschema.Draft7Validator)
 
 
-@pytest.mark.parametrize("path", DESCRIBED.keys() - OF_HELM, ids=".".join)
+@pytest.mark.parametrize("path", sorted(DESCRIBED.keys() - OF_HELM), ids=".".join)
 def test_every_value_of_the_schema_has_a_default_and_an_explanation(path: Path) -> None:
     at(VALUES, path)  # raises KeyError where there is none
     part = DESCRIBED[path]
