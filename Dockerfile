@@ -58,6 +58,20 @@ COPY api api
 RUN --mount=type=secret,id=certificates \
     /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./contract ./core ./cluster ./api
 
+# Debian's borg is 1.4.0, whose `extract` follows symbolic links out of its target and whose `prune` knows no quarters;
+# PyPI has newer ones as source only. The compiler stays here.
+FROM build AS borg
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends \
+      gcc libacl1-dev liblz4-dev libssl-dev libxxhash-dev libzstd-dev pkgconf python3-dev
+ENV UV_PROJECT_ENVIRONMENT=/opt/borg
+RUN --mount=type=secret,id=certificates \
+    /uv/bin/uv sync --locked --no-install-workspace --package borg-runner --only-group borg-build \
+ && /uv/bin/uv sync --locked --no-install-workspace --package borg-runner --only-group borg \
+      --inexact --no-build-isolation-package borgbackup \
+ && /uv/bin/uv sync --locked --no-install-workspace --package borg-runner --only-group borg \
+ && /opt/borg/bin/borg --version
+
 
 FROM python AS operator
 COPY --from=operator-dependencies /venv /venv
@@ -76,16 +90,19 @@ EXPOSE 5000
 ENTRYPOINT ["borg-api"]
 
 
-# What runs in backup pods: borg, ssh, and a program of the standard library alone, so there is nothing to install.
+# What runs in backup pods: borg, ssh, and a program of the standard library alone.
 # libnss-wrapper names the user of a pod that runs under a number of its own: ssh refuses nameless ones. The image's own
 # user has the number under which pods run by default (RUNNER_UID in contract/borg_contract/pod.py).
 # tini is the first process: to one that has no handler yet, as Python while it starts, the kernel delivers no SIGTERM.
 FROM python AS runner
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends borgbackup libnss-wrapper openssh-client tini \
+ && apt-get install --yes --no-install-recommends \
+      libacl1 liblz4-1 libnss-wrapper libssl3t64 libxxhash0 libzstd1 openssh-client tini \
  && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* \
  && groupmod --gid 10001 borg \
- && usermod --uid 10001 --gid 10001 borg
+ && usermod --uid 10001 --gid 10001 borg \
+ && ln -s /opt/borg/bin/borg /usr/local/bin/borg
+COPY --from=borg /opt/borg /opt/borg
 COPY contract/borg_contract /usr/lib/python3/dist-packages/borg_contract
 COPY runner/borg_runner /usr/lib/python3/dist-packages/borg_runner
 RUN python3 -m compileall -q /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \

@@ -1,9 +1,9 @@
-"""A real borg 1.4 for the tests, from nothing.
+"""The borg of the runner's image for the tests, from nothing.
 
-Looked for in this order: the file that the environment value BORG names; `borg` on the PATH when it is 1.4; a private
-venv in ${XDG_CACHE_HOME:-~/.cache}/borg-operator/borg-1.4, which is made once with pip. PyPI has borg as source only,
-so that needs a C compiler and the headers of openssl, acl, lz4, zstd and xxhash (Debian: gcc pkg-config libssl-dev
-libacl1-dev liblz4-dev libzstd-dev libxxhash-dev), and about a minute.
+Looked for in this order: the file that the environment value BORG names; `borg` on the PATH when it is that version; a
+private venv in ${XDG_CACHE_HOME:-~/.cache}/borg-operator/borg-1.4, which is made once with pip. PyPI has borg as source
+only, so that needs a C compiler and the headers of openssl, acl, lz4, zstd and xxhash (Debian: gcc pkg-config
+libssl-dev libacl1-dev liblz4-dev libzstd-dev libxxhash-dev), and about a minute.
 """
 
 import fcntl
@@ -11,14 +11,18 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-BORG_VERSION = "1.4.5"
-_WANTED = "borg 1.4."
+_LOCK = tomllib.loads((Path(__file__).parents[2] / "uv.lock").read_text())
+BORG_VERSION: str = next(item["version"] for item in _LOCK["package"] if item["name"] == "borgbackup")
+"""That of the runner's image."""
+
+_WANTED = f"borg {BORG_VERSION}"
 
 
 def find_borg() -> Path:
-    """Return the path of a borg 1.4, after making one when there is none. Raises CalledProcessError when pip fails."""
+    """Return the path of that borg, after making one when there is none. Raises CalledProcessError when pip fails."""
     named = os.environ.get("BORG")
     for candidate in (named, shutil.which("borg")):
         if candidate and _is_wanted(candidate):
@@ -31,7 +35,7 @@ def _is_wanted(path: str) -> bool:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     except OSError:
         return False
-    return done.stdout.startswith(_WANTED)
+    return done.stdout.strip() == _WANTED
 
 
 def _find_in_cache() -> Path:
