@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from borg_cluster.index import Change
 from borg_core.actions import (
     Action,
     CreateCronJob,
@@ -307,9 +308,8 @@ def test_two_repositories_of_one_place_say_so(one: Any, other: Any, same: bool) 
     if same:
         assert said["Aliased"]["reason"] == "SamePlace"
         assert said["Aliased"]["message"].startswith('in the same place as BorgRepository "twin"')
-    assert (
-        Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, made("main", one))
-    ) is same
+    concerned = derive_concerned(store, REPOSITORIES, Change(None, made("main", one)))
+    assert (Reference("BorgRepository", "team", "twin") in concerned) is same
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["its run is kept", "its run is gone"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from borg_cluster.index import Change
 from borg_core.actions import PatchStatus
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
@@ -165,7 +166,7 @@ def test_two_repositories_with_one_id_say_so_whatever_leads_to_them() -> None:
     (aliased,) = (condition for condition in patch["conditions"] if condition["type"] == "Aliased")
     assert aliased["reason"] == "SameRepository"
     assert aliased["message"].startswith('by borg\'s own id the same repository as BorgRepository "twin":')
-    assert Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, main)
+    assert Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, Change(None, main))
 
 
 def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:

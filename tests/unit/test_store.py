@@ -2,8 +2,12 @@
 
 from typing import Any
 
+import pytest
+
+from borg_cluster.index import Change
 from borg_core.kinds.parts.base import Model
 from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.run import RUNS
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.script import SCRIPTS
 from borg_core.native.claim import CLAIMS
@@ -14,7 +18,7 @@ from support import builders
 
 
 def concerned(store: Store, kind: Kind[Any], name: str) -> set[Reference]:
-    return derive_concerned(store, kind, store.get(kind, "team", name))
+    return derive_concerned(store, kind, Change(None, store.get(kind, "team", name)))
 
 
 def schedule_named(name: str) -> Reference:
@@ -83,6 +87,63 @@ def test_a_schedule_concerns_itself_and_its_repositories() -> None:
     store.put(SCHEDULES, body(builders.schedule(repositories=("a", "b"))))
     expected = {schedule_named("db"), repository_named("a"), repository_named("b")}
     assert concerned(store, SCHEDULES, "db") == expected
+
+
+IDENTIFIED = {"status": {"identity": {"id": "a" * 64}}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "others"),
+    [
+        (REPOSITORIES, builders.local_repository("main"), {"status": {"schedules": 3}}, set()),
+        (REPOSITORIES, builders.local_repository("main"), IDENTIFIED, {schedule_named("db"), schedule_named("other")}),
+        (REPOSITORIES, builders.local_repository("main"), {"metadata": {"labels": {"seen": "yes"}}}, set()),
+        (
+            REPOSITORIES,
+            builders.local_repository("main"),
+            {"spec": {"compression": "none"}},
+            {schedule_named("db"), schedule_named("other")},
+        ),
+        (
+            REPOSITORIES,
+            builders.local_repository("main"),
+            {"metadata": {"uid": "made-anew"}},
+            {schedule_named("db"), schedule_named("other")},
+        ),
+        (SCHEDULES, builders.schedule("db"), {"status": {"nextRunTime": "2026-03-01T02:00:00Z"}}, set()),
+        (SCHEDULES, builders.schedule("db"), {"spec": {"suspend": True}}, {repository_named("main")}),
+        (
+            SCHEDULES,
+            builders.schedule("db"),
+            {"spec": {"repositoryRefs": [{"name": "far"}]}},
+            {repository_named("main"), repository_named("far")},
+        ),
+    ],
+)
+def test_a_change_concerns_others_only_where_they_look(
+    kind: Kind[Any], before: Model, after: dict[str, dict[str, Any]], others: set[Reference]
+) -> None:
+    store = Store()
+    store.put(REPOSITORIES, body(builders.local_repository("main")))
+    for name in ("db", "other"):
+        store.put(SCHEDULES, body(builders.schedule(name)))
+    told: list[set[Reference]] = []
+    store.on_change = lambda kind, change: told.append(derive_concerned(store, kind, change))
+    changed = body(before, version=2)
+    store.put(kind, {key: {**changed[key], **after.get(key, {})} if key in after else changed[key] for key in changed})
+    own = Reference(kind.kind, "team", changed["metadata"]["name"])
+    assert told == [{own} | others]
+
+
+@pytest.mark.parametrize("version", [1, 2], ids=["added", "changed"])
+def test_what_becomes_of_a_run_concerns_its_schedule_and_the_repositories_it_used(version: int) -> None:
+    store = Store()
+    store.put(RUNS, body(builders.run("r", {"phase": "Running"})))
+    told: list[set[Reference]] = []
+    store.on_change = lambda kind, change: told.append(derive_concerned(store, kind, change))
+    done = {"phase": "Completed", "repositories": [{"name": "main", "phase": "Completed"}]}
+    store.put(RUNS, body(builders.run("r" if version > 1 else "s", done), version=version))
+    assert told == [{schedule_named("db"), repository_named("main")}]
 
 
 def test_a_claim_concerns_who_mounts_it_and_no_others() -> None:

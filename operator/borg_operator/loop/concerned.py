@@ -3,19 +3,43 @@
 from collections.abc import Iterator
 from typing import Any
 
+from borg_cluster.index import Change
 from borg_core.kinds.parts.base import Model
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Kind, Reference
 from borg_core.view import View
 
 
-def derive_concerned(view: View, kind: Kind[Any], found: Any) -> set[Reference]:
-    """Return the objects to reconcile when `found`, of that kind, changes: those with a reconciler among these.
+def derive_concerned(view: View, kind: Kind[Any], change: Change[Any]) -> set[Reference]:
+    """Return the objects to reconcile after a change of one of that kind: those with a reconciler among these.
 
-    It itself; what it refers to; what refers to it, also through something else (a schedule, to a script that one of
-    its repositories runs); and those of its own kind that have something in common with it, a title say.
+    It itself; and those whom it concerns as it was and as it is, unless what they look at has stayed.
     """
-    reconcilers = find_reconcilers()
+    states = [state for state in (change.old, change.new) if state]
+    if len(states) > 1 and _shown(kind, change.old) == _shown(kind, change.new):
+        concerned = {reference_of(kind, change.new)}
+    else:
+        concerned = {reference for state in states for reference in _concerned_by(view, kind, state)}
+    return {reference for reference in concerned if reference.kind in find_reconcilers()}
+
+
+def _shown(kind: Kind[Any], found: Any) -> Any:
+    """Return what others look at.
+
+    The status of what is reconciled is written from what others look at themselves: only by what it is found counts.
+    Else every schedule of a repository would be planned again whenever a run or another schedule changes its status.
+    """
+    if kind.kind not in find_reconcilers():
+        return found
+    return found.metadata.uid, found.spec, set(kind.groups(found))
+
+
+def _concerned_by(view: View, kind: Kind[Any], found: Any) -> set[Reference]:
+    """Return it itself, what it refers to, what refers to it, and those that have something in common with it.
+
+    What refers to it also through something else: a schedule, to a script that one of its repositories runs. In common:
+    with others of its own kind, a title say.
+    """
     own = reference_of(kind, found)
     concerned = {own, *kind.references(found)}
     waiting = [own]
@@ -24,11 +48,11 @@ def derive_concerned(view: View, kind: Kind[Any], found: Any) -> set[Reference]:
             if reference not in concerned:
                 concerned.add(reference)
                 waiting.append(reference)
-    if kind.kind in reconcilers:
+    if kind.kind in find_reconcilers():
         for index, value in kind.groups(found):
             others = view.grouped(kind, index, own.namespace, value)
             concerned |= {reference_of(kind, other) for other in others}
-    return {reference for reference in concerned if reference.kind in reconcilers}
+    return concerned
 
 
 def reference_of(kind: Kind[Any], found: Any) -> Reference:

@@ -89,9 +89,8 @@ class Controller:
         self._queue.close()
 
     def notice(self, kind: Kind[Any], change: Change[Any]) -> None:
-        """Let all who are concerned by a change be looked at again: those of before, and those of now."""
-        found = {reference for state in (change.old, change.new) if state for reference in self._concerned(kind, state)}
-        for reference in found:
+        """Let all who are concerned by a change be looked at again."""
+        for reference in derive_concerned(self._store, kind, change):
             self._enqueue(reference)
 
     def enqueue_all(self) -> None:
@@ -101,9 +100,6 @@ class Controller:
                 self._enqueue(reference_of(reconciler.kind, found))
         for run in self._store.values(RUNS):
             self._enqueue(run.subject)
-
-    def _concerned(self, kind: Kind[Any], found: Any) -> set[Reference]:
-        return derive_concerned(self._store, kind, found)
 
     def _enqueue(self, key: Reference) -> None:
         delay = find_reconcilers()[key.kind].delay_seconds
