@@ -15,6 +15,7 @@ from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
 from support import builders
 from support.builders import NOW, SETTINGS, local_repository
+from support.recorder import patched
 
 FIRST, SECOND = "a" * 64, "b" * 64
 ELSEWHERE = {"volume": {"persistentVolumeClaim": {"claimName": "another"}}}
@@ -39,8 +40,8 @@ def look(repository: BorgRepository, *runs: BorgRun) -> BorgRepository:
     plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), NOW)
     patches = [action.status for action in plan.actions if isinstance(action, PatchStatus)]
     body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
-    after = {**body["status"], **(patches[0] if patches else {})}
-    return BorgRepository.model_validate({**body, "status": {k: v for k, v in after.items() if v is not None}})
+    after = patched(body["status"], patches[0] if patches else {})
+    return BorgRepository.model_validate({**body, "status": after})
 
 
 def said(repository: BorgRepository) -> dict[str, str]:
@@ -166,6 +167,17 @@ def test_two_repositories_with_one_id_say_so_whatever_leads_to_them() -> None:
     assert aliased["reason"] == "SameRepository"
     assert aliased["message"].startswith('by borg\'s own id the same repository as BorgRepository "twin":')
     assert Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, main)
+
+
+def test_of_a_lock_nothing_stays_that_the_next_one_does_not_have() -> None:
+    def locked(hour: int, **holder: Any) -> BorgRun:
+        return backup(hour, None, archive=None, phase="Failed", reason="Locked", **holder)
+
+    first = look(local_repository(), locked(1, lockedBy="laptop"))
+    assert first.status.lock
+    second = look(first, locked(2))
+    assert second.status.lock
+    assert (first.status.lock.holder, second.status.lock.holder, second.status.lock.run_name) == ("laptop", "", "db-2")
 
 
 def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:
