@@ -23,6 +23,7 @@ class ConditionType(StrEnum):
     CHECKS_SCHEDULED = "ChecksScheduled"
     ALIASED = "Aliased"
     APPEND_ONLY = "AppendOnly"
+    MISSING = "Missing"
     REPLACED = "Replaced"
     ROLLED_BACK = "RolledBack"
     CLOCK_DISAGREES = "ClockDisagrees"
