@@ -301,6 +301,16 @@ def test_one_that_is_gone_is_told_until_it_is_back_or_a_person_says_that_it_is_l
     assert (begun.status.identity.id, known_ids(begun)) == (SECOND, (SECOND,))
 
 
+def test_a_run_that_is_asked_for_in_the_second_of_the_consent_tells_the_new_one() -> None:
+    lost = look(annotated(look(local_repository(), backup(1)), FIRST, LOST), missing(2))
+    begun = look(lost, after_now(hours=0))
+    assert begun.status.identity
+    assert (begun.status.identity.id, begun.status.last_backup_time) == (SECOND, format_time(NOW))
+    # Of a run of that second nobody knows whether it began before the place was changed.
+    edited = look(moved(look(local_repository(), backup(1)), ELSEWHERE))
+    assert known_ids(look(edited, after_now(hours=0))) == ()
+
+
 def test_where_none_was_ever_found_none_is_missing() -> None:
     assert "Missing" not in said(look(local_repository(initialize=False), missing(1)))
 

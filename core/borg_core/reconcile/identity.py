@@ -6,7 +6,7 @@ of before. What is told here follows from what runs say.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from borg_contract.archive_name import without_times
@@ -30,9 +30,12 @@ def derive_identity(repository: BorgRepository, done: Done, now: datetime) -> Re
     """Return which borg repository it is: that which was first seen in its place, or which a person accepted."""
     known, place = repository.status.identity, derive_own_place(repository)
     said = repository.metadata.annotations.get(LOST_ID_ANNOTATION, "")[:_ID_LENGTH]
-    if known and (known.place != place or is_said_lost(repository)):
-        # The edit, or the annotation, is the consent: nothing is known of what is there now.
+    # The edit, or the annotation, is the consent: nothing is known of what is there now.
+    if known and known.place != place:
         return RepositoryIdentity(place=place, since=format_time(now), lost=said)
+    if known and is_said_lost(repository):
+        # A run may be asked for in the same moment, and times are whole seconds.
+        return RepositoryIdentity(place=place, since=format_time(now - timedelta(seconds=1)), lost=said)
     id_ = known.id if known else ""
     if (found := _find_newest(select_begun(repository, known, done))) and (
         not id_ or found[1] == repository.metadata.annotations.get(ACCEPTED_ID_ANNOTATION)
