@@ -5,6 +5,15 @@ from dataclasses import dataclass, field
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 
+ACCEPTED_ID_ANNOTATION = "borgoperator.io/repository-id"
+"""On a BorgRepository, by a person: the borg repository of this id is the right one now, whatever was there before."""
+
+LOST_ID_ANNOTATION = "borgoperator.io/lost-repository-id"
+"""On a BorgRepository, by a person: the borg repository of this id is lost, and a new one may be begun in its place."""
+
+SHOWN_DIGITS = 16
+"""So many digits of an id tell two repositories apart for people."""
+
 
 @dataclass(frozen=True)
 class SecretFile:
@@ -59,6 +68,10 @@ class RepositoryPlan:
     ssh: SshPlan | None = None
     remote_path: str = ""
     initialize: bool = True
+    """Whether it is created when it does not exist and none is known."""
+    repository_ids: tuple[str, ...] = ()
+    """Borg's ids of which it has to have one: first that of before, then one that a person accepts. Empty: none is
+    known."""
     exclude: tuple[str, ...] = ()
     compression: str = ""
     upload_rate_limit_kib: int = 0

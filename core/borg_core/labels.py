@@ -1,4 +1,7 @@
-"""The labels that this project puts on what it makes, and the annotations it reads and writes."""
+"""The labels that this project puts on what it makes, and the annotations it reads and writes.
+
+Those by which a person speaks of a repository are the contract's, as the runner names them too.
+"""
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
 NAME = "app.kubernetes.io/name"
@@ -37,9 +40,6 @@ DEAD_HOLDER = "borgoperator.io/dead-holder"
 
 OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
 """The same of an earlier version, which knew no more than the Job: it proves nothing, and such a run breaks no lock."""
-
-REPOSITORY_ID = "borgoperator.io/repository-id"
-"""Annotation on a BorgRepository, by a person: this borg repository is the right one now, whatever was there before."""
 
 TIMES = "borgoperator.io/times"
 """Annotation on a CronJob's Jobs: time zone and schedule that the CronJob had when it made them."""

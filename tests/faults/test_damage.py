@@ -1,5 +1,6 @@
 """Repositories damaged between two nights: what the run says is true, it spoils nothing, and what it advises helps."""
 
+import configparser
 import os
 import random
 import shutil
@@ -12,7 +13,7 @@ import pytest
 
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from faults.form import ALL, whole_form
+from faults.form import ALL
 from faults.ledger import read_tree
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Ended, Pod
@@ -83,6 +84,28 @@ def lose_key(repository: Path) -> None:
     (repository / "config").write_text("".join(line for line in config if not line.startswith(("key", "\t"))))
 
 
+def interrupt_another(repository: Path) -> None:
+    """Leave what the creation of another one leaves if it is killed at once."""
+    remove("*")(repository)
+    (repository / "README").write_text("This is a Borg Backup repository.\n")
+    (repository / "config").write_text(f"[repository]\nversion = 1\nid = {'5' * 64}\n")
+
+
+LOSSES = [
+    pytest.param(shutil.rmtree, id="the folder"),
+    pytest.param(remove("*"), id="all in it"),
+    pytest.param(lambda folder: shutil.rmtree(folder.parent), id="the volume"),
+    pytest.param(interrupt_another, id="all in it, and another one was begun"),
+]
+
+
+def known_ids(pod: Pod) -> tuple[str, ...]:
+    """Return what the operator has learned from the first nights."""
+    config = configparser.ConfigParser()
+    config.read(pod.root / "copy/config")
+    return (config["repository"]["id"],) if "repository" in config else ()
+
+
 DAMAGES = [
     Damage("index cut", cut("index.*")),
     Damage("segment missing", remove("data/0/2"), "RepositoryDamaged", "bring it back", bring_back("data/0/2")),
@@ -124,6 +147,7 @@ def pod(before: Pod) -> Iterator[Pod]:
 
 def tonight(pod: Pod, night: int, operation: Operation = Operation.BACKUP) -> Ended:
     plan = pod.plan(
+        pod.repository(repository_ids=known_ids(pod)),
         archive_name_template=f"{{job_name}}-{night}",
         operation=operation,
         prune=Retention.only(keep_daily=7),
@@ -189,13 +213,21 @@ def assert_check_and_its_advice_help(pod: Pod) -> None:
     compare(pod, "db-5")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a repository that is gone is made anew, and the run says Completed: not known yet"
-)
-@whole_form
-def test_a_repository_that_had_archives_and_is_gone_is_not_made_anew_in_silence(pod: Pod) -> None:
-    remove("*")(Path(pod.repository().location))
-    assert tonight(pod, 3).result.phase is not Phase.COMPLETED
+@pytest.mark.parametrize("lose", LOSSES if ALL else LOSSES[:1])
+def test_a_repository_that_had_archives_and_is_gone_is_not_made_anew_in_silence(pod: Pod, lose: Change) -> None:
+    folder = Path(pod.repository().location)
+    lose(folder)
+    left = read_tree(pod.root / "repositories")
+    for _ in range(2):
+        ended = tonight(pod, 3)
+        [result] = ended.result.repositories
+        assert (result.phase, result.reason, result.archive) == (Phase.FAILED, "RepositoryMissing", None), ended.log
+        assert f"borgoperator.io/lost-repository-id={known_ids(pod)[0]}" in (result.error or "")
+        assert read_tree(pod.root / "repositories") == left
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(pod.root / "copy", folder)
+    assert tonight(pod, 4).result.phase is Phase.COMPLETED
+    assert pod.archives(pod.repository()) == ["db-1", "db-2", "db-4"]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may mount a small volume")

@@ -111,7 +111,7 @@ class Recorder(ApiServer):
     def edit(self, kind: str, name: str, change: Object, manager: str = "", namespace: str = "team") -> None:
         """Merge a change in as somebody else. `manager`: who holds fields of the spec from then on."""
         body = copied(self.objects[kind, namespace, name])
-        merged = _merged(body, change)
+        merged = patched(body, change)
         if manager:
             entry = {"manager": manager, "operation": "Update", "fieldsV1": {"f:spec": {}}}
             merged["metadata"].setdefault("managedFields", []).append(entry)
@@ -193,7 +193,7 @@ class Recorder(ApiServer):
         def write() -> Object:
             self._check(key, patch.get("metadata", {}), is_patch=True)
             before = self.objects[key]
-            merged = _merged(copied(before), patch)
+            merged = patched(copied(before), patch)
             merged["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
             return self._replace(key, _only(before, merged, subresource or "", resource.kind))
 
@@ -308,7 +308,7 @@ class Recorder(ApiServer):
             if key[0] == "Pod":
                 if "deletionTimestamp" not in body["metadata"]:
                     gone = {"metadata": {"deletionTimestamp": format_time(self.now)}}
-                    self._replace(key, _merged(copied(body), gone))
+                    self._replace(key, patched(copied(body), gone))
             else:
                 self._remove(key)
 
@@ -338,7 +338,7 @@ def _only(before: Object, after: Object, subresource: str, kind: str) -> Object:
     return {**after, "status": copied(before.get("status", {}))}
 
 
-def _merged(target: Any, patch: Any) -> Any:
+def patched(target: Any, patch: Any) -> Any:
     """Return the target after a merge patch (RFC 7386)."""
     if not isinstance(patch, dict):
         return copied(patch)
@@ -347,7 +347,7 @@ def _merged(target: Any, patch: Any) -> Any:
         if value is None:
             result.pop(key, None)
         else:
-            result[key] = _merged(result.get(key), value)
+            result[key] = patched(result.get(key), value)
     return result
 
 

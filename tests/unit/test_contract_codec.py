@@ -60,6 +60,7 @@ REPOSITORY = RepositoryPlan(
     (SourcePlan("data", (".", "é")),),
     SECRET,
     SshPlan(SECRET, SECRET),
+    repository_ids=("a" * 64, "b" * 64),
     exclude=("*.tmp",),
     hooks=HooksPlan(post_backup=HOOK),
 )
@@ -104,6 +105,18 @@ def test_a_plan_comes_back_as_it_was_with_a_schedule_or_without(plan: RunPlan) -
 def test_what_a_newer_runner_adds_is_ignored() -> None:
     text = result_with("repositories.0.mood", {"colour": ["green", None, 1e9]})
     assert decode_result(text.replace('{"phase"', '{"apiVersion": 2, "phase"', 1)) == RESULT
+
+
+def test_operator_and_runner_of_two_versions_understand_each_other() -> None:
+    document = json.loads(encode(PLAN))
+    [repository] = document["repositories"]
+    newer = {**document, "mood": "green", "repositories": [{**repository, "mood": ["green"]}]}
+    assert decode_plan(json.dumps(newer)) == PLAN
+    del repository["repositoryIds"]
+    unknown = replace(PLAN, repositories=(replace(REPOSITORY, repository_ids=()),))
+    assert decode_plan(json.dumps(document)) == unknown
+    # What is not known yet is no reason to write a CronJob.
+    assert encode(unknown) == json.dumps(document, separators=(",", ":")).replace("$", "\\u0024")
 
 
 @pytest.mark.parametrize("phase", ["Completed", "CompletedWithWarnings", "Failed", "Cancelled", "Skipped"])

@@ -1,23 +1,30 @@
 """Is it still the same repository? Another one, an older copy, one under two names: told from what runs saw of it."""
 
+import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from borg_cluster.index import Change
-from borg_core.actions import PatchStatus
+from borg_core.actions import CreateCronJob, PatchStatus, RepairCronJob
+from borg_core.formats import format_time
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.readings.repository import derive_repository_reading
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
 from borg_core.runs.world import World
+from borg_core.workload.plan import render_plan
 from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
 from support import builders
 from support.builders import NOW, SETTINGS, local_repository
+from support.recorder import patched
 
 FIRST, SECOND = "a" * 64, "b" * 64
+ACCEPTED, LOST = "borgoperator.io/repository-id", "borgoperator.io/lost-repository-id"
 ELSEWHERE = {"volume": {"persistentVolumeClaim": {"claimName": "another"}}}
 WORLD = World(subject=Reference("BorgRepository", "team", "main"), settings=SETTINGS)
 
@@ -40,8 +47,8 @@ def look(repository: BorgRepository, *runs: BorgRun) -> BorgRepository:
     plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), NOW)
     patches = [action.status for action in plan.actions if isinstance(action, PatchStatus)]
     body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
-    after = {**body["status"], **(patches[0] if patches else {})}
-    return BorgRepository.model_validate({**body, "status": {k: v for k, v in after.items() if v is not None}})
+    after = patched(body["status"], patches[0] if patches else {})
+    return BorgRepository.model_validate({**body, "status": after})
 
 
 def said(repository: BorgRepository) -> dict[str, str]:
@@ -53,10 +60,30 @@ def moved(repository: BorgRepository, where: dict[str, Any]) -> BorgRepository:
     return BorgRepository.model_validate({**body, "spec": {**body["spec"], "local": where}})
 
 
-def annotated(repository: BorgRepository, id_: str) -> BorgRepository:
+def annotated(repository: BorgRepository, id_: str, name: str = ACCEPTED) -> BorgRepository:
     body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
-    body["metadata"]["annotations"] = {"borgoperator.io/repository-id": id_}
+    body["metadata"]["annotations"] = {name: id_}
     return BorgRepository.model_validate(body)
+
+
+def missing(hour: int) -> BorgRun:
+    """Return a run that found nothing in the repository's place."""
+    failed = {"phase": "Failed", "reason": "RepositoryMissing", "error": "… does not exist.", "archive": None}
+    return backup(hour, None, **failed)
+
+
+def after_now(id_: str = SECOND, *, hours: int = 1) -> BorgRun:
+    """Return a run that began so much later than the operator's looks."""
+    at = format_time(NOW + timedelta(hours=hours))
+    result = {"name": "main", "phase": "Completed", "archive": "db-x", "repositoryId": id_}
+    status = {"phase": "Completed", "startTime": at, "completionTime": at, "repositories": [result]}
+    return builders.run(f"later-{hours}", status)
+
+
+def known_ids(repository: BorgRepository) -> tuple[str, ...]:
+    """Return what the next run goes by."""
+    [target] = render_plan(builders.bundle(repositories=(repository,)).workload(), cluster="").repositories
+    return target.repository_ids
 
 
 def test_another_repository_in_the_place_is_told_until_a_person_accepts_it() -> None:
@@ -88,10 +115,7 @@ def test_whoever_names_another_place_means_another_repository() -> None:
     there = look(there, backup(1), backup(9))
     assert there.status.identity
     assert there.status.identity.id == ""
-    after = NOW.replace(year=NOW.year + 1).strftime("%Y-%m-%dT%H:%M:%SZ")
-    result = {"name": "main", "phase": "Completed", "archive": "db-x", "repositoryId": SECOND}
-    status = {"phase": "Completed", "startTime": after, "completionTime": after, "repositories": [result]}
-    there = look(there, backup(9), builders.run("later", status))
+    there = look(there, backup(9), after_now())
     assert there.status.identity
     assert (there.status.identity.id, "Replaced" in said(there)) == (SECOND, False)
 
@@ -169,6 +193,17 @@ def test_two_repositories_with_one_id_say_so_whatever_leads_to_them() -> None:
     assert Reference("BorgRepository", "team", "twin") in derive_concerned(store, REPOSITORIES, Change(None, main))
 
 
+def test_of_a_lock_nothing_stays_that_the_next_one_does_not_have() -> None:
+    def locked(hour: int, **holder: Any) -> BorgRun:
+        return backup(hour, None, archive=None, phase="Failed", reason="Locked", **holder)
+
+    first = look(local_repository(), locked(1, lockedBy="laptop"))
+    assert first.status.lock
+    second = look(first, locked(2))
+    assert second.status.lock
+    assert (first.status.lock.holder, second.status.lock.holder, second.status.lock.run_name) == ("laptop", "", "db-2")
+
+
 def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:
     kept: dict[str, Any] = {"compact": {"freedBytes": 0, "appendOnly": True}}
     first = look(local_repository(), backup(1, compact={"freedBytes": 7}))
@@ -194,10 +229,161 @@ def test_what_is_told_is_measured_too() -> None:
         found = derive_repository_reading(repository, {})
         return found.append_only, found.replaced, found.rolled_back
 
+    def is_missing(repository: BorgRepository) -> bool:
+        return derive_repository_reading(repository, {}).missing
+
     fresh = look(local_repository(), backup(1))
     assert measured(fresh) == (None, False, False)
     assert measured(look(fresh, backup(2, SECOND))) == (None, True, False)
+    assert (is_missing(fresh), is_missing(look(fresh, missing(2)))) == (False, True)
     assert measured(look(fresh, backup(1), backup(2, previous=""))) == (None, False, True)
     adding: dict[str, Any] = {"compact": {"freedBytes": 0, "appendOnly": True}}
     assert measured(look(fresh, backup(2, **adding))) == (True, False, False)
     assert measured(look(fresh, backup(2, compact={"freedBytes": 1}))) == (False, False, False)
+
+
+def test_a_run_is_told_what_it_has_to_find_once_that_is_known_and_what_a_person_accepts() -> None:
+    fresh = local_repository()
+    assert known_ids(fresh) == ()
+    known = look(fresh, backup(1))
+    assert known_ids(known) == (FIRST,)
+    # Before the operator has looked at the annotation: a run may be asked for in the next moment.
+    assert known_ids(annotated(known, SECOND)) == (FIRST, SECOND)
+    assert known_ids(annotated(known, FIRST)) == (FIRST,)
+    assert known_ids(annotated(known, SECOND, LOST)) == (FIRST,)
+    assert known_ids(annotated(known, FIRST, LOST)) == ()
+    assert known_ids(moved(known, ELSEWHERE)) == ()
+    for nonsense in ("yes", "A" * 64, "a" * 65, "x" * 200_000):
+        assert known_ids(annotated(known, nonsense)) == (FIRST,)
+
+
+def test_what_is_known_changes_the_cron_job_of_a_schedule_once() -> None:
+    fresh = local_repository()
+    case = builders.settled(builders.world(builders.bundle(repositories=(fresh,))))
+    assert case.bundle
+    known = look(fresh, backup(1))
+    told = replace(case, bundle=replace(case.bundle, repositories={"main": known}))
+    (repair,) = builders.planned(told, RepairCronJob)
+    assert repair.forget_missed_before is None
+    assert FIRST in json.dumps(repair.manifest)
+    settled = replace(told, cron_job=builders.observed(repair.manifest))
+    for later in (known, look(known, backup(2)), look(known, missing(2)), look(known, backup(2, SECOND))):
+        same = replace(settled, bundle=replace(case.bundle, repositories={"main": later}))
+        assert builders.planned(same, RepairCronJob) == []
+
+
+def test_checks_are_told_too() -> None:
+    checked = local_repository(verification={"check": {"schedule": "0 3 * * 0"}})
+    for repository, is_told in ((checked, False), (look(checked, backup(1)), True)):
+        plan = plan_repository(WORLD, repository, Surroundings(claims={"repo-main"}), NOW)
+        (made,) = (action for action in plan.actions if isinstance(action, CreateCronJob))
+        assert (FIRST in json.dumps(made.manifest)) is is_told
+
+
+def test_one_that_is_gone_is_told_until_it_is_back_or_a_person_says_that_it_is_lost() -> None:
+    known = look(local_repository(), backup(1))
+    gone = look(known, backup(1), missing(2))
+    found = {condition.type: condition for condition in gone.status.conditions}
+    assert (found["Missing"].status, found["Missing"].reason) == ("True", "RepositoryMissing")
+    assert (found["Ready"].status, found["Ready"].reason) == ("False", "RepositoryMissing")
+    line = f"kubectl -n team annotate brepo main --overwrite borgoperator.io/lost-repository-id={FIRST}"
+    assert line in found["Missing"].message
+    assert 'BorgRun "db-2" found no repository there' in found["Missing"].message
+    unreachable = backup(3, None, phase="Failed", reason="HostUnreachable", archive=None)
+    assert "Missing" in said(look(gone, missing(2), unreachable))
+    assert "Missing" not in said(look(gone, missing(2), backup(3)))
+    checked = backup(3, None, archive=None)
+    assert "Missing" not in said(look(gone, missing(2), checked))
+    lost = look(annotated(gone, FIRST, LOST), backup(1), missing(2))
+    assert not {"Missing", "Ready"} & said(lost).keys(), "nothing is known of the one that will be begun"
+    assert known_ids(lost) == ()
+    begun = look(lost, missing(2), after_now())
+    assert begun.status.identity
+    assert (begun.status.identity.id, known_ids(begun)) == (SECOND, (SECOND,))
+
+
+def test_a_run_that_is_asked_for_in_the_second_of_the_consent_tells_the_new_one() -> None:
+    lost = look(annotated(look(local_repository(), backup(1)), FIRST, LOST), missing(2))
+    begun = look(lost, after_now(hours=0))
+    assert begun.status.identity
+    assert (begun.status.identity.id, begun.status.last_backup_time) == (SECOND, format_time(NOW))
+    # Of a run of that second nobody knows whether it began before the place was changed.
+    edited = look(moved(look(local_repository(), backup(1)), ELSEWHERE))
+    assert known_ids(look(edited, after_now(hours=0))) == ()
+
+
+def test_where_none_was_ever_found_none_is_missing() -> None:
+    assert "Missing" not in said(look(local_repository(initialize=False), missing(1)))
+
+
+def test_that_one_is_lost_is_heeded_once() -> None:
+    known = annotated(look(local_repository(), backup(1)), FIRST, LOST)
+    lost = look(known, missing(2))
+    # It was found after all, before any run had begun another one: it is guarded as before.
+    found = look(lost, after_now(FIRST))
+    assert known_ids(found) == (FIRST,)
+    assert look(found, after_now(FIRST)) == found
+    later = format_time(NOW + timedelta(hours=2))
+    run = missing(2)
+    status = run.status.model_copy(update={"start_time": later, "completion_time": later})
+    again = look(found, after_now(FIRST), run.model_copy(update={"status": status}))
+    assert known_ids(again) == (FIRST,)
+    assert f"first take that back: kubectl -n team annotate brepo main {LOST}-" in said(again)["Missing"]
+    taken_back = look(annotated(again, "", "borgoperator.io/other"), run.model_copy(update={"status": status}))
+    assert f"--overwrite {LOST}={FIRST}" in said(taken_back)["Missing"]
+    assert known_ids(annotated(taken_back, FIRST, LOST)) == ()
+
+
+def test_an_annotation_from_before_says_nothing_of_a_repository_that_is_made_anew() -> None:
+    made = annotated(local_repository(), FIRST, LOST)
+    assert known_ids(look(made, backup(1))) == (FIRST,)
+
+
+def test_what_was_there_before_is_not_shown_as_what_is_there_now() -> None:
+    totals = {"archives": 9, "originalSize": 1, "deduplicatedSize": 1}
+    run = backup(1, totals=totals, compact={"freedBytes": 1})
+    check = builders.run(
+        "check",
+        {
+            "phase": "Completed",
+            "startTime": "2026-03-01T03:00:00Z",
+            "completionTime": "2026-03-01T03:10:00Z",
+            "repositories": [{"name": "main", "phase": "Completed"}],
+        },
+        operation="Check",
+    )
+    shown = ("archives", "size", "last_backup_time", "last_compact_time", "last_check_time", "last_check_result")
+
+    def figures(repository: BorgRepository) -> dict[str, Any]:
+        return {name: getattr(repository.status, name) for name in shown}
+
+    known = look(local_repository(), run, check)
+    assert None not in figures(known).values()
+    nothing = dict.fromkeys(shown)
+    assert figures(look(moved(known, ELSEWHERE), run, check)) == nothing
+    assert figures(look(annotated(known, FIRST, LOST), run, check)) == nothing
+    body = local_repository().model_dump(by_alias=True, mode="json", exclude_none=True)
+    body["metadata"]["creationTimestamp"] = "2026-03-01T05:00:00Z"
+    made_anew = BorgRepository.model_validate(body)
+    assert figures(look(made_anew, run, check)) == nothing
+    # But the records of runs that are kept no more go, and what they told stays.
+    assert figures(look(known)) == figures(known)
+
+
+def test_an_archive_in_another_repository_is_no_backup_of_this_one() -> None:
+    known = look(local_repository(), backup(1))
+    stray = look(known, backup(1), backup(2, SECOND, phase="Failed", reason="RepositoryReplaced"))
+    assert stray.status.last_backup_time == "2026-03-01T01:10:00Z"
+    assert look(annotated(stray, SECOND), backup(1), backup(2, SECOND)).status.last_backup_time == (
+        "2026-03-01T02:10:00Z"
+    )
+
+
+def test_a_volume_of_another_driver_is_another_place() -> None:
+    def on(driver: str, path: str = "") -> dict[str, Any]:
+        return {"volume": {"csi": {"driver": driver, "volumeAttributes": {"share": "//nas/x"}}}, "path": path}
+
+    known = look(local_repository(local=on("smb")), backup(1))
+    assert known_ids(known) == (FIRST,)
+    assert known_ids(moved(known, on("nfs"))) == ()
+    assert known_ids(moved(known, on("smb", "deeper"))) == ()

@@ -18,10 +18,11 @@ def condition(type_: str) -> dict[str, str]:
 
 
 def test_what_runs_found_out_is_shown() -> None:
-    conditions = [condition(name) for name in ("Ready", "AppendOnly", "Replaced", "RolledBack", "Aliased")]
+    conditions = [condition(name) for name in ("Ready", "AppendOnly", "Missing", "Replaced", "RolledBack", "Aliased")]
     shown = rendered({"conditions": conditions, "identity": {"id": "a" * 64}})
     assert (shown["repository_id"], shown["append_only"]) == ("a" * 64, True)
-    assert sorted(shown["notices"]) == ["about Aliased", "about AppendOnly", "about Replaced", "about RolledBack"]
+    told = ["about Aliased", "about AppendOnly", "about Missing", "about Replaced", "about RolledBack"]
+    assert sorted(shown["notices"]) == told
 
 
 def test_what_nobody_has_found_out_is_not_known() -> None:

@@ -110,6 +110,12 @@ IDENTIFIED = {"status": {"identity": {"id": "a" * 64}}}
             {"metadata": {"uid": "made-anew"}},
             {schedule_named("db"), schedule_named("other")},
         ),
+        (
+            REPOSITORIES,
+            builders.local_repository("main"),
+            {"metadata": {"annotations": {"borgoperator.io/lost-repository-id": "1a"}}},
+            {schedule_named("db"), schedule_named("other")},
+        ),
         (SCHEDULES, builders.schedule("db"), {"status": {"nextRunTime": "2026-03-01T02:00:00Z"}}, set()),
         (SCHEDULES, builders.schedule("db"), {"spec": {"suspend": True}}, {repository_named("main")}),
         (

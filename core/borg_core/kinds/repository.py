@@ -8,7 +8,7 @@ from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metadata, Model, ObservedGeneration, Time
 from borg_core.kinds.parts.exclude import Exclude
 from borg_core.kinds.parts.hooks import Hooks
-from borg_core.kinds.parts.targets import Encryption, LocalTarget, SshTarget, derive_place
+from borg_core.kinds.parts.targets import Encryption, LocalTarget, RepositoryIdentity, SshTarget, derive_place
 from borg_core.kinds.parts.verification import Verification
 from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_volumes
 from borg_core.registry import Column, Definition, Kind, Reference
@@ -47,9 +47,9 @@ class BorgRepositorySpec(Model):
     initialize: Annotated[
         bool,
         Schema(
-            "Create the repository on the first run when it does not exist (default true). Set it to false "
-            "to make a run fail rather than begin an empty repository when the old one is missing, for "
-            "example because the wrong volume is mounted."
+            "Create the repository on the first run when it does not exist (default true). Set it to false where it "
+            "is there already, so that a wrong place is an error, not a new and empty repository. One that a run has "
+            "once found is never made anew by itself: see `status.identity`."
         ),
     ] = True
     sources: Annotated[
@@ -112,16 +112,6 @@ class RepositoryLock(Model):
     time: Annotated[Time, Schema("When the lock was found held.")] = ""
 
 
-class RepositoryIdentity(Model):
-    """Which borg repository it is, and where that was seen: by the same path there may be another one later."""
-
-    id: Annotated[str, Schema("Borg's own id of the repository; empty until a run has told it.", maxLength=64)] = ""
-    place: Annotated[str, Schema("The place, of `local` or `ssh`, at which that was seen.", maxLength=4096)] = ""
-    since: Annotated[
-        str, Schema("When `local` or `ssh` named that place; only runs begun later count.", maxLength=32)
-    ] = ""
-
-
 class BorgRepositoryStatus(Model):
     """Sizes in bytes, of the whole repository, as the newest run on it found them."""
 
@@ -149,8 +139,10 @@ class BorgRepositoryStatus(Model):
     identity: Annotated[
         RepositoryIdentity | None,
         Schema(
-            "Which borg repository it is. If runs find another one there later, the condition `Replaced` says so, "
-            "until you accept it with the annotation `borgoperator.io/repository-id: ID`."
+            "Which borg repository it is. A run that finds another one there fails, and the condition `Replaced` says "
+            "so, until you accept that one with the annotation `borgoperator.io/repository-id: ID`. One that is gone "
+            "is not made anew (condition `Missing`) before you say that it is lost, with the annotation "
+            "`borgoperator.io/lost-repository-id: ID`, in which ID is its own, of before."
         ),
     ] = None
     lock: Annotated[
@@ -284,6 +276,7 @@ REPOSITORIES = Kind(
                 '.status.conditions[?(@.type=="Ready")].status',
                 description="Whether backups into this repository can run.",
             ),
+            Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', description="Why, in one word."),
             Column("Age", ".metadata.creationTimestamp", type="date"),
             Column("Last Check", ".status.lastCheckTime", type="date", wide=True),
             Column("Encryption", ".spec.encryption.mode", wide=True),

@@ -23,6 +23,7 @@ class ConditionType(StrEnum):
     CHECKS_SCHEDULED = "ChecksScheduled"
     ALIASED = "Aliased"
     APPEND_ONLY = "AppendOnly"
+    MISSING = "Missing"
     REPLACED = "Replaced"
     ROLLED_BACK = "RolledBack"
     CLOCK_DISAGREES = "ClockDisagrees"
@@ -56,9 +57,18 @@ def has_changed(type_: str, before: Iterable[Condition], after: Iterable[Conditi
 
 
 def derive_status_patch(before: Model, after: Model) -> dict[str, Any]:
-    """Return the fields of `after` that differ from `before`, None for those that go; empty when they are the same."""
-    old, new = _dump(before), _dump(after)
+    """Return the fields of `after` that differ from `before`, None for those that go; empty when they are the same.
+
+    A JSON merge patch: of an object in it, too, the API server keeps what the patch does not name. Lists are whole.
+    """
+    return _difference(_dump(before), _dump(after))
+
+
+def _difference(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     changed = {key: value for key, value in new.items() if old.get(key) != value}
+    for key, value in changed.items():
+        if isinstance(value, dict) and isinstance(before := old.get(key), dict):
+            changed[key] = _difference(before, value)
     return changed | dict.fromkeys(old.keys() - new.keys())
 
 

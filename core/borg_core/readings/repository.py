@@ -34,6 +34,7 @@ class RepositoryReading:
     last_compact: float | None
     append_only: bool | None
     """None while no run has compacted."""
+    missing: bool
     replaced: bool
     rolled_back: bool
     locked_since: float | None
@@ -66,6 +67,7 @@ def derive_repository_reading(
         last_compact=derive_seconds(status.last_compact_time),
         append_only=derive_truth(status.conditions, ConditionType.APPEND_ONLY)
         or (False if status.last_compact_time else None),
+        missing=bool(derive_truth(status.conditions, ConditionType.MISSING)),
         replaced=bool(derive_truth(status.conditions, ConditionType.REPLACED)),
         rolled_back=bool(derive_truth(status.conditions, ConditionType.ROLLED_BACK)),
         locked_since=derive_seconds(_locked_since(known) or status.lock.time) if status.lock else None,

@@ -1,54 +1,103 @@
 """Is it still the same repository? What runs saw of it, compared with what runs before them had seen.
 
-Borg itself compares only where it has a cache of before.
+A run that knows what it is to find looks for itself, see `workload.identity`; borg compares only where it has a cache
+of before. What is told here follows from what runs say.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from borg_contract.archive_name import without_times
+from borg_contract.plan import ACCEPTED_ID_ANNOTATION, LOST_ID_ANNOTATION, SHOWN_DIGITS
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
-from borg_core import labels
 from borg_core.formats import format_time
-from borg_core.kinds.parts.targets import derive_place
-from borg_core.kinds.repository import BorgRepository, RepositoryIdentity
+from borg_core.kinds.parts.targets import RepositoryIdentity
+from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding
+from borg_core.workload.identity import derive_own_place, is_said_lost
 
 Done = Sequence[tuple[BorgRun, RepositoryResult]]
 """Runs that used a repository and have ended, the oldest first, each with what it says of the repository."""
 
-_SHOWN = 16
-"""So many digits of an id tell two repositories apart for people."""
+_ID_LENGTH = 64
 
 
 def derive_identity(repository: BorgRepository, done: Done, now: datetime) -> RepositoryIdentity | None:
     """Return which borg repository it is: that which was first seen in its place, or which a person accepted."""
-    known = repository.status.identity
-    place = _place(repository)
+    known, place = repository.status.identity, derive_own_place(repository)
+    said = repository.metadata.annotations.get(LOST_ID_ANNOTATION, "")[:_ID_LENGTH]
+    # The edit, or the annotation, is the consent: nothing is known of what is there now.
     if known and known.place != place:
-        # The edit is the consent: nothing is known of the new place.
-        return RepositoryIdentity(place=place, since=format_time(now))
-    found = _find_newest(repository, known, done)
-    if found is None or (known and known.id and found[1] != repository.metadata.annotations.get(labels.REPOSITORY_ID)):
-        return known
-    return RepositoryIdentity(id=found[1], place=place, since=_since(repository, known))
+        return RepositoryIdentity(place=place, since=format_time(now), lost=said)
+    if known and is_said_lost(repository):
+        # A run may be asked for in the same moment, and times are whole seconds.
+        return RepositoryIdentity(place=place, since=format_time(now - timedelta(seconds=1)), lost=said)
+    id_ = known.id if known else ""
+    if (found := _find_newest(select_begun(repository, known, done))) and (
+        not id_ or found[1] == repository.metadata.annotations.get(ACCEPTED_ID_ANNOTATION)
+    ):
+        id_ = found[1]
+    if known is None:
+        return RepositoryIdentity(id=id_, place=place, since=_since(repository, None), lost=said) if id_ else None
+    return known.model_copy(update={"id": id_, "lost": known.lost if known.lost == said else ""})
+
+
+def select_begun(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Done:
+    """Return the runs that began since the place was named: others may tell of one of this name that was elsewhere."""
+    since, created = _since(repository, identity), repository.metadata.creation_timestamp
+
+    def counts(run: BorgRun) -> bool:
+        began = run.status.start_time or run.status.completion_time or ""
+        return began > since or began == since == created  # what is there from the beginning is used at once
+
+    return [(run, result) for run, result in done if counts(run)]
+
+
+def find_missing(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:
+    """Yield that nothing is in its place any more; `done`: what `select_begun` gives."""
+    if identity is None or not identity.id:
+        return
+    for run, result in reversed(done):
+        if result.reason == Reason.REPOSITORY_MISSING.value:
+            message = (
+                f'BorgRun "{run.metadata.name}" found no repository there, where runs before found one '
+                f"({identity.id[:SHOWN_DIGITS]}…). Nothing was written. Bring it back: is the volume, the server, the "
+                f"path still the same one? {_how_to_begin_anew(repository, identity)}"
+            )
+            yield Finding(ConditionType.MISSING.value, True, Reason.REPOSITORY_MISSING.value, message)
+            return
+        if result.repository_id or result.phase.succeeded:
+            return
+
+
+def _how_to_begin_anew(repository: BorgRepository, identity: RepositoryIdentity) -> str:
+    begin = f"kubectl -n {repository.metadata.namespace} annotate brepo {repository.metadata.name}"
+    if identity.lost == identity.id:
+        return (
+            "That it is lost was said once before and was heeded; to say it again, first take that back: "
+            f"{begin} {LOST_ID_ANNOTATION}-"
+        )
+    return (
+        "If it is lost for good, and the next run shall begin a new one: "
+        f"{begin} --overwrite {LOST_ID_ANNOTATION}={identity.id}"
+    )
 
 
 def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:
-    """Yield that another repository is in its place."""
-    found = _find_newest(repository, identity, done)
+    """Yield that another repository is in its place; `done`: what `select_begun` gives."""
+    found = _find_newest(done)
     if identity is None or not identity.id or found is None or found[1] == identity.id:
         return
     run, id_ = found
     metadata = repository.metadata
     message = (
-        f'BorgRun "{run.metadata.name}" found another borg repository there ({id_[:_SHOWN]}…) than runs before '
-        f"({identity.id[:_SHOWN]}…), without the archives of before: find out who replaced it. If it is right so: "
-        f"kubectl -n {metadata.namespace} annotate brepo {metadata.name} --overwrite {labels.REPOSITORY_ID}={id_}"
+        f'BorgRun "{run.metadata.name}" found another borg repository there ({id_[:SHOWN_DIGITS]}…) than runs before '
+        f"({identity.id[:SHOWN_DIGITS]}…), without the archives of before: find out who replaced it. If it is right "
+        f"so: kubectl -n {metadata.namespace} annotate brepo {metadata.name} --overwrite {ACCEPTED_ID_ANNOTATION}={id_}"
     )
     yield Finding(ConditionType.REPLACED.value, True, Reason.REPOSITORY_REPLACED.value, message)
 
@@ -89,23 +138,10 @@ def _is_gone(run: BorgRun, before: RepositoryResult, after: RepositoryResult) ->
     return previous.time < (run.status.start_time or "")
 
 
-def _find_newest(
-    repository: BorgRepository, known: RepositoryIdentity | None, done: Done
-) -> tuple[BorgRun, str] | None:
+def _find_newest(done: Done) -> tuple[BorgRun, str] | None:
     """Return the newest run that told the id of what is in the place, and that id."""
-    since = _since(repository, known)
-    told = (
-        (run, result.repository_id)
-        for run, result in reversed(done)
-        if result.repository_id and (run.status.start_time or "") > since
-    )
-    return next(told, None)
+    return next(((run, result.repository_id) for run, result in reversed(done) if result.repository_id), None)
 
 
-def _since(repository: BorgRepository, known: RepositoryIdentity | None) -> str:
-    """Return when the place was named. Runs of before may tell of a BorgRepository of this name that was elsewhere."""
-    return known.since if known else repository.metadata.creation_timestamp or ""
-
-
-def _place(repository: BorgRepository) -> str:
-    return derive_place(repository.spec.local, repository.spec.ssh) or "a volume of its own"
+def _since(repository: BorgRepository, identity: RepositoryIdentity | None) -> str:
+    return identity.since if identity else repository.metadata.creation_timestamp or ""

@@ -11,7 +11,7 @@ from borg_core.formats import format_size, format_time
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
-from borg_core.reconcile.identity import derive_identity, find_replacement, find_rollback
+from borg_core.reconcile.identity import derive_identity, find_missing, find_replacement, find_rollback, select_begun
 
 
 def derive_repository_status(
@@ -31,38 +31,40 @@ def derive_repository_status(
     """
     before = repository.status
     name = repository.metadata.name
-    done = [
-        (run.status.completion_time or "", run, result)
-        for run in runs
+    seen = [
+        (run, result)
+        for run in sorted(runs, key=lambda run: run.status.completion_time or "")
         if run.finished
         for result in run.status.repositories
         if result.name == name and result.phase is not Phase.SKIPPED
     ]
-    done.sort(key=lambda item: item[0])
+    identity = derive_identity(repository, seen, now)
+    if identity and before.identity and identity.since != before.identity.since:
+        before = BorgRepositoryStatus()  # all that was known is of another one
+    told = select_begun(repository, identity, seen)
+    done = [(run.status.completion_time or "", run, result) for run, result in told]
     newest = done[-1] if done else None
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
     is_used = schedules > 0 or clock is not None
     if newest and _locked(newest[2]) and not is_used:
         newest = None
     totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
-    backups = [time for time, _, result in done if result.archive]
+    known_id = identity.id if identity else ""
+    backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
     checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
     next_check = clock.next_after(now) if clock else None
     generation = repository.metadata.generation
-    told = [(run, result) for _, run, result in done]
-    identity = derive_identity(repository, told, now)
-    since = identity.since if identity else ""
-    compacted = [item for item in done if item[2].compact and (item[1].status.start_time or "") > since]
-    is_moved = before.identity is not None and identity is not None and before.identity.place != identity.place
+    compacted = [item for item in done if item[2].compact]
     findings = [
         *([_finding(*newest[1:])] if newest else []),
         *others,
+        *find_missing(repository, identity, told),
         *find_replacement(repository, identity, told),
         *find_rollback(told),
         *(_find_append_only(*compacted[-1][1:]) if compacted else ()),
     ]
-    conditions = derive_conditions(findings, before.conditions, generation, now)
-    if not compacted and not is_moved:  # what the last one said still holds
+    conditions = derive_conditions(findings, repository.status.conditions, generation, now)
+    if not compacted:  # what the last one said still holds
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.APPEND_ONLY)
     if not newest:
         kept = (c for c in before.conditions if c.type == ConditionType.READY)

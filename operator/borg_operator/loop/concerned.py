@@ -31,7 +31,7 @@ def _shown(kind: Kind[Any], found: Any) -> Any:
     """
     if kind.kind not in find_reconcilers():
         return found
-    return found.metadata.uid, found.spec, set(kind.groups(found))
+    return found.metadata.uid, found.metadata.annotations, found.spec, set(kind.groups(found))
 
 
 def _concerned_by(view: View, kind: Kind[Any], found: Any) -> set[Reference]:

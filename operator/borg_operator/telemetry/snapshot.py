@@ -106,6 +106,7 @@ _REPOSITORY: Gauges[RepositoryReading] = (
         "Whether compacting gives nothing back; absent while no run has compacted.",
         lambda r: r.append_only,
     ),
+    ("missing", "Whether the newest run found nothing where runs before found a repository.", lambda r: r.missing),
     ("replaced", "Whether runs find another borg repository in its place than before.", lambda r: r.replaced),
     ("rolled_back", "Whether an archive was gone when the next one was made.", lambda r: r.rolled_back),
     ("locked", "Whether the newest run on it gave up because somebody else held its lock.", lambda r: r.locked),

@@ -192,7 +192,8 @@ _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
 
 ALREADY_EXISTS = 10
 NAME_TAKEN = 30
-ABSENT = frozenset({13, 15})
+DOES_NOT_EXIST = 13
+ABSENT = frozenset({DOES_NOT_EXIST, 15})
 """No folder, and a folder without a repository (an empty one included)."""
 PASSPHRASE_WRONG = 52
 LOCK_TIMEOUT = 73

@@ -2,9 +2,16 @@
 
 import re
 
-from borg_contract.plan import RepositoryPlan, SecretFile
+from borg_contract.plan import LOST_ID_ANNOTATION, SHOWN_DIGITS, RepositoryPlan, SecretFile
 from borg_contract.reasons import Reason
-from borg_runner.borg.exit_codes import ANSWER_OF_NO_BORG, CONNECTION_CODES, PASSPHRASE_WRONG, explain_exit
+from borg_runner.borg.exit_codes import (
+    ABSENT,
+    ANSWER_OF_NO_BORG,
+    CONNECTION_CODES,
+    DOES_NOT_EXIST,
+    PASSPHRASE_WRONG,
+    explain_exit,
+)
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault
@@ -42,6 +49,8 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
             known = Reason.SSH_COMMAND_REFUSED, ADVICE_FOR_REFUSED_COMMAND.format(what=what).replace("  ", " ")
         reason, advice = known or (reason, advice)
         message = f"{said} ({message})" if said and not all(line in message for line in lines) else message
+    if repository.repository_ids and outcome.exit_code in (ABSENT if repository.ssh else {DOES_NOT_EXIST}):
+        return explain_missing(repository, _ended(_on_one_line(message)))
     if outcome.exit_code == PASSPHRASE_WRONG and repository.passphrase is not None:
         message = "The passphrase is wrong."
         advice = (
@@ -49,6 +58,26 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
             "correct the Secret, or `encryption.passphraseSecretRef`."
         )
     return Fault(reason, f"{_ended(_on_one_line(message))} {advice}".strip())
+
+
+def explain_missing(repository: RepositoryPlan, what: str) -> Fault:
+    """Return that a known repository is not there; `what`: what is in its place, a sentence."""
+    known = repository.repository_ids[0]
+    begin = "" if repository.initialize else "set `initialize: true`, and "
+    text = (
+        f"{what} Runs before found a repository there (borg's id {known[:SHOWN_DIGITS]}…), and a new one is not begun "
+        f"unasked: nothing was written. {describe_where_to_look(repository)} If it is lost for good: {begin}"
+        f"`kubectl annotate brepo {repository.name} --overwrite {LOST_ID_ANNOTATION}={known}`, and the next run begins "
+        "a new one."
+    )
+    return Fault(Reason.REPOSITORY_MISSING, text)
+
+
+def describe_where_to_look(repository: RepositoryPlan) -> str:
+    """Return, in a sentence, what to look at where the known repository is not in its place."""
+    if repository.ssh is not None:
+        return "Look at the server (was it built anew, is its disk mounted?) and at `ssh.url`."
+    return "Look at the volume (is it the same one, is it mounted, was the folder moved?) and at `local.path`."
 
 
 def _on_one_line(message: str) -> str:

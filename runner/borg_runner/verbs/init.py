@@ -6,7 +6,7 @@ from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.borg.exit_codes import ALREADY_EXISTS
-from borg_runner.borg.failure import explain_failure
+from borg_runner.borg.failure import explain_failure, explain_missing
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
@@ -28,7 +28,7 @@ def init(repository: Repository) -> None:
 
 
 def init_missing_folder(repository: Repository) -> None:
-    """Create a local repository where there is none.
+    """Create a local repository where there is none, and none is known.
 
     Looking at the folder before borg does costs nothing, and tells an empty one from one that holds something else,
     which is refused. Raises FaultError, OSError.
@@ -42,6 +42,8 @@ def init_missing_folder(repository: Repository) -> None:
             "the volume, and bring that file back from a copy. Nothing was changed."
         )
         raise FaultError(Fault(Reason.REPOSITORY_DAMAGED, text))
+    if repository.plan.repository_ids:
+        raise FaultError(explain_missing(repository.plan, describe_no_repository(folder)))
     if folder.exists() and (names := sorted(path.name for path in folder.iterdir())):
         text = (
             f"{folder} is not a borg repository, and not empty (it holds {', '.join(names[:3])}): name an empty or "
@@ -55,6 +57,17 @@ def init_missing_folder(repository: Repository) -> None:
         )
         raise FaultError(Fault(Reason.REPOSITORY_MISSING, text))
     init(repository)
+
+
+def describe_no_repository(folder: Path) -> str:
+    """Return what is in `folder` instead of a repository. Raises OSError."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return f"{folder} does not exist."
+    except NotADirectoryError:
+        return f"{folder} is no folder."
+    return f"{folder} is not a borg repository: it holds {', '.join(names[:3])}." if names else f"{folder} is empty."
 
 
 def make_init_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:

@@ -146,6 +146,11 @@ def parse_list_output(output: str) -> dict[str, str]:
     }
 
 
+def parse_repository_id(output: str) -> str:
+    """Return borg's id of the repository of which that is a list. Raises ValueError, KeyError or TypeError."""
+    return str(json.loads(output)["repository"]["id"])
+
+
 def _render_time(time: dt.datetime) -> str:
     """Return a time of borg's, which runs in UTC here and says so nowhere, as RFC 3339 to the second."""
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -26,6 +26,7 @@ from borg_runner.work.content import (
     find_shrunk,
     find_suspicions,
 )
+from borg_runner.work.recognition import compare_after
 from borg_runner.work.record import Record
 from borg_runner.work.sources import Survey, survey_sources
 from borg_runner.work.steps import (
@@ -169,13 +170,16 @@ def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigur
         remove_unfinished(repository)
         init_missing_folder(repository)
     created = create(repository, make_name=make_name, paths=paths, comment=comment)
-    if remote and created.outcome.exit_code in ABSENT and repository.plan.initialize:
+    may_begin = repository.plan.initialize and not repository.plan.repository_ids
+    if remote and created.outcome.exit_code in ABSENT and may_begin:
         init(repository)
         created = create(repository, make_name=make_name, paths=paths, comment=comment)
     archive, outcome = created.archive, repository.accept(created.outcome)
     record.add(archive=archive)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
+    if (fault := compare_after(repository.plan, figures.repository_id, archive=archive)) is not None:
+        raise FaultError(fault)
     if outcome.warned and not figures.files and survey.regular:
         raise FaultError(_explain_empty_archive(archive, outcome))
     if (fault := _compare_encryption(repository, figures.encryption)) is not None:

@@ -15,6 +15,7 @@ from borg_runner.verbs.check import check
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.backup import back_up
+from borg_runner.work.recognition import recognize
 from borg_runner.work.record import Record
 from borg_runner.work.steps import compact_as_asked, count_after, count_anew, list_archives, prune_own_archives
 
@@ -41,6 +42,9 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
     if plan.operation.needs_schedule and not plan.schedule:
         text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
         raise FaultError(Fault(Reason.INVALID_PLAN, text))
+    # Dead holders' locks alone may go from whatever repository it is.
+    if plan.operation is not Operation.BREAK_LOCK or not plan.dead_holders:
+        recognize(repository, record, plan.operation)
     match plan.operation:
         case Operation.BACKUP:
             back_up(plan, repository, record, sources_root=sources_root, run_name=run_name)

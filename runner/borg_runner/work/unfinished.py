@@ -36,10 +36,13 @@ _COMMIT = bytes.fromhex("40f43c250900000002")
 def remove_unfinished(repository: Repository) -> None:
     """Empty the folder of a local repository whose creation was interrupted, so that it can begin anew.
 
+    Not where another one was known: it is not begun anew unasked.
+
     Raises OSError, and FaultError when the pod is shutting down meanwhile.
     """
     folder, host_id = Path(repository.plan.location), repository.locks.host_id
-    if host_id is None or not repository.plan.initialize or not is_unfinished(folder):
+    plan = repository.plan
+    if host_id is None or not plan.initialize or plan.repository_ids or not is_unfinished(folder):
         return
     repository.locks.remove_dead()
     with contextlib.suppress(FileNotFoundError):  # somebody else is at it, and borg tells what comes of that

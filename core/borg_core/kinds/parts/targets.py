@@ -1,4 +1,4 @@
-"""Where a repository is, and how it is protected."""
+"""Where a repository is, which one it is there, and how it is protected."""
 
 from enum import StrEnum
 from posixpath import normpath
@@ -76,6 +76,28 @@ class SshTarget(Model):
                 "give the borg command on the server, for example borg-1.4: letters, digits, spaces and ./~_+- only",
             ),
             maxLength=255,
+        ),
+    ] = ""
+
+
+class RepositoryIdentity(Model):
+    """Which borg repository it is, and where that was seen: by the same path there may be another one later."""
+
+    id: Annotated[str, Schema("Borg's own id of the repository; empty until a run has told it.", maxLength=64)] = ""
+    place: Annotated[str, Schema("The place, of `local` or `ssh`, at which that was seen.", maxLength=4096)] = ""
+    since: Annotated[
+        str,
+        Schema(
+            "When `local` or `ssh` named that place, or you said that the repository of before is lost; only runs "
+            "begun later count.",
+            maxLength=32,
+        ),
+    ] = ""
+    lost: Annotated[
+        str,
+        Schema(
+            "What the annotation `borgoperator.io/lost-repository-id` named when it was heeded, which it is once.",
+            maxLength=64,
         ),
     ] = ""
 
