@@ -7,7 +7,12 @@ from typing import TextIO
 SHORTEST_SECRET = 3
 """Values below this length are not concealed: doing so would blacken half of each line and protect nothing."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"
+    r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # turns what follows around: a name can look like another
+    r"|[\ud800-\udc7f\udd00-\udfff]"  # halves of surrogate pairs, which JSON can hold; the rest are bytes of a name
+)
 
 
 class Log:
@@ -40,5 +45,16 @@ class Log:
 
 def make_printable(text: str) -> str:
     """Return `text` on one line that UTF-8 can carry: names of files may hold newlines, escapes and broken bytes."""
-    escaped = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    escaped = _INVISIBLE.sub(_escape, text)
     return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def join_lines(text: str) -> str:
+    """Return the lines of `text` on one, a slash between two: without colours, blanks at their ends, empty ones."""
+    lines = (_COLOUR.sub("", line).strip() for line in text.splitlines())
+    return " / ".join(line for line in lines if line)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - where Latin-1 ends
