@@ -1,6 +1,7 @@
 """The operator's process behind an API server that is real, and as bad as can be: by chance, from seeds."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -184,15 +185,23 @@ WRITES = range(20)
 """The first of the story; it takes a few more, whose number depends on what meets."""
 
 
-@pytest.mark.long
-def test_killed_at_each_of_its_writes_the_operator_goes_on(plane: ControlPlane) -> None:
-    clean, wrongs, count = asyncio.run(die_at(plane, None, ""))
+@pytest.fixture(scope="module")
+def undisturbed(plane: ControlPlane) -> dict[str, Any]:
+    """Return what comes of the story when nobody kills anything."""
+    found, wrongs, count = asyncio.run(die_at(plane, None, ""))
     assert wrongs == []
     assert count >= len(WRITES)
-    for number in WRITES:
-        for moment in ("before", "after"):
-            found, wrongs, _ = asyncio.run(die_at(plane, number, moment))
-            assert (found, wrongs) == (clean, []), f"killed {moment} write {number}"
+    return found
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", WRITES)
+def test_killed_at_each_of_its_writes_the_operator_goes_on(
+    plane: ControlPlane, undisturbed: dict[str, Any], number: int, moment: str
+) -> None:
+    found, wrongs, _ = asyncio.run(die_at(plane, number, moment))
+    assert (found, wrongs) == (undisturbed, [])
 
 
 @pytest.mark.long
@@ -209,6 +218,24 @@ def test_200_missed_ticks_are_one_run(plane: ControlPlane) -> None:
             await stage.settle()
             assert find_wrongs(stage) == []
             assert 1 <= len(await stage.all_of(JOBS)) <= 2  # a minute may have begun meanwhile
+
+    asyncio.run(work())
+
+
+@pytest.mark.long
+def test_a_tick_that_no_controller_took_in_time_is_noticed(plane: ControlPlane) -> None:
+    """So that the tests above can fail: the next tick, or the late one, begins only half a minute after its time."""
+
+    async def work() -> None:
+        async with staged(plane, 1) as stage:
+            await stage.prepare("db", schedule=EVERY_MINUTE)
+            await stage.until(lambda: stage.get(CRON_JOBS, "db"), "the CronJob")
+            plane.end("controller-manager")
+            try:
+                await asyncio.sleep(60 - time.time() % 60 + 30)
+                assert [wrong for wrong in find_wrongs(stage) if "has no Job" in wrong] != []
+            finally:
+                plane.begin("controller-manager")
 
     asyncio.run(work())
 
