@@ -1,5 +1,6 @@
 """The pod's log: lines for people, without any secret. The kubelet adds the time to each."""
 
+import os
 import re
 import sys
 from typing import TextIO
@@ -37,10 +38,23 @@ class Log:
 
     def say(self, text: str, prefix: str = "") -> None:
         """Write `text`, each of its lines behind `prefix`."""
-        for line in self.conceal(text).split("\n"):
-            visible = make_printable(line)
-            self._stream.write(f"{prefix}{visible}\n")
-        self._stream.flush()
+        try:
+            for line in self.conceal(text).split("\n"):
+                visible = make_printable(line)
+                self._stream.write(f"{prefix}{visible}\n")
+            self._stream.flush()
+        except OSError:
+            _silence(self._stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let the stream lead nowhere from now on: its disk is full, or its reader gone. The backup must not end by that.
+
+    Nor may the interpreter, which writes what is left in the stream when it ends.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def make_printable(text: str) -> str:

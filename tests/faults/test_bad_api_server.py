@@ -121,7 +121,7 @@ async def story(stage: Stage) -> dict[str, Any]:
     await stage.create(RUNS, resources.run("one"))
     await finished(stage, "one")
     past = datetime.now(UTC) - timedelta(minutes=1)
-    await set_back(stage, "db", f"{past.minute} {past.hour} * * *", minutes=2)
+    await set_back(stage, "db", f"{past.minute} {past.hour} * * *", past - timedelta(minutes=1))
     await finished(stage, await stage.until(lambda: find(stage, "db-"), "the tick's run", 90))
     await stage.edit(SCHEDULES, "db", {"spec": {"suspend": True}})
     await stage.create(RUNS, resources.run("two"))
@@ -149,16 +149,15 @@ async def find(stage: Stage, prefix: str) -> str:
     return next((name for name in names if name.startswith(prefix)), "")
 
 
-async def set_back(stage: Stage, name: str, schedule: str, *, minutes: float) -> None:
-    """Give the schedule that line of times, and let its CronJob reckon from so long ago."""
+async def set_back(stage: Stage, name: str, schedule: str, since: datetime) -> None:
+    """Give the schedule that line of times, and let its CronJob reckon from that moment on."""
     await stage.edit(SCHEDULES, name, {"spec": {"schedule": schedule}})
 
     async def is_applied() -> bool:
         return bool((await stage.get(CRON_JOBS, name)).get("spec", {}).get("schedule") == schedule)
 
     await stage.until(is_applied, "the CronJob has the times", 60)
-    since = format_time(datetime.now(UTC) - timedelta(minutes=minutes))
-    await stage.edit(CRON_JOBS, name, {"status": {"lastScheduleTime": since}}, "status")
+    await stage.edit(CRON_JOBS, name, {"status": {"lastScheduleTime": format_time(since)}}, "status")
 
 
 async def die_at(plane: ControlPlane, number: int | None, moment: str) -> tuple[dict[str, Any], list[str], int]:
@@ -212,7 +211,7 @@ def test_200_missed_ticks_are_one_run(plane: ControlPlane) -> None:
         async with staged(plane, 1) as stage:
             await stage.prepare("db", schedule="0 0 1 1 *", startingDeadlineSeconds=20_000)
             await stage.until(lambda: stage.get(CRON_JOBS, "db"), "the CronJob")
-            await set_back(stage, "db", EVERY_MINUTE, minutes=250)
+            await set_back(stage, "db", EVERY_MINUTE, datetime.now(UTC) - timedelta(minutes=250))
             await stage.until(lambda: find(stage, "db-"), "the newest of the missed ticks has its run", 30)
             await stage.edit(SCHEDULES, "db", {"spec": {"suspend": True}})
             await stage.settle()

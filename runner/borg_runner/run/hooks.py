@@ -25,7 +25,7 @@ from pathlib import Path
 from borg_contract.plan import HookPlan, RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
-from borg_runner.fault import Fault, FaultError
+from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log, join_lines, make_printable
 from borg_runner.process import Command, Exit, StopStep, Stream, run_process
@@ -86,6 +86,9 @@ class HookRunner:
             fault = self._execute(hook, title, environment, until_killed=until_killed)
         except FaultError as error:
             fault = Fault(error.fault.reason, f'{title} script "{hook.script}" did not run: {error.fault.text}')
+        except OSError as error:  # of the scratch folder: what was backed up by now is not to be forgotten for that
+            text = explain_os_error(error).text
+            fault = Fault(Reason.HOOK_FAILED, f'{title} script "{hook.script}" did not run: {text}')
         if fault is None:
             self.log.say(f'{title} script "{hook.script}" ended well after {time.monotonic() - began:.1f} s')
         else:
