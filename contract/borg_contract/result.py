@@ -74,6 +74,10 @@ class RepositoryResult:
         PreviousArchive | None,
         Schema("The newest archive of this schedule that was there before this one; absent where nobody looked."),
     ] = None
+    archive_time: Annotated[
+        str | None,
+        Schema("When the archive was begun, by the clock of its node: RFC 3339 in UTC.", maxLength=32),
+    ] = None
     unused_excludes: Annotated[
         tuple[Annotated[str, Schema("One pattern.", maxLength=1024)], ...],
         Schema(

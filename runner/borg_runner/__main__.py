@@ -14,6 +14,7 @@ from borg_contract.pod import GRACE_SECONDS, PLAN_ENV
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Phase
+from borg_runner.fault import explain_os_error
 from borg_runner.identity import derive_identity
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
@@ -58,6 +59,10 @@ def _run(log: Log, interruption: Interruption, places: Places) -> tuple[int, Run
             interruption=interruption,
             path=os.environ.get("PATH", ""),
         )
+    except OSError as error:
+        fault = explain_os_error(error)
+        log.say(f"error: {fault.text}")
+        result = RunResult(Phase.FAILED, reason=fault.reason.value, message=log.conceal(fault.text))
     except Exception as error:  # noqa: BLE001 - a fault of ours must leave a result too
         text = f"The runner failed: {error!r}."
         log.say(f"error: {text}")

@@ -1,5 +1,6 @@
 """What goes wrong in a run: a word for machines, and a sentence for people that says what to do."""
 
+import errno
 from dataclasses import dataclass
 
 from borg_contract.reasons import Reason
@@ -21,3 +22,21 @@ class FaultError(Exception):
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.text)
         self.fault = fault
+
+
+_BY_ERRNO = {
+    errno.ENOSPC: (
+        Reason.DISK_FULL,
+        "A volume of the pod is full: the repository's, the cache's, or its scratch folder /tmp on the node's disk.",
+    ),
+    errno.EDQUOT: (Reason.DISK_FULL, "A volume of the pod has reached its quota."),
+    errno.EROFS: (Reason.READ_ONLY, "Mount the volume writable, and look at its health."),
+}
+
+
+def explain_os_error(error: OSError) -> Fault:
+    """Return the fault of a file or folder of the pod that could not be read or written."""
+    reason, advice = _BY_ERRNO.get(
+        error.errno or 0, (Reason.PERMISSION_DENIED, "Look at the volumes of the pod and their owners.")
+    )
+    return Fault(reason, f"{error}. {advice}")

@@ -1,5 +1,6 @@
 """The pod's log: lines for people, without any secret. The kubelet adds the time to each."""
 
+import os
 import re
 import sys
 from typing import TextIO
@@ -7,7 +8,12 @@ from typing import TextIO
 SHORTEST_SECRET = 3
 """Values below this length are not concealed: doing so would blacken half of each line and protect nothing."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"
+    r"|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # turns what follows around: a name can look like another
+    r"|[\ud800-\udc7f\udd00-\udfff]"  # halves of surrogate pairs, which JSON can hold; the rest are bytes of a name
+)
 
 
 class Log:
@@ -32,13 +38,37 @@ class Log:
 
     def say(self, text: str, prefix: str = "") -> None:
         """Write `text`, each of its lines behind `prefix`."""
-        for line in self.conceal(text).split("\n"):
-            visible = make_printable(line)
-            self._stream.write(f"{prefix}{visible}\n")
-        self._stream.flush()
+        try:
+            for line in self.conceal(text).split("\n"):
+                visible = make_printable(line)
+                self._stream.write(f"{prefix}{visible}\n")
+            self._stream.flush()
+        except OSError:
+            _silence(self._stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let the stream lead nowhere from now on: its disk is full, or its reader gone. The backup must not end by that.
+
+    Nor may the interpreter, which writes what is left in the stream when it ends.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def make_printable(text: str) -> str:
     """Return `text` on one line that UTF-8 can carry: names of files may hold newlines, escapes and broken bytes."""
-    escaped = _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    escaped = _INVISIBLE.sub(_escape, text)
     return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def join_lines(text: str) -> str:
+    """Return the lines of `text` on one, a slash between two: without colours, blanks at their ends, empty ones."""
+    lines = (_COLOUR.sub("", line).strip() for line in text.splitlines())
+    return " / ".join(line for line in lines if line)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - where Latin-1 ends

@@ -1,21 +1,18 @@
 """A repository on another machine: a real sshd with borg, whose host key is pinned and never learned."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from e2e.team import RUNNER_UID, Team, condition
-
-SERVER = "offsite"
+from e2e.offsite import SERVER, SSH, make_keys, pin, serve_ssh
+from e2e.team import Team, condition
 
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make three key pairs: of the client, of the server, and of someone who is not the server."""
     folder = tmp_path_factory.mktemp("keys")
-    for name in ("client", "host", "impostor"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name], check=True)
+    make_keys(folder, "client", "host", "impostor")
     return folder
 
 
@@ -24,41 +21,9 @@ def offsite(team: Team, keys: Path) -> Team:
     """Run the server at `offsite`, port 2222, with the team's key in it; its disk is the claim `borg-repo`."""
     team.prepare()
     team.work("head -c 2000000 /dev/urandom > /data/random")
-    team.secret(
-        "server-keys",
-        ssh_host_ed25519_key=(keys / "host").read_text(),
-        authorized_keys=(keys / "client.pub").read_text(),
-    )
-    container = {
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-        "readinessProbe": {"tcpSocket": {"port": 2222}, "periodSeconds": 1},
-        "volumeMounts": [
-            {"name": "keys", "mountPath": "/keys", "readOnly": True},
-            {"name": "disk", "mountPath": "/backups"},
-            {"name": "tmp", "mountPath": "/tmp"},
-        ],
-    }
-    security = {"runAsNonRoot": True, "fsGroup": RUNNER_UID, "seccompProfile": {"type": "RuntimeDefault"}}
-    volumes = [
-        {"name": "keys", "secret": {"secretName": "server-keys", "defaultMode": 0o440}},
-        {"name": "disk", "persistentVolumeClaim": {"claimName": "borg-repo"}},
-        {"name": "tmp", "emptyDir": {}},
-    ]
-    team.pod(SERVER, "sshd", container, {"securityContext": security, "volumes": volumes})
-    spec = {"selector": {"app": SERVER}, "ports": [{"port": 2222}]}
-    team.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": SERVER}, "spec": spec})
-    # A ready pod is not yet a service that leads to it: until kube-proxy has heard of it, connections are refused.
-    connect = f"python3 -c 'import socket; socket.create_connection((\"{SERVER}\", 2222), 2)'"
-    team.eventually(
-        lambda: team.work(f"{connect} 2>/dev/null && echo connected || true"), "the service leads to the server"
-    )
-    _pin(team, keys, "host")
-    ssh = {
-        "url": f"ssh://borg@{SERVER}:2222/backups/main",
-        "privateKeySecretRef": {"name": "borg-ssh", "key": "id_ed25519"},
-        "knownHostsSecretRef": {"name": "borg-ssh", "key": "known_hosts"},
-    }
-    team.repository("offsite", ssh=ssh)
+    serve_ssh(team, keys)
+    pin(team, keys, "host")
+    team.repository("offsite", ssh=SSH)
     team.schedule("night", "offsite", compact={"enabled": True})
     return team
 
@@ -77,7 +42,7 @@ def test_a_backup_over_ssh_creates_the_repository_on_the_server_and_completes(of
 def test_another_host_key_than_the_pinned_one_fails_the_run_with_a_sentence_that_says_so(
     offsite: Team, keys: Path
 ) -> None:
-    _pin(offsite, keys, "impostor")
+    pin(offsite, keys, "impostor")
 
     status = offsite.run("mistrusted", "night")
 
@@ -89,10 +54,5 @@ def test_another_host_key_than_the_pinned_one_fails_the_run_with_a_sentence_that
     assert 'Secret "borg-ssh", key "known_hosts"' in repository["error"]
     assert condition(offsite.get("bsched", "night"), "LastRunSucceeded")["status"] == "False"
 
-    _pin(offsite, keys, "host")
+    pin(offsite, keys, "host")
     offsite.completed("trusted-again", "night")
-
-
-def _pin(team: Team, keys: Path, whose: str) -> None:
-    public = (keys / f"{whose}.pub").read_text()
-    team.secret("borg-ssh", id_ed25519=(keys / "client").read_text(), known_hosts=f"[{SERVER}]:2222 {public}")

@@ -1,5 +1,6 @@
 """What must hold of everything that was seen and written, whatever the API server was like meanwhile."""
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,7 @@ from borg_contract.run import Operation
 from borg_core import labels
 from support.pods import find_overlaps
 from support.stage import Stage
+from support.ticks import find_lost_ticks
 
 Object = dict[str, Any]
 
@@ -17,7 +19,7 @@ _WRITES_PER_RUN = 40
 
 def find_wrongs(stage: Stage) -> list[str]:
     """Return a sentence for each thing that must not be."""
-    checks = (_overlaps, _records, _ticks, _claims, _told_twice, _writes)
+    checks = (_overlaps, _records, _ticks, _lost_ticks, _claims, _told_twice, _writes)
     return [wrong for check in checks for wrong in check(stage)]
 
 
@@ -53,6 +55,11 @@ def _ticks(stage: Stage) -> Iterator[str]:
         if tick := metadata.get("annotations", {}).get(labels.SCHEDULED_TIMESTAMP):
             jobs[metadata["ownerReferences"][0]["uid"], tick].add(metadata["uid"])
     yield from (f"tick {tick} has {len(uids)} Jobs" for (_, tick), uids in jobs.items() if len(uids) > 1)
+
+
+def _lost_ticks(stage: Stage) -> Iterator[str]:
+    """Yield the ticks that nobody took."""
+    yield from find_lost_ticks(stage.seen["CronJob"], stage.seen["Job"], time.time())
 
 
 def _claims(stage: Stage) -> Iterator[str]:

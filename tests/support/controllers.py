@@ -4,7 +4,7 @@ The CronJob controller sees the world at one moment and acts on it at another, a
 key is synced by one worker, so between the two it begins nothing else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -126,9 +126,18 @@ def _active(cron_job: Object) -> set[str]:
 
 @dataclass
 class Node:
-    """The Job controller, the scheduler and the kubelet: pods that begin, end, and go."""
+    """The Job controller, the scheduler and the kubelet: pods that begin, end, and go.
+
+    `ahead`: by so much the node's own clock is wrong, by which the kubelet tells when containers began and ended.
+    """
 
     recorder: Recorder
+    ahead: timedelta = timedelta(0)
+    _began: dict[str, datetime] = field(default_factory=dict)
+
+    def began(self, pod: Object) -> datetime:
+        """Return when the pod's container really began."""
+        return self._began[pod["metadata"]["uid"]]
 
     def begin(self) -> None:
         """Give each Job that is to have one its pod, at work at once."""
@@ -147,8 +156,8 @@ class Node:
             self.recorder.edit("Job", metadata["name"], change)
             marks = {**metadata.get("labels", {}), labels.CONTROLLER_UID: metadata["uid"]}
             owner = {"apiVersion": "batch/v1", "kind": "Job", "name": metadata["name"], "uid": metadata["uid"]}
-            state = {"running": {"startedAt": now}}
-            self.recorder.add(
+            state = {"running": {"startedAt": format_time(self.recorder.now + self.ahead)}}
+            pod = self.recorder.add(
                 "Pod",
                 {
                     "metadata": {
@@ -161,6 +170,7 @@ class Node:
                     "status": {"phase": "Running", "containerStatuses": [{"name": "borg", "state": state}]},
                 },
             )
+            self._began[pod["metadata"]["uid"]] = self.recorder.now
 
     def _pause(self, job: Object) -> None:
         if not job["status"].get("conditions"):
@@ -179,7 +189,7 @@ class Node:
 
     def end(self, pod: Object, result: RunResult | None = None) -> None:
         """Let the container `borg` end, with its result."""
-        now = format_time(self.recorder.now)
+        now = format_time(self.recorder.now + self.ahead)
         message = encode(result or builders.result())
         terminated: dict[str, Any] = {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}
         states = [{"name": "borg", "state": {"terminated": {**terminated, "message": message}}}]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from borg_core.formats import format_time, parse_time
+from borg_contract.result import RunResult
+from borg_core.formats import format_time
 from borg_core.kinds.parts.base import Model
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
@@ -34,10 +35,14 @@ def body_of(resource: Model) -> dict[str, Any]:
 
 @dataclass
 class Cluster:
-    """`endless`: pods work until somebody ends them."""
+    """`endless`: pods work until somebody ends them; `operator_ahead`: by so much the operator's clock is wrong."""
 
     recorder: Recorder = field(default_factory=lambda: Recorder(now=BEGIN))
     endless: bool = False
+    operator_ahead: timedelta = timedelta(0)
+
+    result: RunResult | None = None
+    """What pods say at their end, if not that all went well."""
 
     def __post_init__(self) -> None:
         self.cron_jobs = [CronJobController(self.recorder, name) for name in ("db", "main-check")]
@@ -137,7 +142,7 @@ class Cluster:
             operator.applier,
             Limits(workers=1),
             metrics=Metrics(),
-            clock=lambda: self.recorder.now,
+            clock=lambda: self.recorder.now + self.operator_ahead,
         )
         self._is_started = False
 
@@ -156,9 +161,8 @@ class Cluster:
 
     def _finish_work(self) -> None:
         for pod in self.node.at_work():
-            began = parse_time(pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
-            if self.recorder.now - began >= WORK:
-                self.node.end(pod)
+            if self.recorder.now - self.node.began(pod) >= WORK:
+                self.node.end(pod, self.result)
 
 
 def claims() -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ _CLOSING_SECONDS = 0.3
 
 @dataclass
 class Stage:
-    """`seen`: by kind, every event since the beginning, as the API server itself tells of it."""
+    """`seen`: by kind, every event since the beginning, as the API server itself tells of it, and when (`at`)."""
 
     plane: ControlPlane
     api: ApiServer
@@ -106,12 +106,14 @@ class Stage:
                 if not version:
                     page = await self.api.list_page(kind, self.namespace)
                     version = page["metadata"]["resourceVersion"]
-                    self.seen[kind.kind] += [{"type": "ADDED", "object": item} for item in page["items"]]
+                    self.seen[kind.kind] += [
+                        {"type": "ADDED", "object": item, "at": time.time()} for item in page["items"]
+                    ]
                 async with self.api.watch(kind, self.namespace, version) as events:
                     async for event in events:
                         version = event["object"]["metadata"]["resourceVersion"]
                         if event["type"] != "BOOKMARK":
-                            self.seen[kind.kind].append(event)
+                            self.seen[kind.kind].append({**event, "at": time.time()})
             await asyncio.sleep(0.05)
 
 

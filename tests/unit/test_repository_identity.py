@@ -32,7 +32,13 @@ WORLD = World(subject=Reference("BorgRepository", "team", "main"), settings=SETT
 def backup(hour: int, id_: str | None = FIRST, *, previous: str | None = None, **more: Any) -> BorgRun:
     """Return a run of the schedule `db` at that hour. `previous`: what it saw, as "name time"; "" is none."""
     at = f"2026-03-01T{hour:02}"
-    result: dict[str, Any] = {"name": "main", "phase": "Completed", "archive": f"db-{at}:00:05", **more}
+    result: dict[str, Any] = {
+        "name": "main",
+        "phase": "Completed",
+        "archive": f"db-{at}:00:05",
+        "archiveTime": f"{at}:00:05Z",
+        **more,
+    }
     if id_:
         result["repositoryId"] = id_
     if previous is not None:
@@ -40,6 +46,15 @@ def backup(hour: int, id_: str | None = FIRST, *, previous: str | None = None, *
         result["previous"] = {"name": name, "time": time}
     status = {"phase": "Completed", "startTime": f"{at}:00:00Z", "completionTime": f"{at}:10:00Z"}
     return builders.run(f"db-{hour}", {**status, "repositories": [result]})
+
+
+def pruned(hour: int, deleted: int | None) -> BorgRun:
+    at = f"2026-03-01T{hour:02}"
+    result: dict[str, Any] = {"name": "main", "phase": "Completed" if deleted is not None else "Failed"}
+    if deleted is not None:
+        result["prune"] = {"kept": 0, "deleted": deleted}
+    status = {"phase": result["phase"], "startTime": f"{at}:00:00Z", "completionTime": f"{at}:10:00Z"}
+    return builders.run(f"db-{hour}", {**status, "repositories": [result]}, operation="Prune")
 
 
 def look(repository: BorgRepository, *runs: BorgRun) -> BorgRepository:
@@ -152,7 +167,26 @@ def test_runs_on_a_repository_of_that_name_that_was_deleted_tell_nothing_of_the_
         ),
         ((backup(1, archive="db-11772326805"), backup(2, previous="", archive="db-21772330405")), False),
         ((backup(1, None), backup(2, previous="")), False),
-        ((backup(1), backup(2, previous="db-2026-03-01T01:00:05 2026-03-01T00:59:58Z")), False),
+        # The node's clock is a day slow, then a day fast: the run's own times are of other clocks.
+        (
+            (
+                backup(1, archive="db-2026-02-28T01:00:05", archiveTime="2026-02-28T01:00:05Z"),
+                backup(2, previous="db-2026-02-28T23:00:05 2026-02-28T23:00:05Z"),
+            ),
+            False,
+        ),
+        (
+            (
+                backup(1, archive="db-2026-03-02T01:00:05", archiveTime="2026-03-02T01:00:05Z"),
+                backup(2, previous="db-2026-03-02T01:00:05 2026-03-02T01:00:05Z"),
+                backup(3, previous="db-2026-03-02T01:00:05 2026-03-02T01:00:05Z"),
+            ),
+            False,
+        ),
+        ((backup(1), pruned(2, 1), backup(3, previous="")), False),
+        ((backup(1), pruned(2, None), backup(3, previous="")), False),
+        ((backup(1), pruned(2, 0), backup(3, previous="")), True),
+        ((backup(1, archiveTime=None), backup(3, previous="")), False),
     ],
     ids=[
         "it is there",
@@ -165,14 +199,19 @@ def test_runs_on_a_repository_of_that_name_that_was_deleted_tell_nothing_of_the_
         "another template, which differs in a digit",
         "another template, whose digits stand before those of the time",
         "of an earlier version",
-        "the node's clock is slow",
+        "the node's clock was a day slow",
+        "the node's clock was a day fast",
+        "somebody pruned in between",
+        "a prune failed in between",
+        "a prune in between deleted nothing",
+        "of a version that did not tell the archive's time",
     ],
 )
 def test_an_archive_that_is_gone_when_the_next_one_is_made_is_told(runs: tuple[BorgRun, ...], *, gone: bool) -> None:
     found = said(look(local_repository(), *runs))
     assert ("RolledBack" in found) is gone
     if gone:
-        assert 'archive "db-2026-03-01T01:00:05" of BorgRun "db-1" was gone when BorgRun "db-2"' in found["RolledBack"]
+        assert 'archive "db-2026-03-01T01:00:05" of BorgRun "db-1" was gone when BorgRun "db-' in found["RolledBack"]
 
 
 def test_two_repositories_with_one_id_say_so_whatever_leads_to_them() -> None:

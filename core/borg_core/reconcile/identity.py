@@ -4,15 +4,14 @@ A run that knows what it is to find looks for itself, see `workload.identity`; b
 of before. What is told here follows from what runs say.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from borg_contract.archive_name import without_times
 from borg_contract.plan import ACCEPTED_ID_ANNOTATION, LOST_ID_ANNOTATION, SHOWN_DIGITS
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
+from borg_contract.run import Operation
 from borg_core.formats import format_time
 from borg_core.kinds.parts.targets import RepositoryIdentity
 from borg_core.kinds.repository import BorgRepository
@@ -107,16 +106,19 @@ def find_rollback(done: Done) -> Iterator[Finding]:
 
     Told as long as that run is kept, so that deleting it acknowledges.
     """
-    by_schedule: defaultdict[str, list[tuple[BorgRun, RepositoryResult]]] = defaultdict(list)
+    last: dict[str, tuple[BorgRun, RepositoryResult]] = {}
+    gone = []
     for run, result in done:
-        if run.spec.schedule_ref and result.archive:
-            by_schedule[run.spec.schedule_ref.name].append((run, result))
-    gone = [
-        (later[0], earlier[0], earlier[1].archive)
-        for entries in by_schedule.values()
-        for earlier, later in pairwise(entries)
-        if _is_gone(earlier[0], earlier[1], later[1])
-    ]
+        if run.spec.schedule_ref is None:
+            continue
+        schedule = run.spec.schedule_ref.name
+        if run.spec.operation is Operation.PRUNE and (result.prune is None or result.prune.deleted):
+            last.pop(schedule, None)  # it may take the newest one, too: by `keepWithin` alone, say
+        elif result.archive:
+            earlier = last.get(schedule)
+            if earlier and _is_gone(earlier[1], result):
+                gone.append((run, earlier[0], earlier[1].archive))
+            last[schedule] = (run, result)
     if gone:
         later_run, earlier_run, archive = max(gone, key=lambda item: item[0].status.completion_time or "")
         message = (
@@ -127,15 +129,20 @@ def find_rollback(done: Done) -> Iterator[Finding]:
         yield Finding(ConditionType.ROLLED_BACK.value, True, Reason.ARCHIVE_VANISHED.value, message)
 
 
-def _is_gone(run: BorgRun, before: RepositoryResult, after: RepositoryResult) -> bool:
-    """Tell whether the archive that `run` made was not there when the next one was made."""
+def _is_gone(before: RepositoryResult, after: RepositoryResult) -> bool:
+    """Tell whether the archive of `before` was not there when the next one was made.
+
+    `previous` is the newest of what was there, so it would be no older than that archive. Both times are borg's own,
+    of one list: no clock that jumps, and no two that differ, make a difference.
+    """
     previous = after.previous
-    if previous is None or before.repository_id is None or before.repository_id != after.repository_id:
+    if previous is None or before.archive_time is None:
+        return False
+    if before.repository_id is None or before.repository_id != after.repository_id:
         return False
     if previous.name == before.archive or without_times(before.archive or "") != without_times(after.archive or ""):
         return False  # of another template: nobody looked for such names
-    # Newer than that run: of one whose BorgRun was deleted.
-    return previous.time < (run.status.start_time or "")
+    return previous.time < before.archive_time
 
 
 def _find_newest(done: Done) -> tuple[BorgRun, str] | None:

@@ -105,8 +105,9 @@ def describe_end(phase: Phase | None) -> tuple[Reason, str]:
 
 
 def derive_ended(status: BorgRunStatus, phase: Phase, reason: str | None, message: str, at: datetime) -> BorgRunStatus:
-    """Return `status` of a run that has ended."""
+    """Return `status` of a run that has ended: not before it began, whatever the clock says that tells of its end."""
     began = parse_time(status.start_time) if status.start_time else None
+    at = max(at, began) if began else at
     return status.model_copy(
         update={
             "phase": phase,
@@ -155,7 +156,9 @@ def _ended(
     *,
     cancel: bool,
 ) -> BorgRunStatus:
-    at = ending.finished or job.completed or now
+    # A node's clock may be wrong: what it says of days to come would stand before all later runs until then.
+    latest = job.completed or now
+    at = min(ending.finished or latest, latest)
     if ending.result:
         return _with_result(known, ending.result, at, cancel=cancel, deadline=_ran_out_of_time(job, ending))
     if pod and not pod.began:

@@ -15,6 +15,7 @@ from borg_runner.borg.exit_codes import (
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault
+from borg_runner.log import join_lines
 from borg_runner.ssh.words import ADVICE_FOR_REFUSED_COMMAND, explain_ssh
 
 SILENT_SERVER = (
@@ -23,7 +24,6 @@ SILENT_SERVER = (
 )
 
 _EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _SSH_NOISE = re.compile(r"^[@\s]*$|^Warning: Permanently added|^debug\d:")
 
 
@@ -82,8 +82,7 @@ def describe_where_to_look(repository: RepositoryPlan) -> str:
 
 def _on_one_line(message: str) -> str:
     """Return the message as a person can read it in a status: servers send newlines, colours and what not."""
-    lines = (_CONTROL.sub("", line).strip() for line in message.splitlines())
-    return re.sub(r": / | / [.]$", ": ", " / ".join(line for line in lines if line)).strip()
+    return re.sub(r": / | / [.]$", ": ", join_lines(message)).strip()
 
 
 def pick_message(outcome: BorgOutcome) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from borg_runner.borg.sizes import describe_size
 from borg_runner.log import make_printable
 
-_FAILED_CALL = re.compile(r"(?P<why>.*\[Errno \d+\] [^:'\"]+): b?['\"].*", re.DOTALL)
+_FAILED_CALL = re.compile(r"(?P<why>.*\[Errno \d{1,4}\] [^:'\"]{1,80}): b?['\"].*", re.DOTALL)
+"""Linux's words are shorter. Without a bound, a long line that is made for it would take minutes."""
 _WARNING_LEVELS = ("WARNING",)
 _ERROR_LEVELS = ("ERROR", "CRITICAL")
 
@@ -44,7 +45,7 @@ def parse_message(line: str) -> BorgMessage:
     """Return the message in one line of stderr, whatever it is."""
     try:
         value = json.loads(line) if line.startswith("{") else None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or "type" not in value:
         return BorgMessage("log_message", "ERROR", line, logger="plain")

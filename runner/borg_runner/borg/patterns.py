@@ -4,10 +4,15 @@ Borg names each path that it leaves out (`--list --filter=x`), but not the patte
 have matched nothing yet are tried here on each such path, by the rules of `borg help patterns`.
 """
 
+import contextlib
 import fnmatch
 import re
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from posixpath import normpath
+
+PATIENCE_SECONDS = 0.5
+"""For a look at one path. An expression can take years, in which a run would hear no signal and leave no result."""
 
 _STYLES = ("fm", "sh", "re", "pp", "pf")
 _SHELL_TOKEN = re.compile(
@@ -23,13 +28,39 @@ class UnusedPatterns:
 
     def see(self, path: str) -> None:
         """Take note of a path that borg left out."""
-        if self._left:
-            path = path.lstrip("/")
-            self._left = {pattern: matches for pattern, matches in self._left.items() if not matches(path)}
+        if not self._left:
+            return
+        path, tried = path.lstrip("/"), ""
+        used = []
+        try:
+            with _at_most(PATIENCE_SECONDS):
+                for tried, matches in self._left.items():
+                    if matches(path):
+                        used.append(tried)
+        except TimeoutError:
+            used.append(tried)  # nobody knows, and nothing is said of it
+        for pattern in used:
+            del self._left[pattern]
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._left)
+
+
+def _give_up(_number: int, _frame: object) -> None:
+    raise TimeoutError
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError when it takes longer: `re` looks for signals while it works. For the main thread alone."""
+    before = signal.signal(signal.SIGALRM, _give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:

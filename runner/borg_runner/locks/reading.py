@@ -49,6 +49,6 @@ def load_roster(folder: Path) -> dict[str, list[list[object]]]:
     """Return the roster as borg writes it: lists of (host id, pid, thread) by kind of lock."""
     try:
         value = json.loads((folder / ROSTER).read_text())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -6,8 +6,8 @@ A script is an executable file: its first line names the interpreter, without on
 - BORG_NAMESPACE, BORG_SCHEDULE (empty for a run of no schedule), BORG_RUN_NAME, BORG_OPERATION; for a repository's own
   scripts also BORG_REPOSITORY;
 - after the backup, for the post-backup script: BORG_RUN_PHASE (Completed, CompletedWithWarnings, Failed),
-  BORG_RUN_MESSAGE (a sentence, empty when all went well), BORG_ARCHIVES (a line "<repository> <archive>" for each
-  archive written), BORG_FAILED_REPOSITORIES (names of repositories that failed or were skipped, by blanks).
+  BORG_RUN_MESSAGE (a sentence on one line, empty when all went well), BORG_ARCHIVES (a line "<repository> <archive>"
+  for each archive written), BORG_FAILED_REPOSITORIES (names of repositories that failed or were skipped, by blanks).
   Before the backup, BORG_RUN_PHASE is Running.
 
 A parameter wins over a value of the same name. Output goes to the pod's log line by line, secrets concealed. What a
@@ -25,10 +25,11 @@ from pathlib import Path
 from borg_contract.plan import HookPlan, RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
-from borg_runner.fault import Fault, FaultError
+from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.interruption import Interruption
-from borg_runner.log import Log
+from borg_runner.log import Log, join_lines, make_printable
 from borg_runner.process import Command, Exit, StopStep, Stream, run_process
+from borg_runner.run.report import shorten
 from borg_runner.run.secrets import read_secret
 from borg_runner.run.summary import is_bad
 
@@ -37,6 +38,8 @@ KILL_SECONDS = 10.0
 SHUTDOWN_SECONDS = 5.0
 """What is left of the pod's grace period for writing the result."""
 TAIL_CHARACTERS = 500
+MESSAGE_CHARACTERS = 4096
+"""An environment value of more than 128 KiB would keep the script from being started, and so would a NUL in it."""
 
 
 def make_run_facts(plan: RunPlan, *, run_name: str) -> dict[str, str]:
@@ -53,7 +56,7 @@ def make_post_facts(result: RunResult) -> dict[str, str]:
     """Return what a post-backup script is told besides."""
     return {
         "BORG_RUN_PHASE": result.phase.value,
-        "BORG_RUN_MESSAGE": result.message,
+        "BORG_RUN_MESSAGE": make_printable(shorten(result.message, MESSAGE_CHARACTERS)),
         "BORG_ARCHIVES": "\n".join(f"{item.name} {item.archive}" for item in result.repositories if item.archive),
         "BORG_FAILED_REPOSITORIES": " ".join(item.name for item in result.repositories if is_bad(item)),
     }
@@ -83,6 +86,9 @@ class HookRunner:
             fault = self._execute(hook, title, environment, until_killed=until_killed)
         except FaultError as error:
             fault = Fault(error.fault.reason, f'{title} script "{hook.script}" did not run: {error.fault.text}')
+        except OSError as error:  # of the scratch folder: what was backed up by now is not to be forgotten for that
+            text = explain_os_error(error).text
+            fault = Fault(Reason.HOOK_FAILED, f'{title} script "{hook.script}" did not run: {text}')
         if fault is None:
             self.log.say(f'{title} script "{hook.script}" ended well after {time.monotonic() - began:.1f} s')
         else:
@@ -161,7 +167,7 @@ class _Tail:
         self._lines.append(line[-TAIL_CHARACTERS:])
 
     def text(self) -> str:
-        return "\n".join(self._lines).strip()[-TAIL_CHARACTERS:]
+        return join_lines("\n".join(self._lines))[-TAIL_CHARACTERS:]
 
 
 def _describe(ending: Exit, hook: HookPlan, interruption: Interruption) -> str:

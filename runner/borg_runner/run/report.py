@@ -27,11 +27,13 @@ _SENTENCE = 240
 _FIGURES = (
     ("compressed_size", "seconds", "lock_wait_seconds", "prune", "compact"),
     ("original_size", "deduplicated_size", "files", "totals"),
-    ("repository_id", "previous", "locked_by"),
+    ("repository_id", "previous", "archive_time", "locked_by"),
 )
 """By their use: the last ones are those by which the operator notices another repository, or a lost archive."""
 
 _LONGEST_ERROR = 2000
+_LONGEST_NAME = 1024
+"""What the status takes of a pattern, an archive's name, a lock's holder. Others may have written any text there."""
 _WHY = 48
 """Characters at the end of a warning: Linux's words for why a file could not be read are no longer."""
 _GAP = " ... "
@@ -115,8 +117,9 @@ def _drop_repositories(result: RunResult, limit: int) -> str:
         bare.pop()
 
 
-def _cleaned(text: str) -> str:
-    return make_printable(shorten(text, _LONGEST_ERROR))
+def _cleaned(text: str, longest: int = _LONGEST_ERROR) -> str:
+    # What cannot be printed becomes longer by that.
+    return shorten(make_printable(shorten(text, longest)), longest)
 
 
 def _clean(result: RunResult) -> RunResult:
@@ -129,12 +132,12 @@ def _clean(result: RunResult) -> RunResult:
             replace(
                 repository,
                 warnings=tuple(_cleaned(text) for text in repository.warnings[:most]),
-                unused_excludes=tuple(_cleaned(text) for text in repository.unused_excludes),
-                previous=replace(repository.previous, name=make_printable(repository.previous.name))
+                unused_excludes=tuple(_cleaned(text, _LONGEST_NAME) for text in repository.unused_excludes),
+                previous=replace(repository.previous, name=_cleaned(repository.previous.name, _LONGEST_NAME))
                 if repository.previous
                 else None,
                 error=_cleaned(repository.error) if repository.error else None,
-                locked_by=make_printable(repository.locked_by) if repository.locked_by else None,
+                locked_by=_cleaned(repository.locked_by, _LONGEST_NAME) if repository.locked_by else None,
             )
             for repository in result.repositories
         ),

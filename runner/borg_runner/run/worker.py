@@ -10,6 +10,7 @@ from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
 from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
+from borg_runner.fault import explain_os_error
 from borg_runner.identity import Identity
 from borg_runner.interruption import Interruption
 from borg_runner.locks.cache import remove_asides
@@ -57,6 +58,11 @@ class Worker:
                 sources_root=self.places.sources,
                 run_name=self.identity.job_name,
             )
+        except OSError as error:
+            fault = explain_os_error(error)
+            text = self.log.conceal(fault.text)
+            self.log.say(f"error: {text}")
+            return RepositoryResult(plan.name, Phase.FAILED, reason=fault.reason.value, error=text)
         except Exception as error:  # noqa: BLE001
             text = self.log.conceal(f"The runner failed: {error!r}. Look at the volumes of the pod and their owners.")
             self.log.say(f"error: {text}")

@@ -9,7 +9,7 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
-from borg_runner.fault import Fault, FaultError
+from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.verbs.break_lock import break_all_locks, break_dead_locks
 from borg_runner.verbs.check import check
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD
@@ -66,7 +66,7 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
 def _explain_os_error(error: OSError, executable: str) -> Fault:
     if isinstance(error, FileNotFoundError) and error.filename == executable:
         return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
-    return Fault(Reason.PERMISSION_DENIED, f"{error}. Look at the volumes of the pod and their owners.")
+    return explain_os_error(error)
 
 
 def _require_retention(plan: RunPlan) -> Retention:

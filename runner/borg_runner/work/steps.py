@@ -177,11 +177,12 @@ def count_after(
 
 
 def _keep_previous(record: Record, times: Mapping[str, str]) -> None:
-    """Keep which archive of the schedule was the newest one before that which has just been made."""
-    if record.archive in times:
+    """Keep when borg says that the archive was begun, and which one of the schedule was the newest before it."""
+    began = times.get(record.archive or "")
+    if began is not None:
         others = ((time, name) for name, time in times.items() if name != record.archive)
         time, name = max(others, default=("", ""))
-        record.add(previous=PreviousArchive(name, time))
+        record.add(archive_time=began, previous=PreviousArchive(name, time))
 
 
 def keep_unused_excludes(repository: Repository, record: Record, patterns: Sequence[str]) -> None:
