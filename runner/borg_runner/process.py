@@ -54,7 +54,7 @@ class Command:
     inherited_fds: tuple[int, ...] = ()
     merge_errors: bool = False
     stop_group: bool = False
-    """Signals go to the whole process group, and what is left of it after a stop is killed."""
+    """Signals go to the whole process group. What is left of it after a stop is killed in any case."""
 
 
 def run_process(
@@ -62,10 +62,11 @@ def run_process(
     *,
     on_line: Callable[[Stream, str], None],
     stop_steps: Callable[[], Sequence[StopStep]],
+    on_start: Callable[[int], None] = lambda _pid: None,
     time_left: Callable[[], float] | None = None,
     interruption: Interruption | None = None,
 ) -> Exit:
-    """Run `command` to its end and return how it ended.
+    """Run `command` to its end and return how it ended; `on_start` is told its pid.
 
     It is stopped when `time_left()` is no longer positive or `interruption` is requested; `stop_steps()` is asked for
     at that moment. Raises OSError when it cannot be started.
@@ -80,6 +81,7 @@ def run_process(
         stderr=subprocess.STDOUT if command.merge_errors else subprocess.PIPE,
         start_new_session=True,  # a group of its own to signal, and no terminal to prompt on
     )
+    on_start(process.pid)
     with process, _Reader(process, on_line) as reader:
         stop = _Stop(process, stop_steps, group=command.stop_group)
         while not reader.finished():
@@ -114,12 +116,12 @@ class _Stop:
             self._next_at = time.monotonic() + step.patience
 
     def finish(self) -> None:
-        if self.cause and self._group:
-            self._send(signal.SIGKILL)
+        if self.cause:  # its children, of which borg's ssh waits for a server that may never answer
+            self._send(signal.SIGKILL, to_group=True)
 
-    def _send(self, number: signal.Signals) -> None:
+    def _send(self, number: signal.Signals, *, to_group: bool = False) -> None:
         try:
-            if self._group:
+            if self._group or to_group:
                 os.killpg(self._process.pid, number)
             else:
                 self._process.send_signal(number)

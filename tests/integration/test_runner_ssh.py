@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,7 @@ from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from borg_runner.borg.client import Borg
-from borg_runner.borg.failure import explain_failure
-from borg_runner.interruption import Interruption
-from borg_runner.log import Log
-from borg_runner.notice import Notice
-from borg_runner.ssh.command import make_rsh
 from borg_runner.ssh.key import find_key_fault
-from borg_runner.ssh.probe import make_probe_arguments
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod, children_of, wait_until
 from runner_kit.ssh_server import HOST, SshServer, find_free_port, make_key, serve_ssh
@@ -251,43 +244,6 @@ def test_keys_without_a_passphrase_are_taken_whatever_their_format(pod: Pod, arg
     path = pod.root / "k"
     subprocess.run(["ssh-keygen", "-q", *arguments, "-N", "", "-f", str(path)], check=True)
     assert find_key_fault(path.read_bytes()) is None
-
-
-@dataclass(frozen=True)
-class Told(Notice):
-    """A notice that remembers what it said."""
-
-    told: list[str]
-
-    def post(self, words: str) -> None:
-        self.told.append(words)
-        super().post(words)
-
-
-def test_a_server_that_takes_the_key_and_never_says_a_word_is_given_up(pod: Pod, tmp_path: Path) -> None:
-    with serve_ssh(tmp_path / "server", "ForceCommand sleep 600") as server:
-        (pod.root / "key").write_text(server.user_key)
-        (pod.root / "key").chmod(0o600)
-        (pod.root / "hosts").write_text(server.known_hosts)
-        remote = remote_at(pod, server)
-        rsh = make_rsh(key_path=str(pod.root / "key"), known_hosts_path=str(pod.root / "hosts"))
-        told: list[str] = []
-        borg = Borg(
-            environment={"PATH": os.environ["PATH"], "BORG_RSH": rsh, "BORG_BASE_DIR": str(pod.root / "tmp")},
-            passphrase=None,
-            log=Log(),
-            interruption=Interruption(1.0),
-            probe=make_probe_arguments(remote, rsh),
-            executable=str(pod.borg),
-            notice=Told(pod.root / "tmp/borg-waits", Log(), told),
-            silence_seconds=0.5,
-            probe_seconds=1.0,
-        )
-        outcome = borg.run(["list", "--log-json", "--remote-path", str(pod.borg), remote.location])
-    assert outcome.unanswered
-    assert explain_failure(outcome, remote).reason == "ServerSilent"
-    assert ["says nothing" in words for words in told] == [True]
-    assert pod.notice() == ""
 
 
 def test_a_locked_remote_repository_says_how_to_find_out_by_whom(pod: Pod, remote: RepositoryPlan) -> None:

@@ -1,80 +1,160 @@
-"""When a server is given up that takes the key and says nothing."""
+"""When a server is given up that does not answer borg, and when it is not."""
 
-import threading
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from borg_runner.ssh.probe import Answer
-from borg_runner.ssh.silence import SilenceWatch
-from runner_kit.pod import wait_until
+from borg_runner.ssh.activity import Activity, read_activity
+from borg_runner.ssh.silence import Bound, Patience, SilenceWatch
 
-SILENT, WORKS = Answer(silent=True), Answer()
+PATIENCE = Patience(greeting=Bound(10, 50), reading=Bound(20, 100), working=Bound(20, 500), look=5)
+ASKED = Activity(written=300, moved=2_000_000, ticks=80, looks=4)
+
+Change = Callable[[Activity], Activity]
 
 
+def wait(activity: Activity) -> Activity:
+    return replace(activity, looks=activity.looks + 5)
+
+
+def send(activity: Activity) -> Activity:
+    return replace(wait(activity), written=activity.written + 1, moved=activity.moved + 1)
+
+
+def hear(activity: Activity) -> Activity:
+    return replace(wait(activity), moved=activity.moved + 1)
+
+
+def compute(activity: Activity) -> Activity:
+    return replace(wait(activity), ticks=activity.ticks + 400)
+
+
+def read_a_source_that_does_not_answer(activity: Activity) -> Activity:
+    return activity
+
+
+@dataclass
 class Scene:
-    """A watch whose server gives these answers, in turn."""
+    """A borg process whose life is told in steps of five seconds."""
 
-    def __init__(self, *answers: Answer) -> None:
-        self.answers = list(answers)
-        self.told: list[str] = []
+    activity: Activity | None = ASKED
+    reading: bool = False
+    heard: int = 0
+    ssh_age: float = 0.2
+    now: float = 0.0
+    told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
         self.watch = SilenceWatch(
-            ask=lambda: self.answers.pop(0),
-            on_silence=lambda: self.told.append("silent"),
+            read=lambda _pid: self.activity,
+            on_silence=lambda seconds, left: self.told.append(f"silent for {seconds:.0f}, {left:.0f} left"),
             on_word=lambda: self.told.append("over"),
-            patience=0.0,
+            patience=PATIENCE,
+            clock=lambda: self.now,
+            read_age=lambda _pid: self.ssh_age,
         )
+        self.watch.begin(1)
+        self.watch.has_given_up(heard=0, reading=False)
 
-    def until(self, *, answers_left: int) -> None:
-        """Look until so many answers are left."""
-        wait_until(lambda: len(self.answers) == answers_left or self.watch.has_given_up(spoke=False))
+    def talk(self, bytes_: int) -> "Scene":
+        """Let borg write so much, to its server or to us."""
+        assert self.activity is not None
+        self.activity = replace(self.activity, written=self.activity.written + bytes_)
+        return self
 
-
-def test_a_server_that_is_silent_twice_is_given_up_and_that_is_told_once() -> None:
-    scene = Scene(SILENT, SILENT)
-    wait_until(lambda: scene.watch.has_given_up(spoke=False))
-    assert scene.told == ["silent"]
-    scene.watch.close()
-    assert scene.told == ["silent", "over"]
-
-
-def test_a_server_that_answers_in_between_is_not() -> None:
-    scene = Scene(SILENT, WORKS, SILENT, WORKS, SILENT, SILENT)
-    wait_until(lambda: scene.watch.has_given_up(spoke=False))
-    assert scene.answers == []
-    assert scene.told == ["silent", "over", "silent", "over", "silent"]
+    def live(self, do: Change, seconds: float) -> float | None:
+        """Return after how many seconds it is given up, None when it is not."""
+        for second in range(5, int(seconds) + 1, 5):
+            self.now += 5
+            self.activity = do(self.activity) if self.activity else None
+            if self.watch.has_given_up(heard=self.heard, reading=self.reading):
+                return second
+        return None
 
 
-@pytest.mark.parametrize("answer", [Answer(("Connection refused",)), Answer(("not allowed",), refused=True)])
-def test_only_silence_counts_for_a_server_that_refuses_a_second_login_may_still_work_for_the_first(
-    answer: Answer,
+@pytest.mark.parametrize(
+    ("scene", "seconds"),
+    [
+        (Scene().talk(35), 50),
+        (Scene(heard=400).talk(435), 50),
+        (Scene(reading=True).talk(235), 100),
+        (Scene().talk(235), 500),
+        (Scene(ssh_age=1.0).talk(0), 500),
+    ],
+    ids=[
+        "has said nothing",
+        "has said nothing, ssh has",
+        "in the middle of the sources",
+        "in the middle of other work",
+        "not known",
+    ],
+)
+def test_a_server_that_does_not_answer_is_given_up_as_late_as_what_it_was_asked_for_may_take(
+    scene: Scene, seconds: float
 ) -> None:
-    scene = Scene(answer, answer, answer)
-    scene.until(answers_left=0)
+    assert scene.live(wait, 1000) == seconds
+
+
+@pytest.mark.parametrize("do", [send, hear, compute, read_a_source_that_does_not_answer])
+def test_a_borg_that_does_anything_but_wait_for_its_server_is_left_alone(do: Change) -> None:
+    scene = Scene(reading=True).talk(235)
+    assert scene.live(do, 10_000) is None
     assert scene.told == []
 
 
-def test_once_borg_has_spoken_nobody_is_asked() -> None:
-    scene = Scene()
-    assert not scene.watch.has_given_up(spoke=True)
+def test_one_word_is_enough_to_begin_anew_and_takes_back_what_was_told() -> None:
+    scene = Scene(reading=True).talk(235)
+    for _ in range(3):
+        assert scene.live(wait, 95) is None
+        assert scene.live(hear, 5) is None
+    assert scene.told == ["silent for 20, 80 left", "over"] * 3
+
+
+def test_what_was_told_is_told_once_and_taken_back_when_borg_ends() -> None:
+    scene = Scene().talk(235)
+    scene.live(wait, 400)
+    assert scene.told == ["silent for 20, 480 left"]
+    scene.watch.close()
+    scene.watch.close()
+    assert scene.told == ["silent for 20, 480 left", "over"]
+
+
+def test_where_the_kernel_does_not_tell_nobody_is_given_up() -> None:
+    scene = Scene(activity=None)
+    assert scene.live(wait, 100_000) is None
     assert scene.told == []
 
 
-def test_an_answer_that_comes_after_borg_has_ended_tells_nobody_anything() -> None:
-    """Else the run would say, during all of its next step, that it waits for the server."""
-    asked, go = threading.Event(), threading.Event()
-    told: list[str] = []
+def test_time_in_which_the_pod_was_frozen_does_not_count() -> None:
+    scene = Scene(reading=True).talk(235)
+    assert scene.live(wait, 50) is None
+    scene.now += 86_400
+    assert scene.activity is not None
+    scene.activity = replace(scene.activity, looks=scene.activity.looks + 86_400)
+    assert not scene.watch.has_given_up(heard=0, reading=True)
 
-    def ask() -> Answer:
-        asked.set()
-        go.wait(10)
-        return SILENT
 
-    watch = SilenceWatch(
-        ask=ask, on_silence=lambda: told.append("silent"), on_word=lambda: told.append("over"), patience=0.0
-    )
-    watch.has_given_up(spoke=False)
-    assert asked.wait(10)
-    watch.close()
-    go.set()
-    wait_until(lambda: not any(thread.name == "silence" for thread in threading.enumerate()))
-    assert told == []
+def test_what_a_process_does_is_read_from_the_kernel() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read(1); print('x' * 100, flush=True); sys.stdin.read(1)"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        before = read_activity(process.pid)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.stdout.read(101)
+        after = read_activity(process.pid)
+        process.communicate()
+    assert before is not None
+    assert after is not None
+    assert after.written - before.written == 101
+    assert after.moved - before.moved >= 102
+    assert read_activity(process.pid) is None
+    assert read_activity(os.getpid()) is not None

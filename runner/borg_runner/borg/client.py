@@ -5,6 +5,7 @@ environment and no file. SIGINT makes `borg create` write a checkpoint before it
 but in order, locks released.
 """
 
+import datetime as dt
 import math
 import os
 import signal
@@ -20,15 +21,12 @@ from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.notice import Notice
 from borg_runner.process import Command, StopStep, run_process
-from borg_runner.ssh.probe import PROBE_SECONDS, Answer, ask_ssh
-from borg_runner.ssh.silence import SilenceWatch
+from borg_runner.ssh.probe import PROBE_SECONDS, ask_ssh
+from borg_runner.ssh.silence import PATIENCE, Patience, SilenceWatch
 from borg_runner.ssh.words import knows_ssh_words
 
 _CHECKPOINT_PATIENCE = GRACE_SECONDS * 0.6
 _ORDERLY_PATIENCE = GRACE_SECONDS * 0.1
-
-SILENCE_SECONDS = 90.0
-"""Longer than borg waits for a lock in silence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +43,20 @@ class Borg:
     on_end: Callable[[], None] = lambda: None
     """Called after each process, however it ended."""
     notice: Notice | None = None
-    silence_seconds: float = SILENCE_SECONDS
+    patience: Patience = PATIENCE
     probe_seconds: float = PROBE_SECONDS
 
-    def run(self, arguments: Sequence[str], *, on_note: Callable[[BorgMessage], None] | None = None) -> BorgOutcome:
-        """Run borg and return how it ended. Raises OSError when there is no borg to run."""
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        on_note: Callable[[BorgMessage], None] | None = None,
+        asks_why: bool = True,
+    ) -> BorgOutcome:
+        """Run borg and return how it ended. Raises OSError when there is no borg to run.
+
+        `asks_why`: whether it is worth another login to know why a connection failed.
+        """
         listener = Listener(log=self.log, on_note=on_note)
         fd = None if self.passphrase is None else _make_pipe(self.passphrase)
         environment = dict(self.environment)
@@ -64,39 +71,43 @@ class Borg:
                     inherited_fds=() if fd is None else (fd,),
                 ),
                 on_line=listener.hear,
-                stop_steps=lambda: self._plan_stop(checkpoint=listener.checkpoints),
-                time_left=lambda: -1.0 if watch and watch.has_given_up(spoke=listener.spoke) else math.inf,
+                on_start=watch.begin,
+                stop_steps=lambda: self._plan_stop(checkpoint=listener.reads_sources and not watch.gave_up),
+                time_left=lambda: (
+                    -1.0
+                    if self.probe and watch.has_given_up(heard=listener.heard, reading=listener.reads_sources)
+                    else math.inf
+                ),
                 interruption=self.interruption,
             )
         finally:
-            if watch:
-                watch.close()
+            watch.close()
             self.on_end()
             if fd is not None:
                 os.close(fd)
         listener.close()
-        if self.probe and ending.code in CONNECTION_CODES and not knows_ssh_words("\n".join(listener.remote)):
-            listener.hear_ssh(self._ask_server())
-        return listener.outcome(ending)
+        is_puzzling = ending.code in CONNECTION_CODES and not knows_ssh_words("\n".join(listener.remote))
+        if self.probe and is_puzzling and asks_why:
+            listener.hear_ssh(ask_ssh(self.probe, self.environment, self.interruption, seconds=self.probe_seconds))
+        return listener.outcome(ending, greeted=watch.greeted)
 
-    def _ask_server(self) -> Answer:
-        return ask_ssh(self.probe, self.environment, self.interruption, seconds=self.probe_seconds)
+    def _watch_server(self) -> SilenceWatch:
+        return SilenceWatch(on_silence=self._tell_silence, on_word=self._end_notice, patience=self.patience)
 
-    def _watch_server(self) -> SilenceWatch | None:
-        if not self.probe:
-            return None
-        return SilenceWatch(
-            ask=self._ask_server,
-            on_silence=self._tell_silence,
-            on_word=lambda: self.notice.clear() if self.notice else None,
-            patience=self.silence_seconds,
+    def _tell_silence(self, seconds: float, seconds_left: float) -> None:
+        now = dt.datetime.now(dt.UTC)
+        since, until = now - dt.timedelta(seconds=seconds), now + dt.timedelta(seconds=seconds_left)
+        words = (
+            f"The SSH server has not answered borg since {since:%H:%M} UTC: it is busy, or hangs. "
+            f"If it stays so, borg is ended at {until:%b %d %H:%M} UTC"
         )
-
-    def _tell_silence(self) -> None:
-        words = "The server lets the key in and says nothing: it is asked once more, then borg is ended"
         self.log.say(words)
         if self.notice is not None:
             self.notice.post(words)
+
+    def _end_notice(self) -> None:
+        if self.notice is not None:
+            self.notice.clear()
 
     def _plan_stop(self, *, checkpoint: bool) -> tuple[StopStep, ...]:
         self.log.say("shutting down: borg writes a checkpoint" if checkpoint else "shutting down: borg ends")

@@ -27,8 +27,8 @@ ADVICE_FOR_UNSIGNED_MANIFEST = (
 )
 _CHECK = f"Run a BorgRun with operation Check to see the damage. {ADVICE_FOR_DAMAGE}"
 _UNFINISHED = (
-    "If no run ever wrote an archive into it, its creation was interrupted: delete the folder, and the next run "
-    "creates it."
+    "If no run ever wrote an archive into it, its creation was interrupted: delete the folder (how: see NotARepository "
+    "in Troubleshooting), and the next run creates it."
 )
 _UPGRADE = "Use a runner image with the newer borg that wrote this repository."
 _KEY = "Restore the key with `borg key import` from its export, or back up into a new repository."

@@ -18,10 +18,17 @@ from borg_runner.fault import Fault
 from borg_runner.log import join_lines
 from borg_runner.ssh.words import ADVICE_FOR_REFUSED_COMMAND, explain_ssh
 
-SILENT_SERVER = (
-    "The server lets the key in, and then says nothing: borg was ended. Look there at what the login starts "
-    "(ForceCommand, authorized_keys, .bashrc), at its load, and at disks or network shares that do not answer."
+_NEVER_ANSWERED = (
+    "The server lets the key in, and then says nothing for half an hour: borg was ended. Look there at what the login "
+    "starts (ForceCommand, authorized_keys, .bashrc), at its load, and at disks or network shares that do not answer. "
+    "If it serves one client after the other, let schedules begin at other times."
 )
+_ANSWERS_NO_MORE = (
+    "The server stopped answering in the middle of the work, while its sshd still gave signs of life: borg was ended. "
+    "Look there at disks and network shares that do not answer, and for a `borg serve` that hangs (`ps -eo "
+    "pid,stat,args`, state D or T): as long as it is there, it keeps the lock."
+)
+_BROKEN = "The connection to the server broke: "
 
 _EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
 _SSH_NOISE = re.compile(r"^[@\s]*$|^Warning: Permanently added|^debug\d:")
@@ -32,7 +39,7 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     if outcome.interrupted:
         return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked. The next run goes on from here.")
     if outcome.unanswered:
-        return Fault(Reason.SERVER_SILENT, SILENT_SERVER)
+        return Fault(Reason.SERVER_SILENT, _ANSWERS_NO_MORE if outcome.greeted else _NEVER_ANSWERED)
     message = pick_message(outcome)
     traceback = "\n".join(error.text for error in outcome.errors)
     reason, advice = explain_exit(outcome.exit_code, message, traceback)
@@ -49,6 +56,8 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
             known = Reason.SSH_COMMAND_REFUSED, ADVICE_FOR_REFUSED_COMMAND.format(what=what).replace("  ", " ")
         reason, advice = known or (reason, advice)
         message = f"{said} ({message})" if said and not all(line in message for line in lines) else message
+        if reason is Reason.CONNECTION_LOST:
+            message = f"{_BROKEN}{message}"
     if repository.repository_ids and outcome.exit_code in (ABSENT if repository.ssh else {DOES_NOT_EXIST}):
         return explain_missing(repository, _ended(_on_one_line(message)))
     if outcome.exit_code == PASSPHRASE_WRONG and repository.passphrase is not None:

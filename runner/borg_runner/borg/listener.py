@@ -32,20 +32,20 @@ class Listener:
     remote: list[str] = field(default_factory=list)
     notes: list[BorgMessage] = field(default_factory=list)
     refused: bool = False
-    checkpoints: bool = False
-    """From here on SIGINT makes borg write a checkpoint."""
+    reads_sources: bool = False
+    """Borg reads the sources: from here on SIGINT makes it write a checkpoint."""
     said_at: float = field(default_factory=time.monotonic)
-    spoke: bool = False
-    """Whether borg has said anything at all."""
+    heard: int = 0
+    """Bytes that borg has said."""
 
     def hear(self, stream: Stream, line: str) -> None:
-        self.spoke = True
+        self.heard += len(line.encode("utf-8", "surrogateescape")) + 1
         if stream is Stream.OUTPUT:
             self.output.append(line)
             return
         message = parse_message(line)
         if message.kind == "archive_progress":
-            self.checkpoints = True
+            self.reads_sources = True
         if message.progress:
             self._show_progress(message.progress)
         elif message.text and message.kind == "log_message":
@@ -65,7 +65,7 @@ class Listener:
         if self.warning_count > LOGGED_WARNINGS:
             self.log.say(f"… and {self.warning_count - LOGGED_WARNINGS:,} more warnings")
 
-    def outcome(self, ending: Exit) -> BorgOutcome:
+    def outcome(self, ending: Exit, *, greeted: bool = True) -> BorgOutcome:
         """Return how the process ended, with all that it said."""
         return BorgOutcome(
             exit_code=derive_exit_code(ending.code, (error.msgid for error in self.errors)),
@@ -78,6 +78,7 @@ class Listener:
             interrupted=ending.interrupted,
             refused=self.refused,
             unanswered=ending.timed_out,
+            greeted=greeted,
         )
 
     def _keep(self, message: BorgMessage) -> None:

@@ -22,7 +22,9 @@ class BorgOutcome:
     refused: bool = False
     """Whether the server, asked once more, did not start borg."""
     unanswered: bool = False
-    """Whether it was ended because its server had never said a word."""
+    """Whether it was ended because its server did not answer."""
+    greeted: bool = True
+    """Whether that had said a word before."""
 
     @property
     def warned(self) -> bool:

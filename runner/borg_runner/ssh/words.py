@@ -3,7 +3,8 @@
 from borg_contract.reasons import Reason
 
 ADVICE_FOR_LOST_CONNECTION = (
-    "The next run tries again; if it keeps failing, look at the network and at the server's log."
+    "What was stored stays, and the next run goes on from there. If it happens again, look at what is between pod and "
+    "server (a firewall or NAT that forgets connections) and at the server's log: was its borg killed, or sshd ended?"
 )
 
 ADVICE_FOR_REFUSED_COMMAND = (
@@ -20,6 +21,11 @@ _SHUT_DOOR = (
     "once (MaxStartups, PerSourcePenalties, fail2ban, a firewall's limit). All pods of a node have one address: find "
     "who fails (the server's log; runs with SshPermissionDenied), mend that, wait or lift the ban, or exempt the "
     "cluster's addresses (PerSourcePenaltyExemptList, fail2ban's ignoreip)."
+)
+_NO_SIGN_OF_LIFE = (
+    "For five minutes nothing came from the server, not even a sign of life: it is switched off, or the way to it is "
+    "cut. What was stored stays, and the next run goes on from there. If that finds the repository locked, see Locks "
+    "in docs/ssh-providers.md."
 )
 _SERVE = 'Borg needs one that may run it: command="borg serve …" in authorized_keys.'
 
@@ -144,8 +150,12 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
     ),
     ("No route to host", Reason.HOST_UNREACHABLE, "Switch the host on, or look at routes and network policies."),
     ("Network is unreachable", Reason.HOST_UNREACHABLE, "Look at routes and network policies."),
+    ("ssh: connect to host", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
+    ("banner exchange: Connection to", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
+    ("not responding", Reason.CONNECTION_LOST, _NO_SIGN_OF_LIFE),
     ("Connection closed by", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
     ("Connection reset by", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
+    ("Broken pipe", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
 )
 
 

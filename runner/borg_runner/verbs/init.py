@@ -1,5 +1,6 @@
 """`borg init`: a repository that does not exist yet."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
@@ -12,6 +13,10 @@ from borg_runner.verbs.repository import Repository
 
 _LOCK_WAIT_SECONDS = 60
 _CONFIG = "config"
+_CUT_SHORT = (
+    "This run was about to create the repository: if the next one finds neither a repository nor an empty folder "
+    "there, see NotARepository in Troubleshooting."
+)
 _DATA = "data/0"
 """Segments, of which a repository has some from its first hour."""
 
@@ -22,7 +27,8 @@ def init(repository: Repository) -> None:
     repository.log.say(f"creating a new repository at {plan.location} (encryption {plan.encryption})")
     outcome = repository.borg.run(make_init_arguments(plan, lock_wait=_LOCK_WAIT_SECONDS))
     if outcome.exit_code != ALREADY_EXISTS and not outcome.succeeded:
-        raise FaultError(explain_failure(outcome, plan))
+        fault = explain_failure(outcome, plan)
+        raise FaultError(replace(fault, text=f"{fault.text} {_CUT_SHORT}") if plan.ssh else fault)
     if plan.passphrase is not None:
         repository.log.say("keep a copy of its key in a safe place, made with: borg key export")
 

@@ -106,7 +106,7 @@ class Repository:
         """Return what borg prints for a question aside, None when it cannot be had: it must not fail a good run."""
         if self.borg.interruption.requested:
             return None
-        outcome = self.borg.run(make_arguments(_ASIDE_LOCK_WAIT_SECONDS))
+        outcome = self.borg.run(make_arguments(_ASIDE_LOCK_WAIT_SECONDS), asks_why=False)
         return outcome.output if outcome.succeeded else None
 
     def raise_when_interrupted(self) -> None:
