@@ -5,7 +5,7 @@ from datetime import datetime
 from borg_contract.pod import NOTICE_OF_LOCK
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
-from borg_contract.run import Phase
+from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.formats import format_duration, format_time, parse_time
 from borg_core.kinds.parts.base import Condition
@@ -166,7 +166,8 @@ def _ended(
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
     reason, message = _why_it_died(job, pod, ending)
-    return derive_ended(known, Phase.FAILED, reason, f"{message}. {_CHECKPOINT}", at)
+    then = f". {_CHECKPOINT}" if job.operation is Operation.BACKUP else ""
+    return derive_ended(known, Phase.FAILED, reason, f"{message}{then}", at)
 
 
 def _with_result(
