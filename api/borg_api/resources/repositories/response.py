@@ -17,7 +17,13 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.status import ConditionType
 from borg_core.workload.plan import derive_location
 
-_NOTICES = (ConditionType.REPLACED, ConditionType.ROLLED_BACK, ConditionType.ALIASED, ConditionType.APPEND_ONLY)
+_NOTICES = (
+    ConditionType.REPLACED,
+    ConditionType.ROLLED_BACK,
+    ConditionType.ALIASED,
+    ConditionType.APPEND_ONLY,
+    ConditionType.CLOCK_DISAGREES,
+)
 """Conditions that hold only where there is something to tell."""
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
