@@ -1,6 +1,6 @@
 """A run is killed at a random moment of each of its steps; the next one succeeds without a human, and nothing is lost.
 
-Real borg, real repositories, real sshd. BORG_FAULTS=all makes it hundreds of kills instead of a dozen; BORG_FAULTS_SEED
+Real borg, real repositories, real sshd. A dozen kills, and hundreds in the lanes that are marked long; BORG_FAULTS_SEED
 chooses others. A failure names its round: `BORG_FAULTS_ROUND=<number>` with that lane's test does that one alone.
 """
 
@@ -18,8 +18,8 @@ import pytest
 from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from faults.form import ALL, SEED
 from faults.ledger import KEEP, Ledger, read_tree
+from faults.seed import SEED
 from runner_kit.borg_binary import find_borg
 from runner_kit.killer import RUNNER, Death, Killer, Moment, Victim
 from runner_kit.pod import Pod
@@ -44,22 +44,19 @@ class Lane:
     """Before the first kill; so many that there is something to prune."""
 
     def __str__(self) -> str:
-        return f"{self.place}-{self.encryption}-{self.cache}"
+        return f"{self.place}-{self.encryption}-{self.cache}-{self.rounds}"
 
 
-LANES = (
-    [
-        Lane(place, encryption, cache, rounds, steps)
-        for place, rounds, steps in (("local", 45, STEPS), ("ssh", 31, (*SERVER_STEPS, *STEPS)))
-        for encryption in ("repokey-blake2", "none")
-        for cache in ("kept", "fresh")
-    ]
-    if ALL
-    else [
-        Lane("local", "repokey-blake2", "kept", len(STEPS), STEPS),
-        Lane("ssh", "none", "fresh", 2, ("serve.1", "create.1"), good_nights=1),
-    ]
-)
+LANES = [
+    Lane("local", "repokey-blake2", "kept", len(STEPS), STEPS),
+    Lane("ssh", "none", "fresh", 2, ("serve.1", "create.1"), good_nights=1),
+]
+LONG_LANES = [
+    Lane(place, encryption, cache, rounds, steps)
+    for place, rounds, steps in (("local", 45, STEPS), ("ssh", 31, (*SERVER_STEPS, *STEPS)))
+    for encryption in ("repokey-blake2", "none")
+    for cache in ("kept", "fresh")
+]
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +187,9 @@ def needs_a_human(good: Death) -> bool:
     return "its creation was interrupted: delete the folder" in (good.result.repositories[0].error or "")
 
 
-@pytest.mark.parametrize("lane", LANES, ids=str)
+@pytest.mark.parametrize(
+    "lane", [*LANES, *(pytest.param(lane, marks=pytest.mark.long) for lane in LONG_LANES)], ids=str
+)
 def test_after_a_kill_at_any_moment_the_next_run_succeeds_and_nothing_is_lost(
     tmp_path: Path, lane: Lane, server: SshServer
 ) -> None:
