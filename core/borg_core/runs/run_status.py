@@ -200,7 +200,7 @@ def _why_it_died(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> t
     if ending.unreadable:
         message = f"Pod {name} left a result that cannot be read: {ending.unreadable[:500]!r}"
         return Reason.RESULT_UNREADABLE, message
-    if name is None or ending == Ending():
+    if pod is None or pod.deleting or ending == Ending():  # of one that is deleted, the log goes as well
         return Reason.POD_LOST, "Its pod was deleted, or its node was lost, before it could report"
     code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
     message = f"Pod {name} ended{code} without a result: see kubectl -n {job.namespace} logs {name} -c borg"
