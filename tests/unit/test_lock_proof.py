@@ -96,6 +96,7 @@ def test_a_pod_that_went_after_the_kubelet_had_ended_it_is_dead_at_once() -> Non
         ((node("Unknown"),), False),
         ((node("False"),), False),
         ((node("Unknown", AT, NODE, OUT_OF_SERVICE),), True),
+        ((node("True", "2026-03-02T12:02:00Z", NODE, OUT_OF_SERVICE),), False),
         ((node("Unknown", AT, NODE, "node.kubernetes.io/unreachable"),), False),
         ((node("Unknown", AT, "node-2", OUT_OF_SERVICE),), False),
         ((node(since="2026-03-02T12:02:00Z"),), False),
@@ -107,6 +108,7 @@ def test_a_pod_that_went_after_the_kubelet_had_ended_it_is_dead_at_once() -> Non
         "cut off",
         "not ready",
         "said to be off",
+        "said to be off and back since",
         "taken to be away",
         "another node is off",
         "only just back",
@@ -177,7 +179,11 @@ def leaving(body: dict[str, Any]) -> dict[str, Any]:
         (Scene(leaving(pod(RUNS)), nodes=(node("Unknown"),)), f"kubectl taint nodes node-1 {OUT_OF_SERVICE}=", True),
         (Scene(nodes=(node("Unknown"),)), f"kubectl taint nodes node-1 {OUT_OF_SERVICE}=nodeshutdown:NoExecute", True),
         (Scene(nodes=()), "so is the Node of its machine (a spot machine that was taken away, say)", True),
-        (Scene(nodes=(node(since="2026-03-02T12:02:00Z"),)), "as soon as its node has been in touch", False),
+        (
+            Scene(nodes=(node(since="2026-03-02T12:02:00Z"),)),
+            "if its node is in touch with the cluster, the lock is removed within",
+            False,
+        ),
     ],
     ids=["runs", "is ended", "its node is cut off", "node cut off", "no node", "node only just back"],
 )

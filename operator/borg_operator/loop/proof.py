@@ -35,7 +35,7 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """Kubernetes' own taint by which a person, or what fences machines, says that a node is off, and stays off until the
 taint is taken away: it then deletes the node's pods and detaches their volumes."""
 
-_SOON = Doubt("Its pod is gone: the lock is removed as soon as its node has been in touch for three minutes")
+_SOON = Doubt("Its pod is gone: if its node is in touch with the cluster, the lock is removed within some minutes")
 _NO_NODE = Doubt(
     "Its pod is gone, and so is the Node of its machine (a spot machine that was taken away, say): nothing in the "
     "cluster can tell whether that machine still runs. Make sure that it is off or deleted",
@@ -124,11 +124,9 @@ class Prover:
             return Doubt("Its pod is gone, and this operator may not look at nodes", needs_a_person=True)
         if name is None or node is None:
             return _NO_NODE
-        if _is_out_of_service(node):
-            return None
         since = _ready_since(node)
         if since is None:
-            return _of_silent_node(name)
+            return None if _is_out_of_service(node) else _of_silent_node(name)
         return None if now - since >= PATIENCE else _SOON
 
     async def _fetch_node(self, name: str) -> dict[str, Any] | None:
