@@ -133,6 +133,15 @@ def test_an_unlock_that_fails_is_made_again_after_a_longer_and_longer_pause(
     assert created.manifest["metadata"]["annotations"][labels.ATTEMPT] == str(number + 1)
 
 
+def test_an_unlock_is_made_again_also_when_the_pod_whose_lock_it_was_is_forgotten() -> None:
+    case = world(DEAD, attempt(**ended("Failed")), pods={})
+    (created,) = planned(case, CreateRun)
+    assert created.only_if_dead == holder_of("db-1")
+    assert created.manifest["metadata"]["name"] == "db-1-unlock-2"
+    good = finished("db-2", "2026-03-02T11:30:00Z", "Completed")
+    assert unlocks(world(DEAD, attempt(**ended("Failed")), good, pods={})) == []
+
+
 def test_after_five_attempts_or_when_a_person_cancelled_one_it_is_not_made_again() -> None:
     failed = [attempt(number, **ended("Failed")) for number in range(1, ATTEMPTS + 1)]
     assert unlocks(world(DEAD, *failed)) == []

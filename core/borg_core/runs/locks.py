@@ -33,6 +33,7 @@ FIRST_PAUSE = timedelta(minutes=1)
 """Between the first attempt and the second; each further pause is twice as long."""
 
 _SUFFIX = "-unlock"
+_IS_UNLOCK = re.compile(rf"{_SUFFIX}(-[0-9]+)?$")
 _HOLDER = re.compile(rf"{re.escape(LOCK_HOLDER_PREFIX)}_[A-Za-z0-9._-]+")
 _DIED = (
     Reason.POD_LOST,
@@ -95,7 +96,12 @@ def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[
     suspects: dict[str, Entry] = {}
     known = sorted(entries, key=lambda entry: entry.order)
     for entry in known:
-        if entry.operation is Operation.BREAK_LOCK or _good_since(entry, known):
+        if _good_since(entry, known):
+            continue
+        if entry.dead_holder and _failed(entry):
+            # It knows the holder also when the pod that died is forgotten.
+            suspects.setdefault(entry.dead_holder, entry)
+        if entry.operation is Operation.BREAK_LOCK:
             continue
         for holder in _find_holders(entry) or _own_if_died(host, entry, cluster):
             suspects[holder] = entry  # the newest of them: attempts for an earlier one may be used up
@@ -130,7 +136,8 @@ def _good_since(entry: Entry, entries: Iterable[Entry]) -> bool:
 
 
 def _free_name(run_name: str, names: Collection[str]) -> str:
-    tried = (unlock_run_name(run_name, number) for number in count(1))
+    wanted = _IS_UNLOCK.sub("", run_name)
+    tried = (unlock_run_name(wanted, number) for number in count(1))
     return next(name for name in tried if name not in names)
 
 
