@@ -51,7 +51,7 @@ unit: bootstrap ## the tests that need no cluster
 .PHONY: test-faults
 test-faults: bootstrap ## all faults, from many seeds: killed runs, damaged repositories, a bad API server; takes an hour or so
 	@dev/packages tests
-	@BORG_FAULTS=all .venv/bin/pytest tests/faults -m "long or not long"
+	@.venv/bin/pytest tests/faults -m "long or not long"
 
 .PHONY: integration
 integration: up ## the tests against a real API server

@@ -1,8 +1,8 @@
-"""dev/chart_docs.py write|check: the chart's README.md and the descriptions in values.schema.json, from values.yaml.
+"""dev/chart_docs.py write|check: the chart's README.md, and descriptions and `required` in values.schema.json.
 
-Each value is explained once, in the comment above it. `write` takes the comments to the two other places; `check` says
-what is stale, or has no comment, and exits with 1. values.yaml is written in block style, so its lines tell where a key
-is.
+Each value is explained once, in the comment above it. `write` takes the comments to the two other places; what cannot
+be left out follows from the defaults, for to Helm a value of null is one that is not there. `check` says what is stale,
+or has no comment, and exits with 1. values.yaml is written in block style, so its lines tell where a key is.
 """
 
 import json
@@ -78,6 +78,13 @@ def is_free(part: dict[str, Any]) -> bool:
     return "properties" not in part or "requests" in part["properties"]
 
 
+def is_needed(value: Value, part: dict[str, Any]) -> bool:
+    """Whether a null has no meaning; of what is empty by default, and of maps of the user's own, it means empty."""
+    if isinstance(value.default, dict):
+        return not is_free(part)
+    return value.default not in (None, "", [])
+
+
 def part_of(schema: dict[str, Any], path: Path_) -> dict[str, Any]:
     """Return what the schema says of a value. Raises KeyError where it does not know it."""
     for name in path:
@@ -87,6 +94,11 @@ def part_of(schema: dict[str, Any], path: Path_) -> dict[str, Any]:
 
 def render_schema(values: list[Value], schema: dict[str, Any]) -> str:
     """Return values.schema.json with each comment as the description, first in its place."""
+    sections = [value.path for value in values if value.section and not is_free(part_of(schema, value.path))]
+    for section in ((), *sections):
+        below = [value for value in values if value.path[:-1] == section]
+        names = [value.path[-1] for value in below if is_needed(value, part_of(schema, value.path))]
+        part_of(schema, section)["required"] = names
     for value in values:
         part = part_of(schema, value.path)
         if value.comment:

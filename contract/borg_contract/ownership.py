@@ -39,7 +39,7 @@ class ArchiveContent:
     files: Mapping[str, int] = field(default_factory=dict)
     """How many files by the source's name, those left out by `exclude` included; none where the comment is silent."""
     suspect: bool = False
-    """Whether a source was empty or could not be read."""
+    """Whether a source was empty, or all of it left out by `exclude`, or could not be read."""
 
 
 def render_comment(owner: ArchiveOwner, run_name: str, content: ArchiveContent | None = None) -> str:

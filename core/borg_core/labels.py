@@ -38,6 +38,9 @@ policy added, and theirs is left alone.
 DEAD_HOLDER = "borgoperator.io/dead-holder"
 """Annotation on a BreakLock run that the operator made: whose locks may go, because that pod is proven dead."""
 
+ATTEMPT = "borgoperator.io/attempt"
+"""Annotation beside that one: the how manieth such run it is, from 1, for the run that needs the lock."""
+
 OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
 """The same of an earlier version, which knew no more than the Job: it proves nothing, and such a run breaks no lock."""
 

@@ -58,8 +58,9 @@ async def _run(configuration: Configuration) -> None:
     settings = configuration.settings
     if not settings.cluster and not namespaces:
         settings = replace(settings, cluster=await find_cluster(api))
-    gatherer = Gatherer(store, api, settings)
-    applier = Applier(store, api, Prover(store, api, settings.cluster))
+    prover = Prover(store, api, settings.cluster)
+    gatherer = Gatherer(store, api, settings, prover.doubts)
+    applier = Applier(store, api, prover)
     controller = Controller(store, gatherer, applier, limits, metrics=metrics)
     listings = Listings(api, namespaces)
     server = MetricsServer(store, metrics, listings.complete.is_set, port=configuration.metrics_port)

@@ -7,11 +7,11 @@ from e2e.team import Team, source
 from support.pods import is_over
 
 FREEZE = r"""#!/usr/bin/python3
-# Stops borg, in the run `killed`, as soon as it holds the repository's lock, as a disk that hangs would.
+# Stops borg, in runs that are to be killed, as soon as it holds the repository's lock, as a disk that hangs would.
 import os, signal, sys, time
 from pathlib import Path
 
-if os.environ["BORG_RUN_NAME"] != "killed" or os.fork():
+if os.environ["BORG_RUN_NAME"] not in ("killed", "struck") or os.fork():
     sys.exit()
 for stream in (0, 1, 2):
     os.dup2(os.open(os.devnull, os.O_RDWR), stream)
@@ -33,7 +33,7 @@ LONG = 40_000_000
 
 @pytest.fixture(scope="module")
 def fragile(team: Team) -> Team:
-    """Make schedules `night`, in which the run `killed` hangs, and `long`, which takes a while to compress."""
+    """Make `night`, in which the runs `killed` and `struck` hang, and `long`, which takes a while to compress."""
     team.prepare()
     team.work(
         f"""
@@ -60,7 +60,7 @@ def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_suc
 
     status = fragile.finished("killed", within=30)
     assert status["phase"] == "Failed"
-    assert status["reason"] in ("PodLost", "RunnerCrashed")
+    assert status["reason"] == "PodLost"
     assert "The next run goes on from borg's last checkpoint" in status["message"]
     fragile.eventually(lambda: fragile.find("brun", "killed-unlock"), "the operator asks for the lock's removal")
     unlock = fragile.finished("killed-unlock")
@@ -70,6 +70,29 @@ def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_suc
     assert fragile.work("ls /repositories/main | grep lock || true") == ""
     fragile.completed("after", "night")
     assert fragile.names("brun", "borgoperator.io/schedule=night") == {"killed", "killed-unlock", "after"}
+
+
+def test_a_removal_of_a_lock_that_is_killed_itself_is_made_again(fragile: Team) -> None:
+    fragile.work("rm -f /repositories/frozen")
+    fragile.begin("struck", "night")
+    fragile.work("timeout 60 sh -c 'until [ -e /repositories/frozen ]; do sleep 0.1; done'")
+    full = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"}, "spec": {"hard": {"pods": "1"}}}
+    fragile.apply(full)  # so that the removal is not over before it is killed
+    fragile("delete", "pod", "--selector=batch.kubernetes.io/job-name=struck", "--grace-period=0", "--force")
+    fragile.eventually(lambda: fragile.find("job", "struck-unlock"), "the removal of the lock has a Job")
+    fragile("delete", "job", "struck-unlock", "--wait=false")
+    fragile("delete", "resourcequota", "full")
+
+    failed = fragile.finished("struck-unlock")
+    assert (failed["phase"], failed["reason"]) == ("Failed", "JobDeleted"), fragile.story()
+    assert failed["message"].endswith("Attempt 1 of 5: made again after 1m00s, if a run needs it still")
+
+    fragile.eventually(
+        lambda: fragile.find("brun", "struck-unlock-2"), "it is made again", within=330
+    )  # no pod proves it by now
+    again = fragile.finished("struck-unlock-2")
+    assert (again["phase"], again["trigger"]) == ("Completed", "Automatic"), fragile.story()
+    assert fragile.work("ls /repositories/main | grep lock || true") == ""
 
 
 def test_a_cancelled_run_stops_with_a_checkpoint_and_the_post_backup_script_and_the_next_run_goes_on(

@@ -118,6 +118,9 @@ def test_the_lock_of_a_pod_whose_records_are_all_gone_is_broken_once_its_node_pr
     assert 'run "db-1"' in team.log("next-unlock")
     assert team.work(f"ls {left_locks.folder}") == f"{left_locks.unproven}.42-0\n"
     assert "stuck-unlock" not in team.names("brun")
-    assert team.get("brun", "stuck")["status"]["reason"] == "WaitingForLock"
+    stuck = team.get("brun", "stuck")["status"]
+    assert stuck["reason"] == "WaitingForLock"
+    assert "so is the Node of its machine" in stuck["message"]
+    assert stuck["message"].endswith(f"| kubectl -n {team.namespace} create -f -")
     team.cancel("stuck")
     assert team.finished("stuck")["phase"] == "Cancelled"

@@ -10,8 +10,8 @@ import pytest
 from e2e.conftest import Operator
 from e2e.team import Object, Team, source
 from support.cluster import RESTRICTED, Kubectl, fresh_namespace
-from support.injector import admission_webhook
 from support.rest import Rest, find_facade, make_account
+from support.webhook import admission_webhook
 
 NO_DRIVER = [{"name": "data", "volume": {"csi": {"driver": "none.example.com"}}}]
 

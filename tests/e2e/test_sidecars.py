@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from e2e.team import Object, Team
-from support import injector
+from support import injector, webhook
 from support.pods import PodWatch, container, is_over, watch_pods
 from support.rest import Rest, find_facade, make_account
 
@@ -33,11 +33,11 @@ def meshed(team: Team, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tea
     for name in SIDECARS:
         team.repository(name)
         team.schedule(name, name, hooks={"preBackup": {"scriptRef": {"name": "talk"}}})
-    secret, certificate = injector.make_certificate(tmp_path_factory.mktemp("tls"), team.namespace)
-    team.apply(secret, injector.service())
+    secret, certificate = webhook.make_certificate(tmp_path_factory.mktemp("tls"), team.namespace)
+    team.apply(secret, webhook.service())
     serving, volumes = injector.container(SIDECARS)
-    team.confined_pod("injector", serving, volumes)
-    with injector.webhook(team.kubectl, team.namespace, certificate):
+    team.confined_pod(webhook.NAME, serving, volumes)
+    with injector.injecting(team.kubectl, team.namespace, certificate):
         yield team
 
 

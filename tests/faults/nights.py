@@ -31,7 +31,7 @@ class Lane:
     """Before the first kill; so many that there is something to prune."""
 
     def __str__(self) -> str:
-        return f"{self.place}-{self.encryption}-{self.cache}"
+        return f"{self.place}-{self.encryption}-{self.cache}-{self.rounds}"
 
 
 class Nights:

@@ -11,7 +11,6 @@ from borg_contract.retention import Retention
 from borg_contract.run import Phase
 from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
-from faults.form import ALL
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod, during
 from support import builders
@@ -94,7 +93,9 @@ def test_a_failure_on_a_node_of_another_day_is_over_when_the_next_run_succeeds(a
     assert BEGIN <= parse_time(repository.status.last_backup_time) <= cluster.recorder.now
 
 
-@pytest.mark.parametrize("off", [DAY, -DAY, timedelta(days=4000)] if ALL else [DAY], ids=str)
+@pytest.mark.parametrize(
+    "off", [DAY, *(pytest.param(off, marks=pytest.mark.long) for off in (-DAY, timedelta(days=4000)))], ids=str
+)
 def test_archives_of_a_wrong_clock_neither_go_by_mistake_nor_take_the_place_of_new_ones(
     tmp_path: Path, off: timedelta
 ) -> None:

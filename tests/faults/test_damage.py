@@ -13,7 +13,6 @@ import pytest
 
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from faults.form import ALL
 from faults.ledger import read_tree
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Ended, Pod
@@ -164,7 +163,11 @@ def compare(pod: Pod, archive: str) -> None:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("damage", DAMAGES if ALL else DAMAGES[:3], ids=lambda damage: damage.name)
+@pytest.mark.parametrize(
+    "damage",
+    [*DAMAGES[:3], *(pytest.param(damage, marks=pytest.mark.long) for damage in DAMAGES[3:])],
+    ids=lambda damage: damage.name,
+)
 def test_a_damaged_repository_is_named_not_made_worse_and_mended_as_told(pod: Pod, damage: Damage) -> None:
     repository = Path(pod.repository().location)
     damage.do(repository)
@@ -213,7 +216,7 @@ def assert_check_and_its_advice_help(pod: Pod) -> None:
     compare(pod, "db-5")
 
 
-@pytest.mark.parametrize("lose", LOSSES if ALL else LOSSES[:1])
+@pytest.mark.parametrize("lose", [LOSSES[0], *(pytest.param(lose, marks=pytest.mark.long) for lose in LOSSES[1:])])
 def test_a_repository_that_had_archives_and_is_gone_is_not_made_anew_in_silence(pod: Pod, lose: Change) -> None:
     folder = Path(pod.repository().location)
     lose(folder)

@@ -12,7 +12,6 @@ import pytest
 
 from borg_contract.plan import HooksPlan, SshPlan
 from borg_contract.run import Phase
-from faults.form import ALL
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod, during, hook, powerless
 
@@ -49,7 +48,11 @@ def fill(folder: Path, *, leave: int = 0) -> Path:
 
 
 @only_root
-@pytest.mark.parametrize("kilobytes", [0, 30, 300] if ALL else [30], ids=lambda kilobytes: f"{kilobytes} kB are left")
+@pytest.mark.parametrize(
+    "kilobytes",
+    [30, *(pytest.param(left, marks=pytest.mark.long) for left in (0, 300))],
+    ids=lambda kilobytes: f"{kilobytes} kB are left",
+)
 def test_a_cache_that_is_full_costs_one_run_at_most_and_no_archive(pod: Pod, kilobytes: int) -> None:
     for number in range(3_000):
         (pod.data / f"file {number}").write_bytes(random.Random(number).randbytes(100))

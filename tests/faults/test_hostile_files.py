@@ -14,11 +14,10 @@ from borg_contract.plan import HooksPlan, SourcePlan
 from borg_contract.result import RepositoryResult, RunResult
 from borg_contract.retention import Retention
 from borg_contract.run import Phase
-from faults.form import ALL, SEED, whole_form
+from faults.seed import SEED
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Ended, Pod, hook, wait_until
 
-FILES = 3_000 if ALL else 200
 LONGEST_NAME = 255
 PIECES: list[bytes] = [
     *(b"\n", b"\r", b"\x1b[2J\x1b[31m", b"\x07", b"\x7f", b"\xff\xfe", b"\xc3", b"\xed\xa0\x80", b"\t", b" "),
@@ -74,9 +73,12 @@ def pod(tmp_path: Path) -> Pod:
     return Pod(tmp_path, find_borg())
 
 
-def test_files_of_any_name_are_archived_byte_for_byte_and_named_readably_when_they_cannot_be_read(pod: Pod) -> None:
+@pytest.mark.parametrize("files", [200, pytest.param(3_000, marks=pytest.mark.long)])
+def test_files_of_any_name_are_archived_byte_for_byte_and_named_readably_when_they_cannot_be_read(
+    pod: Pod, files: int
+) -> None:
     chance = Random(SEED)
-    made = fill(pod.data, chance, FILES)
+    made = fill(pod.data, chance, files)
     shut = sorted(path for path in made if chance.random() < 0.2)
     for path in shut:
         (pod.data / os.fsdecode(path)).chmod(0)
@@ -162,7 +164,7 @@ def test_what_a_script_prints_and_writes_forges_no_result_and_the_next_one_is_to
     assert "\\x0a" not in ended.result.message
 
 
-@whole_form
+@pytest.mark.long
 def test_an_expression_without_end_is_stopped_in_order(pod: Pod) -> None:
     """Borg tries it for years and hears no SIGINT meanwhile; the pod that is ended leaves a result all the same."""
     (pod.data / ("a" * 60 + "!")).write_text("x")

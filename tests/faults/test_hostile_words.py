@@ -28,7 +28,7 @@ from borg_runner.run.report import encode_result
 from borg_runner.run.summary import summarize
 from borg_runner.verbs.create import make_create_arguments
 from borg_runner.verbs.delete import make_delete_arguments
-from faults.form import SEED
+from faults.seed import SEED
 
 TEXTS = 10_000
 LOCAL = RepositoryPlan("main", "/repositories/main", "repokey-blake2", (SourcePlan("data"),))

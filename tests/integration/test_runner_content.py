@@ -271,6 +271,72 @@ def test_an_archive_of_which_everything_is_excluded_is_a_warning(pod: Pod) -> No
     assert "`exclude`" in result.warnings[0]
 
 
+def test_a_pattern_that_leaves_out_all_of_one_source_of_two_ages_out_no_good_archive(pod: Pod) -> None:
+    nights = Nights(pod)
+    fill(pod.root / "sources/media", 40)
+    repository = pod.repository(sources=sources("data", "media"))
+    plan = pod.plan(repository, prune=TWO)
+    for night in (1, 2):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    wrong = pod.plan(replace(repository, exclude=("sh:**/media",)), prune=TWO)
+    for night in (3, 4, 5):
+        result = nights.back_up(night, wrong)
+        assert (result.phase, result.reason) == (Phase.COMPLETED_WITH_WARNINGS, "SourceEmpty")
+        assert (result.files, result.prune) == (1, None)
+        assert one(result.warnings, 'Source "media"', "`exclude`", "leaves out all 40 files", "Nothing was pruned.")
+    assert nights.left(repository) == [1, 2, 3, 4, 5]
+    assert nights.back_up(6, plan).phase is Phase.COMPLETED
+    assert {2, 6} <= set(nights.left(repository)), "corrected: good ones stay, for the others take no good one's place"
+
+
+def test_a_pattern_that_keeps_archives_below_min_files_ages_out_no_good_archive(pod: Pod) -> None:
+    nights = Nights(pod)
+    fill(pod.data, 12)
+    repository = pod.repository(min_files=10)
+    plan = pod.plan(repository, prune=TWO)
+    for night in (1, 2):
+        assert nights.back_up(night, plan).phase is Phase.COMPLETED
+    for night in (3, 4, 5):
+        assert (
+            nights.back_up(night, pod.plan(replace(repository, exclude=("*/f?",)), prune=TWO)).reason == "TooFewFiles"
+        )
+    assert nights.back_up(6, plan).phase is Phase.COMPLETED
+    assert {2, 6} <= set(nights.left(repository))
+
+
+PATTERNS = [
+    ("*",),
+    ("*.txt",),
+    ("*/sub",),
+    ("*/sub/",),
+    ("*/sub/*", "*.txt"),
+    ("sh:**/*.txt",),
+    ("sh:**/data/*",),
+    ("sh:**/data/**/*.txt", "sh:**/data/hello.txt"),
+    ("re:/data/",),
+    ("re:[.]txt$",),
+    ("pp:{data}",),
+    ("pp:{data}/sub", "pf:{data}/hello.txt"),
+    ("pf:{data}/hello.txt",),
+    ("fm:{data}/*",),
+    ("{data}/sub/deep/a.txt", "*/hello.*"),
+]
+
+
+@pytest.mark.parametrize("patterns", PATTERNS)
+def test_whether_exclude_leaves_out_everything_is_what_borg_says(pod: Pod, patterns: tuple[str, ...]) -> None:
+    fill(pod.data / "sub/deep", 0)
+    (pod.data / "sub/deep/a.txt").touch()
+    fill(pod.root / "sources/other", 1, "keep-")
+    given = tuple(pattern.format(data=str(pod.data).lstrip("/")) for pattern in patterns)
+    repository = pod.repository(sources=sources("data"), exclude=given)
+    [result] = pod.run(pod.plan(repository)).result.repositories
+    listed = pod.ask_borg(repository, "list", "--format={type} {path}{NL}", f"REPO::{result.archive}").splitlines()
+    kept = [line for line in listed if not line.startswith("d ")]
+    assert (result.reason == "SourceEmpty") is (not kept), kept
+    assert " suspect" in comments(pod, repository)[0] if not kept else " suspect" not in comments(pod, repository)[0]
+
+
 @pytest.mark.parametrize("kind", ["empty folder", "link to a folder"])
 def test_a_path_that_yields_nothing_is_a_warning_beside_one_that_yields_much(pod: Pod, kind: str) -> None:
     fill(pod.data / "much", 20)

@@ -36,8 +36,8 @@ class Operator:
     def __init__(self, recorder: Recorder, *, late: bool = False) -> None:
         self.recorder = recorder
         self.store = Store()
-        self.gatherer = Gatherer(self.store, recorder, SETTINGS)
         self.prover = Prover(self.store, recorder, SETTINGS.cluster, lambda: recorder.now)
+        self.gatherer = Gatherer(self.store, recorder, SETTINGS, self.prover.doubts)
         self.applier = Applier(self.store, recorder, self.prover)
         self.late = late
         self.news: dict[str, deque[News]] = {kind.kind: deque() for kind in watched_kinds()}

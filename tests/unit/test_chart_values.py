@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from support.chart import CHART
+from support.chart import CHART, Refused, render
 from support.cluster import REPOSITORY
 from unit.test_crds import CRDS, version_of
 
@@ -63,10 +63,70 @@ def test_every_value_of_the_schema_has_a_default_and_an_explanation(path: Path) 
         assert len(part["description"]) > 10
 
 
+def merged(values: Object, into: Object) -> Object:
+    """Return what Helm makes of values and defaults: null takes a value away."""
+    found = dict(into)
+    for name, value in values.items():
+        if value is None:
+            found.pop(name, None)
+        elif isinstance(value, dict) and isinstance(found.get(name), dict):
+            found[name] = merged(value, found[name])
+        else:
+            found[name] = value
+    return found
+
+
+def validate(values: Object) -> None:
+    jsonschema.validate(merged(values, VALUES), SCHEMA, jsonschema.Draft7Validator)
+
+
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda path: ".".join(path) or "top")
 def test_a_misspelt_value_is_refused_in_every_section(section: Path) -> None:
     with pytest.raises(jsonschema.ValidationError, match="dditional properties"):
-        jsonschema.validate(nested((*section, "misspelt"), 1), SCHEMA)
+        validate(nested((*section, "misspelt"), 1))
+
+
+def is_empty(value: Any) -> bool:
+    return value in (None, "", [], {})
+
+
+MAPS_OF_THE_USER = {("operator", "resources"), ("api", "resources"), ("metrics", "dashboard", "labels")}
+"""Those that are not empty: null is Helm's only way to take such a default away."""
+MAY_BE_NULL = [path for path in DESCRIBED if path not in OF_HELM and is_empty(at(VALUES, path))] + [*MAPS_OF_THE_USER]
+EVERYTHING: Object = yaml.safe_load((CHART / "ci" / "everything-values.yaml").read_text())
+NEEDED_BY_EVERYTHING = {("api", "ingress", "hosts"), ("api", "httpRoute", "parentRefs")}
+
+
+@pytest.mark.parametrize("path", sorted(DESCRIBED.keys() - OF_HELM - set(MAY_BE_NULL)), ids=".".join)
+def test_null_is_refused_with_the_name_of_a_value_that_is_needed(path: Path) -> None:
+    with pytest.raises(jsonschema.ValidationError, match=f"'{path[-1]}' is a required property"):
+        validate(nested(path, None))
+
+
+def test_helm_itself_says_which_section_is_null() -> None:
+    with pytest.raises(Refused, match="backupPods"):
+        render({"backupPods": None})
+
+
+@pytest.mark.parametrize("empty", [None, dict, list], ids=["null", "{}", "[]"])
+@pytest.mark.parametrize("others", [{}, EVERYTHING], ids=["by itself", "with everything on"])
+def test_whatever_may_be_empty_renders_when_it_is_empty(empty: type | None, others: Object) -> None:
+    values = others
+    for path in set(MAY_BE_NULL) - NEEDED_BY_EVERYTHING:
+        given = at(VALUES, path)
+        if empty is None or isinstance(given, empty):
+            validate(nested(path, empty() if empty else None))
+            values = replaced(values, path, empty() if empty else None)
+    objects = render(values)
+    assert {"Deployment", "Service", "Role"} <= {item["kind"] for item in objects}
+    assert all(item["metadata"]["name"] for item in objects)
+
+
+def replaced(tree: Object, path: Path, value: Any) -> Object:
+    """Return the tree with that value, whatever was there."""
+    name, *rest = path
+    inner = tree.get(name)
+    return {**tree, name: replaced(inner if isinstance(inner, dict) else {}, tuple(rest), value) if rest else value}
 
 
 REFUSED: list[Object] = [
@@ -91,7 +151,7 @@ REFUSED: list[Object] = [
 @pytest.mark.parametrize("values", REFUSED, ids=json.dumps)
 def test_values_that_would_not_work_are_refused(values: Object) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(values, SCHEMA)
+        validate(values)
 
 
 def test_readme_and_descriptions_are_those_of_the_comments() -> None:

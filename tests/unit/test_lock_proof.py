@@ -8,7 +8,8 @@ import pytest
 from borg_cluster.errors import Forbidden
 from borg_contract.pod import derive_place, lock_holder
 from borg_core import labels
-from borg_operator.loop.proof import PATIENCE, Prover
+from borg_core.runs.world import Doubt
+from borg_operator.loop.proof import OUT_OF_SERVICE, PATIENCE, Prover
 from borg_operator.store import Store
 from support.builders import NOW
 from support.operator import Operator, run
@@ -28,10 +29,11 @@ def pod(state: dict[str, Any] | None, phase: str = "Running", node: str = NODE, 
     return {"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": phase, "containerStatuses": statuses}}
 
 
-def node(ready: str = "True", since: str = AT, name: str = NODE) -> dict[str, Any]:
+def node(ready: str = "True", since: str = AT, name: str = NODE, *taints: str) -> dict[str, Any]:
     conditions = [{"type": "Ready", "status": ready, "lastTransitionTime": since}]
     metadata = {"namespace": "", "name": name, "uid": f"uid-{name}", "labels": {}, "creationTimestamp": AT}
-    return {"metadata": metadata, "status": {"conditions": conditions}}
+    spec = {"taints": [{"key": key, "effect": "NoExecute"} for key in taints]} if taints else {}
+    return {"metadata": metadata, "spec": spec, "status": {"conditions": conditions}}
 
 
 class Scene:
@@ -93,10 +95,25 @@ def test_a_pod_that_went_after_the_kubelet_had_ended_it_is_dead_at_once() -> Non
         ((), False),
         ((node("Unknown"),), False),
         ((node("False"),), False),
+        ((node("Unknown", AT, NODE, OUT_OF_SERVICE),), True),
+        ((node("True", "2026-03-02T12:02:00Z", NODE, OUT_OF_SERVICE),), False),
+        ((node("Unknown", AT, NODE, "node.kubernetes.io/unreachable"),), False),
+        ((node("Unknown", AT, "node-2", OUT_OF_SERVICE),), False),
         ((node(since="2026-03-02T12:02:00Z"),), False),
         ((node(name="node-2"),), False),
     ],
-    ids=["in touch", "its Node object is deleted", "cut off", "not ready", "only just back", "another node"],
+    ids=[
+        "in touch",
+        "its Node object is deleted",
+        "cut off",
+        "not ready",
+        "said to be off",
+        "said to be off and back since",
+        "taken to be away",
+        "another node is off",
+        "only just back",
+        "another node",
+    ],
 )
 def test_a_pod_deleted_by_force_is_dead_once_its_node_has_been_in_touch_for_long_enough(
     nodes: tuple[dict[str, Any], ...], dead: bool, remembered: bool
@@ -114,12 +131,11 @@ def test_where_nodes_may_not_be_looked_at_nothing_is_proven_and_nothing_fails() 
     def refuse(request: Request) -> BaseException | None:
         return Forbidden("nodes is forbidden") if request.kind == "Node" else None
 
-    scene = Scene(pod(RUNS))
-    scene.recorder.remove("Pod", "p")
+    scene = Scene(leaving(pod(RUNS)))
     scene.recorder.refuse = refuse
-    scene.recorder.requests.clear()
-    assert not scene.is_dead()
-    assert not scene.is_dead(after=PATIENCE)
+    assert doubt_of(scene) == ("Its pod p is to end, and node node-1 has not said that it has", False)
+    scene.recorder.remove("Pod", "p")
+    assert doubt_of(scene, PATIENCE) == ("Its pod is gone, and this operator may not look at nodes", True)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +158,50 @@ def test_in_a_cluster_without_a_name_its_nodes_prove_nothing() -> None:
     holder = lock_holder("team", "db-0", "job-uid", derive_place("", NODE))
     assert not scene.is_dead(holder)
     assert not scene.is_dead(holder, after=PATIENCE)
+
+
+def doubt_of(scene: Scene, *after: timedelta) -> tuple[str, bool]:
+    for pause in (timedelta(), *after):
+        assert not scene.is_dead(after=pause)
+    doubt = scene.prover.doubts[HOLDER]
+    return doubt.text, doubt.needs_a_person
+
+
+def leaving(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "metadata": {**body["metadata"], "deletionTimestamp": AT}}
+
+
+@pytest.mark.parametrize(
+    ("scene", "words", "person"),
+    [
+        (Scene(pod(RUNS), nodes=(node(),)), "Its pod p has not ended", False),
+        (Scene(leaving(pod(RUNS)), nodes=(node(),)), "Its pod p is being ended on node node-1", False),
+        (Scene(leaving(pod(RUNS)), nodes=(node("Unknown"),)), f"kubectl taint nodes node-1 {OUT_OF_SERVICE}=", True),
+        (Scene(nodes=(node("Unknown"),)), f"kubectl taint nodes node-1 {OUT_OF_SERVICE}=nodeshutdown:NoExecute", True),
+        (Scene(nodes=()), "so is the Node of its machine (a spot machine that was taken away, say)", True),
+        (
+            Scene(nodes=(node(since="2026-03-02T12:02:00Z"),)),
+            "if its node is in touch with the cluster, the lock is removed within",
+            False,
+        ),
+    ],
+    ids=["runs", "is ended", "its node is cut off", "node cut off", "no node", "node only just back"],
+)
+def test_why_a_holder_is_not_proven_dead_is_kept_for_people(scene: Scene, words: str, person: bool) -> None:
+    said, needs = doubt_of(scene, PATIENCE)
+    assert words in said
+    assert needs is person
+
+
+def test_of_a_holder_whose_place_is_not_known_a_person_is_asked_at_once() -> None:
+    holder = lock_holder("team", "db-0", "job-uid")
+    scene = Scene(nodes=(node(),))
+    assert not scene.is_dead(holder)
+    assert scene.prover.doubts[holder] == Doubt("It is not known where its pod was", needs_a_person=True)
+
+
+def test_the_doubt_goes_when_the_holder_is_proven_dead() -> None:
+    scene = Scene(nodes=(node(),))
+    assert doubt_of(scene)[0].startswith("Its pod is gone")
+    assert scene.is_dead(after=PATIENCE)
+    assert scene.prover.doubts == {}

@@ -1,12 +1,13 @@
 """Planning a repository: the CronJob of its checks, runs on it alone, what it says about itself."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
 
 from borg_cluster.index import Change
+from borg_contract.run import Operation
 from borg_core.actions import (
     Action,
     CreateCronJob,
@@ -14,6 +15,7 @@ from borg_core.actions import (
     CreateRun,
     DeleteCronJob,
     PatchStatus,
+    RecordEvent,
     RepairCronJob,
     ReserveTurn,
     StartJob,
@@ -22,6 +24,7 @@ from borg_core.clock.hashed import resolve
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.names import shorten
+from borg_core.native.job import ObservedJob
 from borg_core.reconcile.checks import check_name
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
@@ -116,6 +119,54 @@ def test_a_repository_stays_ready_and_says_that_its_newest_archive_may_lack_some
     ready = condition_of(world(local_repository(), builders.run("db-1", status)), "Ready")
     assert (ready["status"], ready["reason"]) == ("True", "LastRunSucceeded")
     assert ("nothing there" in ready["message"]) is (reason is not None)
+
+
+TIMES = ("Europe/Berlin", "0 3 * * 0")
+FORETOLD = datetime(2026, 3, 1, 2, tzinfo=UTC)
+
+
+def check_at(at: datetime, times: tuple[str, str] = TIMES, **more: Any) -> ObservedJob:
+    name = f"main-check-{int(at.timestamp()) // 60}"
+    return builders.job(name, subject=MAIN, operation=Operation.CHECK, scheduled=at, times=times, **more)
+
+
+@pytest.mark.parametrize(
+    ("job", "disagrees"),
+    [
+        (check_at(FORETOLD), False),
+        (check_at(FORETOLD + timedelta(minutes=30)), True),
+        (check_at(FORETOLD + timedelta(hours=1)), True),
+        (check_at(FORETOLD + timedelta(minutes=30), ("Europe/Berlin", "30 3 * * 0")), False),
+        (check_at(FORETOLD + timedelta(minutes=30), owner_uid="uid-of-another-one"), False),
+    ],
+    ids=["foretold", "half an hour late", "by another zone", "made before an edit", "of another CronJob"],
+)
+def test_a_check_that_came_at_a_time_that_was_not_foretold_is_told_of_its_repository(
+    job: ObservedJob, disagrees: bool
+) -> None:
+    last = {"created": FORETOLD - timedelta(days=9), "last_scheduled": job.scheduled}
+    case = replace(settled(world(local_repository(**CHECKED)), **last), jobs=(job,))
+    told = [(event.regarding, event.reason, event.warning) for event in planned(case, RecordEvent)]
+    assert (("ClockDisagrees" in [c["type"] for c in status_of(case).get("conditions", [])]), told) == (
+        disagrees,
+        [(MAIN, "ClockDisagrees", True)] if disagrees else [],
+    )
+
+
+def test_the_clock_of_checks_is_told_once_and_until_somebody_changes_the_repository() -> None:
+    late = check_at(FORETOLD + timedelta(minutes=30))
+    last = {"created": FORETOLD - timedelta(days=9), "last_scheduled": late.scheduled}
+    case = replace(settled(world(local_repository(**CHECKED)), **last), jobs=(late,))
+    assert case.repository
+    body = case.repository.model_dump(by_alias=True)
+    said = {**body["status"], **status_of(case)}
+    told = replace(case, repository=BorgRepository.model_validate({**body, "status": said}))
+    assert planned(told, RecordEvent) == []
+    assert status_of(told) == {}
+    forgotten = replace(told, jobs=())
+    assert "ClockDisagrees" in [c["type"] for c in {**said, **status_of(forgotten)}["conditions"]]
+    edited = BorgRepository.model_validate({**body, "metadata": {**body["metadata"], "generation": 2}, "status": said})
+    assert "ClockDisagrees" not in [c["type"] for c in status_of(replace(forgotten, repository=edited))["conditions"]]
 
 
 def test_nothing_is_done_when_nothing_changed() -> None:

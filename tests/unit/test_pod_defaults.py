@@ -15,7 +15,7 @@ from borg_core.workload.job import render_job_template
 from borg_operator.configuration import ConfigurationError, read_configuration
 from support import builders
 from support.builders import NOW, planned, settled
-from unit.test_chart_values import SCHEMA
+from unit.test_chart_values import validate
 
 Object = dict[str, Any]
 
@@ -205,7 +205,7 @@ REFUSED: dict[str, Object] = {
 @pytest.mark.parametrize("place", REFUSED)
 def test_a_wrong_default_is_refused_by_the_chart_and_by_the_operator_with_its_place(place: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"backupPods": REFUSED[place]}, SCHEMA)
+        validate({"backupPods": REFUSED[place]})
     with pytest.raises(ConfigurationError) as refused:
         settings_of(REFUSED[place])
     assert str(refused.value).startswith(
@@ -231,11 +231,11 @@ def test_defaults_that_contradict_each_other_are_refused_by_the_operator_with_th
 
 @pytest.mark.parametrize("pods", [pods for pods, _, _ in COMBINED.values()], ids=list(COMBINED))
 def test_what_the_operator_takes_the_chart_takes(pods: Object) -> None:
-    jsonschema.validate({"backupPods": pods}, SCHEMA)
+    validate({"backupPods": pods})
 
 
 def test_numbers_as_helm_writes_them_are_quantities() -> None:
     pods = {"resources": {"limits": {"memory": 1073741824.0, "cpu": 0.5}}}
-    jsonschema.validate({"backupPods": pods}, SCHEMA)
+    validate({"backupPods": pods})
     (container,) = pod_of(pods, {})["containers"]
     assert container["resources"] == {"limits": {"memory": "1073741824", "cpu": "0.5"}}

@@ -1,20 +1,27 @@
 """Which locks are broken after a Job that died: those of nobody who may still work, and once."""
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jsonschema
 import pytest
 
 from borg_contract.codec import decode_plan
 from borg_contract.pod import PLAN_ENV, derive_place, lock_holder
+from borg_contract.run import Operation
 from borg_core import labels
-from borg_core.actions import CreateJob, CreateRun, PatchStatus
+from borg_core.actions import CreateJob, CreateRun, PatchStatus, RecordEvent
+from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun
 from borg_core.native.pod import Ending, ObservedPod
-from borg_core.runs.locks import unlock_run_name
+from borg_core.runs.locks import ATTEMPTS, unlock_run_name
 from borg_core.runs.plan import WAIT_LOOK_SECONDS
+from borg_core.runs.world import Doubt
 from support import builders
 from support.builders import NOW, Case, plan, planned
+from unit.test_crds import version_of
 
 
 def finished(name: str, at: str, phase: str = "Failed", **status: Any) -> BorgRun:
@@ -48,7 +55,10 @@ def test_the_lock_of_a_dead_pod_is_broken_if_a_fresh_look_proves_that_it_is_dead
     (created,) = planned(world(dead_run(reason="OutOfMemory")), CreateRun)
     assert created.only_if_dead == holder_of("db-1")
     assert created.manifest["metadata"]["name"] == "db-1-unlock"
-    assert created.manifest["metadata"]["annotations"] == {"borgoperator.io/dead-holder": holder_of("db-1")}
+    assert created.manifest["metadata"]["annotations"] == {
+        "borgoperator.io/dead-holder": holder_of("db-1"),
+        "borgoperator.io/attempt": "1",
+    }
     assert created.manifest["metadata"]["labels"]["borgoperator.io/trigger"] == "Automatic"
     assert created.manifest["spec"] == {"scheduleRef": {"name": "db"}, "operation": "BreakLock"}
 
@@ -84,20 +94,175 @@ def test_only_what_may_have_left_a_lock_is_cleaned_up_after(run: BorgRun, breaks
     assert unlocks(world(run)) == (["db-1-unlock"] if breaks else [])
 
 
+def attempt(number: int = 1, holder: str = "", caller: str = "db-1", **status: Any) -> BorgRun:
+    """Return a run that was to remove the locks of the holder, made by the operator."""
+    name = unlock_run_name(caller, number)
+    notes = {labels.DEAD_HOLDER: holder or holder_of("db-1"), labels.ATTEMPT: str(number)}
+    run = builders.run(name, {"jobUid": f"job-{name}", **status} if status else None, operation="BreakLock")
+    made = {"annotations": notes, "creation_timestamp": f"2026-03-02T01:{number:02}:00Z"}
+    return run.model_copy(update={"metadata": run.metadata.model_copy(update=made)})
+
+
+def ended(phase: str, at: datetime = NOW - timedelta(hours=1), **status: Any) -> dict[str, Any]:
+    return {"phase": phase, "startTime": format_time(at), "completionTime": format_time(at), **status}
+
+
+DEAD = dead_run(reason="OutOfMemory")
+PAUSES = [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8)]
+
+
 def test_locks_are_not_broken_twice_nor_after_a_good_run() -> None:
-    unlock = builders.run("db-1-unlock", operation="BreakLock")
-    assert unlocks(world(dead_run(reason="OutOfMemory"), unlock)) == []
+    assert unlocks(world(DEAD, attempt())) == []
+    assert unlocks(world(DEAD, attempt(**ended("Completed")))) == []
     good = finished("db-2", "2026-03-02T02:00:00Z", "Completed")
-    assert unlocks(world(dead_run(reason="OutOfMemory"), good)) == []
+    assert unlocks(world(DEAD, good)) == []
 
 
-def test_a_break_lock_that_dies_calls_for_no_other() -> None:
-    died = builders.run(
-        "db-1-unlock",
-        {"phase": "Failed", "startTime": "2026-03-02T01:30:00Z", "reason": "PodLost", "jobUid": "x"},
-        operation="BreakLock",
+@pytest.mark.parametrize("reason", ["PodLost", "Evicted", "JobDeleted", "Interrupted", "PermissionDenied"])
+@pytest.mark.parametrize(("number", "pause"), list(enumerate(PAUSES, 1)))
+def test_an_unlock_that_fails_is_made_again_after_a_longer_and_longer_pause(
+    number: int, pause: timedelta, reason: str
+) -> None:
+    failed = [attempt(n, **ended("Failed", NOW - pause, reason=reason)) for n in range(1, number + 1)]
+    early = NOW - timedelta(seconds=1)
+    assert planned(world(DEAD, *failed), CreateRun, early) == []
+    assert plan(world(DEAD, *failed), early).requeue_after == 1
+    (created,) = planned(world(DEAD, *failed), CreateRun)
+    assert created.only_if_dead == holder_of("db-1")
+    assert created.manifest["metadata"]["name"] == f"db-1-unlock-{number + 1}"
+    assert created.manifest["metadata"]["annotations"][labels.ATTEMPT] == str(number + 1)
+
+
+def test_an_unlock_is_made_again_also_when_the_pod_whose_lock_it_was_is_forgotten() -> None:
+    case = world(DEAD, attempt(**ended("Failed")), pods={})
+    (created,) = planned(case, CreateRun)
+    assert created.only_if_dead == holder_of("db-1")
+    assert created.manifest["metadata"]["name"] == "db-1-unlock-2"
+    good = finished("db-2", "2026-03-02T11:30:00Z", "Completed")
+    assert unlocks(world(DEAD, attempt(**ended("Failed")), good, pods={})) == []
+
+
+def test_after_five_attempts_or_when_a_person_cancelled_one_it_is_not_made_again() -> None:
+    failed = [attempt(number, **ended("Failed")) for number in range(1, ATTEMPTS + 1)]
+    assert unlocks(world(DEAD, *failed)) == []
+    assert unlocks(world(DEAD, failed[-1])) == [], "though the earlier ones are beyond the history"
+    assert unlocks(world(DEAD, attempt(**ended("Cancelled")))) == []
+
+
+def dying(number: int) -> Case:
+    """Return a world in which an attempt has just died, and its BorgRun does not say so yet."""
+    run = attempt(number, phase="Running")
+    job = builders.job(
+        run.metadata.name,
+        uid=run.status.job_uid,
+        run_uid=run.metadata.uid,
+        operation=Operation.BREAK_LOCK,
+        scheduled=None,
+        owner_kind="BorgRun",
+        succeeded=False,
+        completed=NOW,
     )
-    assert unlocks(world(dead_run(reason="OutOfMemory"), died)) == []
+    case = world(DEAD, run)
+    return replace(case, jobs=(job,), pods={**case.pods, **builders.ended_pod(job, reason="OOMKilled", exit_code=137)})
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1, "resources.limits.memory. Attempt 1 of 5: made again after 1m00s, if a run needs it still"),
+        (4, "resources.limits.memory. Attempt 4 of 5: made again after 8m00s, if a run needs it still"),
+        (
+            5,
+            "resources.limits.memory. That was attempt 5 of 5: once it is certain that nobody writes to the repository",
+        ),
+    ],
+)
+def test_an_unlock_that_failed_says_what_comes_next_in_its_status_and_in_an_event(number: int, said: str) -> None:
+    case = dying(number)
+    name = unlock_run_name("db-1", number)
+    (patch,) = [action.status for action in planned(case, PatchStatus) if action.target.name == name]
+    (event,) = planned(case, RecordEvent)
+    assert said in patch["message"]
+    assert said in event.message
+    assert event.warning
+    assert "checkpoint" not in event.message
+
+
+def waiting(holder: str, *others: BorgRun, **more: Any) -> Case:
+    """Return a world in which a run waits for a lock of the holder."""
+    words = f'Locked by run "db-0" in namespace "team" ({holder}): waits until 12:30 UTC'
+    job = builders.job("db-2", run_uid="uid-db-2", started=datetime(2026, 3, 2, 1, tzinfo=UTC))
+    run = builders.run("db-2", {"phase": "Running", "jobUid": job.uid, "startTime": "2026-03-02T01:00:00Z"})
+    pods = builders.pod(job, waits=True, node="node-1")
+    told = {pod.uid: words for pod in pods.values()}
+    return builders.world(builders.bundle(), runs=(run, *others), jobs=(job,), pods=pods, words=told, **more)
+
+
+def said_by(case: Case, name: str = "db-2") -> str:
+    return next(str(action.status["message"]) for action in planned(case, PatchStatus) if action.target.name == name)
+
+
+COMMAND = (
+    """echo '{"apiVersion":"borgoperator.io/v1alpha1","kind":"BorgRun","metadata":{"generateName":"db-unlock-"},"""
+    """"spec":{"scheduleRef":{"name":"db"},"operation":"BreakLock"}}' | kubectl -n team create -f -"""
+)
+
+
+def test_a_run_that_waits_says_that_the_lock_could_not_be_removed_and_the_command_for_a_person() -> None:
+    holder = holder_of("db-0")
+    failed = [attempt(number, holder, "db-2", **ended("Failed")) for number in range(1, ATTEMPTS + 1)]
+    case = waiting(holder, *failed)
+    assert unlocks(case) == []
+    assert 'Removing it failed 5 times, see BorgRun "db-2-unlock-5"' in said_by(case)
+    assert said_by(case).endswith(COMMAND)
+
+
+def test_a_run_that_waits_says_why_nobody_breaks_the_lock_and_names_a_command_only_where_a_person_must() -> None:
+    holder = holder_of("db-0")
+    alive = waiting(holder, doubts={holder: Doubt("Its pod db-0-x has not ended")})
+    assert said_by(alive).endswith("waits until 12:30 UTC. Its pod db-0-x has not ended")
+    unknown = waiting(holder, doubts={holder: Doubt("Its Node is gone", needs_a_person=True)})
+    assert ". Its Node is gone: once it is certain that nobody writes" in said_by(unknown)
+    assert said_by(unknown).endswith(COMMAND)
+    assert unlocks(alive) == unlocks(unknown) == ["db-2-unlock"], "it is asked again at each look"
+
+
+def test_the_command_for_a_person_is_a_run_that_the_api_server_takes() -> None:
+    manifest = json.loads(COMMAND.split("'")[1])
+    jsonschema.validate(manifest, version_of("BorgRun")["schema"]["openAPIV3Schema"])
+    assert (
+        BorgRun.model_validate({**manifest, "metadata": builders.metadata("x")}).spec.operation is Operation.BREAK_LOCK
+    )
+
+
+def test_a_run_that_found_two_holders_calls_for_both_and_one_cured_is_not_the_other() -> None:
+    one, other = holder_of("db-8"), holder_of("db-9")
+    results = [
+        {"name": name, "phase": "Failed", "reason": "Locked", "lockedBy": h} for name, h in (("a", one), ("b", other))
+    ]
+    locked = finished("db-3", "2026-03-02T01:00:00Z", repositories=results)
+    assert unlocks(world(locked)) == ["db-3-unlock", "db-3-unlock-2"]
+    cured = attempt(1, one, "db-3", **ended("Completed"))
+    assert [action.only_if_dead for action in planned(world(locked, cured), CreateRun)] == [other]
+
+
+def test_a_second_dead_holder_is_seen_to_while_the_same_run_waits() -> None:
+    cured = attempt(1, holder_of("db-0"), "db-2", **ended("Completed"))
+    case = waiting(holder_of("db-9"), cured)
+    assert [action.only_if_dead for action in planned(case, CreateRun)] == [holder_of("db-9")]
+    assert unlocks(case) == ["db-2-unlock-2"]
+    assert unlocks(waiting(holder_of("db-0"), cured)) == [], "the kubelet's words lag behind"
+
+
+def test_a_new_run_that_waits_gets_attempts_of_its_own() -> None:
+    before = [attempt(n, holder_of("db-0"), "db-1", **ended("Failed")) for n in range(1, ATTEMPTS + 1)]
+    old = [
+        run.model_copy(
+            update={"metadata": run.metadata.model_copy(update={"creation_timestamp": "2026-03-01T03:00:00Z"})}
+        )
+        for run in before
+    ]
+    assert unlocks(waiting(holder_of("db-0"), *old)) == ["db-2-unlock"]
 
 
 HOLDERS = [

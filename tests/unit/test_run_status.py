@@ -143,6 +143,12 @@ CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | No
         ("Failed", "ResultUnreadable"),
     ),
     "words of the kubelet in place of a result": (FAILED, pod(MADE_UP, "Failed"), "", ("Failed", "RunnerCrashed")),
+    "deleted by force": (
+        FAILED,
+        replace(pod(over("", "Error", 137), "Failed"), deleting=True),
+        "",
+        ("Failed", "PodLost"),
+    ),
     "failed, and no pod is left": (FAILED, None, "", ("Failed", "PodLost")),
     "completed, and no pod is left": (DONE, None, "", ("Completed", "PodLost")),
     "completed without a result": (DONE, pod(over(""), "Succeeded"), "", ("Completed", "PodLost")),

@@ -21,6 +21,7 @@ from borg_core.actions import (
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending
 from borg_core.registry import Reference
+from borg_core.runs.covered import WAITING_LIMIT
 from borg_core.runs.turns import PLACEHOLDER_UID, derive_job_name
 from borg_core.runs.world import Refusal
 from support import builders
@@ -138,26 +139,75 @@ def test_of_two_runs_by_hand_the_older_begins_and_the_other_says_whom_it_waits_f
     assert waits(world, "b") == ("WaitingForRun", 'Waits until BorgRun "a" has finished')
 
 
-def test_of_equal_runs_that_wait_one_is_enough() -> None:
-    world = replace(READY, runs=tuple(builders.run(f"a{number}") for number in range(30)))
-    assert steps(world) == [CreateJob]
-    # Those beyond the history go at once.
-    assert len(planned(world, DeleteRun)) == 19
-    phases = [action.status["phase"] for action in planned(world, PatchStatus) if action.target.kind == "BorgRun"]
-    assert phases == ["Pending", *["Skipped"] * 10]
-    assert waits(world, "a29") == ("CoveredByRun", 'BorgRun "a0" waits already and does the same: one run is enough')
+ASKED = "2026-03-01T00:00:00Z"
+"""When the runs of the builders were asked for."""
+AFTER = "2026-03-01T00:00:01Z"
 
 
-def test_equal_runs_wait_together_for_what_is_missing_too() -> None:
+def test_of_equal_runs_that_wait_the_oldest_begins_and_no_other_is_given_up_before_it_has() -> None:
+    world = replace(READY, runs=tuple(builders.run(f"a{number}") for number in range(3)))
+    (created,) = planned(world, CreateJob)
+    assert created.manifest["metadata"]["name"] == "a0"
+    said = 'Waits for BorgRun "a0", which does the same: once that has begun, this one is not needed'
+    assert [waits(world, name) for name in ("a1", "a2")] == [("WaitingForRun", said)] * 2
+
+
+def test_when_the_one_that_waits_first_is_deleted_or_cancelled_the_next_takes_its_place() -> None:
+    others = (builders.run("a1"), builders.run("a2"))
+    for before in ((), (builders.run("a0", {"phase": "Cancelled", "completionTime": ASKED}, cancel=True),)):
+        (created,) = planned(replace(READY, runs=(*before, *others)), CreateJob)
+        assert created.manifest["metadata"]["name"] == "a1"
+
+
+@pytest.mark.parametrize(
+    ("other", "spec", "covers"),
+    [
+        ({"phase": "Running", "startTime": AFTER}, {}, True),
+        ({"phase": "Completed", "startTime": AFTER, "completionTime": AFTER}, {}, True),
+        ({"phase": "Running", "startTime": ASKED}, {}, False),
+        ({"phase": "Pending", "startTime": AFTER}, {}, False),
+        ({"phase": "Failed", "startTime": AFTER, "completionTime": AFTER}, {}, False),
+        ({"phase": "Running", "startTime": AFTER}, {"operation": "Check"}, False),
+        ({"phase": "Running", "startTime": AFTER}, {"cancel": True}, False),
+        ({"phase": "Completed", "startTime": AFTER, "completionTime": AFTER, "trigger": "Scheduled"}, {}, False),
+    ],
+    ids=[
+        "runs",
+        "ran",
+        "began when this one was asked for, or before",
+        "its pod has not begun",
+        "failed",
+        "does something else",
+        "is being stopped",
+        "by the clock, which waits for no other",
+    ],
+)
+def test_a_run_is_not_needed_once_an_equal_one_by_hand_has_begun_since(
+    other: dict[str, Any], spec: dict[str, Any], covers: bool
+) -> None:
+    jobs, pods = [], {}
+    if other["phase"] not in ("Completed", "Failed"):
+        start = datetime.fromisoformat(other["startTime"])
+        jobs = [replace(OURS, suspended=False, started=start, run_uid="uid-now")]
+        pods = builders.pod(OURS, began=other["phase"] == "Running")
+    status = {"trigger": "Manual", "jobUid": OURS.uid, **other}
+    world = replace(
+        READY, runs=(builders.run("now", status, **spec), builders.run("then")), jobs=tuple(jobs), pods=pods
+    )
+    covered = (
+        "CoveredByRun",
+        'BorgRun "now" began after this one was asked for, and does the same: one run is enough',
+    )
+    assert (waits(world, "then") == covered) is covers, waits(world, "then")
+
+
+def test_somebody_who_asks_for_ever_while_nothing_can_begin_does_not_fill_the_cluster() -> None:
     missing = builders.bundle(claims=("repo-main",))
-    world = builders.world(missing, runs=(builders.run("a"), builders.run("b")))
-    assert (waits(world, "a")[0], waits(world, "b")[0]) == ("ClaimNotFound", "CoveredByRun")
-
-
-def test_a_run_is_not_covered_by_one_that_has_begun() -> None:
-    begun = replace(OURS, suspended=False)
-    world = replace(asked(begun), runs=(builders.run("now", {"phase": "Running"}), builders.run("then")))
-    assert waits(world, "then") == ("WaitingForRun", 'Waits until BorgRun "now" has finished')
+    world = builders.world(missing, runs=tuple(builders.run(f"a{number:02}") for number in range(40)))
+    reasons = [waits(world, f"a{number:02}")[0] for number in range(40)]
+    assert reasons[:10] == ["ClaimNotFound"] * 10
+    assert waits(world, "a39") == ("CoveredByRun", 'BorgRun "a00" and 9 others wait already and do the same')
+    assert len(planned(world, DeleteRun)) == 40 - WAITING_LIMIT - missing.schedule.spec.run_history_limit
 
 
 def test_a_run_by_hand_waits_for_a_scheduled_one() -> None:

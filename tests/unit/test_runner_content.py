@@ -26,7 +26,7 @@ from borg_runner.work.content import (
     find_suspicions,
     has_shrunk,
 )
-from borg_runner.work.sources import Survey, survey_sources
+from borg_runner.work.sources import Excluded, Survey, derive_excluded, survey_sources
 
 OWNER = ArchiveOwner("team", "db", "main", "3f9a")
 
@@ -97,6 +97,86 @@ def test_a_link_named_as_a_path_is_empty_for_borg_follows_none(tmp_path: Path, d
     (data / "current").symlink_to("real")
     [fault] = find_suspicions(survey(tmp_path, "current"), files=0, excludes=False)
     assert "symbolic link" in fault.text
+
+
+def left_out(root: Path, *patterns: str, min_files: int | None = None, paths: tuple[str, ...] = (".",)) -> list[str]:
+    excluded = derive_excluded(patterns, min_files)
+    found = survey_sources((SourcePlan("data", paths),), root, excluded=excluded)
+    assert found.derive_content(min_files).suspect is bool(found.left_out), found
+    return [item.path for item in found.left_out]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "goes"),
+    [
+        ((), False),
+        (("*.tmp",), False),
+        (("*.txt",), False),
+        (("*.txt", "*.tmp"), True),
+        (("*",), True),
+        (("re:.",), True),
+        (("sh:**/data",), True),
+        (("pf:{data}/a/one.txt",), False),
+        (("pp:{data}/a", "pp:{data}/b"), True),
+        (("pp:{data}/a",), False),
+    ],
+)
+def test_a_source_of_which_exclude_leaves_out_everything_is_as_good_as_empty(
+    tmp_path: Path, data: Path, patterns: tuple[str, ...], *, goes: bool
+) -> None:
+    for name in ("a/one.txt", "a/b/two.txt", "b/three.tmp"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).touch()
+    given = tuple(pattern.format(data=str(data).lstrip("/")) for pattern in patterns)
+    assert left_out(tmp_path, *given) == ([str(data)] if goes else [])
+    found = survey_sources((SourcePlan("data"),), tmp_path, excluded=derive_excluded(given, None))
+    told = [fault.text for fault in find_suspicions(found, files=0 if goes else 1, excludes=True)]
+    assert (told != []) is goes
+    assert all("`exclude` of the BorgRepository leaves out all 3 files" in text for text in told)
+
+
+def test_each_path_of_a_source_is_judged_by_itself_and_one_that_is_empty_is_not_left_out(
+    tmp_path: Path, data: Path
+) -> None:
+    for name in ("one", "two", "three"):
+        (data / name).mkdir()
+    (data / "one/x.txt").touch()
+    (data / "two/x.tmp").touch()
+    (data / "single.tmp").touch()
+    paths = ("one", "two", "single.tmp")
+    assert left_out(tmp_path, "*.tmp", paths=paths) == [f"{data}/two", f"{data}/single.tmp"]
+    found = survey_sources((SourcePlan("data", ("three",)),), tmp_path, excluded=derive_excluded(["*"], None))
+    assert (found.left_out, len(found.empty)) == ([], 1)
+
+
+def test_where_any_number_is_good_no_pattern_is_judged(tmp_path: Path, data: Path) -> None:
+    (data / "x").touch()
+    assert left_out(tmp_path, "*", min_files=0) == []
+
+
+@pytest.mark.parametrize(("min_files", "suspect"), [(3, False), (4, True), (5, True)])
+def test_an_archive_that_exclude_keeps_below_min_files_is_suspect(
+    tmp_path: Path, data: Path, min_files: int, *, suspect: bool
+) -> None:
+    for name in ("1.txt", "2.txt", "3.txt", "1.tmp", "2.tmp"):
+        (data / name).touch()
+    excluded = derive_excluded(["*.tmp"], min_files)
+    found = survey_sources((SourcePlan("data"),), tmp_path, excluded=excluded)
+    assert found.derive_content(min_files) == ArchiveContent({"data": 5}, suspect)
+
+
+def test_no_more_paths_are_tried_than_it_takes_to_find_one_that_stays(tmp_path: Path, data: Path) -> None:
+    for number in range(200):
+        (data / f"{number}").touch()
+    tried: list[str] = []
+
+    def leaves_out(path: str) -> bool:
+        tried.append(path)
+        return False
+
+    excluded = Excluded(leaves_out)
+    assert survey_sources((SourcePlan("data"),), tmp_path, excluded=excluded).files == {"data": 200}
+    assert len(tried) == 2, "the folder and a file in it"
 
 
 def test_looking_can_be_stopped_between_folders(tmp_path: Path, data: Path) -> None:

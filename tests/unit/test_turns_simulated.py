@@ -1,6 +1,7 @@
 """Turns, played through: the CronJob controller, a node, people, and an operator that dies, in every order.
 
-Whatever happens: never two pods at work, every run ends, and no tick is lost but to a run that was at work.
+Whatever happens: never two pods at work, every run ends, no tick is lost but to a run that was at work, and no run is
+given up for another one that never began.
 """
 
 import random
@@ -11,11 +12,12 @@ from typing import Any
 import pytest
 
 from borg_cluster.errors import ApiError
+from borg_contract.reasons import Reason
 from borg_core.actions import Plan
 from borg_core.clock import CronSchedule
 from borg_core.formats import format_time, parse_time
 from borg_core.kinds.run import BorgRun
-from borg_core.labels import OPERATION, SCHEDULED_TIMESTAMP
+from borg_core.labels import CONTROLLER_UID, OPERATION, SCHEDULED_TIMESTAMP
 from support import builders
 from support.builders import DB
 from support.controllers import CronJobController, Node, is_finished
@@ -47,6 +49,8 @@ class Town:
     recorder: Recorder = field(default_factory=lambda: Recorder(now=BEGIN))
     taken: set[datetime] = field(default_factory=set)
     """Ticks that got their Job."""
+    begun: set[str] = field(default_factory=set)
+    """Jobs of which a pod was at work."""
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -176,13 +180,20 @@ class Town:
         self._check()
 
     def _check(self) -> None:
-        ticks = (job["metadata"].get("annotations", {}).get(SCHEDULED_TIMESTAMP) for job in self.recorder.all_of("Job"))
+        jobs = self.recorder.all_of("Job")
+        ticks = (job["metadata"].get("annotations", {}).get(SCHEDULED_TIMESTAMP) for job in jobs)
         self.taken |= {parse_time(tick) for tick in ticks if tick}
         # What breaks a dead Job's locks is in nobody's way, and whoever waits for them waits for it.
         working = [pod for pod in self.node.at_work() if pod["metadata"]["labels"][OPERATION] != "BreakLock"]
         assert len(working) <= 1, self.told("two pods at work")
+        at_work = {pod["metadata"]["labels"][CONTROLLER_UID] for pod in working}
+        self.begun |= {job["metadata"]["name"] for job in jobs if job["metadata"]["uid"] in at_work}
+        for run in self.runs():
+            if run.status.reason == Reason.COVERED_BY_RUN:
+                assert any(f'"{name}"' in (run.status.message or "") for name in self.begun), self.told(
+                    f"{run.metadata.name} was given up for one that never began: {run.status.message}"
+                )
         now = self.recorder.now
-        jobs = self.recorder.all_of("Job")
         if working or any(not is_finished(job) and not job["spec"].get("suspend") for job in jobs):
             self.busy.append(now)
 

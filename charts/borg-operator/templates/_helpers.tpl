@@ -21,7 +21,7 @@
 {{- end }}
 
 {{- define "borg-operator.testNamespace" -}}
-{{ .Values.test.namespace | default (first (append .Values.operator.namespaces .Release.Namespace)) }}
+{{ .Values.test.namespace | default (first (append (.Values.operator.namespaces | default list) .Release.Namespace)) }}
 {{- end }}
 
 {{- /* Of a component, "operator" or "api": (dict "root" . "component" "api"). */}}
@@ -55,7 +55,7 @@ labels:
   {{- else }}
   {{- include "borg-operator.labels" .root | nindent 2 }}
   {{- end }}
-{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+{{- with merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
 annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}

@@ -4,7 +4,7 @@
 labels:
   {{- include "borg-operator.componentLabels" . | nindent 2 }}
   {{- with .values.podLabels }}{{ toYaml . | nindent 2 }}{{ end }}
-{{- with merge (dict) .values.podAnnotations .root.Values.commonAnnotations }}
+{{- with merge (dict) (.values.podAnnotations | default dict) (.root.Values.commonAnnotations | default dict) }}
 annotations: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
@@ -32,7 +32,7 @@ capabilities: {drop: [ALL]}
 
 {{- /* The pods of `helm test` are as the backup pods beside them, in whose namespace they are. */}}
 {{- define "borg-operator.testPlacement" -}}
-{{- $secrets := concat .Values.backupPods.imagePullSecrets .Values.image.pullSecrets | uniq }}
+{{- $secrets := concat (.Values.backupPods.imagePullSecrets | default list) (.Values.image.pullSecrets | default list) | uniq }}
 {{- include "borg-operator.scheduling" (merge (dict "imagePullSecrets" $secrets) .Values.backupPods) }}
 {{- with .Values.backupPods.affinity }}
 affinity: {{- toYaml . | nindent 2 }}

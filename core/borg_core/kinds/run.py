@@ -79,7 +79,8 @@ class BorgRunStatus(Model):
         Schema(
             "`Pending` (waits for its pod), `Running`, then one of `Completed`, `CompletedWithWarnings` (an archive "
             "was made; some files could not be read, or it is not what earlier ones were), `Failed`, `Cancelled`, "
-            "`Skipped` (an equal run waited already, or a restore of the cluster put this record back)."
+            "`Skipped` (an equal run began since this one was asked for, or a restore of the cluster put this "
+            "record back)."
         ),
     ] = None
     trigger: Annotated[

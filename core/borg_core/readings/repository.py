@@ -37,6 +37,7 @@ class RepositoryReading:
     missing: bool
     replaced: bool
     rolled_back: bool
+    clock_disagrees: bool
     locked_since: float | None
     """When the first of the runs gave up that found it locked and were followed by none that did not."""
     lock_timeouts: int
@@ -70,6 +71,7 @@ def derive_repository_reading(
         missing=bool(derive_truth(status.conditions, ConditionType.MISSING)),
         replaced=bool(derive_truth(status.conditions, ConditionType.REPLACED)),
         rolled_back=bool(derive_truth(status.conditions, ConditionType.ROLLED_BACK)),
+        clock_disagrees=bool(derive_truth(status.conditions, ConditionType.CLOCK_DISAGREES)),
         locked_since=derive_seconds(_locked_since(known) or status.lock.time) if status.lock else None,
         lock_timeouts=sum(locked for _, locked in known),
     )

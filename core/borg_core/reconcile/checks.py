@@ -16,12 +16,14 @@ from borg_core.native.cron_job import ObservedCronJob
 from borg_core.policies.problem import Problem
 from borg_core.reconcile.cron_job import (
     derive_clock,
+    derive_times,
     find_cron_job_problems,
     is_kept,
     is_ours,
     plan_cron_job,
     render_held,
 )
+from borg_core.reconcile.foretold import Times
 from borg_core.runs.world import World
 from borg_core.workload.job import Timing, render_cron_job, render_cron_job_manifest
 from borg_core.workload.owner import Owner
@@ -49,6 +51,8 @@ class Checks:
     hindrances: tuple[Problem, ...] = ()
     finding: Finding | None = None
     name: str | None = None
+    """Of the CronJob, where there is one."""
+    times: Times | None = None
     """Of the CronJob, where there is one."""
     refused: tuple[Problem, ...] = ()
     """What keeps the CronJob from being made or changed."""
@@ -98,6 +102,7 @@ def plan_checks(
         cron_job=current,
         clock=derive_clock(current, desired, now) if kept else None,
         name=name if scheduled and kept else None,
+        times=derive_times(desired) if kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
         finding=_find(times, desired, (*problems, *refused)),

@@ -107,6 +107,14 @@ def derive_clock(current: ObservedCronJob | None, desired: dict[str, Any] | None
     return Clock(times, since or now.replace(microsecond=0), deadline)
 
 
+def derive_times(desired: dict[str, Any] | None) -> tuple[str, str] | None:
+    """Return time zone and schedule of the CronJob as it is to be, as its Jobs will bear them."""
+    if desired is None:
+        return None
+    schedule, time_zone, _ = times_of(desired["spec"])
+    return time_zone, schedule
+
+
 def is_kept(world: World, owner: Owner, refused: Sequence[Problem]) -> bool:
     """Tell whether the CronJob exists once the plan is carried out, as far as is known: what is refused may not."""
     return not refused or is_ours(world.cron_job, owner)

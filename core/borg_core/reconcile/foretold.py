@@ -1,14 +1,17 @@
 """Whether the CronJob controller reads the times as this project does: each Job tells for which time it was made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from borg_contract.reasons import Reason
+from borg_core.actions import RecordEvent
 from borg_core.clock import CronSchedule
 from borg_core.formats import format_time
-from borg_core.kinds.status import ConditionType, Finding
+from borg_core.kinds.parts.base import Condition
+from borg_core.kinds.status import ConditionType, Finding, derive_conditions, has_changed
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob
+from borg_core.workload.owner import Owner
 
 Times = tuple[str, str]
 """Time zone and schedule, as Jobs bear them."""
@@ -18,6 +21,34 @@ _ADVICE = (
     "times shown here are not to be relied on: update Kubernetes or this operator, whichever is older, or write the "
     "times in Etc/UTC"
 )
+
+
+def derive_disagreement(
+    before: Iterable[Condition],
+    cron_job: ObservedCronJob | None,
+    times: Times | None,
+    jobs: Sequence[ObservedJob],
+    *,
+    generation: int,
+    now: datetime,
+) -> tuple[Condition, ...]:
+    """Return the condition ClockDisagrees, none where there is nothing to tell.
+
+    `before`, `generation`: of the CronJob's owner. Where no Job is left by which to judge, what the last one told holds
+    until somebody changes the owner's spec.
+    """
+    known = tuple(condition for condition in before if condition.type == ConditionType.CLOCK_DISAGREES)
+    if not is_known(cron_job, times, jobs):
+        return tuple(condition for condition in known if condition.observed_generation == generation)
+    found = find_disagreement(cron_job, times, jobs)
+    return derive_conditions([found] if found else [], known, generation, now)
+
+
+def tell_disagreement(owner: Owner, before: Sequence[Condition], after: Sequence[Condition]) -> Iterator[RecordEvent]:
+    """Yield the Event on the owner when it has just begun."""
+    said = next((condition for condition in after if condition.type == ConditionType.CLOCK_DISAGREES), None)
+    if said and has_changed(ConditionType.CLOCK_DISAGREES, before, after):
+        yield RecordEvent(owner.reference, owner.uid, said.reason, said.message, warning=True)
 
 
 def find_disagreement(

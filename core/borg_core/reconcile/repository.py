@@ -6,7 +6,7 @@ from datetime import datetime
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation
-from borg_core.actions import PatchStatus, Plan
+from borg_core.actions import Action, PatchStatus, Plan
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.upkeep import Compact
@@ -21,6 +21,7 @@ from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
 from borg_core.reconcile.checks import HISTORY_LIMIT, Checks, check_name, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
+from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status
 from borg_core.runs.plan import plan_runs
@@ -86,8 +87,13 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         clock=checks.clock,
         now=now,
     )
+    before, generation = repository.status.conditions, repository.metadata.generation
+    judged = derive_disagreement(before, checks.cron_job, checks.times, world.jobs, generation=generation, now=now)
+    status = status.model_copy(update={"conditions": (*status.conditions, *judged)})
     patch = derive_status_patch(repository.status, status)
-    said = (PatchStatus(owner.reference, owner.uid, patch),) if patch else ()
+    said: tuple[Action, ...] = ()
+    if patch:
+        said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, before, status.conditions))
     requeue_after = derive_requeue(checks.refused, runs.requeue_after)
     return Plan((*checks.actions, *runs.actions, *said), requeue_after)
 

@@ -9,13 +9,13 @@ from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
 from borg_core.clock import Clock
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
 from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
-from borg_core.native.cron_job import times_of
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import derive_problems, derive_prune_problems
 from borg_core.policies.workload import find_size_problems
 from borg_core.reconcile.cron_job import (
     derive_clock,
     derive_requeue,
+    derive_times,
     find_cron_job_problems,
     find_tick_problems,
     is_kept,
@@ -23,6 +23,7 @@ from borg_core.reconcile.cron_job import (
     plan_cron_job,
     render_held,
 )
+from borg_core.reconcile.foretold import tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.schedule_status import derive_schedule_status
 from borg_core.runs.plan import plan_runs
@@ -66,10 +67,7 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     said = (*blocked, *find_tick_problems(world, clock, now))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
-    times = None
-    if desired and kept:
-        line, time_zone, _ = times_of(desired["spec"])
-        times = (time_zone, line)
+    times = derive_times(desired) if kept else None
     status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
     actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
     return Plan(actions, derive_requeue(refused, runs.requeue_after))
@@ -110,9 +108,7 @@ def _say(bundle: Bundle, status: BorgScheduleStatus) -> Iterator[Action]:
         return
     yield PatchStatus(bundle.owner.reference, bundle.owner.uid, patch)
     before = schedule.status.conditions
-    disagrees = next((c for c in status.conditions if c.type == ConditionType.CLOCK_DISAGREES), None)
-    if disagrees and has_changed(ConditionType.CLOCK_DISAGREES, before, status.conditions):
-        yield RecordEvent(bundle.owner.reference, bundle.owner.uid, disagrees.reason, disagrees.message, warning=True)
+    yield from tell_disagreement(bundle.owner, before, status.conditions)
     ready = next(condition for condition in status.conditions if condition.type == ConditionType.READY)
     # That a new schedule is ready is what everybody expects, and costs an object for each.
     if has_changed(ConditionType.READY, before, status.conditions) and (before or ready.status != "True"):

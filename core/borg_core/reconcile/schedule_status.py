@@ -12,7 +12,7 @@ from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleSta
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.cron_job import is_waiting
-from borg_core.reconcile.foretold import Times, find_disagreement, is_known
+from borg_core.reconcile.foretold import Times, derive_disagreement
 from borg_core.runs.entry import Entry
 from borg_core.runs.run_status import describe_end
 from borg_core.runs.world import World
@@ -47,24 +47,19 @@ def derive_schedule_status(
         last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
     next_run = clock.next_after(now) if clock else None
     findings = _findings(schedule, problems, now) + _last_run_findings(world, backups, last[0], clock, now)
-    if disagreement := find_disagreement(world.cron_job, times, world.jobs):
-        findings += (disagreement,)
-    conditions = derive_conditions(findings, before.conditions, schedule.metadata.generation, now)
+    generation = schedule.metadata.generation
+    conditions = derive_conditions(findings, before.conditions, generation, now)
     if ConditionType.LAST_RUN_SUCCEEDED not in {condition.type for condition in conditions}:
         # No finished run is kept any more; what the last one said still holds.
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.LAST_RUN_SUCCEEDED)
-    if not is_known(world.cron_job, times, world.jobs):
-        # No Job is left by which to judge: what the last one told holds until somebody changes the schedule.
-        conditions += tuple(
-            c
-            for c in before.conditions
-            if c.type == ConditionType.CLOCK_DISAGREES and c.observed_generation == schedule.metadata.generation
-        )
+    conditions += derive_disagreement(
+        before.conditions, world.cron_job, times, world.jobs, generation=generation, now=now
+    )
     active = (entry.name for entry in sorted(entries, key=lambda e: e.began) if not entry.finished)
     failures, last_failure = _count_failures(before, backups)
     return BorgScheduleStatus(
         conditions=conditions,
-        observed_generation=schedule.metadata.generation,
+        observed_generation=generation,
         cron_job_name=schedule.metadata.name,
         effective_schedule=times[1] if times else None,
         active=tuple(islice(active, ACTIVE_LIMIT)),

@@ -46,12 +46,33 @@ class Entry:
         return self.run is not None and is_automatic(self.run)
 
     @property
+    def dead_holder(self) -> str:
+        """Whose locks it is to remove, proven dead; empty of other runs."""
+        return self.run.metadata.annotations.get(labels.DEAD_HOLDER, "") if self.run else ""
+
+    @property
+    def attempt(self) -> int:
+        """The how manieth run it is that is to remove these locks, from 1."""
+        text = self.run.metadata.annotations.get(labels.ATTEMPT, "") if self.run else ""
+        return int(text) if text.isdecimal() else 1
+
+    @property
+    def created(self) -> str:
+        """When its BorgRun was made: RFC 3339; empty while there is none."""
+        return self.run.metadata.creation_timestamp if self.run else ""
+
+    @property
     def finished(self) -> bool:
         return self.status.phase is not None and self.status.phase.finished
 
     @property
     def succeeded(self) -> bool:
         return self.status.phase is not None and self.status.phase.succeeded
+
+    @property
+    def cancelled(self) -> bool:
+        """A person does not want it any more."""
+        return self.run is not None and self.run.spec.cancel
 
     @property
     def just_finished(self) -> bool:
@@ -77,8 +98,7 @@ class Entry:
     def began(self) -> str:
         """When it began, or was asked for: RFC 3339, so that texts sort as times."""
         status = self.status
-        created = self.run.metadata.creation_timestamp if self.run else ""
-        return status.start_time or status.scheduled_time or created or status.completion_time or ""
+        return status.start_time or status.scheduled_time or self.created or status.completion_time or ""
 
     @property
     def order(self) -> tuple[str, str]:

@@ -1,26 +1,39 @@
-"""Which locks a dead pod may have left behind, and the run that removes them.
+"""Which locks a dead pod may have left behind, and the runs that remove them.
 
 Borg's locks live in the repository and name the Job and the node of the pod that took them. When a pod dies suddenly
 (out of memory, node lost, deleted), the lock stays, and the next run waits for it. Whoever is suspected here is looked
 at afresh (`borg_operator.loop.proof`), and only one that is proven dead gets a BreakLock run, which breaks no other
 holder's lock. That proof needs no record of the dead run: the lock says all.
+
+Such a run may be killed like any other. It is made again, some times and with longer and longer pauses.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
 
 from borg_contract.pod import LOCK_HOLDER_PREFIX, derive_place, lock_holder, parse_lock_holder
 from borg_contract.reasons import Reason
-from borg_contract.run import Operation
+from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import Action, CreateRun
+from borg_core.formats import format_duration, parse_time
 from borg_core.kinds.run import Trigger
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.runs.entry import Entry
 from borg_core.runs.records import render_run
-from borg_core.runs.world import Host
+from borg_core.runs.world import Host, World
+
+ATTEMPTS = 5
+"""How often the lock of one holder is tried to be removed for one run that needs it."""
+
+FIRST_PAUSE = timedelta(minutes=1)
+"""Between the first attempt and the second; each further pause is twice as long."""
 
 _SUFFIX = "-unlock"
+_IS_UNLOCK = re.compile(rf"{_SUFFIX}(-[0-9]+)?$")
 _HOLDER = re.compile(rf"{re.escape(LOCK_HOLDER_PREFIX)}_[A-Za-z0-9._-]+")
 _DIED = (
     Reason.POD_LOST,
@@ -34,60 +47,158 @@ _DIED = (
 )
 
 
-def unlock_run_name(run_name: str) -> str:
-    """Return the name of the run that cleans up after `run_name`: one each, however often this is planned."""
-    return shorten(run_name, _SUFFIX, JOB_NAME_LIMIT)
+@dataclass(frozen=True)
+class Unlocks:
+    """`entries`: all runs, those that wait for a lock or were to remove one with what became of that."""
+
+    entries: tuple[Entry, ...]
+    actions: tuple[Action, ...] = ()
+    requeue_after: float | None = None
+    """Seconds until the next attempt is due."""
 
 
-def plan_unlocks(host: Host, entries: Sequence[Entry], cluster: str) -> Iterator[Action]:
-    """Yield a BreakLock run for every holder that may be dead; `cluster`: where we are."""
+def unlock_run_name(run_name: str, number: int = 1) -> str:
+    """Return the name of a run that removes a lock for `run_name`, the first or a later one."""
+    return shorten(run_name, _SUFFIX if number == 1 else f"{_SUFFIX}-{number}", JOB_NAME_LIMIT)
+
+
+def plan_unlocks(world: World, host: Host, entries: Sequence[Entry], now: datetime) -> Unlocks:
+    """Return a BreakLock run for every holder that may be dead, and what the runs say of their locks."""
     if not host.leaves_locks:
-        return
-    for name, holder in derive_suspects(host, entries, cluster).items():
-        notes = {labels.DEAD_HOLDER: holder}
-        manifest = render_run(host, unlock_run_name(name), Operation.BREAK_LOCK, Trigger.AUTOMATIC, notes)
-        yield CreateRun(manifest, only_if_dead=holder)
+        return Unlocks(tuple(entries))
+    names = {entry.name for entry in entries}
+    actions: list[Action] = []
+    pauses: list[float] = []
+    for holder, caller in derive_suspects(host, entries, world.settings.cluster).items():
+        made = _attempts(holder, caller, entries)
+        number = made[-1].attempt + 1 if made else 1
+        if number > ATTEMPTS or any(not _failed(attempt) for attempt in made):
+            continue
+        left = (_due(made[-1]) - now).total_seconds() if made else 0
+        if left > 0:
+            pauses.append(left)
+            continue
+        name = _free_name(caller.name, names)
+        names.add(name)
+        notes = {labels.DEAD_HOLDER: holder, labels.ATTEMPT: str(number)}
+        manifest = render_run(host, name, Operation.BREAK_LOCK, Trigger.AUTOMATIC, notes)
+        actions.append(CreateRun(manifest, only_if_dead=holder))
+    said = tuple(_with_note(entry, _note(world, host, entry, entries)) for entry in entries)
+    return Unlocks(said, tuple(actions), min(pauses, default=None))
 
 
-def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[str, str]:
-    """Return, by the name of a run that calls for it, the holder whose locks may have to be broken.
+def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[str, Entry]:
+    """Return each holder whose locks may have to be broken, with the run that calls for it.
 
     A run calls for it that died without a result, that waits for a lock of a pod of ours, or that ended without having
     got it.
     """
-    suspects: dict[str, str] = {}
-    known = list(entries)
-    names = {entry.name for entry in known}
+    suspects: dict[str, Entry] = {}
+    known = sorted(entries, key=lambda entry: entry.order)
     for entry in known:
-        if entry.operation is Operation.BREAK_LOCK or unlock_run_name(entry.name) in names:
+        if _good_since(entry, known):
             continue
-        holder = _find_holder(entry) or _own_if_died(host, entry, cluster)
-        if holder and not _good_since(entry, known):
-            suspects[entry.name] = holder
+        if entry.dead_holder and _failed(entry):
+            # It knows the holder also when the pod that died is forgotten.
+            suspects.setdefault(entry.dead_holder, entry)
+        if entry.operation is Operation.BREAK_LOCK:
+            continue
+        for holder in _find_holders(entry) or _own_if_died(host, entry, cluster):
+            suspects[holder] = entry  # the newest of them: attempts for an earlier one may be used up
     return suspects
 
 
-def _own_if_died(host: Host, entry: Entry, cluster: str) -> str | None:
+def _own_if_died(host: Host, entry: Entry, cluster: str) -> list[str]:
     died = entry.finished and entry.status.reason in _DIED and not entry.succeeded and not entry.status.repositories
     # A run that never got a container has no time at which it started, and has taken no lock. Where its pod is gone,
     # the next run reads in the lock whose it is.
     if not (died and entry.status.start_time and entry.pod and entry.pod.node and entry.job_name):
-        return None
+        return []
     place = derive_place(cluster, entry.pod.node)
-    return lock_holder(host.owner.namespace, entry.job_name, entry.pod.job_uid, place)
+    return [lock_holder(host.owner.namespace, entry.job_name, entry.pod.job_uid, place)]
 
 
-def _find_holder(entry: Entry) -> str | None:
-    """Return the pod of ours for which the run waits, or waited in vain, if its lock says where that pod was."""
+def _find_holders(entry: Entry) -> list[str]:
+    """Return the pods of ours for which the run waits, or waited in vain, if their locks say where they were."""
     if entry.finished:
         said = [repository.locked_by for repository in entry.status.repositories if repository.locked_by]
     elif entry.status.reason == Reason.WAITING_FOR_LOCK:
         said = _HOLDER.findall(entry.status.message or "")
     else:
-        return None
+        return []
     parsed = ((text, parse_lock_holder(text)) for text in said)
-    return next((text for text, holder in parsed if holder and holder.place), None)
+    return [text for text, holder in parsed if holder and holder.place]
 
 
 def _good_since(entry: Entry, entries: Iterable[Entry]) -> bool:
-    return any(other.order > entry.order and other.succeeded for other in entries)
+    """Tell whether a run succeeded later. One that removed the lock of one holder tells nothing of others."""
+    return any(other.order > entry.order and other.succeeded and not other.automatic for other in entries)
+
+
+def _free_name(run_name: str, names: Collection[str]) -> str:
+    wanted = _IS_UNLOCK.sub("", run_name)
+    tried = (unlock_run_name(wanted, number) for number in count(1))
+    return next(name for name in tried if name not in names)
+
+
+def _attempts(holder: str, caller: Entry, entries: Iterable[Entry]) -> list[Entry]:
+    """Return the runs that were to remove the holder's locks since the caller began, or are at it; oldest first."""
+    made = (
+        entry
+        for entry in entries
+        if entry.dead_holder == holder and (entry.created >= caller.began or not entry.finished)
+    )
+    return sorted(made, key=lambda entry: (entry.created, entry.attempt))
+
+
+def _failed(attempt: Entry) -> bool:
+    """Tell whether it is to be made again. One that was cancelled is not: a person did not want it."""
+    return attempt.status.phase is Phase.FAILED
+
+
+def _pause_after(attempt: Entry) -> timedelta:
+    return FIRST_PAUSE * (1 << (attempt.attempt - 1))
+
+
+def _due(attempt: Entry) -> datetime:
+    return parse_time(attempt.status.completion_time or attempt.created) + _pause_after(attempt)
+
+
+def _with_note(entry: Entry, note: str) -> Entry:
+    if not note:
+        return entry
+    message = ". ".join(text for text in ((entry.status.message or "").rstrip("."), note) if text)
+    return entry.with_status(entry.status.model_copy(update={"message": message}))
+
+
+def _note(world: World, host: Host, entry: Entry, entries: Sequence[Entry]) -> str:
+    """Return what is to be said of locks beside what the run says itself."""
+    if entry.dead_holder and entry.just_finished and _failed(entry):
+        if entry.attempt >= ATTEMPTS:
+            return f"That was attempt {entry.attempt} of {ATTEMPTS}: {_ask_for_a_person(host)}"
+        pause = format_duration(_pause_after(entry).total_seconds())
+        return f"Attempt {entry.attempt} of {ATTEMPTS}: made again after {pause}, if a run needs it still"
+    if entry.finished or not (holders := _find_holders(entry)):
+        return ""
+    made = _attempts(holders[0], entry, entries)
+    if made and _failed(made[-1]) and made[-1].attempt >= ATTEMPTS:
+        return f'Removing it failed {ATTEMPTS} times, see BorgRun "{made[-1].name}": {_ask_for_a_person(host)}'
+    doubt = world.doubts.get(holders[0])
+    if doubt is None or made:
+        return ""
+    return f"{doubt.text}: {_ask_for_a_person(host)}" if doubt.needs_a_person else doubt.text
+
+
+def _ask_for_a_person(host: Host) -> str:
+    """Return the one command that removes all locks, and what is to be sure before."""
+    owner = host.owner
+    ref = "scheduleRef" if owner.kind == "BorgSchedule" else "repositoryRef"
+    name = shorten(owner.name, _SUFFIX, JOB_NAME_LIMIT)
+    run = (
+        f'{{"apiVersion":"{owner.api_version}","kind":"BorgRun","metadata":{{"generateName":"{name}-"}},'
+        f'"spec":{{"{ref}":{{"name":"{owner.name}"}},"operation":"BreakLock"}}}}'
+    )
+    return (
+        "once it is certain that nobody writes to the repository any more, remove the lock: "
+        f"echo '{run}' | kubectl -n {owner.namespace} create -f -"
+    )

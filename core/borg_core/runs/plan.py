@@ -6,7 +6,7 @@ from datetime import datetime
 
 from borg_core.actions import Action
 from borg_core.runs.entry import Entry, derive_entries
-from borg_core.runs.locks import plan_unlocks
+from borg_core.runs.locks import Unlocks, plan_unlocks
 from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_stops
 from borg_core.runs.restored import settle_restored
 from borg_core.runs.turns import plan_strangers, plan_tick_repairs, plan_turns
@@ -34,7 +34,8 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
         world = replace(world, cron_job=None)  # another owner's, of the same name
     known = settle_restored(derive_entries(world, now), world.subject, host, now)
     turns = plan_turns(world, host, known, now)
-    entries = tuple(turns.entries)
+    unlocks = plan_unlocks(world, host, turns.entries, now) if host else Unlocks(tuple(turns.entries))
+    entries = unlocks.entries
     expired = derive_expired(entries, host.history_limit) if host else frozenset()
     actions = [
         *plan_records(world, host, entries, now, expired=expired),
@@ -43,15 +44,15 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
         *plan_tick_repairs(world, now),
         *plan_strangers(world, entries),
         *plan_deletions(world, entries, expired),
-        *(plan_unlocks(host, entries, world.settings.cluster) if host else ()),
+        *unlocks.actions,
     ]
-    return RunsPlan(entries, tuple(actions), _requeue_after(entries, turns.requeue_after))
+    return RunsPlan(entries, tuple(actions), _requeue_after(entries, turns.requeue_after, unlocks.requeue_after))
 
 
-def _requeue_after(entries: Sequence[Entry], asked: float | None) -> float | None:
+def _requeue_after(entries: Sequence[Entry], *asked: float | None) -> float | None:
     at_work = [entry for entry in entries if entry.working and not entry.finished]
     waiting = [entry for entry in at_work if entry.pod and entry.pod.waits]
     starting = any(not (entry.pod and entry.pod.began) for entry in at_work)
     untold = any(not entry.status.message for entry in waiting)
-    looks = (asked, LOOK_SECONDS if starting or untold else None, WAIT_LOOK_SECONDS if waiting else None)
+    looks = (*asked, LOOK_SECONDS if starting or untold else None, WAIT_LOOK_SECONDS if waiting else None)
     return min((seconds for seconds in looks if seconds is not None), default=None)

@@ -5,7 +5,7 @@ from datetime import datetime
 from borg_contract.pod import NOTICE_OF_LOCK
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
-from borg_contract.run import Phase
+from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.formats import format_duration, format_time, parse_time
 from borg_core.kinds.parts.base import Condition
@@ -169,7 +169,8 @@ def _ended(
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
     reason, message = _why_it_died(job, pod, ending)
-    return derive_ended(known, Phase.FAILED, reason, f"{message}. {_CHECKPOINT}", at)
+    then = f". {_CHECKPOINT}" if job.operation is Operation.BACKUP else ""
+    return derive_ended(known, Phase.FAILED, reason, f"{message}{then}", at)
 
 
 def _with_result(
@@ -202,7 +203,7 @@ def _why_it_died(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> t
     if ending.unreadable:
         message = f"Pod {name} left a result that cannot be read: {ending.unreadable[:500]!r}"
         return Reason.RESULT_UNREADABLE, message
-    if name is None or ending == Ending():
+    if pod is None or pod.deleting or ending == Ending():  # of one that is deleted, the log goes as well
         return Reason.POD_LOST, "Its pod was deleted, or its node was lost, before it could report"
     code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
     message = f"Pod {name} ended{code} without a result: see kubectl -n {job.namespace} logs {name} -c borg"

@@ -31,8 +31,9 @@ from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.job import JOBS, ObservedJob
 from borg_core.native.pod import ObservedPod
 from borg_core.registry import Reference
+from borg_core.runs.covered import derive_covered, describe_wait, is_alike
 from borg_core.runs.entry import Entry
-from borg_core.runs.run_status import derive_ended, derive_trigger
+from borg_core.runs.run_status import derive_trigger
 from borg_core.runs.world import Host, Refusal, World
 from borg_core.workload.job import render_job
 from borg_core.workload.owner import Owner
@@ -68,13 +69,17 @@ def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: d
     """Return who waits for what, and the steps for the run whose turn it is: the one that was asked for first."""
     turns = Turns()
     working = [entry for entry in entries if entry.holds_turn]
-    first_of: dict[Operation, Entry] = {}
+    queue: dict[Operation, list[Entry]] = {}
     head: Entry | None = None
     for entry in sorted(entries, key=lambda item: item.order):
-        if not entry.waiting or entry.run is None or (entry.run.spec.cancel and entry.job):
+        if not entry.waiting or entry.run is None or (entry.cancelled and entry.job):
             turns.entries.append(entry)
             continue
         asked = entry.status.model_copy(update={"trigger": derive_trigger(entry.run, None)})
+        before = queue.setdefault(entry.operation, [])
+        if covered := derive_covered(asked, entry, entries, before, now):
+            turns.entries.append(entry.with_status(covered))
+            continue
         status = _hindered(world, host, entry, asked)
         if status and entry.job:
             # Something it needs was deleted after its Job was created: the suspended Job must not hold up ticks.
@@ -83,15 +88,15 @@ def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: d
             # It removes what others wait for, so it neither waits for its turn nor keeps anybody waiting.
             status = _waits(asked, None, "")
             turns.actions += _create(world, host, entry, None)
-        elif twin := first_of.get(entry.operation):
-            status = _covered(asked, twin, now) if entry.job is None and not entry.automatic else status
-            status = status or _waits(asked, Reason.WAITING_FOR_RUN, _behind(twin.name))
+        elif before:
+            words = describe_wait(before[0]) if is_alike(entry) else _behind(before[0].name)
+            status = status or _waits(asked, Reason.WAITING_FOR_RUN, words)
         elif status is None and head is None and host:
             head = entry
             status = _take_turn(turns, world, host, entry, working=working, asked=asked, now=now)
         elif status is None:
             status = _waits(asked, Reason.WAITING_FOR_RUN, _behind(head.name if head else ""))
-        first_of.setdefault(entry.operation, entry)
+        before.append(entry)
         turns.entries.append(entry.with_status(status))
     return turns
 
@@ -245,19 +250,13 @@ def _name_is_taken(world: World, entry: Entry) -> bool:
 
 def _was_overtaken(entry: Entry, working: Iterable[Entry]) -> bool:
     """Tell whether a run that was asked for later is at work already."""
-    created = entry.run.metadata.creation_timestamp if entry.run else ""
-    return any(other.job and format_time(other.job.created) > created for other in working)
+    return any(other.job and format_time(other.job.created) > entry.created for other in working)
 
 
 def _tick_is_due(host: Host, entry: Entry, now: datetime) -> bool:
     """Tell whether a tick is due that has not begun its run yet, and is to come before the run by hand."""
     asked = parse_time(entry.run.metadata.creation_timestamp) if entry.run else now
     return host.clock is not None and now - asked <= _YIELD and host.clock.due_at(now) is not None
-
-
-def _covered(asked: BorgRunStatus, twin: Entry, now: datetime) -> BorgRunStatus:
-    message = f'BorgRun "{twin.name}" waits already and does the same: one run is enough'
-    return derive_ended(asked, Phase.SKIPPED, Reason.COVERED_BY_RUN, message, now)
 
 
 def _waits(status: BorgRunStatus, reason: Reason | None, message: str) -> BorgRunStatus:

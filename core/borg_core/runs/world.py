@@ -25,6 +25,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Why the holder of a lock is not proven dead. `needs_a_person`: nothing in the cluster may ever prove it."""
+
+    text: str
+    needs_a_person: bool = False
+
+
+@dataclass(frozen=True)
 class World:
     """What is observed of a `subject`, a schedule or repository. It need not exist: runs may still ask for it."""
 
@@ -44,6 +52,8 @@ class World:
     """The newest warning about a Job, pod or CronJob that makes no progress, by the uid of that object."""
     refusals: Mapping[Reference, Refusal] = field(default_factory=dict)
     """What the API server refused at the last attempt, by the object that was to be written."""
+    doubts: Mapping[str, Doubt] = field(default_factory=dict)
+    """Why holders of locks are not proven dead that were looked at, by the holder as locks name it."""
 
 
 @dataclass(frozen=True)

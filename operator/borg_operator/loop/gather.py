@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from borg_cluster.client import ApiServer
@@ -19,7 +20,7 @@ from borg_core.native.pod import PODS, ObservedPod, newest, parse_pod
 from borg_core.reconcile.cron_job import derive_clock, find_overdue
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Reference
-from borg_core.runs.world import Refusal, World
+from borg_core.runs.world import Doubt, Refusal, World
 from borg_core.settings import Settings
 from borg_operator.store import Store
 
@@ -39,10 +40,14 @@ _WARNINGS = "type=Warning,reason!=UnexpectedJob,reason!=FailedScheduling"
 class Gatherer:
     """Reads only."""
 
-    def __init__(self, store: Store, api: ApiServer, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, api: ApiServer, settings: Settings, doubts: Mapping[str, Doubt] = MappingProxyType({})
+    ) -> None:
+        """`doubts`: see World; whoever looks at holders of locks adds to them."""
         self._store = store
         self._api = api
         self._settings = settings
+        self._doubts = doubts
 
     async def gather(self, subject: Reference, refusals: Mapping[Reference, Refusal], now: datetime) -> World:
         """Return what is observed of a subject, which need not exist. Raises ApiError."""
@@ -71,6 +76,7 @@ class Gatherer:
             cron_job=cron_job,
             words=await self._fetch_words(jobs, by_job, cron_job, now),
             refusals=refusals,
+            doubts=dict(self._doubts),
         )
 
     def _cron_job(self, subject: Reference) -> ObservedCronJob | None:

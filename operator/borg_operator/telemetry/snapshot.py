@@ -109,6 +109,11 @@ _REPOSITORY: Gauges[RepositoryReading] = (
     ("missing", "Whether the newest run found nothing where runs before found a repository.", lambda r: r.missing),
     ("replaced", "Whether runs find another borg repository in its place than before.", lambda r: r.replaced),
     ("rolled_back", "Whether an archive was gone when the next one was made.", lambda r: r.rolled_back),
+    (
+        "clock_disagrees",
+        "Whether its newest check by the clock came at a time that was not foretold: the condition ClockDisagrees.",
+        lambda r: r.clock_disagrees,
+    ),
     ("locked", "Whether the newest run on it gave up because somebody else held its lock.", lambda r: r.locked),
     (
         "locked_since_timestamp_seconds",

@@ -1,7 +1,8 @@
-"""Which of borg's exclude patterns left something out.
+"""What borg's exclude patterns leave out, by the rules of `borg help patterns`.
 
 Borg names each path that it leaves out (`--list --filter=x`), but not the pattern that did it. So the few patterns that
-have matched nothing yet are tried here on each such path, by the rules of `borg help patterns`.
+have matched nothing yet are tried here on each such path. And before borg begins, a source is looked at for files that
+no pattern leaves out.
 """
 
 import contextlib
@@ -61,6 +62,24 @@ def _at_most(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def compile_patterns(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Return what tells whether a path is left out by any of the patterns; of a folder, all that is in it goes too.
+
+    Of one that takes too long to tell, it says that it is not.
+    """
+    tests = tuple(map(compile_pattern, patterns))
+
+    def leaves_out(path: str) -> bool:
+        inner = path.lstrip("/")
+        try:
+            with _at_most(PATIENCE_SECONDS):
+                return any(matches(inner) for matches in tests)
+        except TimeoutError:
+            return False
+
+    return leaves_out
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:

@@ -113,7 +113,9 @@ def find_suspicions(survey: Survey, *, files: int, excludes: bool) -> Iterator[F
     """Yield what seems to be missing by the look of this backup alone. `files`: how many the archive holds."""
     for item in survey.empty:
         yield Fault(Reason.SOURCE_EMPTY, _describe_empty(item))
-    if not files and survey.regular and not survey.empty:
+    for item in survey.left_out:
+        yield Fault(Reason.SOURCE_EMPTY, _describe_left_out(item))
+    if not files and survey.regular and not survey.empty and not survey.left_out:
         text = "The archive holds no file: `exclude` of the BorgRepository leaves out all there is. Correct it."
         if not excludes:
             text = (
@@ -142,6 +144,14 @@ def _describe_empty(item: SourcePath) -> str:
     return (
         f'Source "{item.source}": {item.path} holds no file: {_ADVICE}. If it may be empty, set `minFiles: 0` in the '
         "BorgRepository."
+    )
+
+
+def _describe_left_out(item: SourcePath) -> str:
+    count = "the only file" if item.files == 1 else f"all {item.files:,} files"
+    return (
+        f'Source "{item.source}": `exclude` of the BorgRepository leaves out {count} of {item.path}. Correct it; if '
+        "that is meant, set `minFiles: 0` in the BorgRepository."
     )
 
 

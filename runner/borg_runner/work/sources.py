@@ -2,7 +2,8 @@
 
 Borg only warns about a path that it cannot read, and says nothing of one that holds nothing. A backup without its data
 must not look like a backup, so the folders are read once before borg begins: the names alone, which costs about a
-hundredth of what borg takes for the same tree (docs/adr/0020).
+hundredth of what borg takes for the same tree (docs/adr/0020). What `exclude` leaves out is counted like the rest, but
+for a few files that it must not leave out: a source of which it leaves out everything is as good as empty.
 """
 
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from borg_contract.ownership import ArchiveContent
 from borg_contract.plan import SourcePlan
+from borg_runner.borg.patterns import compile_patterns
 
 _LOST_AND_FOUND = "lost+found"
 """At the root of ext4, for root alone: a volume with nothing else is empty."""
@@ -33,8 +35,26 @@ class SourcePath:
     """Borg keeps nothing of them, and says nothing."""
     problem: str | None = None
     """Why nothing of it can be read; None when something can, or when it is empty."""
+    kept: int = 0
+    """How many of its files `exclude` does not leave out, as far as they were looked for: see `Excluded`."""
     is_link: bool = False
     """Whether the path itself is a symbolic link: borg keeps that, and nothing of what it leads to."""
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """What the patterns of `exclude` leave out. Of each path, `enough` files that they do not leave out are sought."""
+
+    leaves_out: Callable[[str], bool] = lambda _: False
+    enough: int = 1
+
+
+NOTHING = Excluded()
+
+
+def derive_excluded(patterns: Sequence[str], min_files: int | None) -> Excluded:
+    """Return what is to be known of the patterns, for a repository whose archives must hold `min_files`."""
+    return NOTHING if min_files == 0 else Excluded(compile_patterns(patterns), max(1, min_files or 0))
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,11 @@ class Survey:
     def empty(self) -> list[SourcePath]:
         """What can be read and holds nothing."""
         return [item for item in self.found if item.problem is None and (item.is_link or not item.files)]
+
+    @property
+    def left_out(self) -> list[SourcePath]:
+        """What holds files, and `exclude` leaves out all of them."""
+        return [item for item in self.found if item.problem is None and item.files and not item.kept]
 
     @property
     def files(self) -> dict[str, int]:
@@ -81,19 +106,27 @@ class Survey:
 
     def derive_content(self, min_files: int | None) -> ArchiveContent:
         """Return what the archive's comment says of the sources."""
-        too_few = sum(self.files.values()) < (min_files or 0)
-        suspect = bool(self.unreadable or too_few or (self.empty and min_files != 0))
+        too_few = sum(item.kept for item in self.found) < (min_files or 0)
+        suspect = bool(self.unreadable or too_few or ((self.empty or self.left_out) and min_files != 0))
         return ArchiveContent(self.files, suspect)
 
 
 def survey_sources(
-    sources: Sequence[SourcePlan], root: Path, *, on_folder: Callable[[], None] = lambda: None
+    sources: Sequence[SourcePlan],
+    root: Path,
+    *,
+    excluded: Excluded = NOTHING,
+    on_folder: Callable[[], None] = lambda: None,
 ) -> Survey:
     """Look at all paths of the sources. `on_folder` is called before each folder is read, and may raise."""
-    return Survey(tuple(_survey_path(source, path, root, on_folder) for source in sources for path in source.paths))
+    return Survey(
+        tuple(_survey_path(source, path, root, excluded, on_folder) for source in sources for path in source.paths)
+    )
 
 
-def _survey_path(source: SourcePlan, path: str, root: Path, on_folder: Callable[[], None]) -> SourcePath:
+def _survey_path(
+    source: SourcePlan, path: str, root: Path, excluded: Excluded, on_folder: Callable[[], None]
+) -> SourcePath:
     folder = root / source.name
     joined = os.path.normpath(folder / path)
     if _leads_out(joined, folder):
@@ -102,7 +135,7 @@ def _survey_path(source: SourcePlan, path: str, root: Path, on_folder: Callable[
     try:
         mode = os.lstat(joined).st_mode
         if stat.S_ISDIR(mode):
-            return _survey_folder(source.name, joined, on_folder)
+            return _survey_folder(source.name, joined, excluded, on_folder)
         if stat.S_ISREG(mode):
             _open(joined)
     except OSError as error:
@@ -114,6 +147,7 @@ def _survey_path(source: SourcePlan, path: str, root: Path, on_folder: Callable[
         files=1 - sockets,
         regular=int(stat.S_ISREG(mode)),
         sockets=sockets,
+        kept=int(not sockets and not excluded.leaves_out(joined)),
         is_link=stat.S_ISLNK(mode),
     )
 
@@ -127,20 +161,22 @@ def _leads_out(path: str, folder: Path) -> bool:
     return not lexical or not physical
 
 
-def _survey_folder(source: str, path: str, on_folder: Callable[[], None]) -> SourcePath:
+def _survey_folder(source: str, path: str, excluded: Excluded, on_folder: Callable[[], None]) -> SourcePath:
     """Count what the folder holds, and look for one file that can be opened. Raises OSError of the folder itself."""
     files, regular, sockets, readable, refused = 0, 0, 0, False, ""
-    folders = [path]
+    search = _Search(excluded)
+    folders = [(path, search.lacks(path))]
     while folders:
         on_folder()
-        folder = folders.pop()
+        folder, is_left_out = folders.pop()
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
+                        folders.append((entry.path, is_left_out or search.lacks(entry.path)))
                     elif entry.is_file(follow_symlinks=False):
                         files, regular = files + 1, regular + 1
+                        search.take(entry.path, is_left_out)
                         if not readable:
                             problem = _try_to_open(entry)
                             readable, refused = not problem, refused or problem
@@ -148,12 +184,30 @@ def _survey_folder(source: str, path: str, on_folder: Callable[[], None]) -> Sou
                         sockets += 1
                     else:
                         files += 1
+                        search.take(entry.path, is_left_out)
         except OSError as error:
             if folder == path and not files:
                 raise
             if os.path.relpath(folder, path) != _LOST_AND_FOUND:
                 refused = refused or f"{folder}: {error.strerror}"
-    return SourcePath(source, path, files, regular, sockets, None if readable or not refused else refused)
+    return SourcePath(source, path, files, regular, sockets, None if readable or not refused else refused, search.found)
+
+
+@dataclass
+class _Search:
+    """Looks for files that `exclude` does not leave out, until it has found enough of them."""
+
+    excluded: Excluded
+    found: int = 0
+
+    def lacks(self, folder: str) -> bool:
+        """Tell whether more is to be found, and not in this folder, for it is left out with all that is in it."""
+        return self.found < self.excluded.enough and self.excluded.leaves_out(folder)
+
+    def take(self, path: str, is_left_out: bool) -> None:
+        """Take note of a file; `is_left_out`: its folder is."""
+        if not is_left_out and self.found < self.excluded.enough and not self.excluded.leaves_out(path):
+            self.found += 1
 
 
 def _is_socket(entry: "os.DirEntry[str]") -> bool:

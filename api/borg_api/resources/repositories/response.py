@@ -23,6 +23,7 @@ _NOTICES = (
     ConditionType.ROLLED_BACK,
     ConditionType.ALIASED,
     ConditionType.APPEND_ONLY,
+    ConditionType.CLOCK_DISAGREES,
 )
 """Conditions that hold only where there is something to tell."""
 
