@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from borg_contract.pod import GRACE_SECONDS
+from borg_contract.pod import GRACE_SECONDS, NOTICE_OF_SERVER
 from borg_runner.borg.exit_codes import CONNECTION_CODES
 from borg_runner.borg.listener import Listener
 from borg_runner.borg.message import BorgMessage
@@ -93,7 +93,7 @@ class Borg:
         )
 
     def _tell_silence(self) -> None:
-        words = "The server lets the key in and says nothing: it is asked once more, then borg is ended"
+        words = f"{NOTICE_OF_SERVER}: it is asked once more, then borg is ended"
         self.log.say(words)
         if self.notice is not None:
             self.notice.post(words)
