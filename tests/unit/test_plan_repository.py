@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from borg_contract.pod import lock_holder
 from borg_core.actions import (
     Action,
     CreateCronJob,
@@ -242,6 +243,27 @@ def test_runs_of_a_repository_that_does_not_exist_say_so() -> None:
     (patch,) = [action for action in actions if isinstance(action, PatchStatus)]
     assert patch.status["reason"] == "RepositoryNotFound"
     assert 'BorgRepository "main" does not exist' in patch.status["message"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "name"),
+    [
+        (lock_holder("team", "db-0", "uid-job-0", "place"), "db-0"),
+        (lock_holder("team", "db-0", "uid-job-0"), "db-0"),
+        (lock_holder("team", "db-0", "uid-of-an-earlier-job"), ""),
+        (lock_holder("other", "db-9", "uid-job-9"), ""),
+        ("laptop", ""),
+        ("", ""),
+    ],
+    ids=["a run", "without a place", "a run of that name before", "not known here", "not ours", "nobody knows"],
+)
+def test_a_lock_names_the_run_that_holds_it_and_never_the_one_that_could_not_have_it(holder: str, name: str) -> None:
+    result = {"name": "main", "phase": "Failed", "reason": "Locked", "lockedBy": holder}
+    status = {"phase": "Failed", "completionTime": "2026-03-02T11:00:00Z", "repositories": [result]}
+    victim = builders.run("db-1", {**status, "jobUid": "uid-job-1"})
+    holding = builders.run("db-0", {"phase": "Running", "jobUid": "uid-job-0"})
+    lock = status_of(world(local_repository(), holding, victim, schedules=1))["lock"]
+    assert (lock.get("holder", ""), lock.get("runName", "")) == (holder, name)
 
 
 def test_a_lock_is_told_until_a_run_had_it_again() -> None:
