@@ -17,6 +17,7 @@ from borg_core.policies.problem import Problem
 from borg_core.reconcile.cron_job import (
     derive_clock,
     find_cron_job_problems,
+    find_edit,
     is_kept,
     is_ours,
     plan_cron_job,
@@ -100,7 +101,7 @@ def plan_checks(
         name=name if scheduled and kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
-        finding=_find(times, desired, (*problems, *refused)),
+        finding=_find(times, desired, (*problems, *refused, *find_edit(world, owner, problems))),
         refused=refused,
     )
 

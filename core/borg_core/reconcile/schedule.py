@@ -17,6 +17,7 @@ from borg_core.reconcile.cron_job import (
     derive_clock,
     derive_requeue,
     find_cron_job_problems,
+    find_edit,
     find_tick_problems,
     is_kept,
     is_ours,
@@ -63,11 +64,12 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
         desired = render_held(world, bundle.owner, problems, suspend=schedule.spec.suspend)
     clock = derive_clock(world.cron_job, desired, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)
-    said = (*blocked, *find_tick_problems(world, clock, now))
+    edits = tuple(find_edit(world, bundle.owner, problems))
+    said = (*blocked, *edits, *find_tick_problems(world, clock, now))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
     times = None
-    if desired and kept:
+    if desired and kept and not edits:
         line, time_zone, _ = times_of(desired["spec"])
         times = (time_zone, line)
     status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
