@@ -44,7 +44,8 @@ class Prover:
         self._api = api
         self._cluster = cluster
         self._clock = clock
-        self._gone_since: dict[str, datetime] = {}
+        self._gone: dict[str, tuple[frozenset[str], datetime]] = {}
+        """By holder: which of its pods are gone, and since when that is known."""
 
     async def is_dead(self, holder: str) -> bool:
         """Tell whether it is proven that the holder of a lock can write no more. Raises ApiError."""
@@ -57,7 +58,7 @@ class Prover:
         except Forbidden:
             return False  # a namespace that is not ours to look at
         if pods := self._in_place(parsed, [parse_pod(body) for body in bodies]):
-            self._gone_since.pop(holder, None)
+            self._gone.pop(holder, None)
             return all(pod.stopped for pod in pods)
         index = self._store.index(PODS)
         last = self._in_place(parsed, index.grouped(JOB, parsed.namespace, parsed.job_uid, deleted=True))
@@ -66,8 +67,15 @@ class Prover:
         if not self._cluster:
             return False  # nodes of another cluster may have the names of ours
         now = self._clock()
-        gone_since = self._gone_since.setdefault(holder, now)
-        return now - gone_since >= PATIENCE and await self._is_in_touch(parsed.place, now)
+        return now - self._gone_since(holder, last, now) >= PATIENCE and await self._is_in_touch(parsed.place, now)
+
+    def _gone_since(self, holder: str, last: list[ObservedPod], now: datetime) -> datetime:
+        """Return since when no pod was there: also one that was made and went again between two looks."""
+        seen = frozenset(pod.uid for pod in last)
+        known, since = self._gone.get(holder, (seen, now))
+        since = since if seen <= known else now
+        self._gone[holder] = (known | seen, since)
+        return since
 
     def _in_place(self, holder: LockHolder, pods: list[ObservedPod]) -> list[ObservedPod]:
         return [pod for pod in pods if derive_place(self._cluster, pod.node) == holder.place]
