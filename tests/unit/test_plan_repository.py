@@ -266,6 +266,21 @@ def test_a_lock_names_the_run_that_holds_it_and_never_the_one_that_could_not_hav
     assert (lock.get("holder", ""), lock.get("runName", "")) == (holder, name)
 
 
+def test_the_cron_job_of_the_checks_is_suspended_where_it_is_edited_while_it_is_held() -> None:
+    case = world(local_repository(**CHECKED))
+    (made,) = planned(case, CreateCronJob)
+    valid = builders.observed(made.manifest)
+    missing = replace(case, cron_job=valid, around=replace(case.around, claims=set()))
+    assert not planned(missing, RepairCronJob)
+    edited = replace(builders.with_spec(valid, schedule="*/5 * * * *"), foreign_managers=("kubectl-edit",))
+    held = replace(missing, cron_job=edited)
+    (repair,) = planned(held, RepairCronJob)
+    assert repair.manifest["spec"]["suspend"] is True
+    (said,) = [found for found in status_of(held)["conditions"] if found["type"] == "ChecksScheduled"]
+    assert (said["status"], said["reason"]) == ("False", "ClaimNotFound")
+    assert "somebody edited CronJob" in said["message"]
+
+
 def test_a_lock_is_told_until_a_run_had_it_again() -> None:
     def ended(name: str, hour: int, **result: Any) -> BorgRun:
         status = {"phase": "Failed", "completionTime": f"2026-03-01T0{hour}:00:00Z"}
