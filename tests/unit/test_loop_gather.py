@@ -210,7 +210,7 @@ NOT_READY: dict[str, Any] = {
 }
 
 
-SILENT = "The server lets the key in and says nothing: it is asked once more, then borg is ended"
+SILENT = "The SSH server has not answered borg and says nothing: it is asked once more, then borg is ended"
 TIMED_OUT = 'Readiness probe failed: command timed out: "sh -c ! cat /tmp/borg-waits 2>/dev/null" timed out after 10s'
 LATER = "2026-03-02T12:00:30Z"
 

@@ -93,7 +93,7 @@ class Borg:
         )
 
     def _tell_silence(self) -> None:
-        words = f"{NOTICE_OF_SERVER}: it is asked once more, then borg is ended"
+        words = f"{NOTICE_OF_SERVER} and says nothing: it is asked once more, then borg is ended"
         self.log.say(words)
         if self.notice is not None:
             self.notice.post(words)
