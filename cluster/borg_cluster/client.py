@@ -56,19 +56,22 @@ class ApiServer:
 
     async def get(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
         """Return the object, None when there is none."""
+        request = Request("GET", resource.path(namespace, name))
         try:
-            return await self._transport.exchange(Request("GET", resource.path(namespace, name)))
+            found = await self._transport.exchange(request)
         except NotFound:
             return None
+        if not _is_object(found) or found["metadata"].get("name") != name:
+            raise Unreachable(f"{request}: the answer is not that object; is something else in between?")
+        return found
 
     async def list_labelled(
         self, resource: ResourceType, namespace: str, label_selector: str, field_selector: str = ""
     ) -> list[Object]:
         """Return the objects of a namespace that bear the labels."""
         query = _selection(label_selector, field_selector)
-        found = await self._transport.exchange(Request("GET", resource.path(namespace), query))
-        items: list[Object] = found["items"] or []  # null where there is none
-        return items
+        request = Request("GET", resource.path(namespace), query)
+        return _items(request, await self._transport.exchange(request))
 
     async def list_page(
         self,
@@ -88,8 +91,9 @@ class ApiServer:
         paging = (("limit", str(limit)), ("continue", continue_token))
         query = (*paging, *_selection(label_selector, field_selector))
         accept = _METADATA_LIST if metadata_only else JSON
-        page = await self._transport.exchange(Request("GET", resource.path(namespace), query, accept=accept))
-        return {**page, "items": page["items"] or []}
+        request = Request("GET", resource.path(namespace), query, accept=accept)
+        page = await self._transport.exchange(request)
+        return {**page, "items": _items(request, page)}
 
     @asynccontextmanager
     async def watch(
@@ -172,12 +176,29 @@ def _selection(label_selector: str, field_selector: str) -> tuple[tuple[str, str
     return ("labelSelector", label_selector), ("fieldSelector", field_selector)
 
 
+def _items(request: Request, found: Object) -> list[Object]:
+    """Return the objects of a List. Raises Unreachable where it is none: that is no empty one."""
+    items = found.get("items", ())
+    if items is None:  # so some say that there is none
+        items = []
+    if not (isinstance(found.get("metadata"), dict) and isinstance(items, list) and all(map(_is_object, items))):
+        raise Unreachable(f"{request}: the answer is no list of an API server; is something else in between?")
+    return items
+
+
+def _is_object(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("metadata"), dict)
+
+
 async def _events(request: Request, lines: AsyncIterator[bytes]) -> AsyncIterator[Object]:
     async for line in lines:
         event = parse_object(line)
         if event is None:
             raise Unreachable(f"{request}: an event of the watch was cut off")
-        if event["type"] == "ERROR":
-            status = event["object"]
-            raise error_of(int(status.get("code", 0)), status, f"{request}: the watch failed")
+        found = event.get("object")
+        if event.get("type") == "ERROR" and isinstance(found, dict):
+            code = found.get("code")
+            raise error_of(code if isinstance(code, int) else 0, found, f"{request}: the watch failed")
+        if "type" not in event or not _is_object(found):
+            raise Unreachable(f"{request}: what the watch said is no event; is something else in between?")
         yield event

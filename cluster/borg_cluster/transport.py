@@ -145,8 +145,8 @@ async def pieces_of(request: Request, response: aiohttp.ClientResponse) -> Async
 def parse_object(data: bytes) -> dict[str, Any] | None:
     """Return the JSON object, None when it is none."""
     try:
-        parsed = json.loads(data)
-    except ValueError:
+        parsed = json.loads(data.decode())
+    except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None
 
@@ -159,5 +159,5 @@ async def _error(request: Request, response: aiohttp.ClientResponse) -> ApiError
         response.status,
         parse_object(data),
         f"{request}: {response.status}",
-        int(retry_after) if retry_after.isdigit() else None,
+        int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None,
     )

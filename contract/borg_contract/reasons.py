@@ -22,6 +22,7 @@ class Reason(StrEnum):
     IMAGE_NOT_ALLOWED = "ImageNotAllowed"
     PLAN_TOO_LARGE = "PlanTooLarge"
     CRON_JOB_NAME_TAKEN = "CronJobNameTaken"
+    CRON_JOB_EDITED = "CronJobEdited"
     REFUSED_BY_API_SERVER = "RefusedByApiServer"
     SAME_PLACE = "SamePlace"
     SAME_REPOSITORY = "SameRepository"

@@ -21,6 +21,8 @@ from support import node_processes
 KILLS, SEED = int(os.environ.get("KILLS", "5")), int(os.environ.get("SEED", "1"))
 SCHEDULES = ("keeps", "prunes")
 LONGEST_RUN_SECONDS = 3.0
+ATTEMPTS = 5
+"""How often a weapon is tried in a night until it hits, each time twice as early."""
 _DIGESTS = "find data -type f -exec sha256sum {} + | sort"
 
 logger = logging.getLogger(__name__)
@@ -50,13 +52,20 @@ class Siege:
     """Of the run that is attacked."""
 
     def night(self, number: int, weapon: str) -> None:
-        """Let one run be attacked, and the next one be in peace."""
-        self._change_data(number)
+        """Let a run be hit, and the next one be in peace."""
         schedule = self.chance.choice(SCHEDULES)
-        attacked = f"{schedule}-{number}"
+        delay = self.chance.uniform(0, LONGEST_RUN_SECONDS)
+        attacks = (
+            self._attack(number, f"{schedule}-{number}-{attempt}", schedule, weapon, delay / 2**attempt)
+            for attempt in range(ATTEMPTS)
+        )
+        assert any(attacks), self.story(f"{weapon} never hit")
+
+    def _attack(self, number: int, attacked: str, schedule: str, weapon: str, delay: float) -> int:
+        """Return how many processes were hit; none where the run was over by then."""
+        self._change_data(number)
         self.team.begin(attacked, schedule)
         self.pod = self._pod_of(attacked)
-        delay = self.chance.uniform(0, LONGEST_RUN_SECONDS)
         time.sleep(delay)
         hits = WEAPONS[weapon](self)
         status = self.team.finished(attacked, within=180)
@@ -68,6 +77,7 @@ class Siege:
         status = self.team.run(f"{attacked}-after", schedule, within=180)
         assert status["phase"] == "Completed", self.story(f"the run after {attacked}: {status}")
         self._note(schedule, status)
+        return hits
 
     def check(self) -> None:
         """Look into the repository: all is there that was said to be, as it was."""
@@ -119,8 +129,9 @@ def _kill_in_pod(program: str) -> Callable[[Siege], int]:
 
 
 def _delete_pod(siege: Siege) -> int:
+    at_work = node_processes.in_pod(siege.pod["metadata"]["uid"], "borg_runner")
     siege.team("delete", "pod", siege.pod["metadata"]["name"], "--grace-period=0", "--force", "--ignore-not-found")
-    return 1
+    return len(at_work)
 
 
 def _kill_operator(siege: Siege) -> int:

@@ -51,6 +51,15 @@ def text(content: str, status: int = 200, headers: Mapping[str, str] | None = No
     return answer
 
 
+def raw(content: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer with bytes as they are, whatever the headers say of them."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=content, status=status, headers=headers)
+
+    return answer
+
+
 def body(content: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     return text(json.dumps(content), status, headers)
 
@@ -87,6 +96,15 @@ async def hang_up(request: web.Request) -> web.StreamResponse:
     """Close the connection without an answer."""
     assert request.transport
     request.transport.close()
+    return web.Response()
+
+
+async def no_http(request: web.Request) -> web.StreamResponse:
+    """Answer with what is no HTTP."""
+    transport = request.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+    transport.close()
     return web.Response()
 
 

@@ -58,7 +58,16 @@ class Stream:
     swapped: float = 0.0
 
 
-Fault = Answer | HangUp | Delay | Stream
+@dataclass(frozen=True)
+class Say:
+    """Answer with what no API server says: something else is in between."""
+
+    content: bytes
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", "application/json"),)
+
+
+Fault = Answer | HangUp | Delay | Stream | Say
 
 
 @dataclass
@@ -153,6 +162,9 @@ class Proxy:
                 return _refuse(call, fault)
             if isinstance(fault, HangUp) and not fault.after:
                 return _hang_up(transport)
+            if isinstance(fault, Say):
+                call.status = fault.status
+                return web.Response(body=fault.content, status=fault.status, headers=dict(fault.headers))
             return await self._pass_on(call, request, body, transport)
         except (aiohttp.ClientError, OSError):
             return _hang_up(transport)

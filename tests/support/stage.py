@@ -5,7 +5,7 @@ import gc
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import ApiError
+from borg_cluster.errors import ApiError, Expired
 from borg_cluster.transport import Request
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.run import RUNS
@@ -99,21 +99,34 @@ class Stage:
         await self.until(is_quiet, "all has come to its end", within)
 
     async def follow(self, kind: ResourceType) -> None:
-        """Record every event of the kind, without a gap, for ever."""
-        version = ""
+        """Record every event of the kind, for ever. After a version that is too old: what came of those in between."""
+        version, alive = "", dict[str, Object]()
         while True:
-            with suppress(ApiError):
+            try:
                 if not version:
                     page = await self.api.list_page(kind, self.namespace)
-                    version = page["metadata"]["resourceVersion"]
-                    self.seen[kind.kind] += [
-                        {"type": "ADDED", "object": item, "at": time.time()} for item in page["items"]
+                    listed = {item["metadata"]["uid"]: item for item in page["items"]}
+                    gone = [{"type": "DELETED", "object": alive[uid]} for uid in alive if uid not in listed]
+                    came = [
+                        {"type": "MODIFIED" if uid in alive else "ADDED", "object": item}
+                        for uid, item in listed.items()
                     ]
+                    self.seen[kind.kind] += [{**event, "at": time.time()} for event in (*gone, *came)]
+                    version, alive = page["metadata"]["resourceVersion"], listed
                 async with self.api.watch(kind, self.namespace, version) as events:
                     async for event in events:
-                        version = event["object"]["metadata"]["resourceVersion"]
-                        if event["type"] != "BOOKMARK":
-                            self.seen[kind.kind].append({**event, "at": time.time()})
+                        found = event["object"]
+                        version = found["metadata"]["resourceVersion"]
+                        if event["type"] == "BOOKMARK":
+                            continue
+                        self.seen[kind.kind].append({**event, "at": time.time()})
+                        alive[found["metadata"]["uid"]] = found
+                        if event["type"] == "DELETED":
+                            del alive[found["metadata"]["uid"]]
+            except Expired:
+                version = ""
+            except ApiError:  # the API server is away
+                pass
             await asyncio.sleep(0.05)
 
 

@@ -36,6 +36,7 @@ from support.http_server import (
     connected,
     cut_off,
     hang_up,
+    raw,
     refusal,
     silence,
     streamed,
@@ -142,6 +143,39 @@ def test_an_answer_that_is_no_object_comes_from_somebody_else(answer: Answer) ->
     assert {type(error) for error in ask(answer, *(VERBS[verb] for verb in writes))} == {Unreachable}
 
 
+@pytest.mark.parametrize("verb", ["list_labelled", "list_page", "list_page of metadata"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(200, "", "all is well"),
+        body({"kind": "ThingList", "metadata": {}}),
+        body({"kind": "ThingList", "items": []}),
+        body({"kind": "ThingList", "metadata": {}, "items": {"one": {}}}),
+        body({"kind": "ThingList", "metadata": {}, "items": ["one"]}),
+        body({"kind": "ThingList", "metadata": {}, "items": [{}]}),
+        raw(b"\xff\xfe{"),
+        text("[" * 100_000),
+    ],
+    ids=["a Status", "no items", "no metadata", "a mapping", "texts", "without metadata", "no text", "without end"],
+)
+def test_what_is_no_list_is_never_an_empty_one(answer: Answer, verb: str) -> None:
+    (error,) = ask(answer, VERBS[verb])
+    assert type(error) is Unreachable
+
+
+@pytest.mark.parametrize(
+    "answer", [refusal(200, "", "all is well"), body({"kind": "ThingList", "metadata": {}, "items": []})]
+)
+def test_what_is_another_thing_is_not_the_object(answer: Answer) -> None:
+    (error,) = ask(answer, VERBS["get"])
+    assert type(error) is Unreachable
+
+
+def test_a_list_of_nothing_may_be_null() -> None:
+    answer = body({"kind": "ThingList", "metadata": {}, "items": None})
+    assert ask(answer, VERBS["list_labelled"]) == [[]]
+
+
 def test_an_error_has_all_that_the_api_server_said() -> None:
     details = {"name": "one", "causes": [{"message": "must be few"}]}
     (error,) = ask(refusal(422, "Invalid", "one is invalid", details), VERBS["create"])
@@ -225,8 +259,26 @@ ERROR = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "E
         (streamed(event("ADDED"), then="cut"), 1, Unreachable),
         (streamed(event("ADDED"), b'{"type": "MODIF'), 1, Unreachable),
         (SILENT, 1, Unreachable),
+        (streamed(b"<html>\n"), 0, Unreachable),
+        (streamed({"object": THING}), 0, Unreachable),
+        (streamed({"type": "ADDED", "object": []}), 0, Unreachable),
+        (streamed({"type": "ADDED", "object": {}}), 0, Unreachable),
+        (streamed({"type": "ERROR", "object": {"kind": "Status", "code": "soon"}}), 0, Unreachable),
+        (streamed({"type": "ERROR", "object": None}), 0, Unreachable),
     ],
-    ids=["ends", "expired", "cut off", "cut off in a line", "silent"],
+    ids=[
+        "ends",
+        "expired",
+        "cut off",
+        "cut off in a line",
+        "silent",
+        "a page",
+        "no type",
+        "no object",
+        "no metadata",
+        "an odd error",
+        "an empty error",
+    ],
 )
 def test_a_watch_gives_its_events_and_says_how_it_ended(answer: Answer, seen: int, kind: type[ApiError] | None) -> None:
     async def watch(api: ApiServer) -> tuple[int, type[ApiError] | None]:
@@ -248,8 +300,8 @@ def test_each_verb_asks_what_its_name_says() -> None:
     async def note(request: web.Request) -> web.StreamResponse:
         query = "&".join(f"{key}={value}" for key, value in request.query.items())
         asked.append((request.method, request.path, query))
-        kinds = {"items": [{"metadata": {"name": "one"}}], "metadata": {}}
-        return web.json_response({"kind": "Thing", "type": "ADDED", "object": {}, **kinds})
+        kinds = {"items": [THING], "metadata": {"name": "one"}}
+        return web.json_response({"kind": "Thing", "type": "ADDED", "object": THING, **kinds})
 
     async def selecting(api: ApiServer) -> None:
         await api.list_page(THINGS, None, "next", label_selector="a=b", field_selector="c=d", limit=1)

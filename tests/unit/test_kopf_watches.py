@@ -14,12 +14,13 @@ from aiohttp import web
 from borg_cluster.client import ApiServer
 from borg_core.native.claim import CLAIMS
 from borg_core.registry import ResourceType, own_kinds, watched_kinds
+from borg_operator.kopf import session
 from borg_operator.kopf.listings import Listings
 from borg_operator.kopf.resync import Resync
 from borg_operator.kopf.settings import configure
 from borg_operator.kopf.watches import Watches
 from borg_operator.store import Store
-from support.http_server import connected
+from support.http_server import Answer, body, connected, no_http, raw, refusal, streamed, text
 
 NAMESPACES = ResourceType("Namespace", "", "v1", "namespaces")
 CRDS = ResourceType("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions")
@@ -40,10 +41,18 @@ class Cluster:
         self.served: tuple[ResourceType, ...] = SERVED
         self.may_list: defaultdict[str, asyncio.Event] = defaultdict(_set)
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.odd: defaultdict[str, list[tuple[str, Answer]]] = defaultdict(list)
+        """What is answered first: to requests of discovery, to listings of claims, to watches of them."""
+        self.last_odd = ""
         self.events: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         found = next((kind for kind in self.served if request.path == kind.path("team")), None)
+        if found in (None, CLAIMS):
+            asks = "watch" if "watch" in request.query else "listing" if found else "discovery"
+            if self.odd[asks]:
+                self.last_odd, answer = self.odd[asks].pop(0)
+                return await answer(request)
         if found is None:
             content, status = self._discover(request.path)
             return web.json_response(content, status=status)
@@ -127,12 +136,15 @@ def play(cluster: Cluster, path: Path, story: Callable[[Scene], Awaitable[None]]
                 kopf.operator(registry=scene.registry, settings=settings, standalone=True, namespaces=["team"])
             )
             resync = asyncio.create_task(scene.resync.run(3600))
+            told = asyncio.ensure_future(story(scene))
             try:
-                await story(scene)
+                await asyncio.wait({told, operator}, return_when=asyncio.FIRST_COMPLETED)
+                assert told.done(), f"kopf has ended after: {cluster.last_odd}"
+                await told
             finally:
-                for task in (operator, resync):
+                for task in (told, operator, resync):
                     task.cancel()
-                await asyncio.gather(operator, resync, return_exceptions=True)
+                await asyncio.gather(told, operator, resync, return_exceptions=True)
 
     asyncio.run(run())
 
@@ -212,6 +224,74 @@ def test_what_went_while_the_watch_was_broken_is_noticed_at_the_next_listing(kub
         gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
         cluster.events.put_nowait({"type": "ERROR", "object": gone})
         await until(lambda: scene.names == ["b"])
+
+    play(cluster, kubeconfig, story)
+
+
+JSON = {"Content-Type": "application/json"}
+NO_OBJECTS = {
+    "a page of somebody else": text("<h1>Log in</h1>"),
+    "sent away": text("", 302, {"Location": "/login"}),
+    "JSON cut off": text('{"kind": "PersistentVolumeClaimList", "items": [{', headers=JSON),
+    "JSON nested without end": text("[" * 100_000, headers=JSON),
+    "nothing": text(""),
+    "a list": text("[1, 2]", headers=JSON),
+    "a Status": refusal(200, "", "all is well"),
+    "bytes that are no text": raw(b"\xff\xfe{"),
+    "a body that is not packed as it says": raw(b"{}", headers={**JSON, "Content-Encoding": "gzip"}),
+    "no HTTP": no_http,
+}
+NO_ERRORS = {
+    "429 until a date": text("", 429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
+    "429 until a power": text("", 429, {"Retry-After": "\u00b2"}),
+    "429 with an odd Status": body({"kind": "Status", "details": {"retryAfterSeconds": "soon"}}, 429),
+    "429 with details that are none": body({"kind": "Status", "details": ["soon"]}, 429),
+    "503 that is no text": raw(b"\xff\xfe", 503),
+    "503 that is no text, and says JSON": raw(b"\xff\xfe", 503, JSON),
+    "503 in an alphabet that does not exist": raw(b"\xff", 503, {"Content-Type": "text/plain; charset=klingon"}),
+    "403 that is no text": raw(b"\xff\xfe", 403, JSON),
+}
+LISTED = {"kind": "PersistentVolumeClaimList", "metadata": {"resourceVersion": "5"}}
+NO_LISTS = {
+    "no items": body(LISTED),
+    "items that are none": body({**LISTED, "items": None}),
+    "items that are texts": body({**LISTED, "items": ["a"]}),
+    "items without metadata": body({**LISTED, "items": [{}]}),
+    "no version": body({**LISTED, "metadata": {}, "items": []}),
+    "no metadata": body({**LISTED, "metadata": None, "items": []}),
+    "another kind": body({**LISTED, "kind": "Thing", "items": []}),
+}
+NO_EVENTS = {
+    "garbled": b'{"type":"ADDED","object":{"metadata":{"na\x00me"}}\n',
+    "not text": b'{"type":"ADDED","object":{"metadata":{"name":"\xff"}}}\n',
+    "nested without end": b'{"type":"ADDED","object":' + b"[" * 100_000 + b"}\n",
+    "no type": b'{"object":{"metadata":{}}}\n',
+    "an object that is none": b'{"type":"ADDED","object":[]}\n',
+    "an object without metadata": b'{"type":"ADDED","object":{}}\n',
+    "metadata that is none": b'{"type":"ADDED","object":{"metadata":"a"}}\n',
+}
+ODD = {
+    "discovery": {**NO_ERRORS, **NO_OBJECTS},
+    "listing": {**NO_ERRORS, **NO_OBJECTS, **NO_LISTS},
+    "watch": {**NO_ERRORS, **NO_OBJECTS, **{what: streamed(line) for what, line in NO_EVENTS.items()}},
+}
+
+
+@pytest.mark.parametrize("asks", ODD)
+def test_no_answer_whatever_ends_kopf_or_is_taken_for_an_empty_list(
+    asks: str, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("_PAUSE_SECONDS", 0.0), ("_BACKOFFS", ()), ("_LAST_BACKOFF", 0.0)):
+        monkeypatch.setattr(session, name, value)
+    cluster = Cluster(claim("a", 1))
+    cluster.odd[asks] = list(ODD[asks].items())
+
+    async def story(scene: Scene) -> None:
+        await scene.listings.complete.wait()
+        assert scene.names == ["a"], f"an empty list: {cluster.last_odd}"
+        await until(lambda: not cluster.odd[asks])
+        cluster.events.put_nowait({"type": "ADDED", "object": claim("b", 11)})
+        await until(lambda: scene.names == ["a", "b"])
 
     play(cluster, kubeconfig, story)
 

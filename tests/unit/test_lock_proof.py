@@ -127,6 +127,25 @@ def test_a_pod_deleted_by_force_is_dead_once_its_node_has_been_in_touch_for_long
     assert scene.is_dead(after=timedelta(seconds=1)) is dead
 
 
+@pytest.mark.parametrize(
+    ("looked", "watched"),
+    [(True, True), (True, False), (False, True)],
+    ids=["seen at a look", "seen at a look alone", "gone again between two looks"],
+)
+def test_a_pod_that_was_made_anew_in_that_place_must_be_gone_for_as_long_again(looked: bool, watched: bool) -> None:
+    scene = Scene(pod(RUNS), nodes=(node(),))
+    scene.recorder.remove("Pod", "p")
+    if not watched:
+        scene.restart()
+    assert not scene.is_dead()
+    scene.recorder.add("Pod", pod(RUNS, name="q"))
+    if looked:
+        assert not scene.is_dead(after=timedelta(seconds=90))
+    scene.recorder.remove("Pod", "q")
+    assert not scene.is_dead(after=PATIENCE)
+    assert scene.is_dead(after=PATIENCE)
+
+
 def test_where_nodes_may_not_be_looked_at_nothing_is_proven_and_nothing_fails() -> None:
     def refuse(request: Request) -> BaseException | None:
         return Forbidden("nodes is forbidden") if request.kind == "Node" else None

@@ -48,7 +48,7 @@ def event(about: str, note: str, reason: str = "FailedMount", time: str = AT, ty
         "regarding": {"uid": about},
         "deprecatedLastTimestamp": time,
     }
-    return {"metadata": {"namespace": "team", "name": f"e-{note[:8]}-{reason}"}, **found}
+    return {"metadata": {"namespace": "team", "name": f"e-{abs(hash((note, time)))}"}, **found}
 
 
 def gather(recorder: Recorder, operator: Operator | None = None, seconds: float = 0) -> tuple[World, list[str]]:
@@ -204,14 +204,22 @@ def test_a_tick_that_is_overdue_is_asked_about() -> None:
 
 
 LOCKED = 'Locked by run "db-0" in namespace "team" (borgoperator.io_team_db-0_uid_place): waits until 02:30 UTC'
-NOT_READY = {
+NOT_READY: dict[str, Any] = {
     "phase": "Running",
     "containerStatuses": [{"name": "borg", "ready": False, "state": {"running": {"startedAt": AT}}}],
 }
 
 
-def probe(about: str, note: str, by: str = "kubelet", time: str = AT) -> dict[str, Any]:
-    return {**event(about, note, "Unhealthy", time), "reportingController": by}
+SILENT = "The SSH server has not answered borg and says nothing: it is asked once more, then borg is ended"
+TIMED_OUT = 'Readiness probe failed: command timed out: "sh -c ! cat /tmp/borg-waits 2>/dev/null" timed out after 10s'
+LATER = "2026-03-02T12:00:30Z"
+
+
+def probe(
+    about: str, note: str, by: str = "kubelet", time: str = AT, path: str = "spec.containers{borg}"
+) -> dict[str, Any]:
+    told = event(about, note, "Unhealthy", time)
+    return {**told, "regarding": {"uid": about, "fieldPath": path}, "reportingController": by}
 
 
 @pytest.mark.parametrize(
@@ -224,14 +232,43 @@ def probe(about: str, note: str, by: str = "kubelet", time: str = AT) -> dict[st
         ([probe("uid-p", f"Liveness probe failed, then: Readiness probe failed: {LOCKED}")], ""),
         (
             [
-                probe("uid-p", "Readiness probe failed: old", time="2026-03-02T11:00:00Z"),
+                probe("uid-p", "Readiness probe failed: Locked by an older one", time="2026-03-02T11:00:00Z"),
                 probe("uid-p", f"Readiness probe failed: {LOCKED}"),
+            ],
+            LOCKED,
+        ),
+        ([probe("uid-p", f"Readiness probe failed: {SILENT}")], SILENT),
+        ([probe("uid-p", TIMED_OUT)], ""),
+        ([probe("uid-p", f"Readiness probe failed: {LOCKED}"), probe("uid-p", TIMED_OUT, time=LATER)], LOCKED),
+        ([probe("uid-p", f"Readiness probe failed: {LOCKED}", path="spec.containers{istio-proxy}")], ""),
+        (
+            [
+                probe("uid-p", f"Readiness probe failed: {LOCKED}"),
+                probe(
+                    "uid-p",
+                    "Readiness probe failed: HTTP probe failed with statuscode: 503",
+                    time=LATER,
+                    path="spec.containers{istio-proxy}",
+                ),
             ],
             LOCKED,
         ),
         ([], ""),
     ],
-    ids=["its own", "by somebody", "of another pod", "no shell", "another probe", "the newest", "not heard yet"],
+    ids=[
+        "its own",
+        "by somebody",
+        "of another pod",
+        "no shell",
+        "another probe",
+        "the newest",
+        "a silent server",
+        "it took too long",
+        "it took too long later",
+        "of a sidecar",
+        "a sidecar's later",
+        "not heard yet",
+    ],
 )
 def test_what_a_run_waits_for_is_read_from_the_kubelets_events_about_its_pod(
     events: list[dict[str, Any]], words: str
@@ -243,6 +280,8 @@ def test_what_a_run_waits_for_is_read_from_the_kubelets_events_about_its_pod(
 
 
 def test_a_run_that_has_just_begun_or_is_ready_is_asked_nothing() -> None:
-    ready = {**NOT_READY, "containerStatuses": [{**NOT_READY["containerStatuses"][0], "ready": True}]}  # type: ignore[dict-item]
-    for status, seconds in ((NOT_READY, 5), (ready, 600)):
+    borg: dict[str, Any] = NOT_READY["containerStatuses"][0]
+    ready = {**NOT_READY, "containerStatuses": [{**borg, "ready": True}]}
+    beside = {**NOT_READY, "containerStatuses": [{**borg, "ready": True}, {**borg, "name": "istio-proxy"}]}
+    for status, seconds in ((NOT_READY, 5), (ready, 600), (beside, 600)):
         assert gather(with_objects(Job=[job()], Pod=[pod(status)]), seconds=seconds)[1] == []

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import pytest
 
 from borg_cluster.index import Change
+from borg_contract.pod import lock_holder
 from borg_contract.run import Operation
 from borg_core.actions import (
     Action,
@@ -294,6 +295,42 @@ def test_runs_of_a_repository_that_does_not_exist_say_so() -> None:
     (patch,) = [action for action in actions if isinstance(action, PatchStatus)]
     assert patch.status["reason"] == "RepositoryNotFound"
     assert 'BorgRepository "main" does not exist' in patch.status["message"]
+
+
+@pytest.mark.parametrize(
+    ("holder", "name"),
+    [
+        (lock_holder("team", "db-0", "uid-job-0", "place"), "db-0"),
+        (lock_holder("team", "db-0", "uid-job-0"), "db-0"),
+        (lock_holder("team", "db-0", "uid-of-an-earlier-job"), ""),
+        (lock_holder("other", "db-9", "uid-job-9"), ""),
+        ("laptop", ""),
+        ("", ""),
+    ],
+    ids=["a run", "without a place", "a run of that name before", "not known here", "not ours", "nobody knows"],
+)
+def test_a_lock_names_the_run_that_holds_it_and_never_the_one_that_could_not_have_it(holder: str, name: str) -> None:
+    result = {"name": "main", "phase": "Failed", "reason": "Locked", "lockedBy": holder}
+    status = {"phase": "Failed", "completionTime": "2026-03-02T11:00:00Z", "repositories": [result]}
+    victim = builders.run("db-1", {**status, "jobUid": "uid-job-1"})
+    holding = builders.run("db-0", {"phase": "Running", "jobUid": "uid-job-0"})
+    lock = status_of(world(local_repository(), holding, victim, schedules=1))["lock"]
+    assert (lock.get("holder", ""), lock.get("runName", "")) == (holder, name)
+
+
+def test_the_cron_job_of_the_checks_is_suspended_where_it_is_edited_while_it_is_held() -> None:
+    case = world(local_repository(**CHECKED))
+    (made,) = planned(case, CreateCronJob)
+    valid = builders.observed(made.manifest)
+    missing = replace(case, cron_job=valid, around=replace(case.around, claims=set()))
+    assert not planned(missing, RepairCronJob)
+    edited = replace(builders.with_spec(valid, schedule="*/5 * * * *"), foreign_managers=("kubectl-edit",))
+    held = replace(missing, cron_job=edited)
+    (repair,) = planned(held, RepairCronJob)
+    assert repair.manifest["spec"]["suspend"] is True
+    (said,) = [found for found in status_of(held)["conditions"] if found["type"] == "ChecksScheduled"]
+    assert (said["status"], said["reason"]) == ("False", "ClaimNotFound")
+    assert "somebody edited CronJob" in said["message"]
 
 
 def test_a_lock_is_told_until_a_run_had_it_again() -> None:

@@ -162,6 +162,37 @@ def test_a_cron_job_that_is_held_although_it_is_forbidden_by_now_is_suspended() 
     assert action.manifest["spec"]["suspend"] is True
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"schedule": "*/5 * * * *"}, {"jobTemplate": {"spec": {"template": {"spec": {}}}}}, {"suspend": True}],
+    ids=["times", "another pod", "suspended"],
+)
+def test_a_cron_job_that_is_edited_while_it_is_held_is_suspended_until_it_can_be_renewed(
+    change: dict[str, Any],
+) -> None:
+    valid = settled(builders.world(builders.bundle()))
+    assert valid.cron_job
+    assert valid.bundle
+    missing = replace(valid, bundle=replace(valid.bundle, claims=frozenset()))
+    assert not planned(missing, RepairCronJob)
+    edited = replace(builders.with_spec(valid.cron_job, **change), foreign_managers=("kubectl-edit",))
+    held = replace(missing, cron_job=edited)
+    (repair,) = planned(held, RepairCronJob)
+    assert repair.manifest["spec"] == {**edited.spec, "suspend": True}
+    assert conditions(held)["Ready"]["reason"] == "ClaimNotFound"
+    assert 'somebody edited CronJob "db" (kubectl-edit)' in conditions(held)["Ready"]["message"]
+    assert conditions(held)["Suspended"]["status"] == "True"
+    (patch,) = planned(held, PatchStatus)
+    assert (patch.status["nextRunTime"], patch.status["effectiveSchedule"]) == (None, None)
+    # Our own write has taken the name of who edited it out.
+    written = replace(held, cron_job=builders.observed(repair.manifest))
+    assert not planned(written, RepairCronJob)
+    assert 'somebody edited CronJob "db"' in conditions(written)["Ready"]["message"]
+    (renewed,) = planned(replace(valid, cron_job=written.cron_job), RepairCronJob)
+    assert (renewed.manifest["spec"]["schedule"], renewed.manifest["spec"]["suspend"]) == ("0 2 * * *", False)
+    assert renewed.forget_missed_before == NOW
+
+
 def test_a_cron_job_of_somebody_else_is_left_alone() -> None:
     world = settled(builders.world(builders.bundle()), owner_uid="uid-of-another")
     assert not planned(world, RepairCronJob)

@@ -240,7 +240,7 @@ def test_of_a_lock_nothing_stays_that_the_next_one_does_not_have() -> None:
     assert first.status.lock
     second = look(first, locked(2))
     assert second.status.lock
-    assert (first.status.lock.holder, second.status.lock.holder, second.status.lock.run_name) == ("laptop", "", "db-2")
+    assert (first.status.lock.holder, second.status.lock.holder, second.status.lock.run_name) == ("laptop", "", "")
 
 
 def test_append_only_is_told_as_long_as_it_lasts_and_is_no_failure() -> None:

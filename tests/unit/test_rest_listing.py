@@ -79,6 +79,49 @@ def test_a_next_run_that_has_passed_is_not_shown_again(scene: Scene) -> None:
     assert scene.jobs(datetime(2026, 3, 3, 2, 0, tzinfo=UTC))[0]["next_run"] == "2026-03-04T02:00:00Z"
 
 
+OBSERVED = {"observedGeneration": 1}
+PROMISED = {**OBSERVED, "nextRunTime": "2026-03-03T02:00:00Z", "effectiveSchedule": "0 2 * * *"}
+
+
+@pytest.mark.parametrize(
+    ("status", "spec", "runs"),
+    [
+        ({}, {}, ["03T04", "04T04", "05T04", "06T04", "07T04"]),
+        ({**PROMISED, "observedGeneration": 7}, {}, ["03T04", "04T04", "05T04", "06T04", "07T04"]),
+        (OBSERVED, {}, []),
+        ({**OBSERVED, "effectiveSchedule": "0 2 * * *"}, {}, []),
+        (OBSERVED, {"suspend": True}, ["03T04", "04T04", "05T04", "06T04", "07T04"]),
+        (PROMISED, {}, ["03T02", "04T02", "05T02", "06T02", "07T02"]),
+        (PROMISED, {"time_zone": "Asia/Tokyo"}, ["03T02"]),
+        ({**PROMISED, "nextRunTime": "2026-03-02T02:00:00Z"}, {}, ["03T02", "04T02", "05T02", "06T02", "07T02"]),
+    ],
+    ids=[
+        "just made",
+        "just edited",
+        "no CronJob, or one of somebody else",
+        "held back",
+        "suspended by its owner",
+        "edited while its CronJob stays as it was",
+        "moved to another zone while its CronJob stays as it was",
+        "its tick has just come",
+    ],
+)
+def test_no_run_is_promised_that_the_cron_job_does_not_make(
+    scene: Scene, status: dict[str, Any], spec: dict[str, Any], runs: list[str]
+) -> None:
+    scene.put("a", "0 4 * * *", status, **spec)
+    record = scene.view.schedules.index.get(TEAM, "a")
+    assert record
+    known = orjson.loads(orjson.dumps(scene.listing.detail(scene.view, record, NOW).job))["next_runs"]
+    assert [run[8:13] for run in known] == runs
+    (job,) = scene.jobs()
+    enabled = not spec.get("suspend")
+    assert job["next_run"] == (known[0] if known and enabled else None)
+    window = upcoming.Window(hours=120, every=True)
+    found = asyncio.run(upcoming.find_upcoming(scene.page(), scene.timetable, window, NOW))["upcoming_jobs"]
+    assert [item["next_run"][8:13] for item in found] == (runs if enabled else [])
+
+
 def test_a_repository_that_appears_changes_what_is_shown_of_it(scene: Scene) -> None:
     scene.put("a")
     assert scene.jobs()[0]["repository"] == "main"

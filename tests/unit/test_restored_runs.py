@@ -77,6 +77,16 @@ def test_a_run_of_this_life_begins(run: BorgRun) -> None:
     assert begins(READY, run)
 
 
+def test_a_run_that_has_its_job_was_begun_in_this_life_whatever_became_of_its_owners() -> None:
+    working = builders.job("old", run_uid=record().metadata.uid)
+    for world in (READY, NOBODY):
+        assert said(replace(world, jobs=(working,)), record("Manual")).get("reason") != "Restored"
+
+
+def test_a_run_whose_schedule_was_deleted_is_no_record_of_an_earlier_life() -> None:
+    assert said(NOBODY, record("Manual", ({**SCHEDULE, "uid": "uid-db"},))).get("reason") != "Restored"
+
+
 def test_what_was_put_back_is_said_before_the_run_is_tied_and_keeps_its_trigger() -> None:
     """Tied without a status it would begin, if the operator died in between."""
     actions = plan(replace(READY, runs=(record("Scheduled"),))).actions

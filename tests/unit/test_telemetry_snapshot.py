@@ -159,9 +159,31 @@ def test_a_backup_that_may_lack_what_it_is_for_is_told_apart(result: dict[str, o
     status = {
         "phase": result["phase"],
         "completionTime": format_time(TEN),
-        "repositories": [{"name": "main", **result}],
+        "repositories": [{"name": "main", "archive": "db-1", **result}],
     }
     registry = see(runs=(builders.run("db-1", status),))
+    labels = {**DB, "repository": "main"}
+    assert registry.get_sample_value("borg_schedule_last_backup_suspect", labels) == suspect
+
+
+@pytest.mark.parametrize(
+    ("phase", "results", "suspect"),
+    [
+        ("Failed", [{"name": "main", "phase": "Failed", "reason": "RepositoryUnreachable"}], 1),
+        ("Failed", [], 1),
+        ("Cancelled", [], 1),
+        ("Failed", [{"name": "other", "phase": "Completed", "archive": "db-2"}], 1),
+        ("Completed", [{"name": "main", "phase": "Completed", "archive": "db-2"}], 0),
+    ],
+    ids=["failed", "without a word", "cancelled", "good in another repository", "good"],
+)
+def test_only_a_backup_with_an_archive_tells_whether_the_repositorys_newest_is_good(
+    phase: str, results: list[dict[str, Any]], suspect: float
+) -> None:
+    empty = {"name": "main", "phase": "CompletedWithWarnings", "reason": "SourceEmpty", "archive": "db-1"}
+    before = {"phase": "CompletedWithWarnings", "completionTime": format_time(TEN), "repositories": [empty]}
+    after = {"phase": phase, "completionTime": format_time(TEN + timedelta(hours=1)), "repositories": results}
+    registry = see(runs=(builders.run("db-1", before), builders.run("db-2", after)))
     labels = {**DB, "repository": "main"}
     assert registry.get_sample_value("borg_schedule_last_backup_suspect", labels) == suspect
 

@@ -1,6 +1,7 @@
 """A schedule in numbers: how its backups are doing, as far as its resource, its CronJob and its runs tell."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,16 +46,19 @@ class ScheduleReading:
     last_backup_seconds: float | None
     last_backup: tuple[RepositoryResult, ...]
     """What the newest finished backup did in each repository."""
+    last_archives: tuple[RepositoryResult, ...]
+    """Of each repository, what the newest backup did that has an archive in it."""
 
 
 def derive_schedule_reading(
     schedule: BorgSchedule,
     cron_job: ObservedCronJob | None,
     jobs: Iterable[ObservedJob],
-    last_backup: BorgRun | None,
+    backups: Sequence[BorgRun],
     now: datetime,
 ) -> ScheduleReading:
-    """Return the schedule's numbers. `jobs`: its own; `last_backup`: the newest of its backups that has finished."""
+    """Return the schedule's numbers. `jobs`: its own; `backups`: those of its own that have finished, newest first."""
+    last_backup = backups[0] if backups else None
     metadata, spec, status = schedule.metadata, schedule.spec, schedule.status
     clock = derive_clock(schedule, cron_job)
     times = clock.times if clock else CronSchedule.try_parse(schedule.effective_schedule, spec.time_zone)
@@ -83,19 +87,29 @@ def derive_schedule_reading(
         failures=status.consecutive_failures or 0,
         last_backup_seconds=_seconds(last_backup),
         last_backup=last_backup.status.repositories if last_backup else (),
+        last_archives=_find_last_archives(backups),
     )
 
 
-def find_last_backups(runs: Iterable[BorgRun]) -> dict[Key, BorgRun]:
-    """Return, by the schedule's (namespace, name), the newest backup that has finished."""
-    newest: dict[Key, BorgRun] = {}
+def collect_backups(runs: Iterable[BorgRun]) -> dict[Key, list[BorgRun]]:
+    """Return, by the schedule's (namespace, name), the backups that have finished, newest first."""
+    found: defaultdict[Key, list[BorgRun]] = defaultdict(list)
     for run in runs:
         if run.finished and run.spec.operation is Operation.BACKUP and run.status.phase is not Phase.SKIPPED:
-            key = (run.subject.namespace, run.subject.name)
-            known = newest.get(key)
-            if known is None or (known.status.completion_time or "") < (run.status.completion_time or ""):
-                newest[key] = run
-    return newest
+            found[run.subject.namespace, run.subject.name].append(run)
+    for backups in found.values():
+        backups.sort(key=lambda run: run.status.completion_time or "", reverse=True)
+    return found
+
+
+def _find_last_archives(backups: Iterable[BorgRun]) -> tuple[RepositoryResult, ...]:
+    """Return the newest result with an archive of each repository: one without says nothing of the one before."""
+    found: dict[str, RepositoryResult] = {}
+    for run in backups:
+        for result in run.status.repositories:
+            if result.archive:
+                found.setdefault(result.name, result)
+    return tuple(found.values())
 
 
 def _seconds(run: BorgRun | None) -> float | None:

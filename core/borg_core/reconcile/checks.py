@@ -18,6 +18,7 @@ from borg_core.reconcile.cron_job import (
     derive_clock,
     derive_times,
     find_cron_job_problems,
+    find_edit,
     is_kept,
     is_ours,
     plan_cron_job,
@@ -105,7 +106,7 @@ def plan_checks(
         times=derive_times(desired) if kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
-        finding=_find(times, desired, (*problems, *refused)),
+        finding=_find(times, desired, (*problems, *refused, *find_edit(world, owner, problems))),
         refused=refused,
     )
 

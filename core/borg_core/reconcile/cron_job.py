@@ -21,6 +21,8 @@ from borg_core.workload.owner import Owner
 OVERDUE_AFTER = timedelta(seconds=20)
 """How late a tick may be before it is overdue: the CronJob controller looks every ten seconds."""
 
+_EDITED = "edited"
+"""Stands for the digest of a CronJob that is held, and is not what was rendered for it."""
 _TAKEN_SECONDS = 30.0
 """How soon to look again for a name that another one's CronJob has: when that goes, nobody here is told."""
 
@@ -50,14 +52,30 @@ def is_ours(current: ObservedCronJob | None, owner: Owner) -> bool:
 def render_held(
     world: World, owner: Owner, problems: Sequence[Problem], *, suspend: bool = False
 ) -> dict[str, Any] | None:
-    """Return the CronJob as it last was valid, only suspended where it must be; None where there is none of ours."""
+    """Return the CronJob as it last was valid, only suspended where it must be; None where there is none of ours.
+
+    One that somebody edited since is suspended: what it was before, nobody knows any more.
+    """
     current = world.cron_job
     if current is None or not is_ours(current, owner):
         return None
     forbidden = any(problem.severity is Severity.FORBIDDEN for problem in problems)
     spec = current.spec
-    held = forbidden or suspend or is_forbidden(spec, world.settings)
-    return render_cron_job_manifest(current.name, owner, {**spec, "suspend": held})
+    edited = _is_edited(current)
+    held = forbidden or suspend or edited or is_forbidden(spec, world.settings)
+    return render_cron_job_manifest(current.name, owner, {**spec, "suspend": held}, _EDITED if edited else None)
+
+
+def find_edit(world: World, owner: Owner, problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield that the CronJob, which `problems` keep from being renewed, is not as it last was valid."""
+    current = world.cron_job
+    if problems and current and is_ours(current, owner) and _is_edited(current):
+        by = f" ({', '.join(sorted(set(current.foreign_managers)))})" if current.foreign_managers else ""
+        message = (
+            f'somebody edited CronJob "{current.name}"{by}, so it is suspended until what is wrong here is mended and '
+            "it can be renewed"
+        )
+        yield Problem(Reason.CRON_JOB_EDITED, message, Severity.WAITING)
 
 
 def find_cron_job_problems(world: World, owner: Owner, name: str) -> Iterator[Problem]:
@@ -129,6 +147,11 @@ def derive_requeue(refused: Sequence[Problem], seconds: float | None) -> float |
 def is_waiting(problems: Sequence[Problem]) -> bool:
     """Tell whether all that is wrong may become good by itself."""
     return all(problem.severity is Severity.WAITING for problem in problems)
+
+
+def _is_edited(current: ObservedCronJob) -> bool:
+    """Tell whether somebody edited it since it was last rendered; writing it takes their names out of it."""
+    return bool(current.foreign_managers) or current.rendered == _EDITED
 
 
 def _is_as_desired(current: ObservedCronJob, desired: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from borg_contract.pod import parse_lock_holder
 from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation, Phase
@@ -30,6 +31,7 @@ def derive_repository_status(
     fared; `clock`: that of the checks' CronJob.
     """
     before = repository.status
+    runs = tuple(runs)
     name = repository.metadata.name
     seen = [
         (run, result)
@@ -71,12 +73,8 @@ def derive_repository_status(
         conditions = (*(c for c in kept if is_used or c.reason != Reason.LOCKED.value), *conditions)
     lock = before.lock if is_used else None
     if newest:
-        time, run, last = newest
-        lock = (
-            RepositoryLock(holder=last.locked_by or "", run_name=run.metadata.name, time=time)
-            if _locked(last)
-            else None
-        )
+        time, _, last = newest
+        lock = _lock(last.locked_by or "", runs, time) if _locked(last) else None
     return BorgRepositoryStatus(
         conditions=conditions,
         observed_generation=generation,
@@ -107,6 +105,12 @@ def _find_append_only(run: BorgRun, result: RepositoryResult) -> Iterator[Findin
             "compacts it there"
         )
         yield Finding(ConditionType.APPEND_ONLY.value, True, Reason.APPEND_ONLY.value, message)
+
+
+def _lock(holder: str, runs: Iterable[BorgRun], time: str) -> RepositoryLock:
+    pod = parse_lock_holder(holder)
+    holding = (run.metadata.name for run in runs if pod and run.status.job_uid == pod.job_uid)
+    return RepositoryLock(holder=holder, run_name=next(holding, ""), time=time)
 
 
 def _locked(result: RepositoryResult) -> bool:

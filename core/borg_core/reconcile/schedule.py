@@ -17,6 +17,7 @@ from borg_core.reconcile.cron_job import (
     derive_requeue,
     derive_times,
     find_cron_job_problems,
+    find_edit,
     find_tick_problems,
     is_kept,
     is_ours,
@@ -64,10 +65,11 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
         desired = render_held(world, bundle.owner, problems, suspend=schedule.spec.suspend)
     clock = derive_clock(world.cron_job, desired, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)
-    said = (*blocked, *find_tick_problems(world, clock, now))
+    edits = tuple(find_edit(world, bundle.owner, problems))
+    said = (*blocked, *edits, *find_tick_problems(world, clock, now))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
-    times = derive_times(desired) if kept else None
+    times = derive_times(desired) if kept and not edits else None
     status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
     actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
     return Plan(actions, derive_requeue(refused, runs.requeue_after))

@@ -109,6 +109,9 @@ def _suspended(schedule: BorgSchedule, problems: Sequence[Problem]) -> Finding:
     if any(problem.severity is Severity.FORBIDDEN for problem in problems):
         message = "held back: the installer of the operator does not allow what it asks for"
         return _finding(ConditionType.SUSPENDED, True, Reason.SUSPENDED, message)
+    if any(problem.reason is Reason.CRON_JOB_EDITED for problem in problems):
+        message = "held back: somebody edited its CronJob, which cannot be renewed now"
+        return _finding(ConditionType.SUSPENDED, True, Reason.SUSPENDED, message)
     return _finding(ConditionType.SUSPENDED, False, Reason.ACTIVE, "it runs by its schedule")
 
 

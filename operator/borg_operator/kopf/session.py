@@ -1,30 +1,31 @@
 """kopf's connections, so that no answer to a listing or a watch ends the operator.
 
 kopf goes on after a lost connection, and lists again after an ERROR event of code 410. After any other ERROR event, a
-410 or 404 as the answer itself, or an event that is not whole, its watcher fails and with it all the others; after that
-it may wait for ever. Here all these become what it goes on after.
+410 or 404 as the answer itself, or an answer or event that is not what it should be, its watcher fails and with it all
+the others; after that it may wait for ever. Here all these become what it goes on after.
 """
 
 import asyncio
-import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import aiohttp
 import kopf
 
+from borg_cluster.transport import parse_object
+from borg_operator.kopf.answer import Answer, derive_error, is_discovery, is_event, is_list
+
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 1.0
 """Before another request where the last one brought nothing: a server that is not well would be asked without end."""
+_WORDS_LIMIT = 200
 _BACKOFFS = (1.0, 1.0, 2.0, 3.0)
 _LAST_BACKOFF = 5.0
-_FIRST_ERROR, _FIRST_OF_SERVER, _OK = 400, 500, 200
-_LEFT_TO_KOPF = (401, 403, 429)
+_FIRST_ELSEWHERE, _FIRST_ERROR, _TOO_MANY, _FIRST_OF_SERVER, _OK = 300, 400, 429, 500, 200
+_LEFT_TO_KOPF = (401, 403, _TOO_MANY)
 """It signs in anew, or asks again later, as after 5xx."""
-_EVENT, _ERROR = b'{"type":"', b'{"type":"ERROR"'
-"""How the API server spells them."""
 _LIST_AGAIN = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
 
 
@@ -69,9 +70,9 @@ class Events:
         async for data in self._content.iter_chunked(size):
             *lines, begun = (begun + data).split(b"\n")
             for at, line in enumerate(lines):
-                if line and not _is_event(line):
+                if line and not is_event(line):
                     logger.warning(
-                        "%s: lists again: the watch said %s", self._what, line[:200].decode(errors="replace")
+                        "%s: lists again: the watch said %s", self._what, line[:_WORDS_LIMIT].decode(errors="replace")
                     )
                     yield b"".join(whole + b"\n" for whole in lines[:at])
                     yield await _list_again()
@@ -87,22 +88,69 @@ async def _list_again() -> bytes:
 
 
 async def steady(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Return the answer to a request of kopf's. Raises ClientPayloadError where a listing has to begin anew."""
-    response = await handler(request)
+    """Return the answer to a request of kopf's.
+
+    Raises ClientConnectionError, after which kopf asks the same again, where nothing came that the API server would
+    say, and ClientPayloadError where a listing has to begin anew.
+    """
     query, what = request.url.query, request.url.path
-    refused = response.status >= _FIRST_ERROR
-    if refused and (response.status >= _FIRST_OF_SERVER or response.status in _LEFT_TO_KOPF):
-        return response
+    try:
+        response = await handler(request)
+    except aiohttp.ClientResponseError as error:  # no HTTP
+        raise aiohttp.ClientConnectionError(f"{what}: {error}") from error
+    assert isinstance(response, Answer)  # noqa: S101 - see open_session
+    status = response.status
+    if status >= _FIRST_OF_SERVER or status in _LEFT_TO_KOPF:
+        return await _readable(response)
+    if status >= _FIRST_ERROR:
+        return await _refused(response, query, what)
+    if status >= _FIRST_ELSEWHERE:  # what is asked there would not be known as a listing or a watch any more
+        response.release()
+        raise aiohttp.ClientConnectionError(f"{what}: sent elsewhere, with {status}: something else is in between")
     if "watch" in query:
-        if refused:
-            logger.warning("%s: lists again: the watch was answered with %d", what, response.status)
-            response.status = _OK
-        response.content = Events(response.content, what, refused=refused)  # type: ignore[assignment]
-    elif refused and "limit" in query:
+        response.content = Events(response.content, what)  # type: ignore[assignment]
+        return response
+    return await _looked_at(response, what, listing="limit" in query)
+
+
+async def _refused(response: Answer, query: Mapping[str, str], what: str) -> Answer:
+    if "watch" in query:
+        logger.warning("%s: lists again: the watch was answered with %d", what, response.status)
+        response.status = _OK
+        response.content = Events(response.content, what, refused=True)  # type: ignore[assignment]
+        return response
+    if "limit" in query:
         logger.warning("%s: lists again: the listing was answered with %d", what, response.status)
         response.release()
         await asyncio.sleep(_PAUSE_SECONDS)
         raise aiohttp.ClientPayloadError(f"{what}: {response.status}")
+    return await _readable(response)
+
+
+async def _readable(response: Answer) -> Answer:
+    """Return an error in which there is nothing that kopf fails to read."""
+    try:
+        data = await response.read()
+    except aiohttp.ClientError:
+        data = b""
+    response.content_read = derive_error(data)
+    pause = response.headers.get("Retry-After", "")
+    if response.status == _TOO_MANY and pause and not (pause.isascii() and pause.isdigit()):
+        response.status = _FIRST_OF_SERVER  # kopf takes it for a number; after this it asks again by its own times
+    return response
+
+
+async def _looked_at(response: Answer, what: str, *, listing: bool) -> Answer:
+    """Return the answer if it is one of an API server."""
+    try:
+        data = await response.read()
+    except aiohttp.ClientError as error:
+        raise aiohttp.ClientConnectionError(f"{what}: {error}") from error
+    found = parse_object(data)
+    if found is None or not (is_list if listing else is_discovery)(found):
+        said = data[:_WORDS_LIMIT].decode(errors="replace")
+        raise aiohttp.ClientConnectionError(f"{what}: no answer of an API server; is something else in between? {said}")
+    response.content_read = found
     return response
 
 
@@ -134,6 +182,7 @@ def open_session(way: kopf.ConnectionInfo) -> kopf.AiohttpSession:
         proxy=way.proxy_url,
         trust_env=way.trust_env,
         middlewares=(steady,),
+        response_class=Answer,
     )
     return kopf.AiohttpSession(
         server=way.server,
@@ -142,13 +191,3 @@ def open_session(way: kopf.ConnectionInfo) -> kopf.AiohttpSession:
         expiration=way.expiration,
         aiohttp_session=session,
     )
-
-
-def _is_event(line: bytes) -> bool:
-    if line.startswith(_EVENT) and line.endswith(b"}") and not line.startswith(_ERROR):
-        return True
-    try:  # rare enough to be looked at
-        found = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(found, dict) and "object" in found and found.get("type", "ERROR") != "ERROR"

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from borg_cluster.client import ApiServer
+from borg_contract.pod import CONTAINER_NAME, NOTICE_OF_LOCK, NOTICE_OF_SERVER
 from borg_core import labels
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
@@ -33,6 +34,8 @@ _GENERATED = re.compile(r'(pods "[^"]*)-[a-z0-9]{5}"')
 _WORDS_LIMIT = 1000
 _PROBES = "type=Warning,reason=Unhealthy"
 _PROBE_FAILED = "Readiness probe failed: "
+_OUR_PROBE = f"spec.containers{{{CONTAINER_NAME}}}"
+_NOTICES = (NOTICE_OF_LOCK, NOTICE_OF_SERVER)
 _WARNINGS = "type=Warning,reason!=UnexpectedJob,reason!=FailedScheduling"
 """Not those that tell nothing new: the scheduler's Event stays when the pod has a node, its condition does not."""
 
@@ -154,9 +157,8 @@ class Gatherer:
     async def _fetch_notice(self, pod: ObservedPod) -> str:
         """Return what the run in this pod says that it waits for, empty when the kubelet has not heard it yet."""
         events = await self._api.list_labelled(EVENTS, pod.namespace, "", f"regarding.uid={pod.uid},{_PROBES}")
-        latest = max((event for event in events if _is_of_kubelet(event)), key=_last_seen, default={})
-        before, failed, said = latest.get("note", "").partition(_PROBE_FAILED)
-        return " ".join(said.split())[:_WORDS_LIMIT] if failed and not before else ""
+        latest = max((event for event in events if _derive_notice(event)), key=_last_seen, default={})
+        return _derive_notice(latest)
 
     async def _fetch_warning(self, namespace: str, uid: str) -> str:
         """Return the newest warning about the object, empty when there is none."""
@@ -182,8 +184,17 @@ def _last_seen(event: dict[str, Any]) -> str:
     return max(time or "" for time in times)
 
 
-def _is_of_kubelet(event: dict[str, Any]) -> bool:
-    return "kubelet" in (event.get("reportingController"), event.get("deprecatedSource", {}).get("component"))
+def _derive_notice(event: dict[str, Any]) -> str:
+    """Return what the runner says through its probe, empty where it says nothing.
+
+    Other containers have probes too, and the kubelet has words of its own for a probe that takes too long.
+    """
+    by_kubelet = "kubelet" in (event.get("reportingController"), event.get("deprecatedSource", {}).get("component"))
+    if not by_kubelet or event.get("regarding", {}).get("fieldPath") != _OUR_PROBE:
+        return ""
+    before, failed, said = event.get("note", "").partition(_PROBE_FAILED)
+    words = " ".join(said.split())[:_WORDS_LIMIT]
+    return words if failed and not before and words.startswith(_NOTICES) else ""
 
 
 def _own_words(job: ObservedJob, pod: ObservedPod | None) -> str:

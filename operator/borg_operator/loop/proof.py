@@ -57,7 +57,8 @@ class Prover:
         self._api = api
         self._cluster = cluster
         self._clock = clock
-        self._gone_since: dict[str, datetime] = {}
+        self._gone: dict[str, tuple[frozenset[str], datetime]] = {}
+        """By holder: which of its pods are gone, and since when that is known."""
         self.doubts: dict[str, Doubt] = {}
         """What kept holders that were asked for from being proven dead, by holder."""
 
@@ -81,7 +82,7 @@ class Prover:
         except Forbidden:
             return Doubt("This operator may not look at pods of that namespace", needs_a_person=True)
         if pods := self._in_place(parsed, [parse_pod(body) for body in bodies]):
-            self._gone_since.pop(holder, None)
+            self._gone.pop(holder, None)
             alive = next((pod for pod in pods if not pod.stopped), None)
             return await self._doubt_of(alive) if alive else None
         return await self._doubt_of_gone(holder, parsed)
@@ -95,9 +96,17 @@ class Prover:
             # Nodes of another cluster may have the names of ours.
             return Doubt("Its pod is gone, and its node is not looked at without a clusterName", needs_a_person=True)
         now = self._clock()
-        if now - self._gone_since.setdefault(holder, now) < PATIENCE:
+        if now - self._gone_since(holder, last, now) < PATIENCE:
             return _SOON
         return await self._doubt_of_place(parsed.place, now)
+
+    def _gone_since(self, holder: str, last: list[ObservedPod], now: datetime) -> datetime:
+        """Return since when no pod was there: also one that was made and went again between two looks."""
+        seen = frozenset(pod.uid for pod in last)
+        known, since = self._gone.get(holder, (seen, now))
+        since = since if seen <= known else now
+        self._gone[holder] = (known | seen, since)
+        return since
 
     def _in_place(self, holder: LockHolder, pods: list[ObservedPod]) -> list[ObservedPod]:
         return [pod for pod in pods if derive_place(self._cluster, pod.node) == holder.place]

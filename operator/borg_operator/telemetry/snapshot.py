@@ -27,7 +27,7 @@ from borg_core.readings.repository import (
     collect_outcomes,
     derive_repository_reading,
 )
-from borg_core.readings.schedule import ScheduleReading, derive_schedule_reading, find_last_backups
+from borg_core.readings.schedule import ScheduleReading, collect_backups, derive_schedule_reading
 from borg_core.registry import Reference, watched_kinds
 from borg_operator.store import Store
 
@@ -87,9 +87,11 @@ _LAST_BACKUP: Gauges[RepositoryResult] = (
         lambda r: r.lock_wait_seconds or 0,
     ),
     ("warnings", "Warnings of its newest finished backup, such as files it could not read.", lambda r: r.warning_count),
+)
+_LAST_ARCHIVE: Gauges[RepositoryResult] = (
     (
         "suspect",
-        "Whether its newest finished backup found a source empty, or with far fewer files than before.",
+        "Whether its newest backup with an archive found a source empty, or with far fewer files than before.",
         lambda r: r.reason in SUSPECT,
     ),
 )
@@ -182,6 +184,14 @@ class Snapshot(Collector):
         yield from _families(
             "borg_schedule_last_backup_", ("namespace", "schedule", "repository"), _LAST_BACKUP, backups
         )
+        archives = [
+            ({**labels, "repository": result.name}, result)
+            for labels, reading in schedules
+            for result in reading.last_archives
+        ]
+        yield from _families(
+            "borg_schedule_last_backup_", ("namespace", "schedule", "repository"), _LAST_ARCHIVE, archives
+        )
         outcomes = collect_outcomes(self.runs)
         readings = (derive_repository_reading(repository, outcomes) for repository in self.repositories)
         repositories = [(_of(reading, "repository"), reading) for reading in readings]
@@ -204,7 +214,7 @@ class Snapshot(Collector):
 
     def _schedules(self) -> Iterator[ScheduleReading]:
         cron_jobs = {(item.namespace, item.name): item for item in self.cron_jobs}
-        backups = find_last_backups(self.runs)
+        backups = collect_backups(self.runs)
         jobs: dict[Reference, list[ObservedJob]] = {}
         for job in self.jobs:
             if job.subject:
@@ -212,7 +222,11 @@ class Snapshot(Collector):
         for schedule in self.schedules:
             key = schedule.metadata.key
             yield derive_schedule_reading(
-                schedule, cron_jobs.get(key), jobs.get(Reference(SCHEDULES.kind, *key), ()), backups.get(key), self.now
+                schedule,
+                cron_jobs.get(key),
+                jobs.get(Reference(SCHEDULES.kind, *key), ()),
+                backups.get(key, ()),
+                self.now,
             )
 
 

@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from borg_contract.pod import GRACE_SECONDS
+from borg_contract.pod import GRACE_SECONDS, NOTICE_OF_SERVER
 from borg_runner.borg.exit_codes import CONNECTION_CODES
 from borg_runner.borg.listener import Listener
 from borg_runner.borg.message import BorgMessage
@@ -98,7 +98,7 @@ class Borg:
         now = dt.datetime.now(dt.UTC)
         since, until = now - dt.timedelta(seconds=seconds), now + dt.timedelta(seconds=seconds_left)
         words = (
-            f"The SSH server has not answered borg since {since:%H:%M} UTC: it is busy, or hangs. "
+            f"{NOTICE_OF_SERVER} since {since:%H:%M} UTC: it is busy, or hangs. "
             f"If it stays so, borg is ended at {until:%b %d %H:%M} UTC"
         )
         self.log.say(words)

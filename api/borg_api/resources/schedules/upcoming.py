@@ -98,15 +98,7 @@ def _streams(
 
 
 def _stream(item: Rendered, timetable: Timetable, start: datetime, end: datetime) -> Iterator[Occurrence]:
-    resource = item.record.resource
-    schedule = timetable.parse(resource.effective_schedule, resource.spec.time_zone)  # it has runs, so it is one
-    first = item.until
-    if isinstance(schedule.rule, timedelta):  # counted from the run that lists show as the next
-        behind = max(0, (start - first) // schedule.rule + 1)
-        runs = schedule.runs_between(first + (behind - 1) * schedule.rule, end)
-    else:
-        runs = schedule.runs_between(start, end)
-    for run in runs:
+    for run in timetable.runs_between(item.record.resource, item.runs, start, end):
         yield Occurrence(run, item.id, item)
 
 
