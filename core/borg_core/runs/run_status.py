@@ -121,8 +121,14 @@ def derive_ended(status: BorgRunStatus, phase: Phase, reason: str | None, messag
 def _without_job(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:
     if before.job_uid is None:
         return _cancelled(before, now, began=False) if cancel else before.model_copy(update={"phase": Phase.PENDING})
-    if pod and pod.ending and pod.ending.result:
-        return _with_result(before, pod.ending.result, now, cancel=cancel)
+    ending = pod.ending if pod and pod.ending else Ending()
+    if ending.result:
+        return _with_result(before, ending.result, now, cancel=cancel)
+    return _with_partial(_deleted(before, pod, now, cancel=cancel), ending.partial)
+
+
+def _deleted(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:
+    """Return the status of a run whose Job was deleted before anybody saw a result."""
     began = before.phase is Phase.RUNNING or (pod is not None and pod.began)
     if cancel:
         return _cancelled(before, now, began=began)
@@ -158,11 +164,27 @@ def _ended(
     at = ending.finished or job.completed or now
     if ending.result:
         return _with_result(known, ending.result, at, cancel=cancel, deadline=_ran_out_of_time(job, ending))
+    return _with_partial(_without_result(known, job, pod, ending, at, cancel=cancel), ending.partial)
+
+
+def _without_result(
+    known: BorgRunStatus,
+    job: ObservedJob,
+    pod: ObservedPod | None,
+    ending: Ending,
+    at: datetime,
+    *,
+    cancel: bool,
+) -> BorgRunStatus:
     if pod and not pod.began:
         known = _not_begun(known)
     if cancel:
         return _cancelled(known, at, began=known.start_time is not None)
     if job.succeeded or ending.exit_code == 0:
+        if pod and (ending.unreadable or ending.partial):
+            # It went well, and whether with warnings only the log knows: a person is to look.
+            message = f"Pod {pod.name} ended well, but its result cannot be read: {_see_log(job, pod.name)}"
+            return derive_ended(known, Phase.COMPLETED_WITH_WARNINGS, Reason.RESULT_UNREADABLE, message, at)
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
     reason, message = _why_it_died(job, pod, ending)
@@ -181,6 +203,18 @@ def _with_result(
         reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message}".rstrip()
     ended = derive_ended(known, phase, reason, message, at)
     return ended.model_copy(update={"repositories": result.repositories})
+
+
+def _with_partial(status: BorgRunStatus, partial: RunResult | None) -> BorgRunStatus:
+    """Return the status with what was done before the runner was killed."""
+    if partial is None:
+        return status
+    message = f"{(status.message or '').rstrip('.')}. {partial.message}"
+    return status.model_copy(update={"repositories": partial.repositories, "message": message})
+
+
+def _see_log(job: ObservedJob, pod_name: str) -> str:
+    return f"see kubectl -n {job.namespace} logs {pod_name} -c borg"
 
 
 def _ran_out_of_time(job: ObservedJob, ending: Ending) -> bool:
@@ -202,5 +236,5 @@ def _why_it_died(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> t
     if name is None or ending == Ending():
         return Reason.POD_LOST, "Its pod was deleted, or its node was lost, before it could report"
     code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
-    message = f"Pod {name} ended{code} without a result: see kubectl -n {job.namespace} logs {name} -c borg"
+    message = f"Pod {name} ended{code} without a result: {_see_log(job, name)}"
     return Reason.RUNNER_CRASHED, message
