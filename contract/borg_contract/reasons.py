@@ -78,6 +78,7 @@ class Reason(StrEnum):
     KILLED = "Killed"
     MANIFEST_UNAUTHENTICATED = "ManifestUnauthenticated"
     LOCKED = "Locked"
+    NODE_EXHAUSTED = "NodeExhausted"
     NOT_A_REPOSITORY = "NotARepository"
     PASSPHRASE_WRONG = "PassphraseWrong"  # noqa: S105 - a reason, not a secret
     PERMISSION_DENIED = "PermissionDenied"
@@ -102,6 +103,7 @@ class Reason(StrEnum):
     SSH_PERMISSION_DENIED = "SshPermissionDenied"
     TOO_FEW_FILES = "TooFewFiles"
     UNSUPPORTED_REPOSITORY = "UnsupportedRepository"
+    VOLUME_FAILED = "VolumeFailed"
     WARNINGS = "Warnings"
 
 

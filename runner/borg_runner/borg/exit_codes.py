@@ -4,6 +4,8 @@ The reasons stand in the status of runs, where people and alerts match on them; 
 Codes are borg's modern ones (`docs/internals/frontends.rst` of borg 1.4).
 """
 
+import errno
+import os
 import re
 import signal
 from collections.abc import Iterable
@@ -40,6 +42,29 @@ _FORGED = (
     "It was changed by somebody who does not know the key, or is damaged. Write nothing to it and repair nothing: copy "
     "it, find out who can write to it, and look at its disk."
 )
+
+_STORAGE = (
+    "The volume does not answer, or not rightly: look at the server or the device behind it, at its mount on the node "
+    "and at the node's log."
+)
+_STORAGE_ERRORS = (
+    errno.EIO,
+    errno.ESTALE,
+    errno.ENOTCONN,
+    errno.ESHUTDOWN,
+    errno.ECONNABORTED,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+    errno.EREMOTEIO,
+    errno.ENODEV,
+    errno.ENXIO,
+    errno.EUCLEAN,
+)
+_EXHAUSTED = (
+    "The node or the pod's limits have no more processes, open files or memory to give: let fewer run there at once, "
+    "or raise the limits (`job.resources.limits.memory`, the kubelet's `podPidsLimit`)."
+)
+_EXHAUSTION_ERRORS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     4: (Reason.INVALID_ARGUMENT, "Correct the field that borg names."),
@@ -169,6 +194,9 @@ _BY_SYSTEM_WORDS: tuple[tuple[str, Reason, str], ...] = (
         Reason.PERMISSION_DENIED,
         "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`).",
     ),
+    (os.strerror(errno.EPERM), Reason.PERMISSION_DENIED, "Look at the owners and attributes (`lsattr`) of the volume."),
+    *((os.strerror(number), Reason.VOLUME_FAILED, _STORAGE) for number in _STORAGE_ERRORS),
+    *((os.strerror(number), Reason.NODE_EXHAUSTED, _EXHAUSTED) for number in _EXHAUSTION_ERRORS),
 )
 
 _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -230,10 +258,14 @@ def explain_exit(code: int, message: str, traceback: str = "") -> tuple[Reason, 
         return Reason.KILLED, "It crashed, or somebody ended it: the pod's log has what borg said before."
     if code in _BY_EXIT_CODE:
         return _BY_EXIT_CODE[code]
-    for words, reason, advice in _BY_SYSTEM_WORDS:
-        if words in message:
-            return reason, advice
+    if known := explain_system_words(message):
+        return known
     for pattern, advice in _BY_DAMAGE:
         if pattern.search(f"{traceback}\n{message}"):
             return Reason.REPOSITORY_DAMAGED, advice
     return Reason.BORG_FAILED, "The pod's log has borg's full output."
+
+
+def explain_system_words(message: str) -> tuple[Reason, str] | None:
+    """Return reason and advice for what the system said in a message or an OSError; None when it is none of these."""
+    return next(((reason, advice) for words, reason, advice in _BY_SYSTEM_WORDS if words in message), None)

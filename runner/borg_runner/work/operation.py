@@ -9,6 +9,7 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
+from borg_runner.borg.exit_codes import explain_system_words
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.break_lock import break_all_locks, break_dead_locks
 from borg_runner.verbs.check import check
@@ -27,8 +28,8 @@ def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: P
         _operate(plan, repository, record, sources_root=sources_root, run_name=run_name)
     except FaultError as error:
         _fail(repository, record, error.fault)
-    except OSError as error:
-        _fail(repository, record, _explain_os_error(error, repository.borg.executable))
+    except Exception as error:  # noqa: BLE001 - what was done stays known, whatever is wrong
+        _fail(repository, record, explain_error(error, repository.borg.executable))
     warnings = repository.warnings
     return record.finish(
         warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
@@ -59,10 +60,14 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
             _break_lock(plan, repository, record)
 
 
-def _explain_os_error(error: OSError, executable: str) -> Fault:
+def explain_error(error: Exception, executable: str = "borg") -> Fault:
+    """Return what an error means that was raised while a repository was prepared or worked on."""
+    if not isinstance(error, OSError):
+        return Fault(Reason.INTERNAL_ERROR, f"The runner failed: {error!r}.")
     if isinstance(error, FileNotFoundError) and error.filename == executable:
         return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
-    return Fault(Reason.PERMISSION_DENIED, f"{error}. Look at the volumes of the pod and their owners.")
+    reason, advice = explain_system_words(str(error)) or (Reason.VOLUME_FAILED, "Look at the volumes of the pod.")
+    return Fault(reason, f"{error}. {advice}")
 
 
 def _require_retention(plan: RunPlan) -> Retention:
