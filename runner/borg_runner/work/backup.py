@@ -26,6 +26,7 @@ from borg_runner.work.content import (
     find_shrunk,
     find_suspicions,
 )
+from borg_runner.work.created import accept_created
 from borg_runner.work.record import Record
 from borg_runner.work.sources import Survey, survey_sources
 from borg_runner.work.steps import (
@@ -172,7 +173,7 @@ def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigur
     if remote and created.outcome.exit_code in ABSENT and repository.plan.initialize:
         init(repository)
         created = create(repository, make_name=make_name, paths=paths, comment=comment)
-    archive, outcome = created.archive, repository.accept(created.outcome)
+    archive, outcome = created.archive, accept_created(repository, record, created)
     record.add(archive=archive)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
