@@ -42,6 +42,9 @@ NOTICE_FILE = f"{SCRATCH_DIR}/borg-waits"
 NOTICE_OF_LOCK = "Locked by"
 """How these words begin when it is a lock; they name its holder."""
 
+NOTICE_OF_VOLUME = "No answer from a volume"
+"""How they begin when reading the sources does not go on."""
+
 TERMINATION_LOG = "/dev/termination-log"
 """Where the runner leaves its result."""
 

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     WAITING_FOR_POD = "WaitingForPod"
     WAITING_FOR_LOCK = "WaitingForLock"
     WAITING_FOR_SERVER = "WaitingForServer"
+    WAITING_FOR_VOLUME = "WaitingForVolume"
 
     RUN_COMPLETED = "RunCompleted"
     RUN_COMPLETED_WITH_WARNINGS = "RunCompletedWithWarnings"

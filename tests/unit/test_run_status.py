@@ -85,6 +85,12 @@ CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | No
     "at work": (WORKING, pod({"running": {"startedAt": AT}}), "", ("Running", None)),
     "waits for a lock": (WORKING, pod({"running": {}}), "Locked by laptop", ("Running", "WaitingForLock")),
     "waits for a server": (WORKING, pod({"running": {}}), "The server …", ("Running", "WaitingForServer")),
+    "waits for a volume": (
+        WORKING,
+        pod({"running": {}}),
+        "No answer from a volume: …",
+        ("Running", "WaitingForVolume"),
+    ),
     "borg has ended, the Job does not know": (WORKING, pod(over(RESULT), "Succeeded"), "", ("Completed", None)),
     "borg has ended, a sidecar has not": (
         WORKING,

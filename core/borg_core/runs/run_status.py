@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from borg_contract.pod import NOTICE_OF_LOCK
+from borg_contract.pod import NOTICE_OF_LOCK, NOTICE_OF_VOLUME
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Phase
@@ -14,6 +14,7 @@ from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
 
+_WAITS = {NOTICE_OF_LOCK: Reason.WAITING_FOR_LOCK, NOTICE_OF_VOLUME: Reason.WAITING_FOR_VOLUME}
 _CANCELLED = "spec.cancel was set"
 _STOPPING = (
     "Is being stopped, as spec.cancel is set: borg writes a checkpoint first, if it can, for two minutes at most"
@@ -53,7 +54,8 @@ def derive_run_status(
     if pod and pod.began:
         reason = None
         if words and not cancel:
-            reason = (Reason.WAITING_FOR_LOCK if words.startswith(NOTICE_OF_LOCK) else Reason.WAITING_FOR_SERVER).value
+            known_words = (reason for begin, reason in _WAITS.items() if words.startswith(begin))
+            reason = next(known_words, Reason.WAITING_FOR_SERVER).value
         message = _STOPPING if cancel else words
         return known.model_copy(update={"phase": Phase.RUNNING, "reason": reason, "message": message})
     waiting = (pod.waiting if pod else "") or words

@@ -27,6 +27,7 @@ from borg_runner.work.content import (
     find_suspicions,
 )
 from borg_runner.work.created import accept_created
+from borg_runner.work.reading import read_watched
 from borg_runner.work.record import Record
 from borg_runner.work.sources import Survey, survey_sources
 from borg_runner.work.steps import (
@@ -63,7 +64,9 @@ class _Backup:
 def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
     """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError."""
     repository.log.say("looking at the sources")
-    survey = survey_sources(repository.plan.sources, sources_root, on_folder=repository.raise_when_interrupted)
+    survey = read_watched(
+        repository, lambda on_folder: survey_sources(repository.plan.sources, sources_root, on_folder=on_folder)
+    )
     if not survey.paths and (fault := explain_unreadable(survey, None)) is not None:
         raise FaultError(fault)
     held = ", ".join(f"{name} {count:,}" for name, count in survey.files.items())
