@@ -1,5 +1,8 @@
 """Plan and result as compact JSON: keys in camelCase, as in the custom resources; absent values are left out.
 
+The kubelet cuts the result of a pod with many containers. So it may begin with a line of its own that holds the result
+in brief: one JSON object all the same, in which versions that know nothing of that line pass over one unknown key.
+
 A result comes from a pod, in which anything may have written it: it is decoded strictly, with its types and bounds, and
 whatever is not well-formed raises a ValueError. Keys that this version does not know are ignored: a newer runner may
 have written them.
@@ -25,6 +28,11 @@ _T = TypeVar("_T")
 LARGEST_NUMBER = 2**63 - 1
 """The schema's int64."""
 
+_BRIEF = '{"brief":'
+_REST = ",\n"
+FRAME_BYTES = len(_BRIEF) + len(_REST)
+"""What `encode_with_brief` adds to the two, nearly."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -32,6 +40,11 @@ def encode(value: RunPlan | RunResult | RepositoryResult) -> str:
     """Return compact JSON in ASCII without a `$`, which the kubelet would expand in an environment value."""
     text = json.dumps(_encoded(value), separators=(",", ":"), ensure_ascii=True)
     return text.replace("$", "\\u0024")
+
+
+def encode_with_brief(brief: RunResult, whole: RunResult) -> str:
+    """Return `whole` as `encode` does, and before it a line with `brief`, which is read where the rest was cut off."""
+    return f"{_BRIEF}{encode(brief)}{_REST}{encode(whole)[1:]}"
 
 
 def decode_plan(text: str) -> RunPlan:
@@ -42,9 +55,15 @@ def decode_plan(text: str) -> RunPlan:
 def decode_result(text: str) -> RunResult:
     """Return the result in `text`: finished, and small enough for a BorgRun's status. Raises ValueError for any other.
 
-    The error says which field is wrong.
+    Of one that was cut, the brief one before it. The error says which field is wrong.
     """
-    result = _decode(RunResult, text)
+    try:
+        result = _decode(RunResult, text)
+    except json.JSONDecodeError:
+        brief, cut, _ = text.partition(_REST)
+        if not (cut and brief.startswith(_BRIEF)):
+            raise
+        result = _decode(RunResult, brief.removeprefix(_BRIEF))
     names = [repository.name for repository in result.repositories]
     if len(set(names)) < len(names):
         raise ValueError("result: two repositories have one name")

@@ -45,6 +45,9 @@ NOTICE_OF_LOCK = "Locked by"
 NOTICE_OF_SERVER = "The SSH server has not answered borg"
 """How they begin when it is a server that does not answer."""
 
+NOTICE_OF_VOLUME = "No answer from a volume"
+"""How they begin when reading the sources does not go on."""
+
 TERMINATION_LOG = "/dev/termination-log"
 """Where the runner leaves its result."""
 
@@ -52,7 +55,10 @@ GRACE_SECONDS = 120
 """The pod's terminationGracePeriodSeconds: borg's checkpoint and the post-backup script must fit into it."""
 
 RESULT_LIMIT_BYTES = 4096
-"""What the kubelet keeps of a termination message."""
+"""What the kubelet keeps of a termination message, of a pod with at most three containers."""
+
+BRIEF_LIMIT_BYTES = 1024
+"""What it keeps in any case: 12,288 bytes are for all containers of a pod, init and injected ones too: up to twelve."""
 
 PLAN_LIMIT_BYTES = 120 * 1024
 """Linux refuses an environment value over 128 KiB."""

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     WAITING_FOR_POD = "WaitingForPod"
     WAITING_FOR_LOCK = "WaitingForLock"
     WAITING_FOR_SERVER = "WaitingForServer"
+    WAITING_FOR_VOLUME = "WaitingForVolume"
 
     RUN_COMPLETED = "RunCompleted"
     RUN_COMPLETED_WITH_WARNINGS = "RunCompletedWithWarnings"
@@ -79,6 +80,7 @@ class Reason(StrEnum):
     KILLED = "Killed"
     MANIFEST_UNAUTHENTICATED = "ManifestUnauthenticated"
     LOCKED = "Locked"
+    NODE_EXHAUSTED = "NodeExhausted"
     NOT_A_REPOSITORY = "NotARepository"
     PASSPHRASE_WRONG = "PassphraseWrong"  # noqa: S105 - a reason, not a secret
     PERMISSION_DENIED = "PermissionDenied"
@@ -103,6 +105,7 @@ class Reason(StrEnum):
     SSH_PERMISSION_DENIED = "SshPermissionDenied"
     TOO_FEW_FILES = "TooFewFiles"
     UNSUPPORTED_REPOSITORY = "UnsupportedRepository"
+    VOLUME_FAILED = "VolumeFailed"
     WARNINGS = "Warnings"
 
 

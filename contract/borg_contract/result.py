@@ -133,3 +133,5 @@ class RunResult:
     repositories: Annotated[tuple[RepositoryResult, ...], Schema(maxItems=16)] = ()
     reason: Annotated[str | None, Schema(maxLength=1024, pattern=REASON_PATTERN)] = None
     message: Annotated[str, Schema(maxLength=32768)] = ""
+    provisional: bool = False
+    """Written after a repository, before the runner had come to its end: it stands where the runner was killed."""

@@ -19,7 +19,7 @@ from borg_runner.identity import derive_identity
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.places import Places, derive_places
-from borg_runner.run.report import write_result
+from borg_runner.run.report import Report
 from borg_runner.run.run import run_plan
 
 EXIT_COMPLETED = 0
@@ -35,15 +35,13 @@ def main() -> int:
     interruption = Interruption(GRACE_SECONDS)
     interruption.listen()
     places = derive_places(os.environ)
-    code, result = _run(log, interruption, places)
-    try:
-        write_result(result, places.termination_log)
-    except OSError as error:
-        log.say(f"error: the result could not be written: {error}")
+    report = Report(places.termination_log, log)
+    code, result = _run(log, interruption, places, report)
+    report.write(result)
     return code
 
 
-def _run(log: Log, interruption: Interruption, places: Places) -> tuple[int, RunResult]:
+def _run(log: Log, interruption: Interruption, places: Places, report: Report) -> tuple[int, RunResult]:
     try:
         plan = _read_plan()
     except ValueError as error:
@@ -57,6 +55,7 @@ def _run(log: Log, interruption: Interruption, places: Places) -> tuple[int, Run
             places=places,
             log=log,
             interruption=interruption,
+            report=report,
             path=os.environ.get("PATH", ""),
         )
     except OSError as error:
@@ -66,7 +65,7 @@ def _run(log: Log, interruption: Interruption, places: Places) -> tuple[int, Run
     except Exception as error:  # noqa: BLE001 - a fault of ours must leave a result too
         text = f"The runner failed: {error!r}."
         log.say(f"error: {text}")
-        result = RunResult(Phase.FAILED, reason=Reason.INTERNAL_ERROR.value, message=log.conceal(text))
+        result = RunResult(Phase.FAILED, report.done, Reason.INTERNAL_ERROR.value, log.conceal(text))
     return (EXIT_FAILED if result.phase is Phase.FAILED else EXIT_COMPLETED), result
 
 

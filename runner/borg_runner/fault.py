@@ -1,6 +1,7 @@
 """What goes wrong in a run: a word for machines, and a sentence for people that says what to do."""
 
 import errno
+import os
 from dataclasses import dataclass
 
 from borg_contract.reasons import Reason
@@ -24,19 +25,53 @@ class FaultError(Exception):
         self.fault = fault
 
 
-_BY_ERRNO = {
+_STORAGE = (
+    "The volume does not answer, or not rightly: look at the server or the device behind it, at its mount on the node "
+    "and at the node's log."
+)
+_STORAGE_ERRORS = (
+    errno.EIO,
+    errno.ESTALE,
+    errno.ENOTCONN,
+    errno.ESHUTDOWN,
+    errno.ECONNABORTED,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+    errno.EREMOTEIO,
+    errno.ENODEV,
+    errno.ENXIO,
+    errno.EUCLEAN,
+)
+_EXHAUSTED = (
+    "The node or the pod's limits have no more processes, open files or memory to give: let fewer run there at once, "
+    "or raise the limits (`job.resources.limits.memory`, the kubelet's `podPidsLimit`)."
+)
+_EXHAUSTION_ERRORS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+_BY_ERRNO: dict[int, tuple[Reason, str]] = {
     errno.ENOSPC: (
         Reason.DISK_FULL,
-        "A volume of the pod is full: the repository's, the cache's, or its scratch folder /tmp on the node's disk.",
+        "Enlarge the volume of the repository or of the cache, or prune; /tmp is on the node's disk.",
     ),
-    errno.EDQUOT: (Reason.DISK_FULL, "A volume of the pod has reached its quota."),
-    errno.EROFS: (Reason.READ_ONLY, "Mount the volume writable, and look at its health."),
+    errno.EDQUOT: (Reason.DISK_FULL, "Raise the quota of the volume, or prune and compact."),
+    errno.EROFS: (Reason.READ_ONLY, "Mount the repository's volume writable, and look at its health."),
+    errno.EACCES: (
+        Reason.PERMISSION_DENIED,
+        "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`).",
+    ),
+    errno.EPERM: (Reason.PERMISSION_DENIED, "Look at the owners and attributes (`lsattr`) of the volume."),
+    **dict.fromkeys(_STORAGE_ERRORS, (Reason.VOLUME_FAILED, _STORAGE)),
+    **dict.fromkeys(_EXHAUSTION_ERRORS, (Reason.NODE_EXHAUSTED, _EXHAUSTED)),
 }
+_BY_WORDS = {os.strerror(number): known for number, known in _BY_ERRNO.items()}
+
+
+def explain_system_words(message: str) -> tuple[Reason, str] | None:
+    """Return reason and advice for what the system said, in words of borg's; None when it is none of these."""
+    return next((known for words, known in _BY_WORDS.items() if words in message), None)
 
 
 def explain_os_error(error: OSError) -> Fault:
     """Return the fault of a file or folder of the pod that could not be read or written."""
-    reason, advice = _BY_ERRNO.get(
-        error.errno or 0, (Reason.PERMISSION_DENIED, "Look at the volumes of the pod and their owners.")
-    )
+    reason, advice = _BY_ERRNO.get(error.errno or 0, (Reason.VOLUME_FAILED, "Look at the volumes of the pod."))
     return Fault(reason, f"{error}. {advice}")

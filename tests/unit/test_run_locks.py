@@ -94,6 +94,15 @@ def test_only_what_may_have_left_a_lock_is_cleaned_up_after(run: BorgRun, breaks
     assert unlocks(world(run)) == (["db-1-unlock"] if breaks else [])
 
 
+def test_a_run_that_was_killed_in_its_second_repository_may_have_left_a_lock() -> None:
+    run = dead_run(reason="OutOfMemory", repositories=[{"name": "main", "phase": "Completed"}])
+    case = world(run)
+    uid = run.status.job_uid or ""
+    ending = Ending(reason="OOMKilled", exit_code=137, partial=builders.result(provisional=True))
+    pods = {uid: replace(case.pods[uid], ending=ending)}
+    assert unlocks(replace(case, pods=pods)) == ["db-1-unlock"]
+
+
 def attempt(number: int = 1, holder: str = "", caller: str = "db-1", **status: Any) -> BorgRun:
     """Return a run that was to remove the locks of the holder, made by the operator."""
     name = unlock_run_name(caller, number)

@@ -12,10 +12,12 @@ from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
 from borg_core.runs.run_status import derive_run_status
+from borg_runner.run.summary import summarize_so_far
 from support import builders
 from support.builders import NOW
 
 RESULT = encode(builders.result())
+PARTIAL = encode(summarize_so_far([builders.result().repositories[0]], ["main", "second"]))
 BAD = encode(builders.result(Phase.FAILED, reason="DiskFull", message="main: disk full"))
 AT = "2026-03-02T12:00:00Z"
 WORKING = builders.job(run_uid="uid-db-1")
@@ -82,7 +84,18 @@ CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | No
     ),
     "at work": (WORKING, pod({"running": {"startedAt": AT}}), "", ("Running", None)),
     "waits for a lock": (WORKING, pod({"running": {}}), "Locked by laptop", ("Running", "WaitingForLock")),
-    "waits for a server": (WORKING, pod({"running": {}}), "The server …", ("Running", "WaitingForServer")),
+    "waits for a server": (
+        WORKING,
+        pod({"running": {}}),
+        "The SSH server has not answered borg since …",
+        ("Running", "WaitingForServer"),
+    ),
+    "waits for a volume": (
+        WORKING,
+        pod({"running": {}}),
+        "No answer from a volume: …",
+        ("Running", "WaitingForVolume"),
+    ),
     "borg has ended, the Job does not know": (WORKING, pod(over(RESULT), "Succeeded"), "", ("Completed", None)),
     "borg has ended, a sidecar has not": (
         WORKING,
@@ -260,3 +273,33 @@ def test_an_ending_without_a_container_is_one_all_the_same() -> None:
 def test_a_kubelet_that_tries_and_backs_off_by_turns_says_one_thing(waiting: dict[str, Any]) -> None:
     status = derive_run_status(None, WORKING, pod({"waiting": waiting}, "Pending"), "", NOW)
     assert status.message == "ErrImagePull: failed to pull: no such host"
+
+
+@pytest.mark.parametrize(
+    ("job", "state", "more", "cancel", "expected"),
+    [
+        (FAILED, over(PARTIAL, "OOMKilled", 137), {}, False, ("Failed", "OutOfMemory")),
+        (FAILED, over(PARTIAL, "Error", 137), {}, False, ("Failed", "RunnerCrashed")),
+        (FAILED, over(PARTIAL, "Error", 137), {"reason": "Evicted"}, False, ("Failed", "Evicted")),
+        (FAILED, over(PARTIAL, "Error", 137), {"reason": "DeadlineExceeded"}, False, ("Failed", "DeadlineExceeded")),
+        (FAILED, over(PARTIAL, "Error", 137), {}, True, ("Cancelled", "RunCancelled")),
+        (DONE, over(PARTIAL), {}, False, ("CompletedWithWarnings", "ResultUnreadable")),
+        (None, over(PARTIAL, "Error", 137), {}, False, ("Failed", "JobDeleted")),
+    ],
+)
+def test_a_runner_that_was_killed_tells_why_and_what_it_had_done(
+    job: ObservedJob | None, state: dict[str, Any], more: dict[str, Any], cancel: bool, expected: tuple[str, str]
+) -> None:
+    before = {"phase": "Running", "startTime": AT, "jobUid": WORKING.uid}
+    run = builders.run("db-1", before, **({"cancel": True} if cancel else {}))
+    status = derive_run_status(run, job, pod(state, "Failed", **more), "", NOW)
+    assert (status.phase, status.reason) == expected
+    assert [item.archive for item in status.repositories] == [builders.result().repositories[0].archive]
+    assert "Not done: second." in (status.message or "")
+
+
+@pytest.mark.parametrize("job", [WORKING, DONE])
+def test_a_result_that_cannot_be_read_is_no_silent_success(job: ObservedJob) -> None:
+    status = derive_run_status(None, job, pod(over(RESULT[:40])), "", NOW)
+    assert (status.phase, status.reason) == (Phase.COMPLETED_WITH_WARNINGS, "ResultUnreadable")
+    assert "logs db-1-x -c borg" in (status.message or "")

@@ -59,7 +59,9 @@ def make_runner(folder: Path, output: io.StringIO, interruption: Interruption) -
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
     output, interruption = io.StringIO(), Interruption(grace_seconds=60)
-    return Stage(tmp_path, output, interruption, make_runner(tmp_path, output, interruption))
+    runner = make_runner(tmp_path, output, interruption)
+    runner.home.mkdir()
+    return Stage(runner.home, output, interruption, runner)
 
 
 @pytest.mark.parametrize("name", NASTY)
@@ -93,7 +95,15 @@ def test_a_missing_secret_names_the_secret_and_the_command_that_makes_it(stage: 
 
 
 @pytest.mark.parametrize(
-    "content", ["#!/usr/bin/env python3\nprint('hi')", "echo hi", "\n# no shebang\necho hi", "#!/bin/sh -e\necho hi"]
+    "content",
+    [
+        "#!/usr/bin/env python3\nprint('hi')",
+        "\ufeff#!/usr/bin/env python3\r\nprint('hi')\r\n",
+        "echo hi",
+        "\ufeffecho hi",
+        "\n# no shebang\necho hi",
+        "#!/bin/sh -e\necho hi",
+    ],
 )
 def test_the_first_line_names_the_interpreter_and_sh_is_the_default(stage: Stage, content: str) -> None:
     assert stage.run(content) is None
@@ -192,3 +202,35 @@ def _gone(pid: int) -> bool:
 def test_a_script_that_was_written_on_windows_does_the_same(stage: Stage, first: str) -> None:
     assert stage.run(f'{first}set -eu\r\nif true; then\r\n  echo "[$BORG_RUN_PHASE]"\r\nfi\r\n') is None
     assert "[Running]\n" in stage.log
+
+
+@pytest.mark.parametrize(
+    "careless",
+    [
+        'rm -rf "$TMPDIR"',
+        'rm -rf "$HOME"',
+        'chmod 500 "$HOME"',
+        'chmod 0 "$TMPDIR"',
+        'rm -rf "$HOME/.."/*',
+        'rm -rf "$HOME/.."',
+    ],
+)
+def test_the_next_script_runs_whatever_one_has_removed(stage: Stage, careless: str) -> None:
+    stage.run(careless)
+    assert stage.run('echo temporary > "$TMPDIR/file"; echo hi') is None
+    assert "[wake-nas] hi\n" in stage.log
+
+
+def test_a_script_that_cannot_be_written_is_told_of(stage: Stage) -> None:
+    stage.runner.scratch.joinpath("home").rmdir()
+    stage.runner.scratch.rmdir()
+    stage.runner.scratch.write_text("a file in its place")
+    fault = stage.run("echo hi")
+    assert fault is not None
+    assert fault.reason is Reason.HOOK_FAILED
+    assert 'pre-backup script "wake-nas" did not run' in fault.text
+
+
+def test_scripts_of_a_run_share_a_home_and_each_has_a_temporary_folder(stage: Stage) -> None:
+    assert stage.run('echo kept > "$HOME/for-later"; echo mine > "$TMPDIR/x"') is None
+    assert stage.run('test "$(cat "$HOME/for-later")" = kept && test ! -e "$TMPDIR/x"') is None

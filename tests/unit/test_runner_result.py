@@ -1,8 +1,10 @@
 """The termination message: 4,096 bytes at most, valid JSON, and the useful words last to go."""
 
 import json
+import os
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +21,12 @@ from borg_contract.result import (
 )
 from borg_contract.run import Phase
 from borg_runner.fault import Fault
-from borg_runner.run.report import encode_result, shorten
-from borg_runner.run.summary import add_repository_warning, summarize
+from borg_runner.run.report import encode_result, shorten, write_result
+from borg_runner.run.summary import add_repository_warning, summarize, summarize_so_far
 
 SIZE = 123_456_789_012
+OF_ALL_CONTAINERS = 12288
+"""Bytes that the kubelet shares out among the containers of a pod, in equal parts."""
 
 
 def repository(number: int, *, error: str | None = None, warnings: tuple[str, ...] = ()) -> RepositoryResult:
@@ -154,3 +158,77 @@ def test_any_result_fits() -> None:
 @pytest.mark.parametrize("length", range(60))
 def test_shortened_text_is_never_longer_than_asked(length: int) -> None:
     assert len(shorten("0123456789" * 10, length)) == length
+
+
+@pytest.mark.parametrize("containers", range(1, 13))
+@pytest.mark.parametrize("number", [1, 5, 10])
+def test_what_the_kubelet_leaves_of_a_result_beside_other_containers_says_how_each_repository_went(
+    number: int, containers: int
+) -> None:
+    suspect = [
+        replace(repository(each, warnings=("w" * 300,) * 9), name=f"r{each}", reason="SourceEmpty")
+        for each in range(number)
+    ]
+    whole = summarize(suspect, None)
+    left = encode_result(whole)[: OF_ALL_CONTAINERS // containers]
+    decoded = decode_result(left)
+    assert (decoded.phase, decoded.reason) == (whole.phase, whole.reason)
+    assert [(item.name, item.phase, item.reason) for item in decoded.repositories] == [
+        (item.name, item.phase, item.reason) for item in suspect
+    ]
+    assert ("many containers" in decoded.message) == (containers > 3)
+
+
+def test_an_operator_that_knows_of_no_brief_result_reads_the_whole_one() -> None:
+    result = RunResult(Phase.FAILED, (repository(1, error="broken", warnings=("w" * 300,) * 9),), "X", "message")
+    value = json.loads(encode_result(result))
+    del value["brief"]  # as a key that a version does not know
+    assert decode_result(json.dumps(value)) == result
+
+
+@pytest.mark.parametrize(
+    "text", ['{"brief":{"phase":"Failed"', '{"brief":{"phase":"Running"},\n{', '{"phase":"Failed",\n']
+)
+def test_what_is_cut_before_the_brief_result_ends_is_no_result(text: str) -> None:
+    with pytest.raises(ValueError, match=r"line|phase|unfinished|delimiter"):
+        decode_result(text)
+
+
+@pytest.mark.parametrize("words", ["", "x" * 3000], ids=["shorter", "longer"])
+def test_a_reader_finds_the_new_result_from_the_first_moment(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "termination-log"
+    path.touch()
+    write_result(summarize_so_far([repository(1, error="e" * 900)], ["a", "b"]), path)
+    new = RunResult(Phase.FAILED, reason="X", message=words)
+    with monkeypatch.context() as killed:
+        killed.delattr(os, "ftruncate")
+        with pytest.raises(AttributeError):
+            write_result(new, path)
+    assert decode_result(path.read_text()).message[:100] == words[:100]
+    write_result(new, path)
+    assert path.read_text() == encode_result(new)
+
+
+def test_who_holds_the_lock_is_worth_more_than_why_each_of_many_repositories_failed() -> None:
+    holder = f"borgoperator.io_{'n' * 40}_{'j' * 52}_0b1c_0123456789ab"
+    locked = [replace(repository(each, error="e" * 500), archive=None, locked_by=holder) for each in range(16)]
+    _, decoded = encoded(RunResult(Phase.FAILED, tuple(locked), "X", "m" * 500))
+    assert decoded.repositories[0].locked_by == holder
+
+
+@pytest.mark.parametrize("at", [0, 9, 15])
+def test_of_too_many_repositories_the_one_that_failed_stays(at: int) -> None:
+    items = [RepositoryResult(f"{number:02}{'n' * 251}", Phase.COMPLETED, archive="a" * 255) for number in range(16)]
+    items[at] = replace(items[at], phase=Phase.FAILED, reason="DiskFull")
+    _, decoded = encoded(RunResult(Phase.FAILED, tuple(items)))
+    assert "DiskFull" in [item.reason for item in decoded.repositories]
+    assert "0 failed" in decoded.message
+    assert [item.name for item in decoded.repositories] == sorted(item.name for item in decoded.repositories)
+
+
+@pytest.mark.parametrize("character", ["\x85", "\n", "x"])
+def test_a_pattern_is_never_longer_than_a_status_takes(character: str) -> None:
+    _, decoded = encoded(RunResult(Phase.COMPLETED, (replace(repository(1), unused_excludes=(character * 1024,)),)))
+    assert decoded.repositories[0].unused_excludes[0]

@@ -31,6 +31,8 @@ class Ending:
     """The kubelet's word: Completed, Error, OOMKilled, Evicted, DeadlineExceeded …"""
     exit_code: int | None = None
     finished: datetime | None = None
+    partial: RunResult | None = None
+    """What a runner that was killed had written before, when it had done some of its repositories."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +120,19 @@ def _ending(status: dict[str, Any], state: dict[str, Any], *, finished: bool) ->
         return Ending(reason=status.get("reason", "")) if finished else None
     # Of a container that never ran, the kubelet says 137 and words of its own.
     message = terminated.get("message", "") if _ran(state) else ""
-    result, unreadable = None, None
+    result, partial, unreadable = None, None, None
     if message:
         try:
-            result = decode_result(message)
+            told = decode_result(message)
+            result, partial = (None, told) if told.provisional else (told, None)
         except ValueError:
             unreadable = message
     # A pod that was evicted, or ran out of time, says so itself; its container only that it was killed.
     reason = terminated.get("reason", "")
     if reason != "OOMKilled" and status.get("reason"):
         reason = status["reason"]
-    return Ending(result, unreadable, reason, terminated.get("exitCode"), time_of(terminated.get("finishedAt")))
+    finished_at = time_of(terminated.get("finishedAt"))
+    return Ending(result, unreadable, reason, terminated.get("exitCode"), finished_at, partial)
 
 
 def _waiting(conditions: list[dict[str, Any]], state: dict[str, Any]) -> str:

@@ -109,13 +109,19 @@ def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[
 
 
 def _own_if_died(host: Host, entry: Entry, cluster: str) -> list[str]:
-    died = entry.finished and entry.status.reason in _DIED and not entry.succeeded and not entry.status.repositories
+    died = entry.finished and entry.status.reason in _DIED and not entry.succeeded and not _told_its_end(entry)
     # A run that never got a container has no time at which it started, and has taken no lock. Where its pod is gone,
     # the next run reads in the lock whose it is.
     if not (died and entry.status.start_time and entry.pod and entry.pod.node and entry.job_name):
         return []
     place = derive_place(cluster, entry.pod.node)
     return [lock_holder(host.owner.namespace, entry.job_name, entry.pod.job_uid, place)]
+
+
+def _told_its_end(entry: Entry) -> bool:
+    """Tell whether its runner came to its own end, and so left no lock: one that was killed may have told of a part."""
+    killed = entry.pod is not None and entry.pod.ending is not None and entry.pod.ending.partial is not None
+    return bool(entry.status.repositories) and not killed
 
 
 def _find_holders(entry: Entry) -> list[str]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from borg_contract.pod import NOTICE_OF_LOCK
+from borg_contract.pod import NOTICE_OF_LOCK, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
@@ -14,6 +14,12 @@ from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
 
+NOTICES = {
+    NOTICE_OF_LOCK: Reason.WAITING_FOR_LOCK,
+    NOTICE_OF_SERVER: Reason.WAITING_FOR_SERVER,
+    NOTICE_OF_VOLUME: Reason.WAITING_FOR_VOLUME,
+}
+"""By the beginning of what the runner says that it waits for, the reason."""
 _CANCELLED = "spec.cancel was set"
 _STOPPING = (
     "Is being stopped, as spec.cancel is set: borg writes a checkpoint first, if it can, for two minutes at most"
@@ -53,7 +59,7 @@ def derive_run_status(
     if pod and pod.began:
         reason = None
         if words and not cancel:
-            reason = (Reason.WAITING_FOR_LOCK if words.startswith(NOTICE_OF_LOCK) else Reason.WAITING_FOR_SERVER).value
+            reason = next((reason.value for begin, reason in NOTICES.items() if words.startswith(begin)), None)
         message = _STOPPING if cancel else words
         return known.model_copy(update={"phase": Phase.RUNNING, "reason": reason, "message": message})
     waiting = (pod.waiting if pod else "") or words
@@ -122,8 +128,14 @@ def derive_ended(status: BorgRunStatus, phase: Phase, reason: str | None, messag
 def _without_job(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:
     if before.job_uid is None:
         return _cancelled(before, now, began=False) if cancel else before.model_copy(update={"phase": Phase.PENDING})
-    if pod and pod.ending and pod.ending.result:
-        return _with_result(before, pod.ending.result, now, cancel=cancel)
+    ending = pod.ending if pod and pod.ending else Ending()
+    if ending.result:
+        return _with_result(before, ending.result, now, cancel=cancel)
+    return _with_partial(_deleted(before, pod, now, cancel=cancel), ending.partial)
+
+
+def _deleted(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:
+    """Return the status of a run whose Job was deleted before anybody saw a result."""
     began = before.phase is Phase.RUNNING or (pod is not None and pod.began)
     if cancel:
         return _cancelled(before, now, began=began)
@@ -161,11 +173,27 @@ def _ended(
     at = min(ending.finished or latest, latest)
     if ending.result:
         return _with_result(known, ending.result, at, cancel=cancel, deadline=_ran_out_of_time(job, ending))
+    return _with_partial(_without_result(known, job, pod, ending, at, cancel=cancel), ending.partial)
+
+
+def _without_result(
+    known: BorgRunStatus,
+    job: ObservedJob,
+    pod: ObservedPod | None,
+    ending: Ending,
+    at: datetime,
+    *,
+    cancel: bool,
+) -> BorgRunStatus:
     if pod and not pod.began:
         known = _not_begun(known)
     if cancel:
         return _cancelled(known, at, began=known.start_time is not None)
     if job.succeeded or ending.exit_code == 0:
+        if pod and (ending.unreadable or ending.partial):
+            # It went well, and whether with warnings only the log knows: a person is to look.
+            message = f"Pod {pod.name} ended well, but its result cannot be read: {_see_log(job, pod.name)}"
+            return derive_ended(known, Phase.COMPLETED_WITH_WARNINGS, Reason.RESULT_UNREADABLE, message, at)
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
     reason, message = _why_it_died(job, pod, ending)
@@ -187,6 +215,18 @@ def _with_result(
     return ended.model_copy(update={"repositories": result.repositories})
 
 
+def _with_partial(status: BorgRunStatus, partial: RunResult | None) -> BorgRunStatus:
+    """Return the status with what was done before the runner was killed."""
+    if partial is None:
+        return status
+    message = f"{(status.message or '').rstrip('.')}. {partial.message}"
+    return status.model_copy(update={"repositories": partial.repositories, "message": message})
+
+
+def _see_log(job: ObservedJob, pod_name: str) -> str:
+    return f"see kubectl -n {job.namespace} logs {pod_name} -c borg"
+
+
 def _ran_out_of_time(job: ObservedJob, ending: Ending) -> bool:
     return Reason.DEADLINE_EXCEEDED.value in (job.failure_reason, ending.reason)
 
@@ -206,5 +246,5 @@ def _why_it_died(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> t
     if pod is None or pod.deleting or ending == Ending():  # of one that is deleted, the log goes as well
         return Reason.POD_LOST, "Its pod was deleted, or its node was lost, before it could report"
     code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
-    message = f"Pod {name} ended{code} without a result: see kubectl -n {job.namespace} logs {name} -c borg"
+    message = f"Pod {name} ended{code} without a result: {_see_log(job, pod.name)}"
     return Reason.RUNNER_CRASHED, message

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from borg_cluster.client import ApiServer
-from borg_contract.pod import CONTAINER_NAME, NOTICE_OF_LOCK, NOTICE_OF_SERVER
+from borg_contract.pod import CONTAINER_NAME
 from borg_core import labels
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
@@ -21,6 +21,7 @@ from borg_core.native.pod import PODS, ObservedPod, newest, parse_pod
 from borg_core.reconcile.cron_job import derive_clock, find_overdue
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Reference
+from borg_core.runs.run_status import NOTICES
 from borg_core.runs.world import Doubt, Refusal, World
 from borg_core.settings import Settings
 from borg_operator.store import Store
@@ -35,7 +36,6 @@ _WORDS_LIMIT = 1000
 _PROBES = "type=Warning,reason=Unhealthy"
 _PROBE_FAILED = "Readiness probe failed: "
 _OUR_PROBE = f"spec.containers{{{CONTAINER_NAME}}}"
-_NOTICES = (NOTICE_OF_LOCK, NOTICE_OF_SERVER)
 _WARNINGS = "type=Warning,reason!=UnexpectedJob,reason!=FailedScheduling"
 """Not those that tell nothing new: the scheduler's Event stays when the pod has a node, its condition does not."""
 
@@ -194,7 +194,7 @@ def _derive_notice(event: dict[str, Any]) -> str:
         return ""
     before, failed, said = event.get("note", "").partition(_PROBE_FAILED)
     words = " ".join(said.split())[:_WORDS_LIMIT]
-    return words if failed and not before and words.startswith(_NOTICES) else ""
+    return words if failed and not before and words.startswith(tuple(NOTICES)) else ""
 
 
 def _own_words(job: ObservedJob, pod: ObservedPod | None) -> str:

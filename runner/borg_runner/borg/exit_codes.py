@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterable
 
 from borg_contract.reasons import Reason
+from borg_runner.fault import explain_system_words
 from borg_runner.ssh.words import ADVICE_FOR_BANNER, ADVICE_FOR_LOST_CONNECTION
 
 ADVICE_FOR_DAMAGE = (
@@ -155,22 +156,6 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     99: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
 }
 
-_BY_SYSTEM_WORDS: tuple[tuple[str, Reason, str], ...] = (
-    ("No space left on device", Reason.DISK_FULL, "Enlarge the volume of the repository or of the cache, or prune."),
-    (
-        "unrecognized arguments",
-        Reason.BORG_TOO_OLD,
-        "Use a runner image with borg 1.4.1 or newer (`prune.keepQuarterly` needs it).",
-    ),
-    ("Disk quota exceeded", Reason.DISK_FULL, "Raise the quota of the volume, or prune and compact."),
-    ("Read-only file system", Reason.READ_ONLY, "Mount the repository's volume writable, and look at its health."),
-    (
-        "Permission denied",
-        Reason.PERMISSION_DENIED,
-        "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`).",
-    ),
-)
-
 _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"No such file or directory: '[^'\n]*/data(/\d+/\d+)?'"),
@@ -229,11 +214,10 @@ def explain_exit(code: int, message: str, traceback: str = "") -> tuple[Reason, 
         if code == -signal.SIGKILL:
             return Reason.KILLED, "As a rule memory ran out: raise `job.resources.limits.memory`."
         return Reason.KILLED, "It crashed, or somebody ended it: the pod's log has what borg said before."
-    if code in _BY_EXIT_CODE:
-        return _BY_EXIT_CODE[code]
-    for words, reason, advice in _BY_SYSTEM_WORDS:
-        if words in message:
-            return reason, advice
+    if known := _BY_EXIT_CODE.get(code) or explain_system_words(message):
+        return known
+    if "unrecognized arguments" in message:
+        return Reason.BORG_TOO_OLD, "Use a runner image with borg 1.4.1 or newer (`prune.keepQuarterly` needs it)."
     for pattern, advice in _BY_DAMAGE:
         if pattern.search(f"{traceback}\n{message}"):
             return Reason.REPOSITORY_DAMAGED, advice

@@ -1,6 +1,7 @@
 """Hears borg's lines: keeps what the result needs, tells the log what people need."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,11 @@ PROGRESS_SECONDS = 5.0
 KEPT_WARNINGS = 50
 LOGGED_WARNINGS = 1000
 """A volume full of unreadable files must not become a log of millions of lines."""
+LOGGED_ERRORS = 1000
+KEPT_ERROR_CHARACTERS = 4_000_000
+"""A badly damaged repository gives an error for each object. Of what comes after so many, the last are kept."""
+LAST_ERRORS = 50
+"""Among them borg says what it ended with."""
 
 _REMOTE = "Remote: "
 
@@ -29,6 +35,9 @@ class Listener:
     warnings: list[str] = field(default_factory=list)
     warning_count: int = 0
     errors: list[BorgMessage] = field(default_factory=list)
+    last_errors: deque[BorgMessage] = field(default_factory=lambda: deque(maxlen=LAST_ERRORS))
+    error_count: int = 0
+    error_room: int = KEPT_ERROR_CHARACTERS
     remote: list[str] = field(default_factory=list)
     notes: list[BorgMessage] = field(default_factory=list)
     refused: bool = False
@@ -64,15 +73,19 @@ class Listener:
         """Say how many warnings the log does not show."""
         if self.warning_count > LOGGED_WARNINGS:
             self.log.say(f"… and {self.warning_count - LOGGED_WARNINGS:,} more warnings")
+        if self.error_count > LOGGED_ERRORS:
+            self.log.say(f"… of {self.error_count:,} errors, the first {LOGGED_ERRORS:,} are shown")
 
     def outcome(self, ending: Exit, *, greeted: bool = True) -> BorgOutcome:
         """Return how the process ended, with all that it said."""
+        errors = (*self.errors, *self.last_errors)
         return BorgOutcome(
-            exit_code=derive_exit_code(ending.code, (error.msgid for error in self.errors)),
+            exit_code=derive_exit_code(ending.code, (error.msgid for error in errors)),
             output="\n".join(self.output),
             warnings=tuple(self.warnings),
             warning_count=self.warning_count,
-            errors=tuple(self.errors),
+            errors=errors,
+            errors_not_kept=self.error_count - len(errors),
             remote=tuple(self.remote),
             notes=tuple(self.notes),
             interrupted=ending.interrupted,
@@ -92,14 +105,21 @@ class Listener:
             if self.warning_count <= LOGGED_WARNINGS:
                 self.log.say(message.text, "  warning: ")
         elif message.is_error:
-            self.errors.append(message)
+            self._keep_error(message)
             # An error that has a name is told by the fault made of it.
+            if self.error_count > LOGGED_ERRORS:
+                return
             if message.msgid in ("", "Exception") or "Traceback" in message.text:
                 self.log.say(message.text, "  error: ")
         else:
             self.notes.append(message)
             if self.on_note is not None:
                 self.on_note(message)
+
+    def _keep_error(self, message: BorgMessage) -> None:
+        self.error_count += 1
+        self.error_room -= len(message.text)
+        (self.errors if self.error_room >= 0 else self.last_errors).append(message)
 
     def _show_progress(self, text: str) -> None:
         now = time.monotonic()

@@ -15,6 +15,8 @@ class BorgOutcome:
     """The first of them; `warning_count` counts all."""
     warning_count: int = 0
     errors: tuple[BorgMessage, ...] = ()
+    errors_not_kept: int = 0
+    """How many more there were, all but the first and the last."""
     remote: tuple[str, ...] = ()
     """What ssh, or a shell on the server, said."""
     notes: tuple[BorgMessage, ...] = ()

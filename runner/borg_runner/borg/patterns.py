@@ -67,16 +67,19 @@ def _at_most(seconds: float) -> Iterator[None]:
 def compile_patterns(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return what tells whether a path is left out by any of the patterns; of a folder, all that is in it goes too.
 
-    Of one that takes too long to tell, it says that it is not.
+    Once it took too long to tell, it says of each path that it is not. For the main thread alone.
     """
     tests = tuple(map(compile_pattern, patterns))
+    patience = PATIENCE_SECONDS
 
     def leaves_out(path: str) -> bool:
+        nonlocal patience
         inner = path.lstrip("/")
         try:
-            with _at_most(PATIENCE_SECONDS):
-                return any(matches(inner) for matches in tests)
+            with _at_most(patience):
+                return any(matches(inner) for matches in tests) if patience else False
         except TimeoutError:
+            patience = 0.0
             return False
 
     return leaves_out

@@ -59,13 +59,22 @@ def is_cache_suspect(outcome: BorgOutcome, base_dir: Path) -> bool:
     """Tell whether borg failed over its cache, and not when all was done and it wrote the new one."""
     if outcome.exit_code not in (_GENERIC_ERROR, _INTEGRITY_ERROR) or outcome.interrupted:
         return False
-    said = "\n".join(error.text for error in outcome.errors)
-    if _AT_THE_END.search(said):
+    if failed_at_the_end(outcome):
         return False
+    said = _all_errors(outcome)
     if str(base_dir) in said:
         return True
     cause = _NEXT_TRACEBACK.split(said)[0]
     return _ABOUT_CACHE.search(said) is not None and _HANDED_ON.search(cause) is None
+
+
+def failed_at_the_end(outcome: BorgOutcome) -> bool:
+    """Tell whether borg failed when all was done and it wrote its new cache."""
+    return _AT_THE_END.search(_all_errors(outcome)) is not None
+
+
+def _all_errors(outcome: BorgOutcome) -> str:
+    return "\n".join(error.text for error in outcome.errors)
 
 
 def put_cache_aside(base_dir: Path, host_id: str) -> CacheAside | None:

@@ -10,6 +10,9 @@ A script is an executable file: its first line names the interpreter, without on
   for each archive written), BORG_FAILED_REPOSITORIES (names of repositories that failed or were skipped, by blanks).
   Before the backup, BORG_RUN_PHASE is Running.
 
+HOME, where it also starts, is a folder of all scripts of the run. TMPDIR is one of its own: what cleans up there takes
+nothing of others away. Neither holds anything that the runner needs.
+
 A parameter wins over a value of the same name. Output goes to the pod's log line by line, secrets concealed. What a
 script leaves running in the background lives until the pod ends, and should redirect its output.
 """
@@ -32,6 +35,7 @@ from borg_runner.process import Command, Exit, StopStep, Stream, run_process
 from borg_runner.run.report import shorten
 from borg_runner.run.secrets import read_secret
 from borg_runner.run.summary import is_bad
+from borg_runner.scratch import make_unique_folder
 
 KILL_SECONDS = 10.0
 """Between SIGTERM and SIGKILL to a script's process group."""
@@ -69,9 +73,14 @@ class HookRunner:
     namespace: str
     environment: Mapping[str, str]
     scratch: Path
+    """The runner's own folder: scripts live below."""
     log: Log
     interruption: Interruption
     kill_seconds: float = KILL_SECONDS
+
+    @property
+    def home(self) -> Path:
+        return self.scratch / "home"
 
     def run(self, hook: HookPlan, title: str, facts: Mapping[str, str], *, until_killed: bool = False) -> Fault | None:
         """Run `hook`, return what went wrong or None.
@@ -82,8 +91,7 @@ class HookRunner:
         began = time.monotonic()
         try:
             parameters = self._read_parameters(hook)
-            environment = {**self.environment, **facts, **parameters}
-            fault = self._execute(hook, title, environment, until_killed=until_killed)
+            fault = self._execute(hook, title, {**facts, **parameters}, until_killed=until_killed)
         except FaultError as error:
             fault = Fault(error.fault.reason, f'{title} script "{hook.script}" did not run: {error.fault.text}')
         except OSError as error:  # of the scratch folder: what was backed up by now is not to be forgotten for that
@@ -102,10 +110,12 @@ class HookRunner:
         }
         return {**hook.parameters, **secrets}
 
-    def _execute(
-        self, hook: HookPlan, title: str, environment: Mapping[str, str], *, until_killed: bool
-    ) -> Fault | None:
-        path = self._write_script(hook)
+    def _execute(self, hook: HookPlan, title: str, told: Mapping[str, str], *, until_killed: bool) -> Fault | None:
+        folder = self._make_folder()
+        content = _normalize(hook.content)
+        path = _write_script(content, folder)
+        (folder / "tmp").mkdir(mode=0o700)
+        own = {"HOME": str(self.home), "TMPDIR": str(folder / "tmp")}
         tail = _Tail()
         deadline = time.monotonic() + hook.timeout_seconds
         started = False
@@ -120,13 +130,13 @@ class HookRunner:
             tail.add(text)
             self.log.say(text, f"[{hook.script}] ")
 
-        arguments = [str(path)] if hook.content.startswith("#!") else ["/bin/sh", str(path)]
+        arguments = [str(path)] if content.startswith("#!") else ["/bin/sh", str(path)]
         try:
             ending = run_process(
                 Command(
                     arguments=arguments,
-                    environment=environment,
-                    directory=str(self.scratch),
+                    environment={**self.environment, **own, **told},
+                    directory=str(self.home),
                     merge_errors=True,
                     stop_group=True,
                 ),
@@ -148,13 +158,27 @@ class HookRunner:
         reason = Reason.INTERRUPTED if started and ending.interrupted else Reason.HOOK_FAILED
         return Fault(reason, f'{title} script "{hook.script}" {self.log.conceal(what)}{said}')
 
-    def _write_script(self, hook: HookPlan) -> Path:
-        path = self.scratch / f"script-{time.monotonic_ns()}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            # Of Windows: to a shell the CR would be part of the last word of each line, and of the interpreter's name.
-            file.write(hook.content.replace("\r\n", "\n"))
-        return path
+    def _make_folder(self) -> Path:
+        """Return a new folder for one script. A script may have removed all above it: that is made anew."""
+        self.scratch.mkdir(mode=0o700, exist_ok=True)
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        return make_unique_folder(self.scratch, "script-", "")
+
+
+def _normalize(content: str) -> str:
+    """Return the script as Unix has it. Windows puts a byte order mark first, by which `#!` begins no line.
+
+    To a shell the CR would be part of the last word of each line, and of the interpreter's name.
+    """
+    return content.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _write_script(content: str, folder: Path) -> Path:
+    path = folder / "script"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(content)
+    return path
 
 
 class _Tail:

@@ -3,17 +3,22 @@
 What is of least use gives way first: warnings, then errors beyond a sentence, then figures, then the sentences. Every
 repository's name, phase and archive stay to the last. Texts are cut before they are encoded, so no escape is cut in
 two.
+
+A longer one begins with the result in brief, for a pod with so many containers that the kubelet keeps less. And it is
+written after each repository: when the runner is killed together with borg, what was done until then is known.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from borg_contract.codec import encode
-from borg_contract.pod import RESULT_LIMIT_BYTES
+from borg_contract.codec import FRAME_BYTES, encode, encode_with_brief
+from borg_contract.pod import BRIEF_LIMIT_BYTES, RESULT_LIMIT_BYTES
 from borg_contract.result import RepositoryResult, RunResult
-from borg_runner.log import make_printable
+from borg_runner.log import Log, make_printable
+from borg_runner.run.summary import is_bad, summarize_so_far
 
 _WARNING_STAGES = ((20, 400), (10, 300), (10, 200), (5, 200), (5, 120), (3, 120), (2, 100), (1, 100), (1, 60), (0, 0))
 """How many warnings stay per repository, and how many characters of each."""
@@ -27,7 +32,7 @@ _SENTENCE = 240
 _FIGURES = (
     ("compressed_size", "seconds", "lock_wait_seconds", "prune", "compact"),
     ("original_size", "deduplicated_size", "files", "totals"),
-    ("repository_id", "previous", "archive_time", "locked_by"),
+    ("repository_id", "previous", "archive_time"),
 )
 """By their use: the last ones are those by which the operator notices another repository, or a lost archive."""
 
@@ -38,21 +43,59 @@ _WHY = 48
 """Characters at the end of a warning: Linux's words for why a file could not be read are no longer."""
 _GAP = " ... "
 
+_BRIEF_STAGES = (300, 120, 0)
+"""How many characters of the message stay in the brief result."""
+_LEAST_BRIEF = 256
+"""Bytes. Where the names alone fill the whole result, there is none in brief."""
+_CUT = "The rest of the result was cut, as the pod has many containers: the pod's log has it."
+
 
 def encode_result(result: RunResult, limit: int = RESULT_LIMIT_BYTES) -> str:
     """Return `result` as JSON of at most `limit` bytes (it is ASCII)."""
     cleaned = _clean(result)
-    text = ""
-    for candidate in _shrink(cleaned):
-        text = encode(candidate)
-        if len(text) <= limit:
-            return text
-    return _drop_repositories(cleaned, limit)
+    if len(text := encode(cleaned)) <= BRIEF_LIMIT_BYTES:
+        return text
+    bare = len(encode(_without_details(cleaned)))
+    if (room := min(BRIEF_LIMIT_BYTES, limit - bare) - FRAME_BYTES) < _LEAST_BRIEF:
+        return encode(_fit(_shrink(cleaned), limit))
+    brief = _fit(_shrink_to_brief(cleaned), room)
+    room = limit - FRAME_BYTES - len(encode(brief))
+    return encode_with_brief(brief, _fit(_shrink(cleaned), room))
+
+
+class Report:
+    """The result where the kubelet looks for it. One that cannot be written must not end the run: the log says it."""
+
+    def __init__(self, path: Path, log: Log) -> None:
+        self._path, self._log = path, log
+        self.done: tuple[RepositoryResult, ...] = ()
+        """The repositories whose turn is over."""
+
+    def keep(self, results: Sequence[RepositoryResult], names: Sequence[str]) -> None:
+        """Write what is done so far, of the repositories of these `names`."""
+        self.done = tuple(results)
+        self.write(summarize_so_far(results, names))
+
+    def write(self, result: RunResult) -> None:
+        """Write `result` in place of what was there."""
+        try:
+            write_result(result, self._path)
+        except OSError as error:
+            self._log.say(f"error: the result could not be written: {error}")
 
 
 def write_result(result: RunResult, path: Path) -> None:
-    """Write `result` where the kubelet looks for it. Raises OSError."""
-    path.write_text(encode_result(result), encoding="ascii")
+    """Write `result` into the file, which cannot be replaced by another one. Raises OSError.
+
+    Whoever reads it after a kill finds the old one or the new: it is written at once, with blanks over the rest.
+    """
+    text = encode_result(result).encode("ascii")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, text.ljust(os.fstat(descriptor).st_size))
+        os.ftruncate(descriptor, len(text))
+    finally:
+        os.close(descriptor)
 
 
 def shorten(text: str, length: int, *, end: int = 0) -> str:
@@ -70,6 +113,22 @@ def shorten(text: str, length: int, *, end: int = 0) -> str:
     return f"{text[:head]}{_GAP}{text[-tail:]}"
 
 
+def _fit(candidates: Iterator[RunResult], limit: int) -> RunResult:
+    """Return the first of the candidates that is of at most `limit` bytes, else the last with fewer repositories."""
+    for candidate in candidates:
+        if len(encode(candidate)) <= limit:
+            return candidate
+    return _drop_repositories(candidate, limit)
+
+
+def _shrink_to_brief(result: RunResult) -> Iterator[RunResult]:
+    bare = tuple(map(_without_figures, result.repositories))
+    for repositories in (bare, tuple(replace(repository, archive=None) for repository in bare)):
+        for length in _BRIEF_STAGES:
+            message = f"{shorten(result.message, length)} {_CUT}".strip()
+            yield replace(result, repositories=repositories, message=message)
+
+
 def _shrink(result: RunResult) -> Iterator[RunResult]:
     for count, length in _WARNING_STAGES:
         yield _cut(result, warnings=count, warning_length=length, errors=_LONGEST_ERROR)
@@ -81,8 +140,20 @@ def _shrink(result: RunResult) -> Iterator[RunResult]:
         for length in _ERROR_STAGES:
             if length >= _SENTENCE or is_last:
                 yield _cut(result, warnings=0, warning_length=0, errors=length)
+    yield _cut(_name_one_holder(result), warnings=0, warning_length=0, errors=0)
+    yield _without_details(result)
+
+
+def _without_details(result: RunResult) -> RunResult:
     bare = _cut(result, warnings=0, warning_length=0, errors=0)
-    yield replace(bare, repositories=tuple(_without_figures(repository) for repository in bare.repositories))
+    return replace(bare, repositories=tuple(map(_without_figures, bare.repositories)))
+
+
+def _name_one_holder(result: RunResult) -> RunResult:
+    """Keep one holder of locks: with that the operator can begin, and the others come by the next run."""
+    first = next((item for item in result.repositories if item.locked_by), None)
+    kept = (item if item is first else replace(item, locked_by=None) for item in result.repositories)
+    return replace(result, repositories=tuple(kept))
 
 
 def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) -> RunResult:
@@ -105,16 +176,19 @@ def _without_figures(repository: RepositoryResult) -> RepositoryResult:
     return RepositoryResult(repository.name, repository.phase, archive=repository.archive, reason=repository.reason)
 
 
-def _drop_repositories(result: RunResult, limit: int) -> str:
-    """Names too long even for that: keep as many repositories as fit, and say so."""
-    bare = [_without_figures(repository) for repository in result.repositories]
-    while True:
-        dropped = len(result.repositories) - len(bare)
-        message = f"Only {len(bare)} of {len(result.repositories)} repositories fit here." if dropped else ""
-        text = encode(RunResult(result.phase, tuple(bare), result.reason, message))
-        if len(text) <= limit or not bare:
-            return text
-        bare.pop()
+def _drop_repositories(result: RunResult, limit: int) -> RunResult:
+    """Names too long even for that: keep as many repositories as fit, those that failed first, and say what is not."""
+    every = result.repositories
+    by_use = sorted(every, key=lambda repository: not is_bad(repository))  # stable: in their order otherwise
+    for count in range(len(every), -1, -1):
+        kept, dropped = by_use[:count], by_use[count:]
+        failed = sum(map(is_bad, dropped))
+        message = f"Only {count} of {len(every)} repositories fit here: of the others, {failed} failed or were skipped."
+        there = tuple(repository for repository in every if repository in kept)
+        fitting = replace(result, repositories=there, message=message)
+        if len(encode(fitting)) <= limit:
+            break
+    return fitting
 
 
 def _cleaned(text: str, longest: int = _LONGEST_ERROR) -> str:

@@ -17,6 +17,7 @@ from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.places import Places
 from borg_runner.run.hooks import HookRunner, make_post_facts, make_run_facts
+from borg_runner.run.report import Report
 from borg_runner.run.secrets import RepositorySecrets, read_repository_secrets
 from borg_runner.run.summary import add_post_fault, add_repository_warning, summarize
 from borg_runner.run.worker import Worker
@@ -26,11 +27,19 @@ _NO_HOOKS = HooksPlan()
 
 
 def run_plan(
-    plan: RunPlan, *, identity: Identity, places: Places, log: Log, interruption: Interruption, path: str = ""
+    plan: RunPlan,
+    *,
+    identity: Identity,
+    places: Places,
+    log: Log,
+    interruption: Interruption,
+    report: Report,
+    path: str = "",
 ) -> RunResult:
     """Do all that the plan asks in this pod; return the result, whatever it is.
 
-    `path` is the PATH of borg and scripts. Raises OSError when the pod has no writable scratch folder.
+    `report` is told after each repository. `path` is the PATH of borg and scripts. Raises OSError when the pod has no
+    writable scratch folder.
     """
     log.say(describe_plan(plan))
     with scratch_folder(places.scratch) as scratch:
@@ -53,6 +62,7 @@ def run_plan(
                 log=log,
                 interruption=interruption,
             ),
+            report=report,
             log=log,
             interruption=interruption,
         )
@@ -76,6 +86,7 @@ class Run:
     plan: RunPlan
     hooks: HookRunner
     worker: Worker
+    report: Report
     log: Log
     interruption: Interruption
 
@@ -86,9 +97,12 @@ class Run:
         pre_fault = None
         if hooks.pre_backup is not None and not all(isinstance(found, Fault) for found in secrets.values()):
             pre_fault = self.hooks.run(hooks.pre_backup, "pre-backup", {"BORG_RUN_PHASE": Phase.RUNNING.value})
-        result = summarize(
-            [self._run_repository(repository, secrets, pre_fault) for repository in self.plan.repositories], pre_fault
-        )
+        names = [repository.name for repository in self.plan.repositories]
+        results: list[RepositoryResult] = []
+        for repository in self.plan.repositories:
+            results.append(self._run_repository(repository, secrets, pre_fault))
+            self.report.keep(results, names)
+        result = summarize(results, pre_fault)
         if hooks.post_backup is not None:
             facts = make_post_facts(result)
             post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)

@@ -32,6 +32,15 @@ def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> R
     return RunResult(Phase.COMPLETED, repositories)
 
 
+def summarize_so_far(results: Sequence[RepositoryResult], names: Sequence[str]) -> RunResult:
+    """Return what is to be known if the runner is killed now: `names` are those of all repositories of the run."""
+    done = ", ".join(f"{result.name} ({result.reason or result.phase})" for result in results)
+    left = ", ".join(names[len(results) :])
+    message = f"The runner was ended before it could tell all. Until then: {done}."
+    message += f" Not done: {left}." if left else ""
+    return RunResult(Phase.FAILED, tuple(results), Reason.INTERRUPTED.value, message, provisional=True)
+
+
 def _describe_warnings(result: RepositoryResult) -> str:
     return f"{result.warning_count}, {result.reason}" if result.reason else str(result.warning_count)
 

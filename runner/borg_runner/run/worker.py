@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan, RunPlan
-from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
 from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
-from borg_runner.fault import explain_os_error
 from borg_runner.identity import Identity
 from borg_runner.interruption import Interruption
 from borg_runner.locks.cache import remove_asides
@@ -24,7 +22,7 @@ from borg_runner.ssh.key import write_private_key
 from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.ssh.user import provide_user
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.operation import work_on_repository
+from borg_runner.work.operation import explain_error, work_on_repository
 
 
 @dataclass(frozen=True)
@@ -52,21 +50,15 @@ class Worker:
     def work_on(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
         """Return the repository's result, even of a fault of ours: the next repository and the scripts come after."""
         try:
-            return work_on_repository(
-                self.plan,
-                self._prepare(plan, secrets),
-                sources_root=self.places.sources,
-                run_name=self.identity.job_name,
-            )
-        except OSError as error:
-            fault = explain_os_error(error)
+            repository = self._prepare(plan, secrets)
+        except Exception as error:  # noqa: BLE001
+            fault = explain_error(error)
             text = self.log.conceal(fault.text)
             self.log.say(f"error: {text}")
             return RepositoryResult(plan.name, Phase.FAILED, reason=fault.reason.value, error=text)
-        except Exception as error:  # noqa: BLE001
-            text = self.log.conceal(f"The runner failed: {error!r}. Look at the volumes of the pod and their owners.")
-            self.log.say(f"error: {text}")
-            return RepositoryResult(plan.name, Phase.FAILED, reason=Reason.INTERNAL_ERROR.value, error=text)
+        return work_on_repository(
+            self.plan, repository, sources_root=self.places.sources, run_name=self.identity.job_name
+        )
 
     def _prepare(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> Repository:
         base_dir = self.places.cache / plan.name
@@ -105,6 +97,7 @@ class Worker:
     def _connect(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> _Connection:
         if plan.ssh is None or secrets.private_key is None:
             return _Connection()
+        self.scratch.mkdir(mode=0o700, exist_ok=True)  # a script may have removed it
         key = self.scratch / f"{plan.name}.key"
         write_private_key(secrets.private_key, key)
         rsh = make_rsh(key_path=str(key), known_hosts_path=plan.ssh.known_hosts.path)

@@ -44,7 +44,10 @@ def check(repository: Repository) -> None:
     if not outcome.warned:
         repository.accept(outcome)
         return
-    found = sort_findings([message.text for message in outcome.errors] or outcome.warnings)
+    lines = [message.text for message in outcome.errors] or list(outcome.warnings)
+    if more := outcome.errors_not_kept:
+        lines.append(f"{more:,} more errors")  # of what kind, nobody knows: taken for damage
+    found = sort_findings(lines)
     if fault := explain_findings(found):
         raise FaultError(fault)
     repository.warn(
@@ -72,7 +75,7 @@ def explain_findings(found: Findings) -> Fault | None:
     """Return what is wrong and what to do about it; None where nothing but orphans was found."""
     if found.damage or not (found.unsigned_archives or found.unsigned_manifest or found.orphans):
         first = f" The first: {found.damage[0].rstrip('.')}." if found.damage else ""
-        doomed = f" A repair would delete {found.doomed} archives." if found.doomed else ""
+        doomed = f" A repair would delete {found.doomed} archives or more." if found.doomed else ""
         text = f"borg check found damage.{first} The pod's log has all of it.{doomed} {ADVICE_FOR_DAMAGE}"
         return Fault(Reason.CHECK_FAILED, text)
     if found.unsigned_manifest:

@@ -70,8 +70,12 @@ class Repository:
             return outcome
         why = pick_message(outcome)
         self.log.say("borg cannot read its cache: trying once more with an empty one")
-        again = self.locks.run(self.borg, make_arguments, on_note=on_note)
-        if again.succeeded or not is_cache_suspect(again, base_dir):
+        try:
+            again = self.locks.run(self.borg, make_arguments, on_note=on_note)
+        except (FaultError, OSError):
+            self._bring_back(aside, host_id)
+            raise
+        if again.succeeded or not (again.interrupted or is_cache_suspect(again, base_dir)):
             aside.discard()
             self.warn(f"The cache was broken (cut short by a kill or a full disk, say) and made anew. Borg said: {why}")
         else:
@@ -106,7 +110,11 @@ class Repository:
         """Return what borg prints for a question aside, None when it cannot be had: it must not fail a good run."""
         if self.borg.interruption.requested:
             return None
-        outcome = self.borg.run(make_arguments(_ASIDE_LOCK_WAIT_SECONDS), asks_why=False)
+        try:
+            outcome = self.borg.run(make_arguments(_ASIDE_LOCK_WAIT_SECONDS), asks_why=False)
+        except OSError as error:
+            self.log.say(f"borg could not be asked: {error}")
+            return None
         return outcome.output if outcome.succeeded else None
 
     def raise_when_interrupted(self) -> None:

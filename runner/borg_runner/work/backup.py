@@ -26,6 +26,8 @@ from borg_runner.work.content import (
     find_shrunk,
     find_suspicions,
 )
+from borg_runner.work.created import accept_created
+from borg_runner.work.reading import read_watched
 from borg_runner.work.recognition import compare_after
 from borg_runner.work.record import Record
 from borg_runner.work.sources import Survey, derive_excluded, survey_sources
@@ -64,8 +66,16 @@ def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_ro
     """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError."""
     repository.log.say("looking at the sources")
     excluded = derive_excluded(repository.plan.exclude, repository.plan.min_files)
-    on_folder = repository.raise_when_interrupted
-    survey = survey_sources(repository.plan.sources, sources_root, excluded=excluded, on_folder=on_folder)
+    survey = read_watched(
+        repository,
+        lambda on_folder, leaves_out: survey_sources(
+            repository.plan.sources,
+            sources_root,
+            excluded=replace(excluded, leaves_out=leaves_out),
+            on_folder=on_folder,
+        ),
+        leaves_out=excluded.leaves_out,
+    )
     if not survey.paths and (fault := explain_unreadable(survey, None)) is not None:
         raise FaultError(fault)
     held = ", ".join(f"{name} {count:,}" for name, count in survey.files.items())
@@ -176,7 +186,7 @@ def _write_archive(backup: _Backup, *, run_name: str) -> tuple[str, ArchiveFigur
     if remote and created.outcome.exit_code in ABSENT and may_begin:
         init(repository)
         created = create(repository, make_name=make_name, paths=paths, comment=comment)
-    archive, outcome = created.archive, repository.accept(created.outcome)
+    archive, outcome = created.archive, accept_created(repository, record, created)
     record.add(archive=archive)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)

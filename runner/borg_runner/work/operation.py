@@ -28,8 +28,8 @@ def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: P
         _operate(plan, repository, record, sources_root=sources_root, run_name=run_name)
     except FaultError as error:
         _fail(repository, record, error.fault)
-    except OSError as error:
-        _fail(repository, record, _explain_os_error(error, repository.borg.executable))
+    except Exception as error:  # noqa: BLE001 - what was done stays known, whatever is wrong
+        _fail(repository, record, explain_error(error, repository.borg.executable))
     warnings = repository.warnings
     return record.finish(
         warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
@@ -63,7 +63,10 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
             _break_lock(plan, repository, record)
 
 
-def _explain_os_error(error: OSError, executable: str) -> Fault:
+def explain_error(error: Exception, executable: str = "borg") -> Fault:
+    """Return what an error means that was raised while a repository was prepared or worked on."""
+    if not isinstance(error, OSError):
+        return Fault(Reason.INTERNAL_ERROR, f"The runner failed: {error!r}.")
     if isinstance(error, FileNotFoundError) and error.filename == executable:
         return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
     return explain_os_error(error)

@@ -1,0 +1,39 @@
+"""What is kept of borg's words: of very many, the first and the last, and how many there were."""
+
+import io
+import json
+
+from borg_runner.borg.listener import KEPT_ERROR_CHARACTERS, LAST_ERRORS, LOGGED_ERRORS, Listener
+from borg_runner.log import Log
+from borg_runner.process import Exit, Stream
+
+
+def error(text: str, msgid: str = "") -> str:
+    return json.dumps({"type": "log_message", "levelname": "ERROR", "message": text, "msgid": msgid, "name": "borg"})
+
+
+def test_of_a_flood_of_errors_the_first_and_the_last_are_kept_and_all_counted() -> None:
+    log = io.StringIO()
+    listener = Listener(log=Log(log))
+    size, count = 10_000, 3 * KEPT_ERROR_CHARACTERS // 10_000
+    for number in range(count):
+        listener.hear(Stream.ERROR, error(f"{number:06} {'x' * size}"))
+    listener.hear(Stream.ERROR, error("no room", "InsufficientFreeSpaceError"))
+    listener.close()
+    outcome = listener.outcome(Exit(2))
+    assert outcome.exit_code == 14
+    assert outcome.errors[0].text.startswith("000000")
+    assert outcome.errors[-1].text == "no room"
+    assert sum(len(message.text) for message in outcome.errors) < KEPT_ERROR_CHARACTERS + LAST_ERRORS * 2 * size
+    assert outcome.errors_not_kept + len(outcome.errors) == count + 1
+    assert log.getvalue().count("  error: ") == LOGGED_ERRORS
+    assert f"of {count + 1:,} errors" in log.getvalue()
+
+
+def test_of_few_errors_all_are_kept() -> None:
+    listener = Listener(log=Log(io.StringIO()))
+    for number in range(LAST_ERRORS * 2):
+        listener.hear(Stream.ERROR, error(str(number)))
+    outcome = listener.outcome(Exit(2))
+    assert [message.text for message in outcome.errors] == [str(number) for number in range(LAST_ERRORS * 2)]
+    assert outcome.errors_not_kept == 0
