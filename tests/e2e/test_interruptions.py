@@ -127,7 +127,7 @@ def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Te
     _expect_checkpoint(fragile, before)
     fragile.repository("long", sources=source("long"), compression="none")
     (repository,) = fragile.completed("patient", "long")["repositories"]
-    assert repository["originalSize"] > LONG
+    assert repository["originalSize"] >= LONG
     assert repository["deduplicatedSize"] < LONG * 0.97  # the checkpoints held some of it
 
 

@@ -72,12 +72,12 @@ def lock(team: Team, repository: str, holder: str) -> str:
     return folder
 
 
-def waiting(team: Team, name: str, holder: str, within: float = 90) -> Any:
-    """Return the run's status as soon as it says for whom it waits."""
+def waiting(team: Team, name: str, words: str, within: float = 90) -> Any:
+    """Return the run's status as soon as it says these words."""
     run = team.eventually(
         lambda: team.get("brun", name),
-        f"{name} says that it waits for {holder}",
-        holds=lambda seen: holder in seen.get("status", {}).get("message", ""),
+        f'{name} says "{words}"',
+        holds=lambda seen: words in seen.get("status", {}).get("message", ""),
         within=within,
     )
     return run["status"]
@@ -118,9 +118,8 @@ def test_the_lock_of_a_pod_whose_records_are_all_gone_is_broken_once_its_node_pr
     assert 'run "db-1"' in team.log("next-unlock")
     assert team.work(f"ls {left_locks.folder}") == f"{left_locks.unproven}.42-0\n"
     assert "stuck-unlock" not in team.names("brun")
-    stuck = team.get("brun", "stuck")["status"]
+    stuck = waiting(team, "stuck", "so is the Node of its machine")
     assert stuck["reason"] == "WaitingForLock"
-    assert "so is the Node of its machine" in stuck["message"]
     assert stuck["message"].endswith(f"| kubectl -n {team.namespace} create -f -")
     team.cancel("stuck")
     assert team.finished("stuck")["phase"] == "Cancelled"

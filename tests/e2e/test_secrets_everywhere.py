@@ -5,6 +5,7 @@ secrets may be is named in `ALLOWED`; they must be nowhere else.
 """
 
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -211,13 +212,14 @@ def find_on_node(known: Secrets) -> Iterator[str]:
     assert any((logs / "pods").iterdir())
     folders = [*(own / path for path in ("var/log", "var/lib/kubelet", "run/containerd")), logs]
     for folder in folders:
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink() and not any(word in path.parts for word in ALLOWED["node"]):
-                try:
-                    text = path.read_bytes()
-                except OSError:
-                    continue  # gone meanwhile
-                yield from (f"{path}: {what}" for what in known.find(text))
+        for here, _, names in os.walk(folder):  # which passes over what is gone meanwhile
+            for path in (Path(here, name) for name in names):
+                if path.is_file() and not path.is_symlink() and not any(word in path.parts for word in ALLOWED["node"]):
+                    try:
+                        text = path.read_bytes()
+                    except OSError:
+                        continue  # gone meanwhile
+                    yield from (f"{path}: {what}" for what in known.find(text))
 
 
 PLACES = ("processes", "objects", "logs", "metrics", "rest", "volumes", "node")
