@@ -72,6 +72,7 @@ def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_suc
     assert fragile.names("brun", "borgoperator.io/schedule=night") == {"killed", "killed-unlock", "after"}
 
 
+@pytest.mark.takes_minutes
 def test_a_removal_of_a_lock_that_is_killed_itself_is_made_again(fragile: Team) -> None:
     fragile.work("rm -f /repositories/frozen")
     fragile.begin("struck", "night")
