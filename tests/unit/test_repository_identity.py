@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from borg_cluster.index import Change
-from borg_core.actions import CreateCronJob, PatchStatus, RepairCronJob
+from borg_core.actions import CreateCronJob, DeleteRun, PatchStatus, RepairCronJob
 from borg_core.formats import format_time
+from borg_core.kinds.parts.base import Model
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
-from borg_core.kinds.run import BorgRun
+from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.kinds.schedule import SCHEDULES
 from borg_core.readings.repository import derive_repository_reading
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
@@ -57,13 +59,18 @@ def pruned(hour: int, deleted: int | None) -> BorgRun:
     return builders.run(f"db-{hour}", {**status, "repositories": [result]}, operation="Prune")
 
 
+def document(resource: Model) -> dict[str, Any]:
+    """Return the resource as the API server hands it out."""
+    return resource.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
 def look(repository: BorgRepository, *runs: BorgRun) -> BorgRepository:
     """Return the repository after the operator has looked at it."""
     plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), NOW)
     patches = [action.status for action in plan.actions if isinstance(action, PatchStatus)]
-    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
-    after = patched(body["status"], patches[0] if patches else {})
-    return BorgRepository.model_validate({**body, "status": after})
+    before = document(repository)
+    after = patched(before["status"], patches[0] if patches else {})
+    return BorgRepository.model_validate({**before, "status": after})
 
 
 def said(repository: BorgRepository) -> dict[str, str]:
@@ -71,12 +78,12 @@ def said(repository: BorgRepository) -> dict[str, str]:
 
 
 def moved(repository: BorgRepository, where: dict[str, Any]) -> BorgRepository:
-    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return BorgRepository.model_validate({**body, "spec": {**body["spec"], "local": where}})
+    before = document(repository)
+    return BorgRepository.model_validate({**before, "spec": {**before["spec"], "local": where}})
 
 
 def annotated(repository: BorgRepository, id_: str, name: str = ACCEPTED) -> BorgRepository:
-    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
+    body = document(repository)
     body["metadata"]["annotations"] = {name: id_}
     return BorgRepository.model_validate(body)
 
@@ -136,7 +143,7 @@ def test_whoever_names_another_place_means_another_repository() -> None:
 
 
 def test_runs_on_a_repository_of_that_name_that_was_deleted_tell_nothing_of_the_one_made_in_its_stead() -> None:
-    body = moved(local_repository(), ELSEWHERE).model_dump(by_alias=True, mode="json", exclude_none=True)
+    body = document(moved(local_repository(), ELSEWHERE))
     body["metadata"]["creationTimestamp"] = "2026-03-01T05:00:00Z"
     made = look(BorgRepository.model_validate(body), backup(1))
     assert made.status.identity is None
@@ -212,6 +219,99 @@ def test_an_archive_that_is_gone_when_the_next_one_is_made_is_told(runs: tuple[B
     assert ("RolledBack" in found) is gone
     if gone:
         assert 'archive "db-2026-03-01T01:00:05" of BorgRun "db-1" was gone when BorgRun "db-' in found["RolledBack"]
+
+
+def failed(hour: int, count: int = 1) -> list[BorgRun]:
+    """Return runs of that hour that did not reach the repository."""
+    run = backup(hour, None, phase="Failed", reason="HostUnreachable", archive=None)
+    named = [run.metadata.model_copy(update={"name": f"no-{n}", "uid": f"uid-no-{n}"}) for n in range(count)]
+    return [run.model_copy(update={"metadata": metadata}) for metadata in named]
+
+
+def kept(limit: int, *runs: BorgRun) -> tuple[BorgRun, ...]:
+    """Return what is left of the runs when the schedule has kept its history."""
+    bundle = builders.bundle(builders.schedule(runHistoryLimit=limit))
+    gone = {action.uid for action in builders.planned(builders.world(bundle, runs=runs), DeleteRun)}
+    return tuple(run for run in runs if run.metadata.uid not in gone)
+
+
+def names_of(runs: tuple[BorgRun, ...]) -> list[str]:
+    return [run.metadata.name for run in runs]
+
+
+OLDER_COPY = "db-2026-02-20T01:00:05 2026-02-20T01:00:05Z"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_a_rollback_is_noticed_however_many_runs_fail_before_and_told_however_many_come_after(limit: int) -> None:
+    before = kept(limit, backup(1), *failed(2, 12))
+    assert len(before) == limit + 1
+    found = kept(limit, *before, backup(3, previous=OLDER_COPY))
+    assert "RolledBack" in said(look(local_repository(), *found))
+    good = [backup(hour, previous=f"db-x 2026-03-01T{hour - 1:02}:00:05Z") for hour in range(4, 20)]
+    later = found
+    for run in good:
+        later = kept(limit, *later, run)
+    assert names_of(later)[:2] == ["db-1", "db-3"]
+    assert len(later) == limit + 2
+    assert "RolledBack" in said(look(local_repository(), *later))
+    acknowledged = tuple(run for run in later if run.metadata.name != "db-3")
+    assert "RolledBack" not in said(look(local_repository(), *acknowledged))
+    assert len(kept(limit, *acknowledged)) == limit
+
+
+def test_of_each_repository_the_last_run_with_an_archive_is_kept() -> None:
+    both = backup(1)
+    [main] = both.status.repositories
+    two = {"repositories": (main, replace(main, name="other"))}
+    both = both.model_copy(update={"status": both.status.model_copy(update=two)})
+    later = [backup(hour) for hour in (2, 3)]
+    assert names_of(kept(1, both, *later)) == ["db-1", "db-3"]
+
+
+def test_the_record_of_a_prune_is_not_outlived_by_that_of_the_archive_that_it_took() -> None:
+    assert names_of(kept(1, backup(1), pruned(2, 1), *failed(3, 3))) == ["no-2"]
+    assert names_of(kept(1, backup(1), pruned(2, 0), *failed(3, 3))) == ["db-1", "no-2"]
+    assert names_of(kept(1, backup(1), killed(2), *failed(3, 3))) == ["no-2"]
+    assert names_of(kept(1, backup(1), killed(2, startTime=None), *failed(3, 3))) == ["db-1", "no-2"]
+
+
+def killed(hour: int, operation: str = "Prune", **more: Any) -> BorgRun:
+    """Return a run that died without a result."""
+    at = f"2026-03-01T{hour:02}"
+    times = {"startTime": f"{at}:00:00Z", "completionTime": f"{at}:10:00Z", **more}
+    return builders.run(f"db-{hour}", {"phase": "Failed", "reason": "OutOfMemory", **times}, operation=operation)
+
+
+@pytest.mark.parametrize(
+    ("between", "gone"),
+    [
+        (killed(2), False),
+        (killed(2, phase="Cancelled", reason="RunCancelled"), False),
+        (killed(2, startTime=None), True),
+        (killed(2, "Backup"), True),
+        (killed(2, "Compact"), True),
+        (killed(4), True),
+    ],
+    ids=[
+        "a prune that died",
+        "a prune that was cancelled and did not tell",
+        "a prune of which no container ever ran",
+        "a backup, which prunes only what is older than its own archive",
+        "a compact",
+        "a prune that died later",
+    ],
+)
+def test_what_a_prune_did_that_died_nobody_knows_so_nothing_is_compared(between: BorgRun, *, gone: bool) -> None:
+    store = Store()
+    runs = (backup(1), between, backup(3, previous=""))
+    store.put(REPOSITORIES, document(local_repository()))
+    store.put(SCHEDULES, document(builders.schedule()))
+    for run in runs:
+        store.put(RUNS, document(run))
+    plan = reconcile_repository(WORLD, store, NOW)
+    (patch,) = (action.status for action in plan.actions if isinstance(action, PatchStatus))
+    assert ("RolledBack" in {condition["type"] for condition in patch["conditions"]}) is gone
 
 
 def test_two_repositories_with_one_id_say_so_whatever_leads_to_them() -> None:
@@ -401,7 +501,7 @@ def test_what_was_there_before_is_not_shown_as_what_is_there_now() -> None:
     nothing = dict.fromkeys(shown)
     assert figures(look(moved(known, ELSEWHERE), run, check)) == nothing
     assert figures(look(annotated(known, FIRST, LOST), run, check)) == nothing
-    body = local_repository().model_dump(by_alias=True, mode="json", exclude_none=True)
+    body = document(local_repository())
     body["metadata"]["creationTimestamp"] = "2026-03-01T05:00:00Z"
     made_anew = BorgRepository.model_validate(body)
     assert figures(look(made_anew, run, check)) == nothing

@@ -19,6 +19,7 @@ def derive_repository_status(
     schedules: int,
     runs: Iterable[BorgRun],
     *,
+    died: Iterable[BorgRun] = (),
     others: Iterable[Finding] = (),
     check_cron_job: str | None = None,
     clock: Clock | None,
@@ -26,8 +27,8 @@ def derive_repository_status(
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
-    `runs`: those that used it, whoever asked for them. `others`: what there is to say beside how the newest run
-    fared; `clock`: that of the checks' CronJob.
+    `runs`: those that used it, whoever asked for them; `died`: those that may have pruned, and said nothing. `others`:
+    what there is to say beside how the newest run fared; `clock`: that of the checks' CronJob.
     """
     before = repository.status
     name = repository.metadata.name
@@ -60,7 +61,7 @@ def derive_repository_status(
         *others,
         *find_missing(repository, identity, told),
         *find_replacement(repository, identity, told),
-        *find_rollback(told),
+        *find_rollback(told, died),
         *(_find_append_only(*compacted[-1][1:]) if compacted else ()),
     ]
     conditions = derive_conditions(findings, repository.status.conditions, generation, now)

@@ -55,6 +55,8 @@ class Unlocks:
     actions: tuple[Action, ...] = ()
     requeue_after: float | None = None
     """Seconds until the next attempt is due."""
+    needed: frozenset[str] = frozenset()
+    """uids of the runs without which locks would be removed again that are removed, or were tried often enough."""
 
 
 def unlock_run_name(run_name: str, number: int = 1) -> str:
@@ -69,8 +71,10 @@ def plan_unlocks(world: World, host: Host, entries: Sequence[Entry], now: dateti
     names = {entry.name for entry in entries}
     actions: list[Action] = []
     pauses: list[float] = []
+    needed: set[str] = set()
     for holder, caller in derive_suspects(host, entries, world.settings.cluster).items():
         made = _attempts(holder, caller, entries)
+        needed |= {entry.run.metadata.uid for entry in made[-1:] if entry.run}
         number = made[-1].attempt + 1 if made else 1
         if number > ATTEMPTS or any(not _failed(attempt) for attempt in made):
             continue
@@ -84,7 +88,7 @@ def plan_unlocks(world: World, host: Host, entries: Sequence[Entry], now: dateti
         manifest = render_run(host, name, Operation.BREAK_LOCK, Trigger.AUTOMATIC, notes)
         actions.append(CreateRun(manifest, only_if_dead=holder))
     said = tuple(_with_note(entry, _note(world, host, entry, entries)) for entry in entries)
-    return Unlocks(said, tuple(actions), min(pauses, default=None))
+    return Unlocks(said, tuple(actions), min(pauses, default=None), frozenset(needed))
 
 
 def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[str, Entry]:
