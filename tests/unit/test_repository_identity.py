@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from borg_cluster.index import Change
+from borg_contract.codec import decode_plan
+from borg_contract.pod import PLAN_ENV
 from borg_core.actions import CreateCronJob, DeleteRun, PatchStatus, RepairCronJob
 from borg_core.formats import format_time
 from borg_core.kinds.parts.base import Model
@@ -79,7 +81,8 @@ def said(repository: BorgRepository) -> dict[str, str]:
 
 def moved(repository: BorgRepository, where: dict[str, Any]) -> BorgRepository:
     before = document(repository)
-    return BorgRepository.model_validate({**before, "spec": {**before["spec"], "local": where}})
+    spec = {key: value for key, value in before["spec"].items() if key != "ssh"}
+    return BorgRepository.model_validate({**before, "spec": {**spec, "local": where}})
 
 
 def annotated(repository: BorgRepository, id_: str, name: str = ACCEPTED) -> BorgRepository:
@@ -94,10 +97,10 @@ def missing(hour: int) -> BorgRun:
     return backup(hour, None, **failed)
 
 
-def after_now(id_: str = SECOND, *, hours: int = 1) -> BorgRun:
+def after_now(id_: str = SECOND, *, hours: int = 1, **more: Any) -> BorgRun:
     """Return a run that began so much later than the operator's looks."""
     at = format_time(NOW + timedelta(hours=hours))
-    result = {"name": "main", "phase": "Completed", "archive": "db-x", "repositoryId": id_}
+    result = {"name": "main", "phase": "Completed", "archive": "db-x", "repositoryId": id_, **more}
     status = {"phase": "Completed", "startTime": at, "completionTime": at, "repositories": [result]}
     return builders.run(f"later-{hours}", status)
 
@@ -140,6 +143,82 @@ def test_whoever_names_another_place_means_another_repository() -> None:
     there = look(there, backup(9), after_now())
     assert there.status.identity
     assert (there.status.identity.id, "Replaced" in said(there)) == (SECOND, False)
+
+
+def place_of(repository: BorgRepository) -> str:
+    """Return what a run that is rendered now will say of the place where it has been."""
+    [target] = render_plan(builders.bundle(repositories=(repository,)).workload(), cluster="").repositories
+    return target.place
+
+
+def place_of_pods(cron_job: dict[str, Any]) -> str:
+    """Return what the runs of the CronJob with that spec will say."""
+    (container,) = cron_job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    plan = decode_plan(next(item["value"] for item in container["env"] if item["name"] == PLAN_ENV))
+    return plan.repositories[0].place
+
+
+PLACES: list[BorgRepository] = [
+    local_repository(),
+    local_repository(local={**ELSEWHERE, "path": "deeper"}),
+    local_repository(local={"volume": {"nfs": {"server": "nas", "path": "/x"}}}),
+    local_repository(local={"volume": {"csi": {"driver": "smb", "volumeAttributes": {"share": "//nas/x"}}}}),
+    builders.ssh_repository("main"),
+]
+
+
+@pytest.mark.parametrize("before", PLACES, ids=["claim", "folder", "NFS", "CSI", "SSH"])
+def test_what_a_run_saw_counts_for_the_place_that_its_pod_was_given_whenever_it_began(before: BorgRepository) -> None:
+    there = moved(before, ELSEWHERE)
+    old, new = place_of(before), place_of(there)
+    known = look(look(before, backup(1, place=old)))
+    assert known.status.identity
+    assert known.status.identity.id == FIRST
+    # The place is edited; a pod rendered before is at work, or begins only then: it still finds the old one there.
+    there = look(moved(known, ELSEWHERE), backup(1, place=old))
+    late = after_now(FIRST, place=old)
+    there = look(there, backup(1, place=old), late)
+    assert known_ids(there) == ()
+    assert there.status.last_backup_time is None
+    there = look(there, late, after_now(SECOND, hours=2, place=new))
+    assert (known_ids(there), "Replaced" in said(there)) == ((SECOND,), False)
+    # And what is missing in the old place, or another one there, is so there.
+    gone = after_now(place=old, hours=3, phase="Failed", reason="RepositoryMissing", archive=None, repositoryId=None)
+    for strange in (gone, after_now(FIRST, hours=3, place=old)):
+        told = said(look(there, after_now(SECOND, hours=2, place=new), strange))
+        assert not {"Missing", "Replaced"} & told.keys()
+
+
+def test_a_place_that_is_edited_while_the_first_run_is_at_work_is_not_taken_for_the_one_it_found() -> None:
+    old = place_of(local_repository())
+    there = look(moved(local_repository(), ELSEWHERE), backup(1, place=old))
+    assert there.status.identity is None
+    there = look(there, backup(1, place=old), backup(2, SECOND, place=place_of(there)))
+    assert (known_ids(there), "Replaced" in said(there)) == ((SECOND,), False)
+
+
+def test_the_pods_of_a_schedule_that_is_held_since_the_place_was_edited_tell_of_the_old_one() -> None:
+    case = builders.settled(builders.world(builders.bundle()))
+    assert case.bundle
+    assert case.cron_job
+    known = look(local_repository(), backup(1, place=place_of_pods(case.cron_job.spec)))
+    edited = look(moved(known, ELSEWHERE))
+    bundle = replace(case.bundle, repositories={"main": edited})  # the claim is not there yet
+    held = replace(case, bundle=bundle)
+    assert builders.planned(held, RepairCronJob) == []
+    night = after_now(FIRST, place=place_of_pods(case.cron_job.spec))
+    edited = look(edited, night)
+    there = replace(held, bundle=replace(bundle, repositories={"main": edited}, claims=bundle.claims | {"another"}))
+    (repair,) = builders.planned(there, RepairCronJob)
+    assert FIRST not in json.dumps(repair.manifest)
+    next_night = after_now(SECOND, hours=25, place=place_of_pods(repair.manifest["spec"]))
+    assert "Replaced" not in said(look(edited, night, next_night))
+
+
+def test_a_run_of_an_earlier_version_which_tells_no_place_counts_by_when_it_began() -> None:
+    there = look(moved(look(local_repository(), backup(1)), ELSEWHERE), backup(1))
+    assert known_ids(there) == ()
+    assert known_ids(look(there, after_now())) == (SECOND,)
 
 
 def test_runs_on_a_repository_of_that_name_that_was_deleted_tell_nothing_of_the_one_made_in_its_stead() -> None:

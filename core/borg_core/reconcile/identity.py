@@ -16,7 +16,7 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding
 from borg_core.runs.vanished import Account, follow
-from borg_core.workload.identity import derive_own_place, is_said_lost
+from borg_core.workload.identity import derive_own_place, derive_place_mark, is_said_lost
 
 Done = Sequence[tuple[BorgRun, RepositoryResult]]
 """Runs that used a repository and have ended, the oldest first, each with what it says of the repository."""
@@ -45,14 +45,20 @@ def derive_identity(repository: BorgRepository, done: Done, now: datetime) -> Re
 
 
 def select_begun(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Done:
-    """Return the runs that began since the place was named: others may tell of one of this name that was elsewhere."""
+    """Return the runs that were in the place that is named now, and began since: others tell of one that is elsewhere.
+
+    When a run began does not say where it was: its pod was rendered before, or its schedule is held and goes on as it
+    was. Results of an earlier version tell no place.
+    """
     since, created = _since(repository, identity), repository.metadata.creation_timestamp
+    mark = derive_place_mark(repository)
 
-    def counts(run: BorgRun) -> bool:
+    def counts(run: BorgRun, result: RepositoryResult) -> bool:
         began = run.status.start_time or run.status.completion_time or ""
-        return began > since or began == since == created  # what is there from the beginning is used at once
+        begun = began > since or began == since == created  # what is there from the beginning is used at once
+        return begun and result.place in (None, mark)
 
-    return [(run, result) for run, result in done if counts(run)]
+    return [(run, result) for run, result in done if counts(run, result)]
 
 
 def find_missing(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:

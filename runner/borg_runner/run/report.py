@@ -27,7 +27,7 @@ _SENTENCE = 240
 _FIGURES = (
     ("compressed_size", "seconds", "lock_wait_seconds", "prune", "compact"),
     ("original_size", "deduplicated_size", "files", "totals"),
-    ("repository_id", "previous", "archive_time", "locked_by"),
+    ("repository_id", "place", "previous", "archive_time", "locked_by"),
 )
 """By their use: the last ones are those by which the operator notices another repository, or a lost archive."""
 

@@ -4,7 +4,7 @@ A repository that fails never stops the next. The post-backup script runs in eve
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from borg_contract.plan import HooksPlan, RepositoryPlan, RunPlan
 from borg_contract.reasons import Reason
@@ -86,9 +86,11 @@ class Run:
         pre_fault = None
         if hooks.pre_backup is not None and not all(isinstance(found, Fault) for found in secrets.values()):
             pre_fault = self.hooks.run(hooks.pre_backup, "pre-backup", {"BORG_RUN_PHASE": Phase.RUNNING.value})
-        result = summarize(
-            [self._run_repository(repository, secrets, pre_fault) for repository in self.plan.repositories], pre_fault
+        results = (
+            replace(self._run_repository(repository, secrets, pre_fault), place=repository.place or None)
+            for repository in self.plan.repositories
         )
+        result = summarize(list(results), pre_fault)
         if hooks.post_backup is not None:
             facts = make_post_facts(result)
             post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)
