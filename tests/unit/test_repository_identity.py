@@ -520,6 +520,46 @@ def test_one_that_is_gone_is_told_until_it_is_back_or_a_person_says_that_it_is_l
     assert (begun.status.identity.id, known_ids(begun)) == (SECOND, (SECOND,))
 
 
+@pytest.mark.parametrize(
+    ("found", "type_", "reason"),
+    [
+        (missing(2), "Missing", "RepositoryMissing"),
+        (backup(2, SECOND, phase="Failed", reason="RepositoryReplaced"), "Replaced", "RepositoryReplaced"),
+    ],
+    ids=["gone", "another one"],
+)
+def test_what_was_found_out_stands_when_the_run_that_did_is_kept_no_more_until_it_is_found_again_or_a_person_speaks(
+    found: BorgRun, type_: str, reason: str
+) -> None:
+    def ready(repository: BorgRepository) -> tuple[str, str]:
+        return next((c.status, c.reason) for c in repository.status.conditions if c.type == "Ready")
+
+    told = look(look(local_repository(), backup(1)), backup(1), found)
+    # Somebody deletes its BorgRun; or it is beyond the history, by runs that do not get there.
+    for left in ((), (backup(1),), tuple(failed(3, 3)), (backup(1), *failed(3))):
+        later = look(told, *left)
+        assert said(later)[type_] == said(told)[type_]
+        assert ready(later)[0] == "False"
+        assert look(later, *left) == later
+    assert ready(look(told, backup(1))) == ("False", reason)
+    again = look(look(told, backup(1)), backup(1), after_now(FIRST))
+    assert type_ not in said(again)
+    assert ready(again) == ("True", "LastRunSucceeded")
+    in_the_same_second = look(told, backup(1), after_now(FIRST, hours=0))
+    assert type_ not in said(in_the_same_second)
+    lost = look(annotated(look(told), FIRST, LOST))
+    assert type_ not in said(lost)
+    accepted = look(annotated(look(told), SECOND), after_now(SECOND))
+    assert type_ not in said(accepted)
+
+
+def test_what_was_found_out_does_not_stand_where_nothing_uses_the_repository_any_more() -> None:
+    gone = look(look(local_repository(), backup(1)), missing(2))
+    plan = plan_repository(WORLD, gone, Surroundings(schedules=0, claims={"repo-main"}), NOW)
+    (patch,) = (action.status for action in plan.actions if isinstance(action, PatchStatus))
+    assert "Missing" not in {condition["type"] for condition in patch["conditions"]}
+
+
 def test_a_run_that_is_asked_for_in_the_second_of_the_consent_tells_the_new_one() -> None:
     lost = look(annotated(look(local_repository(), backup(1)), FIRST, LOST), missing(2))
     begun = look(lost, after_now(hours=0))

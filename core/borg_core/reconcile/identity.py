@@ -11,8 +11,9 @@ from borg_contract.plan import ACCEPTED_ID_ANNOTATION, LOST_ID_ANNOTATION, SHOWN
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_core.formats import format_time
+from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.parts.targets import RepositoryIdentity
-from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding
 from borg_core.runs.vanished import Account, follow
@@ -104,6 +105,38 @@ def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | 
         f"so: kubectl -n {metadata.namespace} annotate brepo {metadata.name} --overwrite {ACCEPTED_ID_ANNOTATION}={id_}"
     )
     yield Finding(ConditionType.REPLACED.value, True, Reason.REPOSITORY_REPLACED.value, message)
+
+
+def select_standing(
+    before: BorgRepositoryStatus, identity: RepositoryIdentity | None, done: Done
+) -> Sequence[Condition]:
+    """Return those of `Missing` and `Replaced` that were said before and hold, though no run is kept that found it so.
+
+    Its BorgRun was deleted, or is beyond the history, and no run has found the known repository again. `done`: what
+    `select_begun` gives.
+    """
+    if identity is None or before.identity is None or before.identity.id != identity.id:
+        return ()  # of another one, or a person has accepted what is there
+
+    def holds(condition: Condition) -> bool:
+        words = [(run, _confirms(result, condition.type, identity.id)) for run, result in done]
+        return not any(
+            confirms or (run.status.completion_time or "") >= condition.last_transition_time
+            for run, confirms in words
+            if confirms is not None
+        )
+
+    kinds = (ConditionType.MISSING, ConditionType.REPLACED)
+    return [condition for condition in before.conditions if condition.type in kinds and holds(condition)]
+
+
+def _confirms(result: RepositoryResult, type_: str, id_: str) -> bool | None:
+    """Tell whether a run found it missing or replaced, None where it tells nothing of that."""
+    if type_ == ConditionType.REPLACED:
+        return result.repository_id != id_ if result.repository_id else None
+    if result.reason == Reason.REPOSITORY_MISSING.value:
+        return True
+    return False if result.repository_id or result.phase.succeeded else None
 
 
 def find_rollback(done: Done, died: Iterable[BorgRun]) -> Iterator[Finding]:
