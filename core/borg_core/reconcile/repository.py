@@ -127,6 +127,7 @@ def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, .
 
 
 def _died_pruning(view: View, schedules: Iterable[BorgSchedule]) -> Iterator[BorgRun]:
+    """Yield those that may have pruned here: recorded before any later backup, whose result they make uncertain."""
     for schedule in schedules:
         reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
         yield from (run for run in view.referring_to(RUNS, reference) if died_pruning(run))
