@@ -367,6 +367,8 @@ def killed(hour: int, operation: str = "Prune", **more: Any) -> BorgRun:
     [
         (killed(2), False),
         (killed(2, phase="Cancelled", reason="RunCancelled"), False),
+        (killed(2, repositories=[{"name": "other", "phase": "Completed"}]), False),
+        (killed(2, repositories=[{"name": "main", "phase": "Skipped"}]), True),
         (killed(2, startTime=None), True),
         (killed(2, "Backup"), True),
         (killed(2, "Compact"), True),
@@ -375,6 +377,8 @@ def killed(hour: int, operation: str = "Prune", **more: Any) -> BorgRun:
     ids=[
         "a prune that died",
         "a prune that was cancelled and did not tell",
+        "a prune that died after another repository",
+        "a prune whose turn for this repository did not come",
         "a prune of which no container ever ran",
         "a backup, which prunes only what is older than its own archive",
         "a compact",

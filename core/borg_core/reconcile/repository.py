@@ -26,7 +26,7 @@ from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status
 from borg_core.registry import Reference
 from borg_core.runs.plan import plan_runs
-from borg_core.runs.vanished import died_pruning
+from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
 from borg_core.view import View
 from borg_core.workload.bundle import gather_claims
@@ -62,7 +62,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     around = Surroundings(
         schedules=len(schedules),
         runs=tuple(view.referring_to(RUNS, subject)),
-        died=tuple(_died_pruning(view, schedules)),
+        died=tuple(_find_untold(view, schedules, subject.name)),
         claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
         aliases=_sharing(view, repository, PLACE),
         twins=_sharing(view, repository, IDENTITY),
@@ -126,11 +126,11 @@ def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, .
     return tuple(name for name in found if name != own)
 
 
-def _died_pruning(view: View, schedules: Iterable[BorgSchedule]) -> Iterator[BorgRun]:
+def _find_untold(view: View, schedules: Iterable[BorgSchedule], name: str) -> Iterator[BorgRun]:
     """Yield those that may have pruned here: recorded before any later backup, whose result they make uncertain."""
     for schedule in schedules:
         reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
-        yield from (run for run in view.referring_to(RUNS, reference) if died_pruning(run))
+        yield from (run for run in view.referring_to(RUNS, reference) if may_have_pruned(run, name))
 
 
 def _find_aliases(around: Surroundings) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from borg_contract.archive_name import without_times
 from borg_contract.result import RepositoryResult
-from borg_contract.run import Operation
+from borg_contract.run import Operation, Phase
 from borg_core.kinds.run import BorgRun
 
 Account = tuple[BorgRun, RepositoryResult | None]
@@ -48,10 +48,11 @@ def follow(accounts: Iterable[Account]) -> Trail:
     return Trail(tuple(vanished), last[0] if last else None)
 
 
-def died_pruning(run: BorgRun) -> bool:
-    """Tell whether it was to prune, began, and ended without a word of any repository."""
-    began = run.status.start_time is not None
-    return run.finished and run.spec.operation is Operation.PRUNE and began and not run.status.repositories
+def may_have_pruned(run: BorgRun, name: str) -> bool:
+    """Tell whether it was to prune, began, and ended without a word of that repository."""
+    began = run.finished and run.status.start_time is not None
+    told = any(result.name == name for result in run.status.repositories)
+    return began and run.spec.operation is Operation.PRUNE and not told
 
 
 def derive_told(runs: Sequence[BorgRun]) -> frozenset[str]:
@@ -74,7 +75,7 @@ def derive_told(runs: Sequence[BorgRun]) -> frozenset[str]:
 def _accounts(runs: Iterable[BorgRun], name: str) -> Iterator[Account]:
     for run in runs:
         told = next((result for result in run.status.repositories if result.name == name), None)
-        if told or died_pruning(run):
+        if (told and told.phase is not Phase.SKIPPED) or may_have_pruned(run, name):
             yield run, told
 
 
