@@ -72,6 +72,8 @@ class RepositoryPlan:
     repository_ids: tuple[str, ...] = ()
     """Borg's ids of which it has to have one: first that of before, then one that a person accepts. Empty: none is
     known."""
+    place: str = ""
+    """What tells this place from others; for the result, which says by it where the run has been."""
     exclude: tuple[str, ...] = ()
     compression: str = ""
     upload_rate_limit_kib: int = 0

@@ -70,6 +70,14 @@ class RepositoryResult:
     repository_id: Annotated[
         str | None, Schema("Borg's own id of the repository, whatever path leads to it.", maxLength=64)
     ] = None
+    place: Annotated[
+        str | None,
+        Schema(
+            "A digest of the place, of `local` or `ssh`, that the run's pod was given; the BorgRepository may name "
+            "another one since.",
+            maxLength=32,
+        ),
+    ] = None
     previous: Annotated[
         PreviousArchive | None,
         Schema("The newest archive of this schedule that was there before this one; absent where nobody looked."),

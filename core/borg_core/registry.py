@@ -81,6 +81,8 @@ class Kind(ResourceType, Generic[T]):
     """What an object refers to: it is found by these, and looked at again when one of them changes."""
     groups: Callable[[T], Iterable[tuple[str, str]]] = _nothing
     """(index, value) by which objects of a namespace are found besides: those with one title, say."""
+    shown: Callable[[T], object] = _nothing
+    """What others look at in the status of an object that is reconciled itself, besides what it is found by."""
     selector: str = ""
     """Label selector of its watch: of native kinds, only what is ours."""
     definition: Definition | None = None

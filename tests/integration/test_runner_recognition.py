@@ -137,6 +137,15 @@ def test_no_operation_hides_that_it_is_gone(pod: Pod, operation: Operation) -> N
 
 
 @pytest.mark.parametrize("operation", EVERY)
+def test_a_run_tells_which_place_it_was_given_whatever_it_finds_there(pod: Pod, operation: Operation) -> None:
+    repository = known(pod, place="0123456789ab")
+    assert run(pod, repository, operation).place == "0123456789ab"
+    assert run(pod, replace(repository, passphrase=pod.secret("not-there", "key")), operation).place == "0123456789ab"
+    shutil.rmtree(folder_of(pod))
+    assert run(pod, repository, operation).place == "0123456789ab"
+
+
+@pytest.mark.parametrize("operation", EVERY)
 def test_another_one_in_its_place_is_not_touched_until_a_person_accepts_it(pod: Pod, operation: Operation) -> None:
     repository = known(pod)
     found = put_another_in_its_place(pod)

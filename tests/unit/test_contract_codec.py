@@ -35,6 +35,7 @@ RESULT = RunResult(
             compressed_size=12,
             deduplicated_size=0,
             files=7,
+            place="0123456789ab",
             seconds=1.5,
             lock_wait_seconds=0.1,
             prune=PruneResult(3, 1),

@@ -23,6 +23,7 @@ FULL = RepositoryResult(
     compressed_size=2,
     deduplicated_size=3,
     files=4,
+    place="0123456789ab",
     seconds=5.5,
     lock_wait_seconds=6.5,
     prune=PruneResult(kept=7, deleted=0),

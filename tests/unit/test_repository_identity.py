@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 
 from borg_cluster.index import Change
-from borg_core.actions import CreateCronJob, PatchStatus, RepairCronJob
+from borg_contract.codec import decode_plan
+from borg_contract.pod import PLAN_ENV
+from borg_core.actions import CreateCronJob, DeleteRun, PatchStatus, RepairCronJob
 from borg_core.formats import format_time
+from borg_core.kinds.parts.base import Model
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
-from borg_core.kinds.run import BorgRun
+from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.kinds.schedule import SCHEDULES
 from borg_core.readings.repository import derive_repository_reading
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
@@ -57,13 +61,18 @@ def pruned(hour: int, deleted: int | None) -> BorgRun:
     return builders.run(f"db-{hour}", {**status, "repositories": [result]}, operation="Prune")
 
 
+def document(resource: Model) -> dict[str, Any]:
+    """Return the resource as the API server hands it out."""
+    return resource.model_dump(by_alias=True, mode="json", exclude_none=True)
+
+
 def look(repository: BorgRepository, *runs: BorgRun) -> BorgRepository:
     """Return the repository after the operator has looked at it."""
     plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), NOW)
     patches = [action.status for action in plan.actions if isinstance(action, PatchStatus)]
-    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
-    after = patched(body["status"], patches[0] if patches else {})
-    return BorgRepository.model_validate({**body, "status": after})
+    before = document(repository)
+    after = patched(before["status"], patches[0] if patches else {})
+    return BorgRepository.model_validate({**before, "status": after})
 
 
 def said(repository: BorgRepository) -> dict[str, str]:
@@ -71,12 +80,13 @@ def said(repository: BorgRepository) -> dict[str, str]:
 
 
 def moved(repository: BorgRepository, where: dict[str, Any]) -> BorgRepository:
-    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return BorgRepository.model_validate({**body, "spec": {**body["spec"], "local": where}})
+    before = document(repository)
+    spec = {key: value for key, value in before["spec"].items() if key != "ssh"}
+    return BorgRepository.model_validate({**before, "spec": {**spec, "local": where}})
 
 
 def annotated(repository: BorgRepository, id_: str, name: str = ACCEPTED) -> BorgRepository:
-    body = repository.model_dump(by_alias=True, mode="json", exclude_none=True)
+    body = document(repository)
     body["metadata"]["annotations"] = {name: id_}
     return BorgRepository.model_validate(body)
 
@@ -87,10 +97,10 @@ def missing(hour: int) -> BorgRun:
     return backup(hour, None, **failed)
 
 
-def after_now(id_: str = SECOND, *, hours: int = 1) -> BorgRun:
+def after_now(id_: str = SECOND, *, hours: int = 1, **more: Any) -> BorgRun:
     """Return a run that began so much later than the operator's looks."""
     at = format_time(NOW + timedelta(hours=hours))
-    result = {"name": "main", "phase": "Completed", "archive": "db-x", "repositoryId": id_}
+    result = {"name": "main", "phase": "Completed", "archive": "db-x", "repositoryId": id_, **more}
     status = {"phase": "Completed", "startTime": at, "completionTime": at, "repositories": [result]}
     return builders.run(f"later-{hours}", status)
 
@@ -135,8 +145,84 @@ def test_whoever_names_another_place_means_another_repository() -> None:
     assert (there.status.identity.id, "Replaced" in said(there)) == (SECOND, False)
 
 
+def place_of(repository: BorgRepository) -> str:
+    """Return what a run that is rendered now will say of the place where it has been."""
+    [target] = render_plan(builders.bundle(repositories=(repository,)).workload(), cluster="").repositories
+    return target.place
+
+
+def place_of_pods(cron_job: dict[str, Any]) -> str:
+    """Return what the runs of the CronJob with that spec will say."""
+    (container,) = cron_job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    plan = decode_plan(next(item["value"] for item in container["env"] if item["name"] == PLAN_ENV))
+    return plan.repositories[0].place
+
+
+PLACES: list[BorgRepository] = [
+    local_repository(),
+    local_repository(local={**ELSEWHERE, "path": "deeper"}),
+    local_repository(local={"volume": {"nfs": {"server": "nas", "path": "/x"}}}),
+    local_repository(local={"volume": {"csi": {"driver": "smb", "volumeAttributes": {"share": "//nas/x"}}}}),
+    builders.ssh_repository("main"),
+]
+
+
+@pytest.mark.parametrize("before", PLACES, ids=["claim", "folder", "NFS", "CSI", "SSH"])
+def test_what_a_run_saw_counts_for_the_place_that_its_pod_was_given_whenever_it_began(before: BorgRepository) -> None:
+    there = moved(before, ELSEWHERE)
+    old, new = place_of(before), place_of(there)
+    known = look(look(before, backup(1, place=old)))
+    assert known.status.identity
+    assert known.status.identity.id == FIRST
+    # The place is edited; a pod rendered before is at work, or begins only then: it still finds the old one there.
+    there = look(moved(known, ELSEWHERE), backup(1, place=old))
+    late = after_now(FIRST, place=old)
+    there = look(there, backup(1, place=old), late)
+    assert known_ids(there) == ()
+    assert there.status.last_backup_time is None
+    there = look(there, late, after_now(SECOND, hours=2, place=new))
+    assert (known_ids(there), "Replaced" in said(there)) == ((SECOND,), False)
+    # And what is missing in the old place, or another one there, is so there.
+    gone = after_now(place=old, hours=3, phase="Failed", reason="RepositoryMissing", archive=None, repositoryId=None)
+    for strange in (gone, after_now(FIRST, hours=3, place=old)):
+        told = said(look(there, after_now(SECOND, hours=2, place=new), strange))
+        assert not {"Missing", "Replaced"} & told.keys()
+
+
+def test_a_place_that_is_edited_while_the_first_run_is_at_work_is_not_taken_for_the_one_it_found() -> None:
+    old = place_of(local_repository())
+    there = look(moved(local_repository(), ELSEWHERE), backup(1, place=old))
+    assert there.status.identity is None
+    there = look(there, backup(1, place=old), backup(2, SECOND, place=place_of(there)))
+    assert (known_ids(there), "Replaced" in said(there)) == ((SECOND,), False)
+
+
+def test_the_pods_of_a_schedule_that_is_held_since_the_place_was_edited_tell_of_the_old_one() -> None:
+    case = builders.settled(builders.world(builders.bundle()))
+    assert case.bundle
+    assert case.cron_job
+    known = look(local_repository(), backup(1, place=place_of_pods(case.cron_job.spec)))
+    edited = look(moved(known, ELSEWHERE))
+    bundle = replace(case.bundle, repositories={"main": edited})  # the claim is not there yet
+    held = replace(case, bundle=bundle)
+    assert builders.planned(held, RepairCronJob) == []
+    night = after_now(FIRST, place=place_of_pods(case.cron_job.spec))
+    edited = look(edited, night)
+    there = replace(held, bundle=replace(bundle, repositories={"main": edited}, claims=bundle.claims | {"another"}))
+    (repair,) = builders.planned(there, RepairCronJob)
+    assert FIRST not in json.dumps(repair.manifest)
+    next_night = after_now(SECOND, hours=25, place=place_of_pods(repair.manifest["spec"]))
+    assert "Replaced" not in said(look(edited, night, next_night))
+
+
+def test_a_run_of_an_earlier_version_which_tells_no_place_counts_by_when_it_began() -> None:
+    there = look(moved(look(local_repository(), backup(1)), ELSEWHERE), backup(1))
+    assert known_ids(there) == ()
+    assert known_ids(look(there, after_now())) == (SECOND,)
+
+
 def test_runs_on_a_repository_of_that_name_that_was_deleted_tell_nothing_of_the_one_made_in_its_stead() -> None:
-    body = moved(local_repository(), ELSEWHERE).model_dump(by_alias=True, mode="json", exclude_none=True)
+    body = document(moved(local_repository(), ELSEWHERE))
     body["metadata"]["creationTimestamp"] = "2026-03-01T05:00:00Z"
     made = look(BorgRepository.model_validate(body), backup(1))
     assert made.status.identity is None
@@ -212,6 +298,103 @@ def test_an_archive_that_is_gone_when_the_next_one_is_made_is_told(runs: tuple[B
     assert ("RolledBack" in found) is gone
     if gone:
         assert 'archive "db-2026-03-01T01:00:05" of BorgRun "db-1" was gone when BorgRun "db-' in found["RolledBack"]
+
+
+def failed(hour: int, count: int = 1) -> list[BorgRun]:
+    """Return runs of that hour that did not reach the repository."""
+    run = backup(hour, None, phase="Failed", reason="HostUnreachable", archive=None)
+    named = [run.metadata.model_copy(update={"name": f"no-{n}", "uid": f"uid-no-{n}"}) for n in range(count)]
+    return [run.model_copy(update={"metadata": metadata}) for metadata in named]
+
+
+def kept(limit: int, *runs: BorgRun) -> tuple[BorgRun, ...]:
+    """Return what is left of the runs when the schedule has kept its history."""
+    bundle = builders.bundle(builders.schedule(runHistoryLimit=limit))
+    gone = {action.uid for action in builders.planned(builders.world(bundle, runs=runs), DeleteRun)}
+    return tuple(run for run in runs if run.metadata.uid not in gone)
+
+
+def names_of(runs: tuple[BorgRun, ...]) -> list[str]:
+    return [run.metadata.name for run in runs]
+
+
+OLDER_COPY = "db-2026-02-20T01:00:05 2026-02-20T01:00:05Z"
+
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_a_rollback_is_noticed_however_many_runs_fail_before_and_told_however_many_come_after(limit: int) -> None:
+    before = kept(limit, backup(1), *failed(2, 12))
+    assert len(before) == limit + 1
+    found = kept(limit, *before, backup(3, previous=OLDER_COPY))
+    assert "RolledBack" in said(look(local_repository(), *found))
+    good = [backup(hour, previous=f"db-x 2026-03-01T{hour - 1:02}:00:05Z") for hour in range(4, 20)]
+    later = found
+    for run in good:
+        later = kept(limit, *later, run)
+    assert names_of(later)[:2] == ["db-1", "db-3"]
+    assert len(later) == limit + 2
+    assert "RolledBack" in said(look(local_repository(), *later))
+    acknowledged = tuple(run for run in later if run.metadata.name != "db-3")
+    assert "RolledBack" not in said(look(local_repository(), *acknowledged))
+    assert len(kept(limit, *acknowledged)) == limit
+
+
+def test_of_each_repository_the_last_run_with_an_archive_is_kept() -> None:
+    both = backup(1)
+    [main] = both.status.repositories
+    two = {"repositories": (main, replace(main, name="other"))}
+    both = both.model_copy(update={"status": both.status.model_copy(update=two)})
+    later = [backup(hour) for hour in (2, 3)]
+    assert names_of(kept(1, both, *later)) == ["db-1", "db-3"]
+
+
+def test_the_record_of_a_prune_is_not_outlived_by_that_of_the_archive_that_it_took() -> None:
+    assert names_of(kept(1, backup(1), pruned(2, 1), *failed(3, 3))) == ["no-2"]
+    assert names_of(kept(1, backup(1), pruned(2, 0), *failed(3, 3))) == ["db-1", "no-2"]
+    assert names_of(kept(1, backup(1), killed(2), *failed(3, 3))) == ["no-2"]
+    assert names_of(kept(1, backup(1), killed(2, startTime=None), *failed(3, 3))) == ["db-1", "no-2"]
+
+
+def killed(hour: int, operation: str = "Prune", **more: Any) -> BorgRun:
+    """Return a run that died without a result."""
+    at = f"2026-03-01T{hour:02}"
+    times = {"startTime": f"{at}:00:00Z", "completionTime": f"{at}:10:00Z", **more}
+    return builders.run(f"db-{hour}", {"phase": "Failed", "reason": "OutOfMemory", **times}, operation=operation)
+
+
+@pytest.mark.parametrize(
+    ("between", "gone"),
+    [
+        (killed(2), False),
+        (killed(2, phase="Cancelled", reason="RunCancelled"), False),
+        (killed(2, repositories=[{"name": "other", "phase": "Completed"}]), False),
+        (killed(2, repositories=[{"name": "main", "phase": "Skipped"}]), True),
+        (killed(2, startTime=None), True),
+        (killed(2, "Backup"), True),
+        (killed(2, "Compact"), True),
+        (killed(4), True),
+    ],
+    ids=[
+        "a prune that died",
+        "a prune that was cancelled and did not tell",
+        "a prune that died after another repository",
+        "a prune whose turn for this repository did not come",
+        "a prune of which no container ever ran",
+        "a backup, which prunes only what is older than its own archive",
+        "a compact",
+        "a prune that died later",
+    ],
+)
+def test_what_a_prune_did_that_died_nobody_knows_so_nothing_is_compared(between: BorgRun, *, gone: bool) -> None:
+    store = Store()
+    runs = (backup(1), between, backup(3, previous=""))
+    store.put(REPOSITORIES, document(local_repository()))
+    store.put(SCHEDULES, document(builders.schedule()))
+    for run in runs:
+        store.put(RUNS, document(run))
+    plan = reconcile_repository(WORLD, store, NOW)
+    (patch,) = (action.status for action in plan.actions if isinstance(action, PatchStatus))
+    assert ("RolledBack" in {condition["type"] for condition in patch["conditions"]}) is gone
 
 
 def test_two_repositories_with_one_id_say_so_whatever_leads_to_them() -> None:
@@ -341,6 +524,46 @@ def test_one_that_is_gone_is_told_until_it_is_back_or_a_person_says_that_it_is_l
     assert (begun.status.identity.id, known_ids(begun)) == (SECOND, (SECOND,))
 
 
+@pytest.mark.parametrize(
+    ("found", "type_", "reason"),
+    [
+        (missing(2), "Missing", "RepositoryMissing"),
+        (backup(2, SECOND, phase="Failed", reason="RepositoryReplaced"), "Replaced", "RepositoryReplaced"),
+    ],
+    ids=["gone", "another one"],
+)
+def test_what_was_found_out_stands_when_the_run_that_did_is_kept_no_more_until_it_is_found_again_or_a_person_speaks(
+    found: BorgRun, type_: str, reason: str
+) -> None:
+    def ready(repository: BorgRepository) -> tuple[str, str]:
+        return next((c.status, c.reason) for c in repository.status.conditions if c.type == "Ready")
+
+    told = look(look(local_repository(), backup(1)), backup(1), found)
+    # Somebody deletes its BorgRun; or it is beyond the history, by runs that do not get there.
+    for left in ((), (backup(1),), tuple(failed(3, 3)), (backup(1), *failed(3))):
+        later = look(told, *left)
+        assert said(later)[type_] == said(told)[type_]
+        assert ready(later)[0] == "False"
+        assert look(later, *left) == later
+    assert ready(look(told, backup(1))) == ("False", reason)
+    again = look(look(told, backup(1)), backup(1), after_now(FIRST))
+    assert type_ not in said(again)
+    assert ready(again) == ("True", "LastRunSucceeded")
+    in_the_same_second = look(told, backup(1), after_now(FIRST, hours=0))
+    assert type_ not in said(in_the_same_second)
+    lost = look(annotated(look(told), FIRST, LOST))
+    assert type_ not in said(lost)
+    accepted = look(annotated(look(told), SECOND), after_now(SECOND))
+    assert type_ not in said(accepted)
+
+
+def test_what_was_found_out_does_not_stand_where_nothing_uses_the_repository_any_more() -> None:
+    gone = look(look(local_repository(), backup(1)), missing(2))
+    plan = plan_repository(WORLD, gone, Surroundings(schedules=0, claims={"repo-main"}), NOW)
+    (patch,) = (action.status for action in plan.actions if isinstance(action, PatchStatus))
+    assert "Missing" not in {condition["type"] for condition in patch["conditions"]}
+
+
 def test_a_run_that_is_asked_for_in_the_second_of_the_consent_tells_the_new_one() -> None:
     lost = look(annotated(look(local_repository(), backup(1)), FIRST, LOST), missing(2))
     begun = look(lost, after_now(hours=0))
@@ -401,7 +624,7 @@ def test_what_was_there_before_is_not_shown_as_what_is_there_now() -> None:
     nothing = dict.fromkeys(shown)
     assert figures(look(moved(known, ELSEWHERE), run, check)) == nothing
     assert figures(look(annotated(known, FIRST, LOST), run, check)) == nothing
-    body = local_repository().model_dump(by_alias=True, mode="json", exclude_none=True)
+    body = document(local_repository())
     body["metadata"]["creationTimestamp"] = "2026-03-01T05:00:00Z"
     made_anew = BorgRepository.model_validate(body)
     assert figures(look(made_anew, run, check)) == nothing

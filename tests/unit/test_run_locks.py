@@ -12,11 +12,11 @@ from borg_contract.codec import decode_plan
 from borg_contract.pod import PLAN_ENV, derive_place, lock_holder
 from borg_contract.run import Operation
 from borg_core import labels
-from borg_core.actions import CreateJob, CreateRun, PatchStatus, RecordEvent
+from borg_core.actions import CreateJob, CreateRun, DeleteRun, PatchStatus, RecordEvent
 from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun
 from borg_core.native.pod import Ending, ObservedPod
-from borg_core.runs.locks import ATTEMPTS, unlock_run_name
+from borg_core.runs.locks import ATTEMPTS, LOOK_SECONDS, unlock_run_name
 from borg_core.runs.plan import WAIT_LOOK_SECONDS
 from borg_core.runs.world import Doubt
 from support import builders
@@ -61,6 +61,23 @@ def test_the_lock_of_a_dead_pod_is_broken_if_a_fresh_look_proves_that_it_is_dead
     }
     assert created.manifest["metadata"]["labels"]["borgoperator.io/trigger"] == "Automatic"
     assert created.manifest["spec"] == {"scheduleRef": {"name": "db"}, "operation": "BreakLock"}
+
+
+@pytest.mark.parametrize(
+    ("doubt", "again"),
+    [
+        (None, LOOK_SECONDS),
+        (Doubt("Its pod has just gone", passes=True), LOOK_SECONDS),
+        (Doubt("Its Node is gone", needs_a_person=True), None),
+        (Doubt("Its pod has not ended"), None),
+    ],
+    ids=["not known yet", "time proves it", "a person is needed", "something has to happen"],
+)
+def test_a_holder_that_time_may_prove_dead_is_looked_at_again(doubt: Doubt | None, again: float | None) -> None:
+    run = dead_run(reason="PodLost")
+    holder = holder_of("db-1")
+    case = world(run)
+    assert plan(replace(case, doubts={holder: doubt} if doubt else {})).requeue_after == again
 
 
 @pytest.mark.parametrize(
@@ -311,6 +328,56 @@ def test_a_run_that_waits_for_a_lock_says_so_and_calls_for_a_look_at_its_holder_
 def test_what_is_on_a_server_over_ssh_keeps_no_lock_of_a_pod() -> None:
     bundle = builders.bundle(builders.schedule(repositories=("offsite",)), (builders.ssh_repository(),))
     assert unlocks(builders.world(bundle, runs=(dead_run(reason="OutOfMemory"),))) == []
+
+
+def locked_by(holder: str, number: int) -> BorgRun:
+    """Return a run of one of the nights before that gave up waiting for the holder."""
+    results = [{"name": "main", "phase": "Failed", "reason": "Locked", "lockedBy": holder}]
+    return finished(f"db-{number:02}", f"2026-03-02T{number:02}:00:00Z", repositories=results)
+
+
+def test_many_runs_that_waited_in_vain_for_one_holder_call_for_one_removal() -> None:
+    nights = [locked_by(holder_of("db-0"), number) for number in range(10)]
+    assert unlocks(world(*nights)) == ["db-09-unlock"]
+    for phase in ("Running", "Completed"):
+        made = attempt(1, holder_of("db-0"), "db-09", **ended(phase))
+        later = made.metadata.model_copy(update={"creation_timestamp": "2026-03-02T10:00:00Z"})
+        assert unlocks(world(*nights, made.model_copy(update={"metadata": later}))) == []
+
+
+def test_an_unlock_of_an_earlier_run_of_that_name_is_taken_for_no_other_ones() -> None:
+    earlier = lock_holder("team", "db-1", "job-uid-of-an-earlier-one", derive_place("", "node-1"))
+    (created,) = planned(world(DEAD, attempt(1, earlier, **ended("Completed"))), CreateRun)
+    assert created.only_if_dead == holder_of("db-1")
+    assert created.manifest["metadata"]["name"] == "db-1-unlock-2"
+
+
+def test_runs_that_remove_locks_push_out_no_record_of_a_backup_and_are_few() -> None:
+    failed = [finished(f"db-{number:02}", f"2026-03-01T{number:02}:00:00Z", reason="DiskFull") for number in range(10)]
+    removed = [
+        attempt(1, holder_of(f"x-{number}"), f"x-{number:02}", **ended("Completed", NOW - timedelta(minutes=number)))
+        for number in range(13)
+    ]
+    gone = [action.run.name for action in planned(world(*failed, *removed), DeleteRun)]
+    assert sorted(gone) == ["x-10-unlock", "x-11-unlock", "x-12-unlock"]
+
+
+def test_what_removed_a_lock_is_kept_as_long_as_a_run_that_is_kept_calls_for_it() -> None:
+    holders = [holder_of(f"x-{number}") for number in range(3)]
+    results = [
+        {"name": f"r{number}", "phase": "Failed", "reason": "Locked", "lockedBy": holder}
+        for number, holder in enumerate(holders)
+    ]
+    locked = finished("db-3", "2026-03-02T01:00:00Z", repositories=results)
+    cured = [attempt(number, holder, "db-3", **ended("Completed")) for number, holder in enumerate(holders, 1)]
+    case = world(locked, *cured)
+    assert case.bundle
+    short = replace(case, bundle=replace(case.bundle, schedule=builders.schedule(runHistoryLimit=1)))
+    assert planned(short, DeleteRun) == []
+    assert unlocks(short) == []
+    good = finished("db-4", "2026-03-02T11:30:00Z", "Completed")
+    after = replace(short, runs=(*short.runs, good))
+    assert {action.run.name for action in planned(after, DeleteRun)} == {"db-3", "db-3-unlock", "db-3-unlock-2"}
 
 
 def test_two_long_names_never_get_one_unlock_run() -> None:

@@ -39,6 +39,7 @@ def repository(number: int, *, error: str | None = None, warnings: tuple[str, ..
         deduplicated_size=SIZE,
         files=1_000_000,
         repository_id="a" * 64,
+        place="0123456789ab",
         previous=PreviousArchive(f"{'s' * 52}-2026-03-28T01:02:03", "2026-03-28T01:02:03Z"),
         unused_excludes=("sources/data/cache",),
         seconds=12345.6,

@@ -222,6 +222,12 @@ def groups_of_repository(repository: BorgRepository) -> Iterator[tuple[str, str]
         yield IDENTITY, identity.id
 
 
+def shown_of_repository(repository: BorgRepository) -> object:
+    """Return what runs of schedules go by: see `borg_core.workload.identity`."""
+    identity = repository.status.identity
+    return (identity.id, identity.place, identity.lost) if identity else None
+
+
 REPOSITORIES = Kind(
     "BorgRepository",
     GROUP,
@@ -230,6 +236,7 @@ REPOSITORIES = Kind(
     BorgRepository.model_validate,
     references_of_repository,
     groups_of_repository,
+    shown_of_repository,
     definition=Definition(
         model=BorgRepository,
         short_name="brepo",

@@ -118,7 +118,8 @@ class BorgScheduleSpec(Model):
     run_history_limit: Annotated[
         int,
         Schema(
-            "How many finished BorgRuns of this schedule are kept; default 10. Archives do not depend on it.",
+            "How many finished BorgRuns of this schedule are kept; default 10. Archives do not depend on it. Kept "
+            "beside them is the last one with an archive.",
             format="int32",
             minimum=1,
             maximum=100,

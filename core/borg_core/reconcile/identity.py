@@ -4,20 +4,20 @@ A run that knows what it is to find looks for itself, see `workload.identity`; b
 of before. What is told here follows from what runs say.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from borg_contract.archive_name import without_times
 from borg_contract.plan import ACCEPTED_ID_ANNOTATION, LOST_ID_ANNOTATION, SHOWN_DIGITS
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
-from borg_contract.run import Operation
 from borg_core.formats import format_time
+from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.parts.targets import RepositoryIdentity
-from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding
-from borg_core.workload.identity import derive_own_place, is_said_lost
+from borg_core.runs.vanished import Account, follow
+from borg_core.workload.identity import derive_own_place, derive_place_mark, is_said_lost
 
 Done = Sequence[tuple[BorgRun, RepositoryResult]]
 """Runs that used a repository and have ended, the oldest first, each with what it says of the repository."""
@@ -46,14 +46,20 @@ def derive_identity(repository: BorgRepository, done: Done, now: datetime) -> Re
 
 
 def select_begun(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Done:
-    """Return the runs that began since the place was named: others may tell of one of this name that was elsewhere."""
+    """Return the runs that were in the place that is named now, and began since: others tell of one that is elsewhere.
+
+    When a run began does not say where it was: its pod was rendered before, or its schedule is held and goes on as it
+    was. Results of an earlier version tell no place.
+    """
     since, created = _since(repository, identity), repository.metadata.creation_timestamp
+    mark = derive_place_mark(repository)
 
-    def counts(run: BorgRun) -> bool:
+    def counts(run: BorgRun, result: RepositoryResult) -> bool:
         began = run.status.start_time or run.status.completion_time or ""
-        return began > since or began == since == created  # what is there from the beginning is used at once
+        begun = began > since or began == since == created  # what is there from the beginning is used at once
+        return begun and result.place in (None, mark)
 
-    return [(run, result) for run, result in done if counts(run)]
+    return [(run, result) for run, result in done if counts(run, result)]
 
 
 def find_missing(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:
@@ -101,48 +107,59 @@ def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | 
     yield Finding(ConditionType.REPLACED.value, True, Reason.REPOSITORY_REPLACED.value, message)
 
 
-def find_rollback(done: Done) -> Iterator[Finding]:
+def select_standing(
+    before: BorgRepositoryStatus, identity: RepositoryIdentity | None, done: Done
+) -> Sequence[Condition]:
+    """Return those of `Missing` and `Replaced` that were said before and hold, though no run is kept that found it so.
+
+    Its BorgRun was deleted, or is beyond the history, and no run has found the known repository again. `done`: what
+    `select_begun` gives.
+    """
+    if identity is None or before.identity is None or before.identity.id != identity.id:
+        return ()  # of another one, or a person has accepted what is there
+
+    def holds(condition: Condition) -> bool:
+        words = [(run, _confirms(result, condition.type, identity.id)) for run, result in done]
+        return not any(
+            confirms or (run.status.completion_time or "") >= condition.last_transition_time
+            for run, confirms in words
+            if confirms is not None
+        )
+
+    kinds = (ConditionType.MISSING, ConditionType.REPLACED)
+    return [condition for condition in before.conditions if condition.type in kinds and holds(condition)]
+
+
+def _confirms(result: RepositoryResult, type_: str, id_: str) -> bool | None:
+    """Tell whether a run found it missing or replaced, None where it tells nothing of that."""
+    if type_ == ConditionType.REPLACED:
+        return result.repository_id != id_ if result.repository_id else None
+    if result.reason == Reason.REPOSITORY_MISSING.value:
+        return True
+    return False if result.repository_id or result.phase.succeeded else None
+
+
+def find_rollback(done: Done, died: Iterable[BorgRun]) -> Iterator[Finding]:
     """Yield that an archive was gone when the next one of its schedule was made.
 
-    Told as long as that run is kept, so that deleting it acknowledges.
+    `died`: runs that may have pruned, and said nothing. Told as long as the run that found it is kept, which it is
+    until somebody deletes it: that acknowledges.
     """
-    last: dict[str, tuple[BorgRun, RepositoryResult]] = {}
-    gone = []
-    for run, result in done:
-        if run.spec.schedule_ref is None:
-            continue
-        schedule = run.spec.schedule_ref.name
-        if run.spec.operation is Operation.PRUNE and (result.prune is None or result.prune.deleted):
-            last.pop(schedule, None)  # it may take the newest one, too: by `keepWithin` alone, say
-        elif result.archive:
-            earlier = last.get(schedule)
-            if earlier and _is_gone(earlier[1], result):
-                gone.append((run, earlier[0], earlier[1].archive))
-            last[schedule] = (run, result)
-    if gone:
-        later_run, earlier_run, archive = max(gone, key=lambda item: item[0].status.completion_time or "")
+    accounts: dict[str, list[Account]] = {}
+    untold: list[Account] = [(run, None) for run in died]
+    for run, result in sorted([*done, *untold], key=lambda item: item[0].status.completion_time or ""):
+        if run.spec.schedule_ref:
+            accounts.setdefault(run.spec.schedule_ref.name, []).append((run, result))
+    vanished = [found for told in accounts.values() for found in follow(told).vanished]
+    if vanished:
+        newest = max(vanished, key=lambda found: found.found_by.status.completion_time or "")
+        later, earlier = newest.found_by.metadata.name, newest.missed.metadata.name
         message = (
-            f'archive "{archive}" of BorgRun "{earlier_run.metadata.name}" was gone when BorgRun '
-            f'"{later_run.metadata.name}" made its own: the repository is an older copy of itself, or somebody deleted '
-            f'the archive. Find out who; delete BorgRun "{later_run.metadata.name}" when that is settled'
+            f'archive "{newest.archive}" of BorgRun "{earlier}" was gone when BorgRun "{later}" made its own: the '
+            "repository is an older copy of itself, or somebody deleted the archive. Find out who; delete BorgRun "
+            f'"{later}" when that is settled'
         )
         yield Finding(ConditionType.ROLLED_BACK.value, True, Reason.ARCHIVE_VANISHED.value, message)
-
-
-def _is_gone(before: RepositoryResult, after: RepositoryResult) -> bool:
-    """Tell whether the archive of `before` was not there when the next one was made.
-
-    `previous` is the newest of what was there, so it would be no older than that archive. Both times are borg's own,
-    of one list: no clock that jumps, and no two that differ, make a difference.
-    """
-    previous = after.previous
-    if previous is None or before.archive_time is None:
-        return False
-    if before.repository_id is None or before.repository_id != after.repository_id:
-        return False
-    if previous.name == before.archive or without_times(before.archive or "") != without_times(after.archive or ""):
-        return False  # of another template: nobody looked for such names
-    return previous.time < before.archive_time
 
 
 def _find_newest(done: Done) -> tuple[BorgRun, str] | None:

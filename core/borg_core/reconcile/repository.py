@@ -1,6 +1,6 @@
 """Planning a repository: the CronJob of its checks, the runs on it alone, what it says about itself."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from borg_core.kinds.parts.upkeep import Compact
 from borg_core.kinds.parts.verification import CheckTimes
 from borg_core.kinds.repository import IDENTITY, PLACE, REPOSITORIES, BorgRepository, groups_of_repository
 from borg_core.kinds.run import RUNS, BorgRun
-from borg_core.kinds.schedule import SCHEDULES
+from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.kinds.status import ConditionType, Finding, derive_status_patch
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
@@ -24,7 +24,9 @@ from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status
+from borg_core.registry import Reference
 from borg_core.runs.plan import plan_runs
+from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
 from borg_core.view import View
 from borg_core.workload.bundle import gather_claims
@@ -38,6 +40,8 @@ class Surroundings:
 
     schedules: int = 0
     runs: tuple[BorgRun, ...] = ()
+    died: tuple[BorgRun, ...] = ()
+    """Runs of these schedules that may have pruned, and said nothing."""
     claims: Collection[str] = frozenset()
     aliases: tuple[str, ...] = ()
     """Names of other BorgRepositories of the namespace that are in the same place."""
@@ -58,6 +62,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     around = Surroundings(
         schedules=len(schedules),
         runs=tuple(view.referring_to(RUNS, subject)),
+        died=tuple(_find_untold(view, schedules, subject.name)),
         claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
         aliases=_sharing(view, repository, PLACE),
         twins=_sharing(view, repository, IDENTITY),
@@ -82,6 +87,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         repository,
         around.schedules,
         around.runs,
+        died=around.died,
         others=[*([checks.finding] if checks.finding else []), *_find_aliases(around)],
         check_cron_job=checks.name,
         clock=checks.clock,
@@ -118,6 +124,13 @@ def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, .
         for other in view.grouped(REPOSITORIES, index, namespace, value)
     )
     return tuple(name for name in found if name != own)
+
+
+def _find_untold(view: View, schedules: Iterable[BorgSchedule], name: str) -> Iterator[BorgRun]:
+    """Yield those that may have pruned here: recorded before any later backup, whose result they make uncertain."""
+    for schedule in schedules:
+        reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
+        yield from (run for run in view.referring_to(RUNS, reference) if may_have_pruned(run, name))
 
 
 def _find_aliases(around: Surroundings) -> Iterator[Finding]:

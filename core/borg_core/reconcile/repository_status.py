@@ -1,6 +1,6 @@
 """What a BorgRepository says about itself, from the newest runs on it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from borg_contract.pod import parse_lock_holder
@@ -9,10 +9,18 @@ from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation, Phase
 from borg_core.clock import Clock
 from borg_core.formats import format_size, format_time
+from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
-from borg_core.reconcile.identity import derive_identity, find_missing, find_replacement, find_rollback, select_begun
+from borg_core.reconcile.identity import (
+    derive_identity,
+    find_missing,
+    find_replacement,
+    find_rollback,
+    select_begun,
+    select_standing,
+)
 
 
 def derive_repository_status(
@@ -20,6 +28,7 @@ def derive_repository_status(
     schedules: int,
     runs: Iterable[BorgRun],
     *,
+    died: Iterable[BorgRun] = (),
     others: Iterable[Finding] = (),
     check_cron_job: str | None = None,
     clock: Clock | None,
@@ -27,8 +36,8 @@ def derive_repository_status(
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
-    `runs`: those that used it, whoever asked for them. `others`: what there is to say beside how the newest run
-    fared; `clock`: that of the checks' CronJob.
+    `runs`: those that used it, whoever asked for them; `died`: those that may have pruned, and said nothing. `others`:
+    what there is to say beside how the newest run fared; `clock`: that of the checks' CronJob.
     """
     before = repository.status
     runs = tuple(runs)
@@ -57,15 +66,17 @@ def derive_repository_status(
     next_check = clock.next_after(now) if clock else None
     generation = repository.metadata.generation
     compacted = [item for item in done if item[2].compact]
+    standing = select_standing(before, identity, told) if is_used else ()
     findings = [
-        *([_finding(*newest[1:])] if newest else []),
+        *([_finding(*newest[1:], standing)] if newest else []),
         *others,
         *find_missing(repository, identity, told),
         *find_replacement(repository, identity, told),
-        *find_rollback(told),
+        *find_rollback(told, died),
         *(_find_append_only(*compacted[-1][1:]) if compacted else ()),
     ]
     conditions = derive_conditions(findings, repository.status.conditions, generation, now)
+    conditions += tuple(standing)
     if not compacted:  # what the last one said still holds
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.APPEND_ONLY)
     if not newest:
@@ -117,11 +128,14 @@ def _locked(result: RepositoryResult) -> bool:
     return result.reason == Reason.LOCKED.value
 
 
-def _finding(run: BorgRun, result: RepositoryResult) -> Finding:
+def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Condition]) -> Finding:
+    """Return whether it is ready: by the newest run, unless something is `standing` that an earlier good one hides."""
     name = run.metadata.name
     if result.phase is Phase.FAILED:
         reason = result.reason or Reason.RUN_FAILED.value
         return Finding(ConditionType.READY.value, False, reason, f'BorgRun "{name}": {result.error or "failed"}')
+    if standing:
+        return Finding(ConditionType.READY.value, False, standing[0].reason, standing[0].message)
     # A run's warnings are its own affair, but for those that say that its archive may not be what it seems.
     said = f", but {result.warnings[0]}" if result.reason in SUSPECT and result.warnings else ""
     message = f'BorgRun "{name}" succeeded{said}'

@@ -105,6 +105,13 @@ class Entry:
         """Sort key: oldest first, ties by name."""
         return self.status.completion_time or self.began, self.name
 
+    @property
+    def recorded(self) -> BorgRun:
+        """Its BorgRun as it will be. Raises ValueError where there is none yet."""
+        if self.run is None:
+            raise ValueError(f"{self.name} has no BorgRun")
+        return self.run if self.run.status is self.status else self.run.model_copy(update={"status": self.status})
+
     def with_status(self, status: BorgRunStatus) -> "Entry":
         return replace(self, status=status)
 

@@ -32,6 +32,9 @@ ATTEMPTS = 5
 FIRST_PAUSE = timedelta(minutes=1)
 """Between the first attempt and the second; each further pause is twice as long."""
 
+LOOK_SECONDS = 30.0
+"""How often to look again at a holder that time may prove dead."""
+
 _SUFFIX = "-unlock"
 _IS_UNLOCK = re.compile(rf"{_SUFFIX}(-[0-9]+)?$")
 _HOLDER = re.compile(rf"{re.escape(LOCK_HOLDER_PREFIX)}_[A-Za-z0-9._-]+")
@@ -54,7 +57,9 @@ class Unlocks:
     entries: tuple[Entry, ...]
     actions: tuple[Action, ...] = ()
     requeue_after: float | None = None
-    """Seconds until the next attempt is due."""
+    """Seconds until the next attempt is due, or a holder may be proven dead."""
+    needed: frozenset[str] = frozenset()
+    """uids of the runs without which locks would be removed again that are removed, or were tried often enough."""
 
 
 def unlock_run_name(run_name: str, number: int = 1) -> str:
@@ -69,8 +74,10 @@ def plan_unlocks(world: World, host: Host, entries: Sequence[Entry], now: dateti
     names = {entry.name for entry in entries}
     actions: list[Action] = []
     pauses: list[float] = []
+    needed: set[str] = set()
     for holder, caller in derive_suspects(host, entries, world.settings.cluster).items():
         made = _attempts(holder, caller, entries)
+        needed |= {entry.run.metadata.uid for entry in made[-1:] if entry.run}
         number = made[-1].attempt + 1 if made else 1
         if number > ATTEMPTS or any(not _failed(attempt) for attempt in made):
             continue
@@ -83,8 +90,11 @@ def plan_unlocks(world: World, host: Host, entries: Sequence[Entry], now: dateti
         notes = {labels.DEAD_HOLDER: holder, labels.ATTEMPT: str(number)}
         manifest = render_run(host, name, Operation.BREAK_LOCK, Trigger.AUTOMATIC, notes)
         actions.append(CreateRun(manifest, only_if_dead=holder))
+        doubt = world.doubts.get(holder)
+        if doubt is None or doubt.passes:
+            pauses.append(LOOK_SECONDS)
     said = tuple(_with_note(entry, _note(world, host, entry, entries)) for entry in entries)
-    return Unlocks(said, tuple(actions), min(pauses, default=None))
+    return Unlocks(said, tuple(actions), min(pauses, default=None), frozenset(needed))
 
 
 def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[str, Entry]:

@@ -36,7 +36,7 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
     turns = plan_turns(world, host, known, now)
     unlocks = plan_unlocks(world, host, turns.entries, now) if host else Unlocks(tuple(turns.entries))
     entries = unlocks.entries
-    expired = derive_expired(entries, host.history_limit) if host else frozenset()
+    expired = derive_expired(entries, host.history_limit, unlocks.needed) if host else frozenset()
     actions = [
         *plan_records(world, host, entries, now, expired=expired),
         *plan_stops(world, entries),

@@ -27,6 +27,7 @@ from borg_core.native.pod import ObservedPod
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
 from borg_core.runs.run_status import derive_run_conditions, derive_trigger, describe_end
+from borg_core.runs.vanished import derive_told
 from borg_core.runs.world import Host, World
 from borg_core.workload.owner import Owner, render_owner
 
@@ -76,16 +77,21 @@ def plan_stops(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
             yield DeleteJob(job.reference, job.uid)  # somebody deleted its BorgRun, and with it all that belongs to it
 
 
-def derive_expired(entries: Sequence[Entry], limit: int) -> frozenset[str]:
-    """Return the uids of the finished runs beyond the newest `limit`.
+def derive_expired(entries: Sequence[Entry], limit: int, needed: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Return the uids of the finished runs beyond the newest `limit`, but for those `needed`.
 
-    Skipped runs are counted apart: many of them at once would push out the runs that did something.
+    Skipped runs, and those that the operator made to remove locks, are counted apart: many of them at once would push
+    out the runs that did something. A run stays by which a vanished archive is told, or can be.
     """
     finished = sorted((entry for entry in entries if entry.finished and entry.run), key=lambda entry: entry.order)
     skipped = [entry for entry in finished if entry.status.phase is Phase.SKIPPED]
-    worked = [entry for entry in finished if entry.status.phase is not Phase.SKIPPED]
-    beyond = [entry for kept in (skipped, worked) for entry in kept[: max(0, len(kept) - limit)]]
-    return frozenset(entry.run.metadata.uid for entry in beyond if entry.run)
+    automatic = [entry for entry in finished if entry.automatic and entry.status.phase is not Phase.SKIPPED]
+    worked = [entry for entry in finished if not entry.automatic and entry.status.phase is not Phase.SKIPPED]
+    kept = (skipped, automatic, worked)
+    beyond = {entry.run.metadata.uid for runs in kept for entry in runs[: max(0, len(runs) - limit)] if entry.run}
+    if not beyond:
+        return frozenset()
+    return frozenset(beyond) - needed - derive_told([entry.recorded for entry in worked])
 
 
 def plan_deletions(world: World, entries: Sequence[Entry], expired: frozenset[str]) -> Iterator[Action]:

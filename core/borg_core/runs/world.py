@@ -26,10 +26,14 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why the holder of a lock is not proven dead. `needs_a_person`: nothing in the cluster may ever prove it."""
+    """Why the holder of a lock is not proven dead. `needs_a_person`: nothing in the cluster may ever prove it.
+
+    `passes`: time proves it, and brings no event.
+    """
 
     text: str
     needs_a_person: bool = False
+    passes: bool = False
 
 
 @dataclass(frozen=True)

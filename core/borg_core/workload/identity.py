@@ -8,6 +8,8 @@ from borg_contract.plan import ACCEPTED_ID_ANNOTATION, LOST_ID_ANNOTATION
 from borg_core.kinds.parts.targets import derive_place
 from borg_core.kinds.repository import BorgRepository
 
+_MARK_LENGTH = 12
+
 _ID = re.compile("[0-9a-f]{64}")
 
 
@@ -43,3 +45,8 @@ def derive_own_place(repository: BorgRepository) -> str:
         volume = json.dumps([local.volume.model_dump(mode="json", exclude_none=True), local.path], sort_keys=True)
         place = f"volume {sha256(volume.encode()).hexdigest()[:16]}"
     return place or ""
+
+
+def derive_place_mark(repository: BorgRepository) -> str:
+    """Return what tells its place from others, and is short: a plan and a result have little room."""
+    return sha256(derive_own_place(repository).encode()).hexdigest()[:_MARK_LENGTH]

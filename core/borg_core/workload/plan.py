@@ -7,7 +7,7 @@ from borg_core.clock import posix_rule
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.repository import BorgRepository
-from borg_core.workload.identity import derive_known_ids
+from borg_core.workload.identity import derive_known_ids, derive_place_mark
 from borg_core.workload.workload import Target, Workload
 
 
@@ -57,6 +57,7 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         remote_path=spec.ssh.remote_path if spec.ssh else "",
         initialize=spec.initialize,
         repository_ids=derive_known_ids(target.repository),
+        place=derive_place_mark(target.repository),
         exclude=spec.exclude,
         compression=spec.compression,
         upload_rate_limit_kib=spec.upload_rate_limit_ki_b,

@@ -26,12 +26,14 @@ def derive_concerned(view: View, kind: Kind[Any], change: Change[Any]) -> set[Re
 def _shown(kind: Kind[Any], found: Any) -> Any:
     """Return what others look at.
 
-    The status of what is reconciled is written from what others look at themselves: only by what it is found counts.
-    Else every schedule of a repository would be planned again whenever a run or another schedule changes its status.
+    The status of what is reconciled is written from what others look at themselves: only what its kind says of it
+    counts, and by what it is found. Else every schedule of a repository would be planned again whenever a run or
+    another schedule changes its status.
     """
     if kind.kind not in find_reconcilers():
         return found
-    return found.metadata.uid, found.metadata.annotations, found.spec, set(kind.groups(found))
+    metadata = found.metadata
+    return metadata.uid, metadata.annotations, found.spec, set(kind.groups(found)), kind.shown(found)
 
 
 def _concerned_by(view: View, kind: Kind[Any], found: Any) -> set[Reference]:

@@ -35,7 +35,9 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """Kubernetes' own taint by which a person, or what fences machines, says that a node is off, and stays off until the
 taint is taken away: it then deletes the node's pods and detaches their volumes."""
 
-_SOON = Doubt("Its pod is gone: if its node is in touch with the cluster, the lock is removed within some minutes")
+_SOON = Doubt(
+    "Its pod is gone: if its node is in touch with the cluster, the lock is removed within some minutes", passes=True
+)
 _NO_NODE = Doubt(
     "Its pod is gone, and so is the Node of its machine (a spot machine that was taken away, say): nothing in the "
     "cluster can tell whether that machine still runs. Make sure that it is off or deleted",

@@ -4,7 +4,7 @@ A repository that fails never stops the next. The post-backup script runs in eve
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from borg_contract.plan import HooksPlan, RepositoryPlan, RunPlan
 from borg_contract.reasons import Reason
@@ -100,7 +100,8 @@ class Run:
         names = [repository.name for repository in self.plan.repositories]
         results: list[RepositoryResult] = []
         for repository in self.plan.repositories:
-            results.append(self._run_repository(repository, secrets, pre_fault))
+            told = self._run_repository(repository, secrets, pre_fault)
+            results.append(replace(told, place=repository.place or None))
             self.report.keep(results, names)
         result = summarize(results, pre_fault)
         if hooks.post_backup is not None:

@@ -89,7 +89,7 @@ class RepositoryIdentity(Model):
         str,
         Schema(
             "When `local` or `ssh` named that place, or you said that the repository of before is lost; only runs "
-            "begun later count.",
+            "begun later count, and of these only those whose pods were given that place.",
             maxLength=32,
         ),
     ] = ""
