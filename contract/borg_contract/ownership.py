@@ -4,14 +4,17 @@ A name proves nothing: another cluster, namespace or BorgRepository may write in
 lists comments, but no figures: what the sources held is in the comment, so that the next run can compare.
 """
 
+import hashlib
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _COMMENT = re.compile(
     r"borgoperator\.io (?P<namespace>[^/\s]+)/(?P<schedule>\S+) \S+ repository=(?P<repository>\S+)"
     r"(?: cluster=(?P<cluster>\S+))?"
-    r"(?: files=(?P<files>[^\s:,]+:[0-9]{1,18}(?:,[^\s:,]+:[0-9]{1,18})*))?(?P<suspect> suspect)?"
+    r"(?: files=(?P<files>[^\s:,]+:[0-9]{1,18}(?:,[^\s:,]+:[0-9]{1,18})*))?"
+    r"(?: paths=(?P<paths>[^\s:,]+:[0-9a-f]{8}(?:,[^\s:,]+:[0-9a-f]{8})*))?(?P<suspect> suspect)?"
 )
 _OWNER = ("namespace", "schedule", "repository", "cluster")
 
@@ -40,6 +43,14 @@ class ArchiveContent:
     """How many files by the source's name, those left out by `exclude` included; none where the comment is silent."""
     suspect: bool = False
     """Whether a source was empty, or all of it left out by `exclude`, or could not be read."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """By the source's name what of it was asked for (`digest_paths`), where that is not the whole volume."""
+
+
+def digest_paths(paths: Sequence[str]) -> str:
+    """Return what tells these `paths` of a source from others, empty for the whole volume; as short as a comment is."""
+    wanted = sorted({posixpath.normpath(path) for path in paths})
+    return "" if "." in wanted else hashlib.sha256("\0".join(wanted).encode()).hexdigest()[:8]
 
 
 def render_comment(owner: ArchiveOwner, run_name: str, content: ArchiveContent | None = None) -> str:
@@ -47,6 +58,8 @@ def render_comment(owner: ArchiveOwner, run_name: str, content: ArchiveContent |
     cluster = f" cluster={owner.cluster}" if owner.cluster else ""
     files = ",".join(f"{name}:{count}" for name, count in content.files.items()) if content else ""
     held = f" files={files}" if files else ""
+    paths = ",".join(f"{name}:{digest}" for name, digest in content.paths.items()) if content else ""
+    held += f" paths={paths}" if paths else ""
     suspect = " suspect" if content and content.suspect else ""
     place = f"{owner.namespace}/{owner.schedule} {run_name} repository={owner.repository}"
     return f"borgoperator.io {place}{cluster}{held}{suspect}"
@@ -63,5 +76,9 @@ def parse_content(comment: str) -> ArchiveContent:
     found = _COMMENT.fullmatch(comment)
     if found is None:
         return ArchiveContent()
-    pairs = (pair.split(":") for pair in (found["files"] or "").split(",") if pair)
-    return ArchiveContent({name: int(count) for name, count in pairs}, found["suspect"] is not None)
+    files, paths = (_split_pairs(found[word]) for word in ("files", "paths"))
+    return ArchiveContent({name: int(count) for name, count in files}, found["suspect"] is not None, dict(paths))
+
+
+def _split_pairs(text: str | None) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (pair.partition(":") for pair in (text or "").split(",") if pair)]

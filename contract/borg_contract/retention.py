@@ -1,6 +1,6 @@
 """Which archives `borg prune` keeps: each rule once, for the plan, the resource, borg's arguments and the REST API."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from borg_contract.schema import Rule, Schema
@@ -67,11 +67,6 @@ class Retention:
         """The rules there are: what is kept by borg's word for it, such as {"within": "2d", "daily": 7}."""
         kept = ((option, getattr(self, name)) for name, option in _OPTIONS.items())
         return {option: amount for option, amount in kept if amount}
-
-    def widened(self, places: int) -> "Retention":
-        """Return the same with so many `places` more in each rule that counts."""
-        counts = {name: getattr(self, name) for name, default in DEFAULTS.items() if isinstance(default, int)}
-        return replace(self, **{name: count + places for name, count in counts.items() if count})
 
 
 def _option_of(hint: Any) -> str:

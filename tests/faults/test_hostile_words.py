@@ -26,7 +26,7 @@ from borg_runner.process import Exit, Stream
 from borg_runner.run.hooks import make_post_facts
 from borg_runner.run.report import encode_result
 from borg_runner.run.summary import summarize
-from borg_runner.verbs.create import make_create_arguments
+from borg_runner.verbs.create import Request, make_create_arguments
 from borg_runner.verbs.delete import make_delete_arguments
 from faults.seed import SEED
 
@@ -169,13 +169,11 @@ def test_a_plan_arrives_as_it_was_whatever_is_in_its_texts() -> None:
 
 
 def test_no_text_becomes_an_argument_of_its_own() -> None:
-    words = make_create_arguments(LOCAL, archive="db-1", paths=["/sources/data"], comment="c", lock_wait=1)
+    words = make_create_arguments(LOCAL, Request("db-1", ["/sources/data"], "c"), lock_wait=1)
     options = {word.split("=")[0] for word in words if word.startswith("-")} | {"--list", "--filter", "--exclude"}
     for text in texts(6):
         repository = replace(LOCAL, exclude=(text, "b"), location=f"/repositories/main/{text}")
-        found = make_create_arguments(
-            repository, archive=text, paths=[f"/sources/data/{text}"], comment=text, lock_wait=1
-        )
+        found = make_create_arguments(repository, Request(text, [f"/sources/data/{text}"], text), lock_wait=1)
         assert len(found) == len(words) + 4
         assert {word.split("=")[0] for word in found if word.startswith("-")} <= options
         if text:

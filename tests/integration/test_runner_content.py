@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from borg_contract.ownership import ArchiveContent, ArchiveOwner, render_comment
 from borg_contract.plan import RepositoryPlan, RunPlan, SourcePlan
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
@@ -115,7 +116,7 @@ def test_good_archives_outlive_any_number_of_nights_with_an_emptied_source(pod: 
     shutil.copytree(pod.root / "kept", pod.data, dirs_exist_ok=True)
     healed = nights.back_up(5, plan)
     assert (healed.phase, healed.reason) == (Phase.COMPLETED, None)
-    assert nights.left(repository) == [2, 3, 4, 5]
+    assert nights.left(repository) == [2, 4, 5]
     for night in (6, 7, 8, 9):
         nights.back_up(night, plan)
     assert nights.left(repository) == [8, 9]  # and by and by they are gone themselves
@@ -132,13 +133,11 @@ def test_an_emptied_source_on_the_last_night_of_a_week_leaves_the_week_a_good_ar
     assert nights.back_up(8, plan).reason == "SourceEmpty"
     shutil.copytree(pod.root / "kept", pod.data, dirs_exist_ok=True)
     result = nights.back_up(9, plan)
-    assert nights.left(repository) == [1, 7, 8, 9]
+    assert nights.left(repository) == [7, 8, 9]
     assert result.prune is not None
-    assert result.prune.kept == 4
+    assert result.prune.kept == 3
     nights.back_up(16, plan)
-    assert nights.left(repository) == [7, 8, 9, 16]  # for as long as the empty one takes the week's place
-    nights.back_up(23, plan)
-    assert nights.left(repository) == [9, 16, 23]
+    assert nights.left(repository) == [9, 16]
 
 
 def test_a_clock_that_is_behind_makes_no_run_delete_the_archive_that_it_made(pod: Pod) -> None:
@@ -400,6 +399,115 @@ def test_sources_that_are_emptied_between_the_look_and_the_backup_are_a_warning(
     assert result.warnings[0].startswith("The archive holds no file, but the sources held 1 when the run began:")
     nights.pod.borg = nights.real = find_borg()
     assert nights.left(repository) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("rm {media}/*", "SourceEmpty"),
+        ("rm {media}/f?", "SourceShrank"),
+        ("chmod 0 {media}", "SourceUnreadable"),
+        ("mv {media} {media}-gone", "SourceUnreadable"),
+    ],
+)
+def test_one_of_two_sources_that_goes_away_after_the_look_ages_out_no_good_archive(
+    pod: Pod, command: str, reason: str
+) -> None:
+    """As while the run waits for a lock, or borg makes its cache anew."""
+    nights, media = Nights(pod), pod.root / "sources/media"
+    fill(media, 10)
+    fill(media, 1, "g")
+    repository = pod.repository(sources=sources("data", "media"))
+    plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
+    assert nights.back_up(1, plan).phase is Phase.COMPLETED
+    nights.real = pod.root / "emptying"
+    words = command.format(media=media)
+    nights.real.write_text(f'#!/bin/sh -e\n[ "$1" != create ] || {words}\nexec {pod.borg} "$@"\n')
+    nights.real.chmod(0o755)
+    result = nights.back_up(2, plan)
+    assert (result.reason, result.prune) == (reason, None)
+    assert one([*result.warnings, result.error or ""], 'Source "media"', "Nothing was pruned.")
+    nights.pod.borg = nights.real = find_borg()
+    assert [comment.endswith(" suspect") for comment in comments(pod, repository)] == [False, True]
+    assert nights.left(repository) == [1, 2]
+
+    if media.with_name("media-gone").exists():
+        media.with_name("media-gone").rename(media)
+    media.chmod(0o755)
+    fill(media, 10)
+    assert nights.back_up(3, plan).phase is Phase.COMPLETED
+    assert nights.left(repository) == [3]
+
+
+def test_a_run_that_waits_for_the_lock_looks_at_the_sources_once_more(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=TWO)
+    nights.back_up(1, plan)
+    # Borg's own answer to a lock that is held, once; by then the volume is gone.
+    nights.real = pod.root / "locked"
+    nights.real.write_text(
+        f'#!/bin/sh -e\nif [ "$1" = create ] && [ ! -e {pod.root}/tmp/once ]; then\n'
+        f'touch {pod.root}/tmp/once; rm {pod.data}/*; exit 73\nfi\nexec {pod.borg} "$@"\n'
+    )
+    nights.real.chmod(0o755)
+    result = nights.back_up(2, plan)
+    assert (result.reason, result.prune) == ("SourceEmpty", None)
+    assert one(result.warnings, f"{pod.data} holds no file")
+    nights.pod.borg = nights.real = find_borg()
+    assert comments(pod, repository)[1].endswith(" files=data:0 suspect")
+
+
+def test_a_mark_that_cannot_be_written_is_told(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    plan = pod.plan(repository, prune=TWO)
+    nights.back_up(1, plan)
+    nights.real = pod.root / "emptying"
+    nights.real.write_text(
+        f'#!/bin/sh -e\ncase "$1" in create) rm {pod.data}/* ;; recreate) exit 2 ;; esac\nexec {pod.borg} "$@"\n'
+    )
+    nights.real.chmod(0o755)
+    result = nights.back_up(2, plan)
+    assert (result.reason, result.prune) == ("SourceEmpty", None)
+    assert one(result.warnings, "seems to lack files, and that could not be noted in it", "Delete it")
+
+
+def test_without_prune_a_source_that_shrank_is_told_for_seven_days_of_hours(pod: Pod) -> None:
+    repository = pod.repository(encryption="none", passphrase=None)
+    owner = ArchiveOwner("team", "db", "main")
+    pod.ask_borg(repository, "init", "--encryption=none", "REPO")
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    for hours in (190, *range(150, 0, -10)):
+        comment = render_comment(owner, "r", ArchiveContent({"data": 50 if hours >= 150 else 1}))
+        stamp = (now - dt.timedelta(hours=hours)).isoformat(timespec="seconds")
+        name = f"REPO::db-{1_700_000_000 - hours}"
+        pod.ask_borg(repository, "create", f"--comment={comment}", f"--timestamp={stamp}", name, str(pod.data))
+    [result] = pod.run(pod.plan(repository)).result.repositories
+    assert result.reason == "SourceShrank"
+    assert one(result.warnings, "has 1 files, and had 50")
+
+
+def test_that_nothing_could_be_compared_is_told(pod: Pod) -> None:
+    nights, repository = Nights(pod), pod.repository()
+    nights.back_up(1, pod.plan(repository))
+    nights.real = pod.root / "silent"
+    nights.real.write_text(f'#!/bin/sh -e\n[ "$1" != list ] || exit 2\nexec {pod.borg} "$@"\n')
+    nights.real.chmod(0o755)
+    result = nights.back_up(2, pod.plan(repository))
+    assert (result.phase, result.reason) == (Phase.COMPLETED_WITH_WARNINGS, None)
+    assert one(result.warnings, "Nobody could tell whether a source shrank")
+
+
+def test_an_edit_of_paths_is_no_source_that_shrank(pod: Pod) -> None:
+    nights = Nights(pod)
+    for name, count in (("a", 20), ("b", 60)):
+        fill(pod.data / name, count)
+    repository = pod.repository(sources=(SourcePlan("data", ("a", "b")),))
+    fewer = replace(repository, sources=(SourcePlan("data", ("a",)),))
+    nights.back_up(1, pod.plan(repository, prune=TWO))
+    for night in (2, 3):
+        result = nights.back_up(night, pod.plan(fewer, prune=TWO))
+        assert (result.phase, result.reason) == (Phase.COMPLETED, None)
+    assert nights.left(repository) == [2, 3]
 
 
 def test_a_source_of_links_alone_is_not_empty(pod: Pod) -> None:

@@ -24,12 +24,11 @@ from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.verbs.break_lock import make_break_lock_arguments
 from borg_runner.verbs.check import make_check_arguments
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD, make_compact_arguments, parse_freed_bytes
-from borg_runner.verbs.create import make_create_arguments
+from borg_runner.verbs.create import Request, make_comment_arguments, make_create_arguments
 from borg_runner.verbs.delete import make_delete_arguments
 from borg_runner.verbs.info import RepositorySizes, make_info_arguments, parse_info_output
 from borg_runner.verbs.init import make_init_arguments
 from borg_runner.verbs.list import make_list_arguments, parse_list_output
-from borg_runner.verbs.prune import Choice, make_prune_arguments, parse_prune_notes
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.operation import work_on_repository
 
@@ -40,7 +39,7 @@ COMMON = ["--log-json", "--lock-wait", "7"]
 
 
 def create(repository: RepositoryPlan) -> list[str]:
-    return make_create_arguments(repository, archive="db-1", paths=["/sources/data"], comment="c", lock_wait=7)
+    return make_create_arguments(repository, Request("db-1", ["/sources/data"], "c"), lock_wait=7)
 
 
 @pytest.mark.parametrize(
@@ -76,13 +75,8 @@ def create(repository: RepositoryPlan) -> list[str]:
             [*COMMON, "--remote-path", "borg-1.4", "--upload-ratelimit", "512"],
         ),
         (
-            make_prune_arguments(
-                LOCAL, Retention.only(keep_within="2d", keep_daily=7, keep_quarterly=2), glob="db-[0-9]", lock_wait=7
-            ),
-            [
-                *["prune", *COMMON, "--dry-run", "--info", "--list", "--glob-archives=db-[0-9]"],
-                *["--keep-within=2d", "--keep-daily=7", "--keep-3monthly=2", LOCAL.location],
-            ],
+            make_comment_arguments(LOCAL, "db-1", "a {b}", lock_wait=7),
+            ["recreate", *COMMON, "--comment=a {{b}}", f"{LOCAL.location}::db-1"],
         ),
     ],
 )
@@ -187,22 +181,6 @@ def test_each_line_of_borg_is_understood(line: str, expected: BorgMessage) -> No
 
 def note(text: str, logger: str = "borg.output.list") -> BorgMessage:
     return BorgMessage("log_message", "INFO", text, logger=logger)
-
-
-def test_what_borgs_rules_say_is_read_by_the_ids_of_archives() -> None:
-    def line(verdict: str, name: str, letter: str) -> BorgMessage:
-        return note(f"{verdict:<40} {name:<36} Mon, 2026-11-23 23:32:43 [{letter * 64}]")
-
-    notes = [
-        note("Repository contains 9 normal archives and 1 checkpoint archives.", "borg.archiver"),
-        line("Keeping archive (rule: daily #1):", "db-2", "a"),
-        line("Keeping checkpoint archive:", "db-3.checkpoint", "d"),
-        line("Would prune:", "db-1 [x]", "b"),
-        line("Would prune:", "db-1.checkpoint.2", "c"),
-    ]
-    found = Choice(frozenset(["a" * 64]), frozenset(["b" * 64]), frozenset(["c" * 64]), 9)
-    assert parse_prune_notes(notes) == found
-    assert parse_prune_notes(notes[1:]).total is None
 
 
 @pytest.mark.parametrize("names", [[], [""], ["db-1", ""]])

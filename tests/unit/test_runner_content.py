@@ -4,26 +4,39 @@ import ctypes
 import datetime as dt
 import json
 import os
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from borg_contract.ownership import ArchiveContent, ArchiveOwner, parse_comment, parse_content, render_comment
+from borg_contract.ownership import (
+    ArchiveContent,
+    ArchiveOwner,
+    digest_paths,
+    parse_comment,
+    parse_content,
+    render_comment,
+)
 from borg_contract.plan import SourcePlan
 from borg_contract.reasons import Reason
 from borg_contract.retention import Retention
 from borg_runner.borg.message import parse_message
 from borg_runner.fault import Fault, FaultError
 from borg_runner.run.report import shorten
+from borg_runner.verbs.prune import find_kept
 from borg_runner.work.content import (
+    MEMORY,
     PastArchive,
     explain_too_few,
     explain_unreadable,
     find_shrunk,
-    find_stand_ins,
+    find_staying,
     find_suspect,
     find_suspicions,
+    has_good_of_late,
     has_shrunk,
 )
 from borg_runner.work.sources import Excluded, Survey, derive_excluded, survey_sources
@@ -268,7 +281,7 @@ def when(day: int) -> dt.datetime:
 def test_what_was_in_the_last_seven_days_and_in_the_last_archive_counts(
     earlier: list[tuple[int, int]], day: int, from_day: int | None
 ) -> None:
-    shrunk = find_shrunk({"data": 10}, when(day), past(*earlier))
+    shrunk = find_shrunk(ArchiveContent({"data": 10}), when(day), past(*earlier))
     assert {source: archive.name for source, (_, archive) in shrunk.items()} == (
         {} if from_day is None else {"data": f"day-{from_day}"}
     )
@@ -279,7 +292,7 @@ def test_a_source_that_is_new_or_gone_or_of_another_tool_is_compared_with_nothin
         PastArchive("a", when(0), ArchiveContent({"old": 100})),
         PastArchive("b", when(1), ArchiveContent()),
     ]
-    assert not find_shrunk({"data": 1}, when(2), before)
+    assert not find_shrunk(ArchiveContent({"data": 1}), when(2), before)
 
 
 def test_archives_are_suspect_by_their_comment_or_by_what_was_before() -> None:
@@ -289,13 +302,113 @@ def test_archives_are_suspect_by_their_comment_or_by_what_was_before() -> None:
     assert find_suspect([], may_shrink=False) == set()
 
 
-def test_a_suspect_archive_that_a_rule_keeps_leaves_the_good_one_before_it() -> None:
-    archives = past((0, 100), (1, 100), (2, 0), (3, 0), (4, 100), (5, 0), suspect=(2, 3, 5))
-    suspect = {"day-2", "day-3", "day-5"}
-    assert find_stand_ins(archives, suspect, {"day-3"}) == {"day-1"}
-    assert find_stand_ins(archives, suspect, {"day-3", "day-5"}) == {"day-1", "day-4"}
-    assert find_stand_ins(archives, suspect, {"day-0", "day-4"}) == set()
-    assert find_stand_ins(archives[2:], suspect, {"day-2"}) == set()
+def test_only_a_source_of_which_the_same_paths_are_asked_for_is_compared(tmp_path: Path, data: Path) -> None:
+    def content(files: int, *paths: str) -> ArchiveContent:
+        return ArchiveContent({"data": files}, paths={"data": digest_paths(paths)} if digest_paths(paths) else {})
+
+    both = [PastArchive("both", when(0), content(80, "a", "b"))]
+    assert not find_shrunk(content(20, "a"), when(1), both)
+    assert not find_shrunk(content(20, "."), when(1), both)
+    assert find_shrunk(content(20, "b/", "./a"), when(1), both)
+    for path in ("a", "b"):
+        (data / path).mkdir()
+    assert survey(tmp_path, "a", "b").derive_content(None).paths == both[0].content.paths
+    assert survey(tmp_path).derive_content(None).paths == {}
+
+
+def test_four_thousand_archives_are_judged_in_linear_time() -> None:
+    archives = past(*((hour, hour % 97) for hour in range(4000)))
+    archives = [replace(archive, began=when(0) + n * dt.timedelta(minutes=5)) for n, archive in enumerate(archives)]
+    began = time.process_time()
+    assert find_suspect(archives, may_shrink=False)
+    assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("days", "suspect", "good"),
+    [
+        ([], [], False),
+        ([3], [], True),
+        ([3, 4, 5], [4, 5], True),
+        ([3, 10], [10], True),
+        ([2, 9], [9], False),
+        ([2], [], True),  # the last one counts, however old
+        ([3, 4], [3, 4], False),
+        ([11], [], False),
+    ],
+)
+def test_for_a_week_after_the_last_good_archive_nothing_is_pruned(
+    days: list[int], suspect: list[int], *, good: bool
+) -> None:
+    archives = past(*((day, 9) for day in days))
+    assert has_good_of_late(archives, {f"day-{day}" for day in suspect}, when(10)) is good
+
+
+def test_each_rule_is_applied_to_all_and_to_the_good_ones_alone() -> None:
+    archives = past(*((day, 9) for day in range(10)))
+    suspect = {"day-7", "day-8", "day-9"}
+
+    def stay(**rules: int | str) -> list[str]:
+        now = when(10)
+        return sorted(find_staying(archives, suspect, Retention.only(**rules), now=now))
+
+    assert stay(keep_daily=2) == ["day-5", "day-6", "day-8", "day-9"]
+    assert stay(keep_within="2d") == ["day-5", "day-6", "day-9"]  # good ones do not go while no other comes
+    assert stay(keep_weekly=1) == ["day-6", "day-9"]
+    assert sorted(find_staying(archives[7:], suspect, Retention.only(keep_daily=1), now=when(10))) == ["day-9"]
+
+
+YEARS = 3
+NIGHTS: dict[str, Callable[[int], bool]] = {
+    "never": lambda _: False,
+    "always": lambda _: True,
+    "after a good month always": lambda day: day > 30,
+    "a month": lambda day: 20 <= day < 50,
+    "half a year": lambda day: 100 <= day < 283,
+    "every 2nd": lambda day: day % 2 == 1,
+    "every 3rd": lambda day: day % 3 == 1,
+    "every 7th": lambda day: day % 7 == 1,
+    "every 30th": lambda day: day % 30 == 1,
+    "all but each 3rd": lambda day: day % 3 != 0,
+    "all but Sundays": lambda day: day % 7 != 0,
+    "the last nights of weeks and of each month": lambda day: day % 7 == 6 or day % 30 > 27,
+    "by chance": lambda day: random.Random(day).random() < 0.3,
+}
+LONG = {"always", "after a good month always", "a month", "half a year"}
+"""Of a source that shrank, and stays so, the smaller archives are good ones after a week."""
+RULES = [Retention(), Retention.only(keep_within="3d", keep_monthly=3, keep_quarterly=4)]
+
+
+@pytest.mark.parametrize("rules", RULES, ids=lambda rules: str(rules.rules))
+@pytest.mark.parametrize("pattern", NIGHTS)
+@pytest.mark.parametrize("kind", ["empty", "shrunken"])
+def test_in_three_years_of_bad_nights_archives_stay_few_and_good_ones_where_they_would_be_without_bad_ones(
+    pattern: str, kind: str, rules: Retention
+) -> None:
+    """Each night as the runner does it, beside a repository into which nothing is written on a bad night."""
+    is_bad = NIGHTS[pattern]
+    archives: list[PastArchive] = []
+    healthy: dict[str, dt.datetime] = {}
+    most = 0
+    for day in range(YEARS * 365):
+        bad, now = is_bad(day), when(day)
+        files = {"data": (0 if kind == "empty" else 100) if bad else 1000}
+        this = PastArchive(f"day-{day}", now, ArchiveContent(files, bad and kind == "empty"))
+        told = this.content.suspect or bool(find_shrunk(this.content, now, archives))
+        earlier, archives = archives, [*archives, this]
+        suspect = find_suspect(archives, may_shrink=False)
+        if not told or not has_good_of_late(earlier, suspect, now):
+            staying = find_staying(archives, suspect, rules, now=now)
+            archives = [archive for archive in archives if archive.name in staying]
+        if not bad:
+            healthy[this.name] = now
+            healthy = {name: healthy[name] for name in find_kept(healthy, rules, now=now)}
+        most = max(most, len(archives))
+        if kind == "empty" or pattern not in LONG:
+            assert healthy.keys() <= {archive.name for archive in archives}, day
+    every = {f"day-{day}": when(day) for day in range(YEARS * 365)}
+    bound = len(find_kept(every, rules, now=max(every.values())))
+    assert most <= 2 * bound + 1 + MEMORY.days
 
 
 @pytest.mark.parametrize(("files", "least", "enough"), [(0, None, True), (0, 0, True), (4, 5, False), (5, 5, True)])
@@ -308,7 +421,8 @@ def test_too_few_is_less_than_was_asked_for(files: int, least: int | None, *, en
 @pytest.mark.parametrize("suspect", [True, False])
 @pytest.mark.parametrize("files", [{}, {"data": 0}, {"data": 12, "a-b": 3_000_000_000}])
 def test_what_an_archive_holds_comes_back_from_its_comment(files: dict[str, int], *, suspect: bool) -> None:
-    content = ArchiveContent(files, suspect)
+    paths = {name: digest_paths(("a", name)) for name in list(files)[1:]}
+    content = ArchiveContent(files, suspect, paths)
     comment = render_comment(OWNER, "db-1", content)
     assert parse_comment(comment) == OWNER
     assert parse_content(comment) == content
@@ -326,11 +440,6 @@ def test_what_an_archive_holds_comes_back_from_its_comment(files: dict[str, int]
 )
 def test_a_comment_that_is_not_ours_tells_no_content(comment: str) -> None:
     assert parse_content(comment) == ArchiveContent()
-
-
-def test_each_counting_rule_keeps_so_many_more() -> None:
-    rules = Retention.only(keep_daily=2, keep_monthly=1, keep_within="2d")
-    assert rules.widened(3).rules == {"within": "2d", "daily": 5, "monthly": 4}
 
 
 WHY = [

@@ -10,6 +10,7 @@ from borg_runner.borg.exit_codes import derive_exit_code
 from borg_runner.borg.failure import explain_failure
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.ssh.words import knows_ssh_words
 from borg_runner.verbs.check import explain_findings, sort_findings
 
 LOCAL = RepositoryPlan(
@@ -74,10 +75,50 @@ def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words:
 )
 def test_a_failed_connection_is_told_apart_with_the_words_of_ssh(line: str, reason: Reason, words: str) -> None:
     closed = "Connection closed by remote host. Is borg working on the server?"
-    fault = explain_failure(failed(81, closed, "ConnectionClosedWithHint", (line,)), REMOTE)
+    outcome = failed(81, closed, "ConnectionClosedWithHint", (line,))
+    refused = replace(
+        outcome, refused=reason is Reason.REMOTE_BORG_MISSING
+    )  # as the server says when it is asked again
+    fault = explain_failure(refused, REMOTE)
     assert fault.reason is reason
     assert line in fault.text
     assert words in fault.text
+
+
+NOISE = [
+    "bash: warning: setlocale: LC_ALL: cannot change locale (de_DE.UTF-8): No such file or directory",
+    "/home/b/.bashrc: line 3: neofetch: command not found",
+    "/etc/profile.d/log.sh: line 2: /var/log/logins: Permission denied",
+    "sh: 1: fortune: not found",
+]
+BREAKS = [
+    "client_loop: send disconnect: Broken pipe",
+    "Connection reset by 10.0.0.1 port 22",
+    "Timeout, server 10.0.0.1 not responding.",
+    "",
+]
+
+
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize("broke", BREAKS)
+@pytest.mark.parametrize("code", [80, 81, 87])
+def test_what_a_login_script_says_is_no_word_on_a_borg_that_the_server_does_start(
+    noise: str, broke: str, code: int
+) -> None:
+    closed = "Connection closed by remote host"
+    fault = explain_failure(failed(code, closed, "ConnectionClosed", (noise, *filter(None, [broke]))), REMOTE)
+    assert fault.reason is Reason.CONNECTION_LOST
+    assert "Install borg" not in fault.text
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_what_a_shell_says_is_no_reason_not_to_ask_the_server_again(noise: str) -> None:
+    assert not knows_ssh_words(noise)
+
+
+@pytest.mark.parametrize("broke", BREAKS[:3])
+def test_what_ssh_itself_says_is(broke: str) -> None:
+    assert knows_ssh_words(f"{NOISE[0]}\n{broke}")
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,10 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     if outcome.exit_code in CONNECTION_CODES and repository.ssh is not None:
         lines = dict.fromkeys(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
         said = " / ".join(lines)
+        is_answer = outcome.exit_code == ANSWER_OF_NO_BORG
         known = explain_ssh(
-            "\n".join([*outcome.remote, *([message] if outcome.exit_code == ANSWER_OF_NO_BORG else [])]),
+            "\n".join([*outcome.remote, *([message] if is_answer else [])]),
+            refused=outcome.refused or is_answer,
             known_hosts=_describe_secret(repository.ssh.known_hosts),
             private_key=_describe_secret(repository.ssh.private_key),
         )

@@ -85,53 +85,7 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
             "one of today's (KexAlgorithms, HostKeyAlgorithms, Ciphers, MACs)."
         ),
     ),
-    (
-        "allows sftp connections only",
-        Reason.SSH_COMMAND_REFUSED,
-        f"The account is for file transfer only. {_SERVE}",
-    ),
-    (
-        "This account is currently not available",
-        Reason.SSH_COMMAND_REFUSED,
-        (
-            "The account has no login shell, without which sshd starts nothing, not even a forced command: give it "
-            "one there (`usermod --shell /bin/sh`)."
-        ),
-    ),
-    (
-        "restricted: cannot",
-        Reason.SSH_COMMAND_REFUSED,
-        (
-            "The account has a restricted shell, which takes no path: name borg without a folder in `ssh.remotePath`, "
-            "and have it put into that shell's PATH."
-        ),
-    ),
-    (
-        ": Permission denied",
-        Reason.REMOTE_BORG_MISSING,
-        "The user may not execute borg there: make it executable, or correct `ssh.remotePath`.",
-    ),
     ("Could not resolve hostname", Reason.HOST_UNRESOLVED, "Correct the host in `ssh.url`, or look at the DNS."),
-    (
-        "command not found",
-        Reason.REMOTE_BORG_MISSING,
-        "Install borg 1.4 on the server, or name it in `ssh.remotePath`.",
-    ),
-    (
-        "No such file or directory",
-        Reason.REMOTE_BORG_MISSING,
-        "Install borg 1.4 on the server, or correct `ssh.remotePath`.",
-    ),
-    (
-        "Unknown command",
-        Reason.REMOTE_BORG_MISSING,
-        "Install borg 1.4 on the server, or name it in `ssh.remotePath`.",
-    ),
-    (
-        ": not found",
-        Reason.REMOTE_BORG_MISSING,
-        "Install borg 1.4 on the server, or name it in `ssh.remotePath`.",
-    ),
     (
         "Connection refused",
         Reason.HOST_UNREACHABLE,
@@ -158,15 +112,68 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
     ("Broken pipe", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
 )
 
+_BY_SHELL_WORDS: tuple[tuple[str, Reason, str], ...] = (
+    (
+        "allows sftp connections only",
+        Reason.SSH_COMMAND_REFUSED,
+        f"The account is for file transfer only. {_SERVE}",
+    ),
+    (
+        "This account is currently not available",
+        Reason.SSH_COMMAND_REFUSED,
+        (
+            "The account has no login shell, without which sshd starts nothing, not even a forced command: give it "
+            "one there (`usermod --shell /bin/sh`)."
+        ),
+    ),
+    (
+        "restricted: cannot",
+        Reason.SSH_COMMAND_REFUSED,
+        (
+            "The account has a restricted shell, which takes no path: name borg without a folder in `ssh.remotePath`, "
+            "and have it put into that shell's PATH."
+        ),
+    ),
+    (
+        ": Permission denied",
+        Reason.REMOTE_BORG_MISSING,
+        "The user may not execute borg there: make it executable, or correct `ssh.remotePath`.",
+    ),
+    (
+        "command not found",
+        Reason.REMOTE_BORG_MISSING,
+        "Install borg 1.4 on the server, or name it in `ssh.remotePath`.",
+    ),
+    (
+        "No such file or directory",
+        Reason.REMOTE_BORG_MISSING,
+        "Install borg 1.4 on the server, or correct `ssh.remotePath`.",
+    ),
+    (
+        "Unknown command",
+        Reason.REMOTE_BORG_MISSING,
+        "Install borg 1.4 on the server, or name it in `ssh.remotePath`.",
+    ),
+    (
+        ": not found",
+        Reason.REMOTE_BORG_MISSING,
+        "Install borg 1.4 on the server, or name it in `ssh.remotePath`.",
+    ),
+)
+"""Of what the login starts on the server. A .bashrc may say the same of something else, on each login."""
+
 
 def knows_ssh_words(lines: str) -> bool:
-    """Return whether `explain_ssh` can tell what `lines` mean."""
+    """Return whether ssh itself says in `lines` what is wrong, so that it need not be asked once more."""
     return any(words in lines for words, _, _ in _BY_SSH_WORDS)
 
 
-def explain_ssh(lines: str, *, known_hosts: str, private_key: str) -> tuple[Reason, str] | None:
-    """Return reason and advice for what ssh said, None when its words are not known."""
-    for words, reason, advice in _BY_SSH_WORDS:
+def explain_ssh(lines: str, *, refused: bool, known_hosts: str, private_key: str) -> tuple[Reason, str] | None:
+    """Return reason and advice for what ssh said, None when its words are not known.
+
+    `refused`: whether the server is known not to start borg; only then does what its shell says count.
+    """
+    for words, reason, advice in (*_BY_SSH_WORDS, *(_BY_SHELL_WORDS if refused else ())):
         if words in lines:
             return reason, advice.format(known_hosts=known_hosts, private_key=private_key)
     return None

@@ -1,4 +1,4 @@
-"""`borg create`: one archive, and the figures that borg gives for it."""
+"""`borg create`: one archive, the figures that borg gives for it, and another comment for it (`borg recreate`)."""
 
 import json
 import time
@@ -40,25 +40,33 @@ class Created:
     """Patterns that left nothing out."""
 
 
-def create(repository: Repository, *, make_name: Callable[[], str], paths: Sequence[str], comment: str) -> Created:
-    """Back up `paths`; return how borg ended, which may be without an archive.
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: an archive of that name, of the `paths` (absolute)."""
 
-    `make_name` is asked at each attempt, so that the name tells when borg began, not when it began to wait for the
-    lock. Raises FaultError when the lock is not free within its bound.
+    archive: str
+    paths: Sequence[str]
+    comment: str
+
+
+def create(repository: Repository, *, make_request: Callable[[], Request]) -> Created:
+    """Back up; return how borg ended, which may be without an archive.
+
+    `make_request` is asked at each attempt, so that the name tells when borg began, not when it began to wait for the
+    lock, and the comment what there was then. Raises what it raises, and FaultError when the lock is not free within
+    its bound.
     """
     archive, unused = "", UnusedPatterns(())
 
     def make_arguments(lock_wait: int) -> list[str]:
         nonlocal archive, unused
-        archive, unused = make_name(), UnusedPatterns(repository.plan.exclude)
-        return make_create_arguments(
-            repository.plan, archive=archive, paths=paths, comment=comment, lock_wait=lock_wait
-        )
+        request, unused = make_request(), UnusedPatterns(repository.plan.exclude)
+        archive = request.archive
+        return make_create_arguments(repository.plan, request, lock_wait=lock_wait)
 
     def attempt() -> BorgOutcome:
         return repository.try_borg(make_arguments, on_note=lambda note: unused.see(note.excluded))
 
-    repository.log.say(f"backing up {', '.join(paths)}")
     outcome = attempt()
     if outcome.exit_code == NAME_TAKEN and without_times(archive) != archive:
         # Borg refuses before it reads. Names are of the second, and a run that was over at once was in this one too.
@@ -68,21 +76,36 @@ def create(repository: Repository, *, make_name: Callable[[], str], paths: Seque
     return Created(archive, outcome, unused.names)
 
 
-def make_create_arguments(
-    repository: RepositoryPlan, *, archive: str, paths: Sequence[str], comment: str, lock_wait: int
-) -> list[str]:
-    """Return the arguments that back up `paths` (absolute) into `archive`."""
+def make_create_arguments(repository: RepositoryPlan, request: Request, *, lock_wait: int) -> list[str]:
+    """Return the arguments that do what is asked for."""
     return [
         "create",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         "--progress",
         "--json",
-        f"--comment={escape_placeholders(comment)}",
+        f"--comment={escape_placeholders(request.comment)}",
         *([f"--compression={repository.compression}"] if repository.compression else []),
         *(["--list", "--filter=x"] if repository.exclude else []),  # names what the patterns leave out
         *(f"--exclude={pattern}" for pattern in repository.exclude),
+        f"{escape_placeholders(repository.location)}::{escape_placeholders(request.archive)}",
+        *request.paths,
+    ]
+
+
+def change_comment(repository: Repository, archive: str, comment: str) -> None:
+    """Give the archive another comment. The list of its files is written anew, its time stays. Raises FaultError."""
+    repository.run_borg(
+        lambda lock_wait: make_comment_arguments(repository.plan, archive, comment, lock_wait=lock_wait)
+    )
+
+
+def make_comment_arguments(repository: RepositoryPlan, archive: str, comment: str, *, lock_wait: int) -> list[str]:
+    """Return the arguments that do so."""
+    return [
+        "recreate",
+        *make_connection_arguments(repository, lock_wait=lock_wait),
+        f"--comment={escape_placeholders(comment)}",
         f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
-        *paths,
     ]
 
 

@@ -1,73 +1,88 @@
-"""`borg prune --dry-run`: which archives borg's rules keep, and which not. What goes is deleted by name, see `delete`.
+"""What `borg prune` keeps by its rules, reckoned here. What goes is deleted by name, see `delete`.
 
-Borg chooses by the name alone, and between a look at the archives and a prune another client may write one of such a
-name.
+Borg would choose by the name alone, and count archives that are not to take a good one's place. Pure but for the C
+library's clock, by which borg goes as well. `tests/integration/test_prune_oracle.py` holds it against borg.
 """
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import datetime as dt
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
-from borg_contract.archive_name import CHECKPOINT
-from borg_contract.plan import RepositoryPlan
 from borg_contract.retention import Retention
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
-from borg_runner.borg.message import BorgMessage
-from borg_runner.verbs.repository import Repository
 
-_TOTAL = re.compile(r"Repository contains (\d+) normal archives")
-_LINE = re.compile(r"(?P<verdict>Keeping archive|Would prune)\b.*\[(?P<id>[0-9a-f]{64})\]\Z", re.DOTALL)
+_HOURS = {"H": 1, "d": 24, "w": 24 * 7, "m": 24 * 31, "y": 24 * 365}
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Ids of archives by what the rules say of them, and of the checkpoints that are of no use any more.
+_PERIODS: dict[str, Callable[[dt.datetime], tuple[int, ...]]] = {
+    "hourly": lambda moment: (moment.year, moment.month, moment.day, moment.hour),
+    "daily": lambda moment: (moment.year, moment.month, moment.day),
+    "weekly": lambda moment: moment.isocalendar()[:2],
+    "monthly": lambda moment: (moment.year, moment.month),
+    "3monthly": lambda moment: (moment.year, (moment.month - 1) // 3),
+    "yearly": lambda moment: (moment.year,),
+}
+"""In borg's order: what a rule keeps counts for none after it."""
 
-    `total`: archives in the whole repository; None where borg (before 1.4.1) does not say.
+
+def find_kept(
+    times: Mapping[str, dt.datetime], retention: Retention, *, now: dt.datetime, local_time: str = ""
+) -> dict[str, str]:
+    """Return the names of the archives that the rules keep, each with the rule, such as "daily #1".
+
+    `times`: when each was begun, in UTC as `now`. `local_time`: by whose days, weeks and months, see RunPlan.
     """
+    kept: dict[str, str] = {}
+    newest_first = sorted(times, key=lambda name: (times[name], name), reverse=True)
+    with _local_time(local_time) as localize:
+        local = {name: localize(moment) for name, moment in times.items()}
+    rules = retention.rules
+    if within := str(rules.get("within", "")):
+        after = now - dt.timedelta(hours=int(within[:-1]) * _HOURS[within[-1]])
+        for name in newest_first:
+            if times[name] > after:
+                kept[name] = f"within #{len(kept) + 1}"
+    for rule, period_of in _PERIODS.items():
+        if places := int(rules.get(rule, 0)):
+            _keep(kept, [(name, period_of(local[name])) for name in newest_first], rule, places)
+    return kept
 
-    kept: frozenset[str]
-    pruned: frozenset[str]
-    checkpoints: frozenset[str]
-    total: int | None
 
+def _keep(kept: dict[str, str], periods: Sequence[tuple[str, tuple[int, ...]]], rule: str, places: int) -> None:
+    """Add the newest archive of each of so many periods, and while there are fewer, the oldest archive of all.
 
-def choose(repository: Repository, retention: Retention, *, glob: str, local_time: str = "") -> Choice:
-    """Ask which of the archives that match `glob` no rule keeps; nothing is changed. Raises FaultError.
-
-    `local_time`: by whose days, weeks and months, see RunPlan. Borg goes by the clock of the machine.
+    `periods`: each archive's, newest first.
     """
-    repository.log.say(f"looking for archives named {glob} that no rule keeps")
-    there = repository.at_local_time(local_time) if local_time else repository
-    outcome = there.run_borg(
-        lambda lock_wait: make_prune_arguments(repository.plan, retention, glob=glob, lock_wait=lock_wait),
-        on_note=repository.say_note,
-    )
-    return parse_prune_notes(outcome.notes)
+    taken = 0
+    last: tuple[int, ...] = ()
+    for name, period in periods:
+        if period == last:
+            continue
+        last = period
+        if name not in kept:
+            taken += 1
+            kept[name] = f"{rule} #{taken}"
+            if taken == places:
+                return
+    if periods:
+        kept.setdefault(periods[-1][0], f"{rule}[oldest] #{taken + 1}")
 
 
-def make_prune_arguments(repository: RepositoryPlan, retention: Retention, *, glob: str, lock_wait: int) -> list[str]:
-    """Return the arguments that list what the rules say of the archives that match `glob`."""
-    return [
-        "prune",
-        *make_connection_arguments(repository, lock_wait=lock_wait),
-        "--dry-run",
-        "--info",
-        "--list",
-        f"--glob-archives={escape_placeholders(glob)}",
-        *(f"--keep-{rule}={amount}" for rule, amount in retention.rules.items()),
-        escape_placeholders(repository.location),
-    ]
-
-
-def parse_prune_notes(notes: Sequence[BorgMessage]) -> Choice:
-    """Return what the rules say."""
-    lines = [match for note in notes if note.logger == "borg.output.list" and (match := _LINE.match(note.text))]
-    gone = {line["id"]: CHECKPOINT in line[0] for line in lines if line["verdict"] == "Would prune"}
-    totals = [int(match[1]) for note in notes if (match := _TOTAL.match(note.text))]
-    return Choice(
-        kept=frozenset(line["id"] for line in lines if line["verdict"] == "Keeping archive"),
-        pruned=frozenset(id_ for id_, is_checkpoint in gone.items() if not is_checkpoint),
-        checkpoints=frozenset(id_ for id_, is_checkpoint in gone.items() if is_checkpoint),
-        total=totals[0] if totals else None,
-    )
+@contextmanager
+def _local_time(rule: str) -> Iterator[Callable[[dt.datetime], dt.datetime]]:
+    """Let the C library's clock go by `rule`; yields what turns a time of UTC into a local one, both without zone."""
+    if not rule:
+        yield lambda moment: moment
+        return
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = rule
+    time.tzset()
+    try:
+        yield lambda moment: dt.datetime(*time.localtime(moment.replace(tzinfo=dt.UTC).timestamp())[:6])  # noqa: DTZ001
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()

@@ -1,7 +1,7 @@
 """One repository as borg's verbs see it: what it is, the borg that works on it, and the wait for its locks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
@@ -39,10 +39,6 @@ class Repository:
     locks: LockWait
     log: Log
     warnings: Warnings = field(default_factory=Warnings)
-
-    def at_local_time(self, rule: str) -> "Repository":
-        """Return the same repository, seen by a borg whose clock shows the local time of `rule`, as in TZ."""
-        return replace(self, borg=replace(self.borg, environment={**self.borg.environment, "TZ": rule}))
 
     def run_borg(
         self, make_arguments: Callable[[int], list[str]], *, on_note: Callable[[BorgMessage], None] | None = None

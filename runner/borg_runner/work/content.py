@@ -5,12 +5,15 @@ can tell that from the truth but a person, so a person is told, and old archives
 """
 
 import datetime as dt
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from borg_contract.ownership import ArchiveContent
 from borg_contract.reasons import Reason
+from borg_contract.retention import Retention
 from borg_runner.fault import Fault
+from borg_runner.verbs.prune import find_kept
 from borg_runner.work.sources import SourcePath, Survey
 
 MEMORY = dt.timedelta(days=7)
@@ -20,6 +23,7 @@ _FEWEST_LOST = 5
 """One of two files is less than half of them, and nothing to wake anybody for."""
 
 _ADVICE = "see what its volume is and whether it is mounted"
+_ANY_NUMBER = "Where numbers go up and down, set `minFiles: 0` in the BorgRepository"
 _FOR_OTHER_USERS = "for files of other users set `job.fileAccess: ReadAll` or `job.runAsUser`"
 
 
@@ -38,46 +42,109 @@ def has_shrunk(before: int, now: int) -> bool:
 
 
 def find_shrunk(
-    files: Mapping[str, int], began: dt.datetime, past: Sequence[PastArchive]
+    content: ArchiveContent, began: dt.datetime, past: Sequence[PastArchive]
 ) -> dict[str, tuple[int, PastArchive]]:
     """Return, by the source's name, how many files it had, and in which archive; only those that have far fewer now.
 
-    `past`: what was made before `began`, oldest first. All of the last seven days count, and always the last one. A
-    source with none is not here: that it is empty is told anyway.
+    `past`: the other archives, oldest first. All of the last seven days count, and always the source's last one. A
+    source with none is not here: that it is empty is told anyway. Nor is one of which other paths are asked for now.
     """
-    found: dict[str, tuple[int, PastArchive]] = {}
-    for age, archive in enumerate(reversed(past)):
-        if age and began - archive.began > MEMORY:
-            break
-        for source, before in archive.content.files.items():
-            now = files.get(source, 0)
-            if now and has_shrunk(before, now) and before > found.get(source, (0, archive))[0]:
-                found[source] = (before, archive)
-    return found
+    levels = _Levels()
+    for archive in past:
+        levels.add(archive)
+    return levels.find_shrunk(content, began)
+
+
+class _Levels:
+    """How many files each source had: of each archive only what no later one has as many of."""
+
+    def __init__(self) -> None:
+        self._falling: dict[tuple[str, str], deque[tuple[int, PastArchive]]] = {}
+
+    def add(self, archive: PastArchive) -> None:
+        """Take over one that is younger than those before."""
+        for source, files in archive.content.files.items():
+            falling = self._falling.setdefault((source, archive.content.paths.get(source, "")), deque())
+            while falling and falling[-1][0] <= files:
+                falling.pop()
+            falling.append((files, archive))
+
+    def find_shrunk(self, content: ArchiveContent, began: dt.datetime) -> dict[str, tuple[int, PastArchive]]:
+        """Return what `find_shrunk` does. What is too old for `began` is forgotten."""
+        found: dict[str, tuple[int, PastArchive]] = {}
+        for source, now in content.files.items():
+            falling = self._falling.get((source, content.paths.get(source, "")), deque())
+            while len(falling) > 1 and began - falling[0][1].began > MEMORY:
+                falling.popleft()
+            if now and falling and has_shrunk(falling[0][0], now):
+                found[source] = falling[0]
+        return found
 
 
 def find_suspect(past: Sequence[PastArchive], *, may_shrink: bool) -> frozenset[str]:
     """Return the names of the archives, given oldest first, that are not to take the place of a good one."""
-    return frozenset(
-        archive.name
-        for index, archive in enumerate(past)
-        if archive.content.suspect
-        or (not may_shrink and find_shrunk(archive.content.files, archive.began, past[:index]))
-    )
-
-
-def find_stand_ins(past: Sequence[PastArchive], suspect: Collection[str], kept: Collection[str]) -> frozenset[str]:
-    """Return the names of the last good archives before suspect ones that are `kept`; `past`: oldest first.
-
-    A rule keeps the last archive of a day or a month, whatever that holds: the one before it would have been kept else.
-    """
-    found, good = set(), ""
+    levels, found = _Levels(), set()
     for archive in past:
-        if archive.name not in suspect:
-            good = archive.name
-        elif archive.name in kept and good:
-            found.add(good)
+        if archive.content.suspect or (not may_shrink and levels.find_shrunk(archive.content, archive.began)):
+            found.add(archive.name)
+        levels.add(archive)
     return frozenset(found)
+
+
+def has_good_of_late(past: Sequence[PastArchive], suspect: Collection[str], began: dt.datetime) -> bool:
+    """Tell whether a good one is among those that were made in the seven days before `began`, or is the last of them.
+
+    `past`: oldest first. Without one, a person has had the time to look: prune goes on, and leaves the good ones.
+    """
+    earlier = [archive for archive in past if archive.began < began]
+    late = [archive for archive in earlier if began - archive.began <= MEMORY] or earlier[-1:]
+    return any(archive.name not in suspect for archive in late)
+
+
+def find_staying(
+    past: Sequence[PastArchive],
+    suspect: Collection[str],
+    retention: Retention,
+    *,
+    now: dt.datetime,
+    local_time: str = "",
+) -> dict[str, str]:
+    """Return the names of the archives that stay, each with the rule that keeps it.
+
+    The rules are applied twice: to all archives, as borg does, and to the good ones alone, whose places no suspect one
+    takes. So no more stay than twice what the rules ask for. Days and hours of `keepWithin` count back from `now`, for
+    the good ones from the last of them: they do not go while no other comes.
+    """
+    times = {archive.name: archive.began for archive in past}
+    good = {name: began for name, began in times.items() if name not in suspect}
+    staying = find_kept(good, retention, now=max(good.values(), default=now), local_time=local_time)
+    return find_kept(times, retention, now=now, local_time=local_time) | staying
+
+
+def explain_lost(before: Survey, after: Survey, archive: str) -> Fault | None:
+    """Return the fault of a source that could be read before borg began, and not when it had ended; None for none."""
+    could = {item.path for item in before.found if item.problem is None}
+    lost = [item for item in after.unreadable if item.path in could]
+    if not lost:
+        return None
+    text = (
+        f'Archive "{archive}" was written, but a source went away while the run was at work: '
+        f"{_describe_unreadable(lost)} Look at its volume."
+    )
+    return Fault(Reason.SOURCE_UNREADABLE, text)
+
+
+def find_losses(before: Survey, after: Survey) -> Iterator[Fault]:
+    """Yield what has become empty, or far smaller, while the run was at work: nobody knows what borg read of it."""
+    then = {(item.source, item.path): item.files for item in before.found if item.problem is None}
+    for item in after.found:
+        files = then.get((item.source, item.path), 0)
+        if files and item.problem is None and (not item.files or has_shrunk(files, item.files)):
+            text = (
+                f'Source "{item.source}": {item.path} held {files:,} files when the run began, and {item.files:,} when '
+                f"borg had ended: {_ADVICE}. {_ANY_NUMBER}."
+            )
+            yield Fault(Reason.SOURCE_SHRANK if item.files else Reason.SOURCE_EMPTY, text)
 
 
 def explain_unreadable(survey: Survey, archive: str | None) -> Fault | None:
@@ -93,7 +160,7 @@ def explain_unreadable(survey: Survey, archive: str | None) -> Fault | None:
     text = f"{_describe_unreadable(unreadable)} Look at its volume and paths; {_FOR_OTHER_USERS}."
     if archive:
         good = _list_sources(item for item in survey.found if item.problem is None)
-        text = f'Archive "{archive}" holds {good}, but not all: {text} Nothing was pruned.'
+        text = f'Archive "{archive}" holds {good}, but not all: {text}'
     return Fault(Reason.SOURCE_UNREADABLE, text)
 
 
@@ -103,8 +170,7 @@ def explain_too_few(files: int, min_files: int | None, archive: str) -> Fault | 
         return None
     text = (
         f'Archive "{archive}" was written and is kept, but it holds {files:,} files, and `minFiles` of the '
-        f"BorgRepository asks for {min_files:,}. Look at the volumes of the sources, or correct `minFiles`. Nothing "
-        "was pruned."
+        f"BorgRepository asks for {min_files:,}. Look at the volumes of the sources, or correct `minFiles`."
     )
     return Fault(Reason.TOO_FEW_FILES, text)
 
@@ -130,7 +196,8 @@ def explain_shrunk(files: Mapping[str, int], shrunk: Mapping[str, tuple[int, Pas
     for source, (before, archive) in shrunk.items():
         text = (
             f'Source "{source}" has {files[source]:,} files, and had {before:,} in archive "{archive.name}": '
-            f"{_ADVICE}. If they were deleted on purpose, there is nothing to do: this is told for seven days."
+            f"{_ADVICE}. If they were deleted on purpose, there is nothing to do: this is told for seven days. "
+            f"{_ANY_NUMBER}."
         )
         yield Fault(Reason.SOURCE_SHRANK, text)
 

@@ -50,8 +50,8 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
             back_up(plan, repository, record, sources_root=sources_root, run_name=run_name)
         case Operation.PRUNE:
             retention = _require_retention(plan)
-            pruned = prune_own_archives(plan, repository, record, retention, list_archives(plan, repository))
-            count_after(plan, repository, record, pruned=pruned, written=None)
+            deleted = prune_own_archives(plan, repository, record, retention, list_archives(plan, repository))
+            count_after(repository, record, deleted=deleted, written=None)
         case Operation.COMPACT:
             threshold = DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
             compact_as_asked(repository, record, threshold=threshold)

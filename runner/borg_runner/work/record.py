@@ -26,6 +26,10 @@ class Record:
         return self._result.reason in SUSPECT
 
     @property
+    def has_pruned(self) -> bool:
+        return self._result.prune is not None
+
+    @property
     def is_append_only(self) -> bool:
         """Whether compact found that the repository only ever adds."""
         return self._result.compact is not None and self._result.compact.append_only

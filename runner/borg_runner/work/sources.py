@@ -8,11 +8,11 @@ for a few files that it must not leave out: a source of which it leaves out ever
 
 import os
 import stat
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from borg_contract.ownership import ArchiveContent
+from borg_contract.ownership import ArchiveContent, digest_paths
 from borg_contract.plan import SourcePlan
 from borg_runner.borg.patterns import compile_patterns
 
@@ -62,6 +62,8 @@ class Survey:
     """All paths of all sources, in order."""
 
     found: tuple[SourcePath, ...]
+    asked: Mapping[str, str] = field(default_factory=dict)
+    """What of each source is asked for, see `ArchiveContent.paths`."""
 
     @property
     def paths(self) -> list[str]:
@@ -108,7 +110,7 @@ class Survey:
         """Return what the archive's comment says of the sources."""
         too_few = sum(item.kept for item in self.found) < (min_files or 0)
         suspect = bool(self.unreadable or too_few or ((self.empty or self.left_out) and min_files != 0))
-        return ArchiveContent(self.files, suspect)
+        return ArchiveContent(self.files, suspect, self.asked)
 
 
 def survey_sources(
@@ -119,9 +121,9 @@ def survey_sources(
     on_folder: Callable[[], None] = lambda: None,
 ) -> Survey:
     """Look at all paths of the sources. `on_folder` is called before each folder is read, and may raise."""
-    return Survey(
-        tuple(_survey_path(source, path, root, excluded, on_folder) for source in sources for path in source.paths)
-    )
+    found = tuple(_survey_path(source, path, root, excluded, on_folder) for source in sources for path in source.paths)
+    digests = {source.name: digest_paths(source.paths) for source in sources}
+    return Survey(found, {name: digest for name, digest in digests.items() if digest})
 
 
 def _survey_path(

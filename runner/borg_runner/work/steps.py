@@ -1,7 +1,7 @@
 """Steps that write no archive, each with what it leaves in the record: prune, compact, count."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import derive_prune_glob
@@ -16,21 +16,13 @@ from borg_runner.verbs.create import ArchiveFigures
 from borg_runner.verbs.delete import delete
 from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
 from borg_runner.verbs.list import ListedArchive, ask_newest_archives, ask_times, fetch_archives, fetch_times
-from borg_runner.verbs.prune import choose
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.content import PastArchive, find_stand_ins, find_suspect
+from borg_runner.work.content import MEMORY, PastArchive, find_staying, find_suspect
 from borg_runner.work.record import Record
 
-_REMEMBERED = 8
-"""Archives with which a backup is compared that prunes nothing: a week of nights, and what was before."""
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """`remaining`: archives in the whole repository afterwards; None where borg does not say."""
-
-    deleted: int
-    remaining: int | None
+_MOST_REMEMBERED = 200
+"""Archives with which a backup is compared that prunes nothing, at most: more than a week of hours. Over SSH each costs
+about as long as the way there and back."""
 
 
 def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
@@ -43,9 +35,14 @@ def list_archives(plan: RunPlan, repository: Repository) -> list[ListedArchive]:
     return fetch_archives(repository, glob=_glob_of(plan, repository))
 
 
-def ask_past_archives(plan: RunPlan, repository: Repository) -> list[ListedArchive]:
-    """Return the newest archives of such names, for a backup that prunes nothing; none when they cannot be had."""
-    return ask_newest_archives(repository, glob=_glob_of(plan, repository), count=_REMEMBERED + 1)
+def ask_past_archives(
+    plan: RunPlan, repository: Repository, times: Mapping[str, str], archive: str
+) -> list[ListedArchive]:
+    """Return `archive` and those with which it is to be compared, by their `times`; none when they cannot be had."""
+    glob = _glob_of(plan, repository)
+    since = dt.datetime.fromisoformat(times[archive]) - MEMORY
+    late = sum(fnmatchcase(name, glob) and dt.datetime.fromisoformat(time) >= since for name, time in times.items())
+    return ask_newest_archives(repository, glob=glob, count=min(late + 1, _MOST_REMEMBERED))
 
 
 def derive_past(plan: RunPlan, repository: Repository, listed: Sequence[ListedArchive]) -> list[PastArchive]:
@@ -59,58 +56,54 @@ def derive_past(plan: RunPlan, repository: Repository, listed: Sequence[ListedAr
 
 def prune_own_archives(
     plan: RunPlan, repository: Repository, record: Record, retention: Retention, listed: Sequence[ListedArchive]
-) -> Pruned:
-    """Delete the schedule's own archives that no rule keeps. Raises FaultError, also where one may not be its own.
+) -> int:
+    """Delete the schedule's own archives that no rule keeps, and return how many.
 
-    Borg's rules count every archive of such a name. So there must be none of others: neither among the `listed`, nor
-    when borg chooses. What goes is deleted by name, so that an archive that comes still later is not touched.
-    An archive of an emptied source takes the place of no good one: for each, every rule keeps one more, and where a
-    rule keeps it, the last good one before it stays as well. Nor does what was made just now go, whatever the clock of
-    an earlier run was.
+    An archive of an emptied source takes the place of no good one, see `find_staying`. Nor does what was made just now
+    go, whatever the clock of an earlier run was. What goes is deleted by name. Raises FaultError, also where archives
+    of such names may be of others: not before a person has looked are any deleted.
     """
-    glob = _glob_of(plan, repository)
     own = owner_of(plan, repository)
-    _keep_previous(record, {archive.name: archive.time for archive in listed if not archive.is_checkpoint})
-    past = derive_past(plan, repository, listed)
-    suspect = find_suspect(past, may_shrink=repository.plan.min_files == 0)
-    if places := len(suspect):
-        repository.log.say(f"each rule keeps {places} more: so many archives are of empty, unread or shrunken sources")
-        retention = retention.widened(places)
     # Checkpoints count for no rule: those of others are in nobody's way.
     if others := [archive for archive in listed if not archive.is_checkpoint and archive.owner != own]:
-        repository.log.say(f"archives of this schedule have the comment: {render_comment(own, 'adopted')}")
+        for archive in others:
+            comment = render_comment(own, "adopted", archive.content)
+            repository.log.say(f"to make {archive.name} this schedule's, give it the comment: {comment}")
         raise FaultError(Fault(Reason.ARCHIVES_OF_OTHERS, _describe_others(others, own)))
-    choice = choose(repository, retention, glob=glob, local_time=plan.local_time)
-    if (choice.kept | choice.pruned) - {archive.id for archive in listed}:
-        text = "Nothing was pruned: meanwhile somebody else wrote an archive of such a name. The next run looks again."
-        raise FaultError(Fault(Reason.ARCHIVES_OF_OTHERS, text))
-    ours = {archive.id: archive for archive in listed if archive.owner == own}
-    whole = {archive.id for archive in ours.values() if not archive.is_checkpoint}
-    stand_ins = find_stand_ins(past, suspect, {archive.name for archive in listed if archive.id in choice.kept})
-    stays = stand_ins | {record.archive}
-    spared = {archive.id for archive in ours.values() if archive.name in stays} & choice.pruned
-    for id_ in spared:
-        why = "what a rule keeps in its place seems to lack files" if ours[id_].name in stand_ins else "it is new"
-        repository.log.say(f"{ours[id_].name} stays all the same: {why}")
-    doomed = [archive.name for archive in ours.values() if archive.id in (choice.pruned | choice.checkpoints) - spared]
-    if doomed:
-        delete(repository, doomed)
-    deleted = len((choice.pruned - spared) & whole)
-    record.add(prune=PruneResult(len(whole) - deleted, deleted))
-    return Pruned(deleted, None if choice.total is None else choice.total - deleted)
+    past = derive_past(plan, repository, listed)
+    suspect = find_suspect(past, may_shrink=repository.plan.min_files == 0)
+    if suspect:
+        repository.log.say(f"{len(suspect)} archives of empty, unread or shrunken sources take no good one's place")
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    staying = find_staying(past, suspect, retention, now=now, local_time=plan.local_time)
+    if record.archive is not None:
+        staying.setdefault(record.archive, "it is new")
+    for name, why in staying.items():
+        repository.log.say(f"{name} stays: {why}", "  ")
+    doomed = [archive.name for archive in past if archive.name not in staying]
+    if going := [*doomed, *_find_stale_checkpoints([archive for archive in listed if archive.owner == own])]:
+        delete(repository, going)
+    record.add(prune=PruneResult(len(past) - len(doomed), len(doomed)))
+    return len(doomed)
+
+
+def _find_stale_checkpoints(own: Sequence[ListedArchive]) -> Iterator[str]:
+    """Yield the names of those that are of no use any more: of all but one that is the newest archive there is."""
+    newest = max(own, key=lambda archive: (archive.began, archive.name), default=None)
+    return (archive.name for archive in own if archive.is_checkpoint and archive is not newest)
 
 
 def prune_if_all_are_own(
     plan: RunPlan, repository: Repository, record: Record, retention: Retention, listed: Sequence[ListedArchive]
-) -> Pruned | None:
-    """Do the same after a backup; with archives of others, warn and return None. Raises FaultError for other faults."""
+) -> int:
+    """Do the same after a backup; with archives of others, warn and return 0. Raises FaultError for other faults."""
     try:
         return prune_own_archives(plan, repository, record, retention, listed)
     except FaultError as error:
         if error.fault.reason is not Reason.ARCHIVES_OF_OTHERS:
             raise
         repository.warn(error.fault.text)
-        return None
+        return 0
 
 
 def _glob_of(plan: RunPlan, repository: Repository) -> str:
@@ -157,30 +150,36 @@ def count_anew(repository: Repository, record: Record) -> None:
 
 
 def count_after(
-    plan: RunPlan, repository: Repository, record: Record, *, pruned: Pruned | None, written: ArchiveFigures | None
+    repository: Repository,
+    record: Record,
+    *,
+    deleted: int,
+    written: ArchiveFigures | None,
+    times: Mapping[str, str] | None = None,
 ) -> None:
-    """Complete the totals of a good run; borg is asked only for what its steps did not tell, and may stay silent."""
-    count = pruned.remaining if pruned else None
-    if count is None and (times := ask_times(repository)) is not None:
-        count = len(times)
-        glob = derive_prune_glob(plan.archive_name_template, schedule=plan.schedule, repository=repository.plan.name)
-        _keep_previous(record, {name: time for name, time in times.items() if fnmatchcase(name, glob)})
+    """Complete the totals of a good run; borg is asked only for what its steps did not tell, and may stay silent.
+
+    `times`: of all archives that there are now, None where they are not known.
+    """
+    if times is None:
+        times = ask_times(repository)
     sizes: RepositorySizes | None
-    if written is not None and not (pruned and pruned.deleted):
+    if written is not None and not deleted:
         sizes = RepositorySizes(
             written.repository_original_size, written.repository_deduplicated_size, written.repository_id
         )
     else:
         sizes = ask_sizes(repository)
-    if count is not None and sizes is not None:
-        _keep_totals(record, count, sizes)
+    if times is not None and sizes is not None:
+        _keep_totals(record, len(times), sizes)
 
 
-def _keep_previous(record: Record, times: Mapping[str, str]) -> None:
+def keep_previous(plan: RunPlan, repository: Repository, record: Record, times: Mapping[str, str]) -> None:
     """Keep when borg says that the archive was begun, and which one of the schedule was the newest before it."""
     began = times.get(record.archive or "")
     if began is not None:
-        others = ((time, name) for name, time in times.items() if name != record.archive)
+        glob = _glob_of(plan, repository)
+        others = ((time, name) for name, time in times.items() if name != record.archive and fnmatchcase(name, glob))
         time, name = max(others, default=("", ""))
         record.add(archive_time=began, previous=PreviousArchive(name, time))
 
