@@ -24,7 +24,7 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
-from borg_core.formats import format_time, parse_time
+from borg_core.formats import parse_time
 from borg_core.kinds.run import BorgRunStatus
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
@@ -250,7 +250,7 @@ def _name_is_taken(world: World, entry: Entry) -> bool:
 
 def _was_overtaken(entry: Entry, working: Iterable[Entry]) -> bool:
     """Tell whether a run that was asked for later is at work already."""
-    return any(other.job and format_time(other.job.created) > entry.created for other in working)
+    return any(other.asked_for > entry.created for other in working)
 
 
 def _tick_is_due(host: Host, entry: Entry, now: datetime) -> bool:
