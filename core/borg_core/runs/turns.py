@@ -71,7 +71,7 @@ def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: d
     working = [entry for entry in entries if entry.holds_turn]
     queue: dict[Operation, list[Entry]] = {}
     head: Entry | None = None
-    for entry in sorted(entries, key=lambda item: item.order):
+    for entry in sorted(entries, key=_queue_order):
         if not entry.waiting or entry.run is None or (entry.cancelled and entry.job):
             turns.entries.append(entry)
             continue
@@ -99,6 +99,12 @@ def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: d
         before.append(entry)
         turns.entries.append(entry.with_status(status))
     return turns
+
+
+def _queue_order(entry: Entry) -> tuple[str, bool, str]:
+    """Return the sort key: oldest first. Of those of one second, the one on its way keeps its place."""
+    asked, name = entry.order
+    return asked, entry.job is None, name
 
 
 def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatus) -> BorgRunStatus | None:
