@@ -574,6 +574,44 @@ def test_a_run_that_is_asked_for_in_the_second_of_the_consent_tells_the_new_one(
     assert known_ids(look(edited, after_now(hours=0))) == ()
 
 
+def test_a_run_that_begins_before_the_consent_is_written_down_tells_the_new_one() -> None:
+    """The schedule's plan goes by the annotation at once; the repository's status comes a moment later."""
+    lost = look(annotated(look(local_repository(), backup(1)), FIRST, LOST), missing(2))
+    began, ended = format_time(NOW - timedelta(seconds=3)), format_time(NOW + timedelta(seconds=2))
+
+    def of_that_moment(**told: Any) -> BorgRun:
+        result = {"name": "main", "phase": "Completed", "archive": "db-x", **told}
+        times = {"startTime": began, "completionTime": ended}
+        return builders.run("moment", {"phase": "Completed", **times, "repositories": [result]})
+
+    begun = look(lost, missing(2), of_that_moment(repositoryId=SECOND))
+    assert known_ids(begun) == (SECOND,)
+    assert begun.status.last_backup_time == ended
+    # One that was under way when the repository went tells of the old one, or of nothing.
+    for told in ({"repositoryId": FIRST}, {"phase": "Failed", "reason": "RepositoryMissing", "archive": None}):
+        assert known_ids(look(lost, missing(2), of_that_moment(**told))) == ()
+
+
+@pytest.mark.parametrize("word", [FIRST[:16], FIRST.upper(), f" {FIRST}", "lost"])
+def test_a_word_that_names_no_such_repository_is_told_to_count_for_nothing(word: str) -> None:
+    known = look(local_repository(), backup(1))
+    gone = said(look(annotated(known, word, LOST), backup(1), missing(2)))["Missing"]
+    assert f'annotation {LOST} says "{word[:64]}", which is not its id' in gone
+    replaced = said(look(annotated(known, word), backup(1), backup(2, SECOND)))["Replaced"]
+    assert f'annotation {ACCEPTED} says "{word[:64]}", which is not its id' in replaced
+
+
+def test_a_word_that_was_heeded_before_is_not_told_to_be_wrong() -> None:
+    lost = look(annotated(look(local_repository(), backup(1)), FIRST, LOST), missing(2))
+    begun = look(lost, after_now())
+    at = format_time(NOW + timedelta(hours=2))
+    run = missing(3)
+    status = run.status.model_copy(update={"start_time": at, "completion_time": at})
+    message = said(look(begun, after_now(), run.model_copy(update={"status": status})))["Missing"]
+    assert "does not count" not in message
+    assert message.endswith(f"{LOST}={SECOND}")
+
+
 def test_where_none_was_ever_found_none_is_missing() -> None:
     assert "Missing" not in said(look(local_repository(initialize=False), missing(1)))
 

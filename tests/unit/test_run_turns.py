@@ -201,6 +201,23 @@ def test_a_run_is_not_needed_once_an_equal_one_by_hand_has_begun_since(
     assert (waits(world, "then") == covered) is covers, waits(world, "then")
 
 
+def test_a_run_is_not_overtaken_by_one_that_was_asked_for_before_it() -> None:
+    """Its Job is younger, and from being made until the start is known nothing else tells the two apart."""
+    begun = replace(OURS, suspended=False, created=NOW, run_uid="uid-now")
+    world = asked(begun, active=RESERVED)
+    for operation in (Operation.BACKUP, Operation.CHECK):
+        then = builders.run("then", operation=operation.value)
+        assert steps(replace(world, runs=(*world.runs, then))) == []
+
+
+def test_a_run_of_the_same_second_does_not_step_before_one_that_has_a_job() -> None:
+    world = asked(OURS)
+    world = replace(world, runs=(*world.runs, builders.run("a")))
+    assert steps(world) == [ReserveTurn]
+    said = 'Waits for BorgRun "now", which does the same: once that has begun, this one is not needed'
+    assert waits(world, "a") == ("WaitingForRun", said)
+
+
 def test_somebody_who_asks_for_ever_while_nothing_can_begin_does_not_fill_the_cluster() -> None:
     missing = builders.bundle(claims=("repo-main",))
     world = builders.world(missing, runs=tuple(builders.run(f"a{number:02}") for number in range(40)))

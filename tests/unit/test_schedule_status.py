@@ -225,3 +225,20 @@ def test_pruned_and_compacted_is_what_was_so_in_every_repository(
     repositories = [{"name": f"r{n}", "phase": "Completed", **result} for n, result in enumerate(results)]
     found = status_of(world(finished("db-1", 1, repositories=repositories)))
     assert (found.last_prune_time is not None, found.last_compact_time is not None) == (pruned, compacted)
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"),
+    [
+        (("app-data", "repo-main"), "it runs by its schedule"),
+        ((), "it is not suspended; the condition Ready tells what is in its way"),
+    ],
+    ids=["ready", "without a claim, and so without a CronJob"],
+)
+def test_what_is_not_ready_is_not_said_to_run(claims: tuple[str, ...], words: str) -> None:
+    (suspended,) = (
+        condition
+        for condition in status_of(builders.world(builders.bundle(claims=claims))).conditions
+        if condition.type == "Suspended"
+    )
+    assert (suspended.status, suspended.reason, suspended.message) == ("False", "Active", words)

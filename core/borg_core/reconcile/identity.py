@@ -4,6 +4,7 @@ A run that knows what it is to find looks for itself, see `workload.identity`; b
 of before. What is told here follows from what runs say.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -52,12 +53,15 @@ def select_begun(repository: BorgRepository, identity: RepositoryIdentity | None
     was. Results of an earlier version tell no place.
     """
     since, created = _since(repository, identity), repository.metadata.creation_timestamp
-    mark = derive_place_mark(repository)
+    mark, lost = derive_place_mark(repository), identity.lost if identity else ""
 
     def counts(run: BorgRun, result: RepositoryResult) -> bool:
-        began = run.status.start_time or run.status.completion_time or ""
+        ended = run.status.completion_time or ""
+        began = run.status.start_time or ended
         begun = began > since or began == since == created  # what is there from the beginning is used at once
-        return begun and result.place in (None, mark)
+        # Runs go by a person's word at once; it is written down later. One that found another repository is of after.
+        goes_by_the_word = bool(lost) and result.repository_id not in (None, lost) and ended > since
+        return (begun or goes_by_the_word) and result.place in (None, mark)
 
     return [(run, result) for run, result in done if counts(run, result)]
 
@@ -86,10 +90,16 @@ def _how_to_begin_anew(repository: BorgRepository, identity: RepositoryIdentity)
             "That it is lost was said once before and was heeded; to say it again, first take that back: "
             f"{begin} {LOST_ID_ANNOTATION}-"
         )
+    said = repository.metadata.annotations.get(LOST_ID_ANNOTATION, "")[:_ID_LENGTH]
+    unheard = f"{_describe_other_word(LOST_ID_ANNOTATION, said)} " if said != identity.lost else ""
     return (
-        "If it is lost for good, and the next run shall begin a new one: "
+        f"{unheard}If it is lost for good, and the next run shall begin a new one: "
         f"{begin} --overwrite {LOST_ID_ANNOTATION}={identity.id}"
     )
+
+
+def _describe_other_word(annotation: str, said: str) -> str:
+    return f"The annotation {annotation} says {json.dumps(said)}, which is not its id, so it does not count."
 
 
 def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | None, done: Done) -> Iterator[Finding]:
@@ -99,10 +109,13 @@ def find_replacement(repository: BorgRepository, identity: RepositoryIdentity | 
         return
     run, id_ = found
     metadata = repository.metadata
+    said = metadata.annotations.get(ACCEPTED_ID_ANNOTATION, "")[:_ID_LENGTH]
+    unheard = f"{_describe_other_word(ACCEPTED_ID_ANNOTATION, said)} " if said not in ("", identity.id) else ""
     message = (
         f'BorgRun "{run.metadata.name}" found another borg repository there ({id_[:SHOWN_DIGITS]}…) than runs before '
-        f"({identity.id[:SHOWN_DIGITS]}…), without the archives of before: find out who replaced it. If it is right "
-        f"so: kubectl -n {metadata.namespace} annotate brepo {metadata.name} --overwrite {ACCEPTED_ID_ANNOTATION}={id_}"
+        f"({identity.id[:SHOWN_DIGITS]}…), without the archives of before: find out who replaced it. {unheard}If it is "
+        f"right so: kubectl -n {metadata.namespace} annotate brepo {metadata.name} --overwrite "
+        f"{ACCEPTED_ID_ANNOTATION}={id_}"
     )
     yield Finding(ConditionType.REPLACED.value, True, Reason.REPOSITORY_REPLACED.value, message)
 

@@ -112,7 +112,10 @@ def _suspended(schedule: BorgSchedule, problems: Sequence[Problem]) -> Finding:
     if any(problem.reason is Reason.CRON_JOB_EDITED for problem in problems):
         message = "held back: somebody edited its CronJob, which cannot be renewed now"
         return _finding(ConditionType.SUSPENDED, True, Reason.SUSPENDED, message)
-    return _finding(ConditionType.SUSPENDED, False, Reason.ACTIVE, "it runs by its schedule")
+    message = "it runs by its schedule"
+    if problems:  # it may have no CronJob yet
+        message = "it is not suspended; the condition Ready tells what is in its way"
+    return _finding(ConditionType.SUSPENDED, False, Reason.ACTIVE, message)
 
 
 def _ready_message(schedule: BorgSchedule, now: datetime) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from borg_contract.run import Operation
 from borg_core import labels
+from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
@@ -60,6 +61,11 @@ class Entry:
     def created(self) -> str:
         """When its BorgRun was made: RFC 3339; empty while there is none."""
         return self.run.metadata.creation_timestamp if self.run else ""
+
+    @property
+    def asked_for(self) -> str:
+        """When it was asked for: the clock makes the Job first, a person the BorgRun. RFC 3339."""
+        return format_time(self.job.created) if self.job and (self.run is None or self.job.by_clock) else self.created
 
     @property
     def finished(self) -> bool:

@@ -24,7 +24,7 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
-from borg_core.formats import format_time, parse_time
+from borg_core.formats import parse_time
 from borg_core.kinds.run import BorgRunStatus
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
@@ -71,7 +71,7 @@ def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: d
     working = [entry for entry in entries if entry.holds_turn]
     queue: dict[Operation, list[Entry]] = {}
     head: Entry | None = None
-    for entry in sorted(entries, key=lambda item: item.order):
+    for entry in sorted(entries, key=_queue_order):
         if not entry.waiting or entry.run is None or (entry.cancelled and entry.job):
             turns.entries.append(entry)
             continue
@@ -99,6 +99,12 @@ def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: d
         before.append(entry)
         turns.entries.append(entry.with_status(status))
     return turns
+
+
+def _queue_order(entry: Entry) -> tuple[str, bool, str]:
+    """Return the sort key: oldest first. Of those of one second, the one on its way keeps its place."""
+    asked, name = entry.order
+    return asked, entry.job is None, name
 
 
 def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatus) -> BorgRunStatus | None:
@@ -250,7 +256,7 @@ def _name_is_taken(world: World, entry: Entry) -> bool:
 
 def _was_overtaken(entry: Entry, working: Iterable[Entry]) -> bool:
     """Tell whether a run that was asked for later is at work already."""
-    return any(other.job and format_time(other.job.created) > entry.created for other in working)
+    return any(other.asked_for > entry.created for other in working)
 
 
 def _tick_is_due(host: Host, entry: Entry, now: datetime) -> bool:
