@@ -46,6 +46,12 @@ class Scene:
         return self.nights.work()
 
 
+def make_impatient(nights: Nights) -> None:
+    ssh = nights.pod.borg.parent / "ssh"  # the first folder on the pod's PATH
+    ssh.write_text(QUICK_SSH.format(ssh=shutil.which("ssh")))
+    ssh.chmod(0o755)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     with serve_ssh(
@@ -58,9 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 def scene(tmp_path_factory: pytest.TempPathFactory, server: SshServer) -> Iterator[Scene]:
     with lead_to(server) as line:
         nights = Nights(tmp_path_factory.mktemp("nights"), LANE, line.way)
-        ssh = nights.pod.borg.parent / "ssh"  # the first folder on the pod's PATH
-        ssh.write_text(QUICK_SSH.format(ssh=shutil.which("ssh")))
-        ssh.chmod(0o755)
+        make_impatient(nights)
         chance = random.Random(SEED)
         nights.prepare(chance)
         scene = Scene(nights, line)
@@ -132,6 +136,7 @@ def test_a_repository_whose_creation_was_cut_off_says_what_a_human_has_to_do(
 ) -> None:
     with lead_to(server) as line:
         nights = Nights(tmp_path, replace(LANE, good_nights=1), line.way)
+        make_impatient(nights)
         nights.begin_anew()
         hurt = Scene(nights, line).work(Order(1, int(at * 9_900), trouble))
         assert hurt.result is not None
@@ -143,7 +148,8 @@ def test_a_repository_whose_creation_was_cut_off_says_what_a_human_has_to_do(
             nights.pod.ask_borg(nights.ledger.repository, "delete", "REPO")
             good = Scene(nights, line).work()
         assert good.result is not None
-        nights.ledger.settle(good.result)
+        # The trouble may have come too late to matter: then there is an archive of that night, too.
+        nights.ledger.settle(good.result, hurt=hurt.result, hurt_tree=read_tree(nights.pod.data))
 
 
 def test_a_shut_door_is_not_hammered_on(tmp_path: Path, server: SshServer) -> None:

@@ -119,6 +119,7 @@ class Pod:
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
             "BORG_EXIT_CODES": "modern",
+            "BORG_DELETE_I_KNOW_WHAT_I_AM_DOING": "YES",
         }
         done = subprocess.run(
             [*powerless(), str(self.borg), *(part.replace("REPO", repository.location) for part in arguments)],

@@ -244,6 +244,8 @@ NO_OBJECTS = {
 NO_ERRORS = {
     "429 until a date": text("", 429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}),
     "429 until a power": text("", 429, {"Retry-After": "\u00b2"}),
+    "429 for a day": text("", 429, {"Retry-After": "86400"}),
+    "429 for ever": text("", 429, {"Retry-After": "9" * 400}),
     "429 with an odd Status": body({"kind": "Status", "details": {"retryAfterSeconds": "soon"}}, 429),
     "429 with details that are none": body({"kind": "Status", "details": ["soon"]}, 429),
     "503 that is no text": raw(b"\xff\xfe", 503),

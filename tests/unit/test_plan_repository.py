@@ -221,6 +221,18 @@ def test_a_refused_cron_job_is_said_and_asked_for_again_and_healed() -> None:
     assert (healed["status"], healed["reason"]) == ("True", "Scheduled")
 
 
+def test_other_times_of_the_checks_that_are_refused_are_not_told_as_if_they_were_theirs() -> None:
+    case = settled(world(local_repository(**CHECKED)), created=NOW)
+    assert case.repository
+    before = case.repository.status.next_check_time
+    assert before
+    changed = local_repository(verification={"check": {"schedule": "0 5 * * 1", "timeZone": "Etc/UTC"}})
+    name = Reference("CronJob", "team", "main-check")
+    refused = replace(case, repository=changed, refusals={name: Refusal("denied by a webhook")})
+    assert planned(refused, RepairCronJob), "it is asked again"
+    assert status_of(refused).get("nextCheckTime", before) == before, "it is not patched"
+
+
 def test_a_name_that_is_taken_by_what_is_not_watched_is_asked_for_again_and_again_and_keeps_no_run_waiting() -> None:
     taken = Refusal("another CronJob has the name", taken=True)
     name = Reference("CronJob", "team", "main-check")

@@ -219,9 +219,20 @@ def test_a_cron_job_that_is_refused_has_no_next_run_unless_it_exists_already() -
     (patched,) = planned(builders.world(builders.bundle(), refusals=refusals), PatchStatus)
     assert "nextRunTime" not in patched.status
     changed = builders.bundle(builders.schedule(schedule="0 3 * * *"))
-    kept = replace(settled(builders.world(builders.bundle())), bundle=changed, refusals=refusals)
+    kept = replace(settled(builders.world(builders.bundle()), created=NOW), bundle=changed, refusals=refusals)
     (patched,) = planned(kept, PatchStatus)
     assert patched.status["nextRunTime"]
+
+
+@pytest.mark.parametrize("change", [{"schedule": "0 5 * * *"}, {"suspend": True}, {"timeZone": "Asia/Tokyo"}])
+def test_a_change_that_is_refused_changes_nothing_of_the_times_that_are_told(change: dict[str, Any]) -> None:
+    before = settled(builders.world(builders.bundle()), created=NOW)
+    changed = builders.bundle(builders.schedule(**change))
+    refused = replace(before, bundle=changed, refusals={CRON_JOB: Refusal("denied by a webhook")})
+    (patched,) = planned(refused, PatchStatus)
+    assert planned(refused, RepairCronJob), "it is asked again"
+    assert patched.status["nextRunTime"] == "2026-03-03T02:00:00Z"
+    assert patched.status["effectiveSchedule"] == "0 2 * * *"
 
 
 def test_what_was_refused_and_is_not_any_more_is_ready_again() -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,6 +80,26 @@ def test_a_volume_that_hangs_is_told_of_until_it_answers(
     watcher.join()
     assert seen[0].startswith("No answer from a volume: reading the sources has not gone on since ")
     assert not (tmp_path / "notice").exists()
+
+
+def test_a_folder_of_which_much_is_asked_is_none_that_hangs(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("borg_runner.work.reading.time", SimpleNamespace(monotonic=lambda: now))
+    told: list[str] = []
+    monkeypatch.setattr(Notice, "post", lambda _, words: told.append(words))
+
+    def ask(on_folder: Callable[[], None], leaves_out: Callable[[str], bool]) -> Survey:
+        nonlocal now
+        on_folder()
+        for number in range(9):
+            assert leaves_out(str(number))
+            now += 40
+        return SURVEY
+
+    assert read_watched(repository, ask, leaves_out=lambda _: True, patience=60) is SURVEY
+    assert told == []
 
 
 def test_a_shutdown_ends_a_run_whose_volume_hangs(repository: Repository, answers: threading.Event) -> None:

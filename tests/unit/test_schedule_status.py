@@ -211,19 +211,30 @@ KEPT = {"compact": {"freedBytes": 0, "appendOnly": True}}
 @pytest.mark.parametrize(
     ("results", "pruned", "compacted"),
     [
-        (({**PRUNED, **COMPACTED},), True, True),
-        (({**PRUNED, **KEPT},), True, False),
+        (({**PRUNED, **COMPACTED}, {**PRUNED, **COMPACTED}), True, True),
+        (({**PRUNED, **KEPT}, {**PRUNED, **KEPT}), True, False),
         (({**PRUNED, **COMPACTED}, {**PRUNED, **KEPT}), True, False),
         (({**PRUNED, **COMPACTED}, {}), False, False),
+        (({**PRUNED, **COMPACTED},), False, False),
         ((), False, False),
+        (({**PRUNED, **COMPACTED}, {**PRUNED, **COMPACTED}, {}), True, True),
     ],
-    ids=["all", "append-only", "one of two is append-only", "one of two failed before", "no result"],
+    ids=[
+        "all",
+        "append-only",
+        "one of two is append-only",
+        "one of two failed before",
+        "killed after the first of two",
+        "no result",
+        "one that is no longer of it failed",
+    ],
 )
 def test_pruned_and_compacted_is_what_was_so_in_every_repository(
     results: tuple[dict[str, Any], ...], pruned: bool, compacted: bool
 ) -> None:
     repositories = [{"name": f"r{n}", "phase": "Completed", **result} for n, result in enumerate(results)]
-    found = status_of(world(finished("db-1", 1, repositories=repositories)))
+    bundle = builders.bundle(builders.schedule(repositories=("r0", "r1")))
+    found = status_of(builders.world(bundle, runs=(finished("db-1", 1, repositories=repositories),)))
     assert (found.last_prune_time is not None, found.last_compact_time is not None) == (pruned, compacted)
 
 

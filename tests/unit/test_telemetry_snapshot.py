@@ -152,10 +152,10 @@ def test_the_newest_finished_backup_tells_how_long_it_waited_for_the_lock(
         ({"phase": "CompletedWithWarnings", "warningCount": 3}, 0),
         ({"phase": "CompletedWithWarnings", "reason": "SourceEmpty"}, 1),
         ({"phase": "CompletedWithWarnings", "reason": "SourceShrank"}, 1),
-        ({"phase": "Failed", "reason": "TooFewFiles"}, 0),
+        ({"phase": "Failed", "reason": "TooFewFiles"}, None),
     ],
 )
-def test_a_backup_that_may_lack_what_it_is_for_is_told_apart(result: dict[str, object], suspect: float) -> None:
+def test_a_backup_that_may_lack_what_it_is_for_is_told_apart(result: dict[str, object], suspect: float | None) -> None:
     status = {
         "phase": result["phase"],
         "completionTime": format_time(TEN),
@@ -173,11 +173,12 @@ def test_a_backup_that_may_lack_what_it_is_for_is_told_apart(result: dict[str, o
         ("Failed", [], 1),
         ("Cancelled", [], 1),
         ("Failed", [{"name": "other", "phase": "Completed", "archive": "db-2"}], 1),
+        ("Failed", [{"name": "main", "phase": "Failed", "reason": "CompactFailed", "archive": "db-2"}], 1),
         ("Completed", [{"name": "main", "phase": "Completed", "archive": "db-2"}], 0),
     ],
-    ids=["failed", "without a word", "cancelled", "good in another repository", "good"],
+    ids=["failed", "without a word", "cancelled", "good in another repository", "failed with an archive", "good"],
 )
-def test_only_a_backup_with_an_archive_tells_whether_the_repositorys_newest_is_good(
+def test_only_a_backup_that_went_well_tells_whether_the_repositorys_newest_is_good(
     phase: str, results: list[dict[str, Any]], suspect: float
 ) -> None:
     empty = {"name": "main", "phase": "CompletedWithWarnings", "reason": "SourceEmpty", "archive": "db-1"}
@@ -186,6 +187,16 @@ def test_only_a_backup_with_an_archive_tells_whether_the_repositorys_newest_is_g
     registry = see(runs=(builders.run("db-1", before), builders.run("db-2", after)))
     labels = {**DB, "repository": "main"}
     assert registry.get_sample_value("borg_schedule_last_backup_suspect", labels) == suspect
+
+
+def test_what_was_found_in_a_repository_that_is_no_longer_of_the_schedule_is_over() -> None:
+    empty = {"name": "old", "phase": "CompletedWithWarnings", "reason": "SourceEmpty", "archive": "db-1"}
+    before = {"phase": "CompletedWithWarnings", "completionTime": format_time(TEN), "repositories": [empty]}
+    runs = (builders.run("db-1", before),)
+    labels = {**DB, "repository": "old"}
+    for names, suspect in ((("main", "old"), 1), (("main",), None)):
+        registry = see(builders.schedule(repositories=names), runs=runs)
+        assert registry.get_sample_value("borg_schedule_last_backup_suspect", labels) == suspect
 
 
 def test_a_failed_backup_shows_no_sizes_of_an_older_one() -> None:

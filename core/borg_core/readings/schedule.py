@@ -47,7 +47,7 @@ class ScheduleReading:
     last_backup: tuple[RepositoryResult, ...]
     """What the newest finished backup did in each repository."""
     last_archives: tuple[RepositoryResult, ...]
-    """Of each repository, what the newest backup did that has an archive in it."""
+    """Of each of its repositories, what the newest backup did that went well there and has an archive in it."""
 
 
 def derive_schedule_reading(
@@ -87,7 +87,7 @@ def derive_schedule_reading(
         failures=status.consecutive_failures or 0,
         last_backup_seconds=_seconds(last_backup),
         last_backup=last_backup.status.repositories if last_backup else (),
-        last_archives=_find_last_archives(backups),
+        last_archives=_find_last_archives(schedule, backups),
     )
 
 
@@ -102,14 +102,18 @@ def collect_backups(runs: Iterable[BorgRun]) -> dict[Key, list[BorgRun]]:
     return found
 
 
-def _find_last_archives(backups: Iterable[BorgRun]) -> tuple[RepositoryResult, ...]:
-    """Return the newest result with an archive of each repository: one without says nothing of the one before."""
+def _find_last_archives(schedule: BorgSchedule, backups: Iterable[BorgRun]) -> tuple[RepositoryResult, ...]:
+    """Return the newest good result with an archive of each repository: another one says nothing of the one before.
+
+    Of a backup that failed after it had written its archive, the reason is that of the failure, suspect or not.
+    """
     found: dict[str, RepositoryResult] = {}
     for run in backups:
         for result in run.status.repositories:
-            if result.archive:
+            if result.archive and result.phase.succeeded:
                 found.setdefault(result.name, result)
-    return tuple(found.values())
+    names = {reference.name for reference in schedule.spec.repository_refs}
+    return tuple(result for name, result in found.items() if name in names)
 
 
 def _seconds(run: BorgRun | None) -> float | None:

@@ -16,6 +16,7 @@ from borg_core.native.cron_job import ObservedCronJob
 from borg_core.policies.problem import Problem
 from borg_core.reconcile.cron_job import (
     derive_clock,
+    derive_lasting,
     derive_times,
     find_cron_job_problems,
     find_edit,
@@ -98,12 +99,13 @@ def plan_checks(
     name_is_taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
     scheduled = desired is not None and not name_is_taken
     kept = is_kept(world, owner, refused)
+    lasting = derive_lasting(current, desired, refused)
     return Checks(
         actions=tuple(plan_cron_job(current, desired, now)),
         cron_job=current,
-        clock=derive_clock(current, desired, now) if kept else None,
+        clock=derive_clock(current, lasting, now) if kept else None,
         name=name if scheduled and kept else None,
-        times=derive_times(desired) if kept else None,
+        times=derive_times(lasting) if kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
         finding=_find(times, desired, (*problems, *refused, *find_edit(world, owner, problems))),

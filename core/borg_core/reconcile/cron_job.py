@@ -138,6 +138,15 @@ def is_kept(world: World, owner: Owner, refused: Sequence[Problem]) -> bool:
     return not refused or is_ours(world.cron_job, owner)
 
 
+def derive_lasting(
+    current: ObservedCronJob | None, desired: dict[str, Any] | None, refused: Sequence[Problem]
+) -> dict[str, Any] | None:
+    """Return the CronJob by which runs begin: `desired`, unless that is refused and there is one already."""
+    if desired is None or not refused or current is None:
+        return desired
+    return {"spec": current.spec}
+
+
 def derive_requeue(refused: Sequence[Problem], seconds: float | None) -> float | None:
     """Return after how many seconds to look again, `seconds` being when the runs ask for it."""
     taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)

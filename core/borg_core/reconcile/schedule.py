@@ -14,6 +14,7 @@ from borg_core.policies.schedule import derive_problems, derive_prune_problems
 from borg_core.policies.workload import find_size_problems
 from borg_core.reconcile.cron_job import (
     derive_clock,
+    derive_lasting,
     derive_requeue,
     derive_times,
     find_cron_job_problems,
@@ -63,13 +64,14 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     blocked = (*problems, *refused)
     if problems or (world.cron_job and not is_ours(world.cron_job, bundle.owner)):
         desired = render_held(world, bundle.owner, problems, suspend=schedule.spec.suspend)
-    clock = derive_clock(world.cron_job, desired, now)
+    lasting = derive_lasting(world.cron_job, desired, refused)
+    clock = derive_clock(world.cron_job, lasting, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)
     edits = tuple(find_edit(world, bundle.owner, problems))
     said = (*blocked, *edits, *find_tick_problems(world, clock, now))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
-    times = derive_times(desired) if kept and not edits else None
+    times = derive_times(lasting) if kept and not edits else None
     status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
     actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
     return Plan(actions, derive_requeue(refused, runs.requeue_after))

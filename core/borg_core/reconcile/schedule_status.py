@@ -1,6 +1,6 @@
 """What a BorgSchedule says about itself: its conditions, its last runs and its next one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -57,6 +57,7 @@ def derive_schedule_status(
     )
     active = (entry.name for entry in sorted(entries, key=lambda e: e.began) if not entry.finished)
     failures, last_failure = _count_failures(before, backups)
+    names = {reference.name for reference in schedule.spec.repository_refs}
     return BorgScheduleStatus(
         conditions=conditions,
         observed_generation=generation,
@@ -68,8 +69,8 @@ def derive_schedule_status(
         last_run_phase=last[2],
         last_success_time=_latest(before.last_success_time, (e for e in backups if e.succeeded)),
         next_run_time=format_time(next_run) if next_run else None,
-        last_prune_time=_latest(before.last_prune_time, (e for e in entries if _did_prune(e))),
-        last_compact_time=_latest(before.last_compact_time, (e for e in entries if _did_compact(e))),
+        last_prune_time=_latest(before.last_prune_time, (e for e in entries if names <= set(_pruned(e)))),
+        last_compact_time=_latest(before.last_compact_time, (e for e in entries if names <= set(_compacted(e)))),
         last_failure_time=last_failure,
         consecutive_failures=failures,
         skipped_runs=_count_skipped(world, entries, clock, now),
@@ -166,15 +167,15 @@ def _latest(before: str | None, entries: Iterable[Entry]) -> str | None:
     return max([*times, *([before] if before else [])], default=None)
 
 
-def _did_prune(entry: Entry) -> bool:
-    done = entry.status.repositories
-    return bool(done) and all(repository.prune is not None for repository in done)
+def _pruned(entry: Entry) -> Iterator[str]:
+    """Yield which repositories it pruned. Of a run that was killed, the result has only those done by then."""
+    return (repository.name for repository in entry.status.repositories if repository.prune is not None)
 
 
-def _did_compact(entry: Entry) -> bool:
-    """Tell whether it compacted every repository; one that is append-only, it did not."""
-    done = entry.status.repositories
-    return bool(done) and all(repository.compact and not repository.compact.append_only for repository in done)
+def _compacted(entry: Entry) -> Iterator[str]:
+    """Yield which repositories it compacted; one that is append-only, it did not."""
+    compacted = ((repository.name, repository.compact) for repository in entry.status.repositories)
+    return (name for name, compact in compacted if compact and not compact.append_only)
 
 
 def _count_failures(before: BorgScheduleStatus, backups: Sequence[Entry]) -> tuple[int, str | None]:

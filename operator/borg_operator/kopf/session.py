@@ -7,6 +7,7 @@ the others; after that it may wait for ever. Here all these become what it goes 
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -24,6 +25,8 @@ _WORDS_LIMIT = 200
 _BACKOFFS = (1.0, 1.0, 2.0, 3.0)
 _LAST_BACKOFF = 5.0
 _FIRST_ELSEWHERE, _FIRST_ERROR, _TOO_MANY, _FIRST_OF_SERVER, _OK = 300, 400, 429, 500, 200
+_PAUSE = re.compile("[0-9]{1,2}")
+"""Seconds that kopf waits when it is asked to. The API server asks for a few; an hour would be one without a watch."""
 _LEFT_TO_KOPF = (401, 403, _TOO_MANY)
 """It signs in anew, or asks again later, as after 5xx."""
 _LIST_AGAIN = b'{"type": "ERROR", "object": {"kind": "Status", "code": 410}}\n'
@@ -135,8 +138,8 @@ async def _readable(response: Answer) -> Answer:
         data = b""
     response.content_read = derive_error(data)
     pause = response.headers.get("Retry-After", "")
-    if response.status == _TOO_MANY and pause and not (pause.isascii() and pause.isdigit()):
-        response.status = _FIRST_OF_SERVER  # kopf takes it for a number; after this it asks again by its own times
+    if response.status == _TOO_MANY and pause and not _PAUSE.fullmatch(pause):
+        response.status = _FIRST_OF_SERVER  # kopf takes any for a number and waits; so it asks again by its own times
     return response
 
 

@@ -91,7 +91,7 @@ _LAST_BACKUP: Gauges[RepositoryResult] = (
 _LAST_ARCHIVE: Gauges[RepositoryResult] = (
     (
         "suspect",
-        "Whether its newest backup with an archive found a source empty, or with far fewer files than before.",
+        "Whether its newest backup that went well found a source empty, or with far fewer files than before.",
         lambda r: r.reason in SUSPECT,
     ),
 )

@@ -14,7 +14,7 @@ from borg_runner.verbs.repository import Repository
 from borg_runner.work.sources import Survey
 
 PATIENCE_SECONDS = 60.0
-"""Without a sign of a next folder; a folder with a million files takes a second or two."""
+"""Without a sign of a next folder, or of a next path to ask about; to list a million files takes a second or two."""
 
 _TICK_SECONDS = 0.2
 
@@ -102,6 +102,7 @@ class _Reader:
             self._questions.put(None)
 
     def _ask(self, path: str) -> bool:
+        self._note()  # of a folder with a million files, each may be asked about
         self._questions.put(path)
         return self._answers.get()
 
