@@ -1,6 +1,6 @@
 """The line to the SSH server is cut, silent or slow in the middle of each step; the next night needs no human.
 
-A real sshd behind a proxy. BORG_FAULTS=all tries every step with every trouble; BORG_FAULTS_SEED chooses the moments.
+A real sshd behind a proxy. The long form tries every step with every trouble; BORG_FAULTS_SEED chooses the moments.
 """
 
 import random

@@ -2,7 +2,7 @@
 
 Silence alone proves nothing: a compact, or an index that is made anew, may take hours without a word. So it is told
 long before it is ended, and how long it may last depends on what borg has asked for. Nobody is asked a second time: a
-server that lets in one client after the other would be silent to that, and be given up while it works. See ADR 0029.
+server that lets in one client after the other would be silent to that, and be given up while it works. See ADR 0027.
 """
 
 import time
