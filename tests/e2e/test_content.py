@@ -31,13 +31,14 @@ def test_a_claim_that_is_emptied_keeps_what_there_was_and_says_so_until_it_is_fi
         assert (repository["reason"], repository["files"]) == ("SourceEmpty", 0)
         assert "prune" not in repository
         assert len(team.archives("main")) == number + 1
+        assert yesterday in team.archives("main")
     assert "/sources/data holds no file" in condition(team.get("brepo", "main"), "Ready")["message"]
     assert "/sources/data holds no file" in condition(team.get("bsched", "db"), "LastRunSucceeded")["message"]
 
     team.work("mv /tmp/kept/file-* /data")
     (healed,) = team.completed("db-4", "db")["repositories"]
-    assert healed["prune"]["deleted"] == 3  # today's earlier ones: each day has one, as was asked for
-    assert sorted(team.archives("main")) == sorted([yesterday, healed["archive"]])
+    assert healed["prune"]["deleted"] == 4  # the newest day has its newest archive, as was asked for
+    assert team.archives("main") == [healed["archive"]]
     assert "but" not in condition(team.get("brepo", "main"), "Ready")["message"]
 
 

@@ -30,7 +30,7 @@ def test_a_file_of_somebody_else_is_named_in_a_warning_and_the_rest_is_backed_up
     assert [reason for reason, _ in team.notes_with("night", kind="Warning")] == ["RunCompletedWithWarnings"]
 
 
-def test_a_file_that_vanishes_during_the_backup_is_named_in_a_warning(team: Team) -> None:
+def test_a_path_that_vanishes_during_the_backup_is_named_and_fails_the_run(team: Team) -> None:
     team.work(
         """
         rm /data/private
@@ -53,8 +53,10 @@ def test_a_file_that_vanishes_during_the_backup_is_named_in_a_warning(team: Team
 
     status = team.finished("vanishing")
 
-    assert status["phase"] == "CompletedWithWarnings", team.story()
+    assert status["phase"] == "Failed", team.story()
     (repository,) = status["repositories"]
-    assert repository["warningCount"] == 1
+    assert (repository["reason"], repository["warningCount"]) == ("SourceUnreadable", 1)
+    assert 'Source "data" cannot be read: /sources/data/gone' in repository["error"]
+    assert team.archives("fleeting") == [repository["archive"]]
     assert "/sources/data/gone" in repository["warnings"][0]
     assert repository["originalSize"] >= 20_000_000

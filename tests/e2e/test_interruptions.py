@@ -52,6 +52,7 @@ def fragile(team: Team) -> Team:
 
 
 def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_succeeds(fragile: Team) -> None:
+    fragile.work("rm -f /repositories/frozen")
     fragile.begin("killed", "night")
     fragile.work("timeout 60 sh -c 'until [ -e /repositories/frozen ]; do sleep 0.1; done'")
     assert fragile.work("ls /repositories/main/lock.exclusive").startswith("borgoperator.io_")
@@ -69,7 +70,8 @@ def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_suc
     assert 'run "killed"' in fragile.log("killed-unlock")
     assert fragile.work("ls /repositories/main | grep lock || true") == ""
     fragile.completed("after", "night")
-    assert fragile.names("brun", "borgoperator.io/schedule=night") == {"killed", "killed-unlock", "after"}
+    made = {name for name in fragile.names("brun", "borgoperator.io/schedule=night") if not name.startswith("struck")}
+    assert made == {"killed", "killed-unlock", "after"}
 
 
 @pytest.mark.takes_minutes
