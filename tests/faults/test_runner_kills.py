@@ -21,7 +21,7 @@ from faults.seed import SEED
 from runner_kit.killer import RUNNER, Moment, Victim
 from runner_kit.ssh_server import SshServer, serve_ssh
 
-STEPS = ("create.1", "delete.1", INIT, "prune.1", RUNNER, "list.1", "compact.1", CHECK, "info.1")
+STEPS = ("create.1", "delete.1", INIT, RUNNER, "list.1", "compact.1", CHECK, "info.1")
 SERVER_STEPS = ("serve.1", "serve.4", "serve.5")
 """Those that create, delete and compact."""
 

@@ -19,7 +19,7 @@ from runner_kit.bad_line import BadLine, Order, Trouble, lead_to
 from runner_kit.killer import Death
 from runner_kit.ssh_server import SshServer, serve_ssh
 
-STEPS = ("create.1", "list.1", "prune.1", "delete.1", "compact.1", "info.1")
+STEPS = ("create.1", "list.1", "delete.1", "compact.1", "info.1")
 """Those of a night after the third; each one is a connection."""
 LANE = Lane("ssh", "repokey-blake2", "kept", 0, STEPS, good_nights=1)
 QUICK_SSH = """#!/bin/sh

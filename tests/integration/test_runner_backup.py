@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_read_is_a_warning_with_its_path(pod: Pod) -> None
     assert "main (1)" in ended.result.message
 
 
-def test_a_file_that_vanishes_during_the_backup_is_a_warning_with_its_path(pod: Pod) -> None:
+def test_a_path_that_vanishes_during_the_backup_is_a_warning_of_borgs_and_fails_the_run(pod: Pod) -> None:
     gone = pod.data / "z-vanishes/gone.txt"
     gone.parent.mkdir()
     gone.write_text("x")
@@ -128,9 +128,9 @@ def test_a_file_that_vanishes_during_the_backup_is_a_warning_with_its_path(pod: 
     before_create(pod, f"rm {gone}")
     ended = pod.run(pod.plan(pod.repository(sources=(SourcePlan("data", ("hello.txt", "z-vanishes/gone.txt")),))))
     assert not gone.exists()
-    assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS, ended.log
+    assert ended.result.phase is Phase.FAILED, ended.log
     [result] = ended.result.repositories
-    assert result.warning_count == 1
+    assert (result.reason, result.warning_count) == ("SourceUnreadable", 1)
     assert "z-vanishes/gone.txt" in result.warnings[0]
     assert "No such file or directory" in result.warnings[0]
     assert result.files == 1
@@ -422,7 +422,11 @@ def test_compact_gives_back_what_prune_deleted(pod: Pod) -> None:
 
 
 def test_a_failed_prune_is_not_hidden_by_the_good_backup_before_it(pod: Pod) -> None:
-    [result] = pod.run(pod.plan(prune=Retention.only(keep_within="nonsense"))).result.repositories
+    template = "{job_name}-{now}"
+    assert pod.run(pod.plan(archive_name_template=template)).code == 0
+    during(pod, "delete", "exit 2")
+    plan = pod.plan(archive_name_template=template, prune=Retention.only(keep_daily=1))
+    [result] = pod.run(plan).result.repositories
     assert result.phase is Phase.FAILED
     assert result.reason == "PruneFailed"
     assert result.archive is not None

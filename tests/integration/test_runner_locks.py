@@ -202,9 +202,10 @@ def test_sigterm_in_the_second_repository_keeps_the_archive_of_the_first_in_the_
 
 
 def test_sigterm_during_prune_keeps_the_archive_that_was_written_before_it(pod: Pod) -> None:
-    during(pod, "prune", f"touch {pod.root}/pruning; exec sleep 600")
     repository = pod.repository()
-    with pod.running(pod.plan(repository, prune=Retention(keep_daily=1))) as process:
+    assert pod.run(pod.plan(repository)).code == 0
+    during(pod, "delete", f"touch {pod.root}/pruning; exec sleep 600")
+    with pod.running(pod.plan(repository, prune=Retention.only(keep_daily=1))) as process:
         wait_until((pod.root / "pruning").exists, 60)
         process.send_signal(signal.SIGTERM)
         ended = pod.wait(process)

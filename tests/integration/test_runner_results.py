@@ -103,5 +103,6 @@ def test_a_question_aside_that_cannot_be_asked_fails_no_good_run(pod: Pod) -> No
     during(pod, "create", f'{pod.borg} "$@"; code=$?; rm "$0"; exit $code')
     pod.variables = {"PATH": f"{pod.root}/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     ended = pod.run(pod.plan())
-    assert ended.result.phase is Phase.COMPLETED, ended.log
+    assert ended.code == 0, ended.log
+    assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS  # nobody could tell whether a source shrank
     assert "borg could not be asked" in ended.log

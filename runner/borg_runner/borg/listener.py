@@ -48,7 +48,7 @@ class Listener:
     """Bytes that borg has said."""
 
     def hear(self, stream: Stream, line: str) -> None:
-        self.heard += len(line.encode("utf-8", "surrogateescape")) + 1
+        self.heard += len(line.encode("utf-8", "replace")) + 1
         if stream is Stream.OUTPUT:
             self.output.append(line)
             return
