@@ -72,7 +72,7 @@ def test_an_archive_that_was_written_before_borg_failed_is_named(pod: Pod, comma
 def test_no_archive_is_named_where_borg_failed_before_it(pod: Pod) -> None:
     assert pod.run(pod.plan()).code == 0
     during(pod, "create", "echo 'OSError: [Errno 5] Input/output error' >&2; exit 2")
-    [result] = pod.run(pod.plan()).result.repositories
+    [result] = pod.run(pod.plan(archive_name_template="{job_name}-another")).result.repositories
     assert (result.reason, result.archive) == ("VolumeFailed", None)
     assert "was written" not in (result.error or "")
 
