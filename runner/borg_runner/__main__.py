@@ -14,13 +14,13 @@ from borg_contract.pod import GRACE_SECONDS, PLAN_ENV
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Phase
-from borg_runner.fault import explain_os_error
 from borg_runner.identity import derive_identity
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.places import Places, derive_places
 from borg_runner.run.report import Report
 from borg_runner.run.run import run_plan
+from borg_runner.work.operation import explain_error
 
 EXIT_COMPLETED = 0
 EXIT_FAILED = 1
@@ -58,14 +58,10 @@ def _run(log: Log, interruption: Interruption, places: Places, report: Report) -
             report=report,
             path=os.environ.get("PATH", ""),
         )
-    except OSError as error:
-        fault = explain_os_error(error)
-        log.say(f"error: {fault.text}")
-        result = RunResult(Phase.FAILED, reason=fault.reason.value, message=log.conceal(fault.text))
     except Exception as error:  # noqa: BLE001 - a fault of ours must leave a result too
-        text = f"The runner failed: {error!r}."
-        log.say(f"error: {text}")
-        result = RunResult(Phase.FAILED, report.done, Reason.INTERNAL_ERROR.value, log.conceal(text))
+        fault = explain_error(error)
+        log.say(f"error: {fault.text}")
+        result = RunResult(Phase.FAILED, report.done, fault.reason.value, log.conceal(fault.text))
     return (EXIT_FAILED if result.phase is Phase.FAILED else EXIT_COMPLETED), result
 
 

@@ -53,6 +53,12 @@ class Nights:
                 time.sleep(0.05)
         return ended
 
+    def before_borg(self, script: str) -> None:
+        """Let what is borg from now on do `script` first."""
+        self.real = self.pod.root / "changed-borg"
+        self.real.write_text(f'#!/bin/sh -e\n{script}\nexec {self.pod.borg} "$@"\n')
+        self.real.chmod(0o755)
+
     def back_up(self, night: int, plan: RunPlan) -> RepositoryResult:
         return self.run(night, plan).result.repositories[0]
 
@@ -391,9 +397,7 @@ def test_sources_that_are_emptied_between_the_look_and_the_backup_are_a_warning(
     plan = pod.plan(repository, prune=TWO)
     for night in (1, 2):
         assert nights.back_up(night, plan).phase is Phase.COMPLETED
-    nights.real = pod.root / "emptying"
-    nights.real.write_text(f'#!/bin/sh -e\n[ "$1" != create ] || rm {pod.data}/*\nexec {pod.borg} "$@"\n')
-    nights.real.chmod(0o755)
+    nights.before_borg(f'[ "$1" != create ] || rm {pod.data}/*')
     result = nights.back_up(3, plan)
     assert (result.reason, result.prune) == ("SourceEmpty", None)
     assert result.warnings[0].startswith("The archive holds no file, but the sources held 1 when the run began:")
@@ -420,10 +424,8 @@ def test_one_of_two_sources_that_goes_away_after_the_look_ages_out_no_good_archi
     repository = pod.repository(sources=sources("data", "media"))
     plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
     assert nights.back_up(1, plan).phase is Phase.COMPLETED
-    nights.real = pod.root / "emptying"
     words = command.format(media=media)
-    nights.real.write_text(f'#!/bin/sh -e\n[ "$1" != create ] || {words}\nexec {pod.borg} "$@"\n')
-    nights.real.chmod(0o755)
+    nights.before_borg(f'[ "$1" != create ] || {words}')
     result = nights.back_up(2, plan)
     assert (result.reason, result.prune) == (reason, None)
     assert one([*result.warnings, result.error or ""], 'Source "media"', "Nothing was pruned.")
@@ -444,12 +446,10 @@ def test_a_run_that_waits_for_the_lock_looks_at_the_sources_once_more(pod: Pod) 
     plan = pod.plan(repository, prune=TWO)
     nights.back_up(1, plan)
     # Borg's own answer to a lock that is held, once; by then the volume is gone.
-    nights.real = pod.root / "locked"
-    nights.real.write_text(
-        f'#!/bin/sh -e\nif [ "$1" = create ] && [ ! -e {pod.root}/tmp/once ]; then\n'
-        f'touch {pod.root}/tmp/once; rm {pod.data}/*; exit 73\nfi\nexec {pod.borg} "$@"\n'
+    nights.before_borg(
+        f'if [ "$1" = create ] && [ ! -e {pod.root}/tmp/once ]; then\n'
+        f"touch {pod.root}/tmp/once; rm {pod.data}/*; exit 73\nfi"
     )
-    nights.real.chmod(0o755)
     result = nights.back_up(2, plan)
     assert (result.reason, result.prune) == ("SourceEmpty", None)
     assert one(result.warnings, f"{pod.data} holds no file")
@@ -461,11 +461,7 @@ def test_a_mark_that_cannot_be_written_is_told(pod: Pod) -> None:
     nights, repository = Nights(pod), pod.repository()
     plan = pod.plan(repository, prune=TWO)
     nights.back_up(1, plan)
-    nights.real = pod.root / "emptying"
-    nights.real.write_text(
-        f'#!/bin/sh -e\ncase "$1" in create) rm {pod.data}/* ;; recreate) exit 2 ;; esac\nexec {pod.borg} "$@"\n'
-    )
-    nights.real.chmod(0o755)
+    nights.before_borg(f'case "$1" in create) rm {pod.data}/* ;; recreate) exit 2 ;; esac')
     result = nights.back_up(2, plan)
     assert (result.reason, result.prune) == ("SourceEmpty", None)
     assert one(result.warnings, "seems to lack files, and that could not be noted in it", "Delete it")
@@ -489,9 +485,7 @@ def test_without_prune_a_source_that_shrank_is_told_for_seven_days_of_hours(pod:
 def test_that_nothing_could_be_compared_is_told(pod: Pod) -> None:
     nights, repository = Nights(pod), pod.repository()
     nights.back_up(1, pod.plan(repository))
-    nights.real = pod.root / "silent"
-    nights.real.write_text(f'#!/bin/sh -e\n[ "$1" != list ] || exit 2\nexec {pod.borg} "$@"\n')
-    nights.real.chmod(0o755)
+    nights.before_borg('[ "$1" != list ] || exit 2')
     result = nights.back_up(2, pod.plan(repository))
     assert (result.phase, result.reason) == (Phase.COMPLETED_WITH_WARNINGS, None)
     assert one(result.warnings, "Nobody could tell whether a source shrank")

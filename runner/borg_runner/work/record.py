@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from borg_contract.reasons import SUSPECT
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
 from borg_runner.fault import Fault
@@ -19,11 +18,6 @@ class Record:
     @property
     def archive(self) -> str | None:
         return self._result.archive
-
-    @property
-    def is_suspect(self) -> bool:
-        """Whether its archive may not be what its owner thinks."""
-        return self._result.reason in SUSPECT
 
     @property
     def has_pruned(self) -> bool:
