@@ -2,7 +2,6 @@
 
 import functools
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -75,7 +74,9 @@ def test_the_roster_is_left_alone_while_somebody_holds_the_exclusive_lock(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock.exclusive", "lock.roster"]
 
 
-def test_the_roster_is_rewritten_under_a_lock_that_names_our_own_job(tmp_path: Path) -> None:
+def test_the_roster_is_rewritten_under_a_lock_that_names_our_own_job(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     take_shared(tmp_path, DEAD, ALIVE)
     take_exclusive(tmp_path, FOREIGN)  # so that our entry waits where it can be seen
     remove = functools.partial(remove_dead_locks, tmp_path, {DEAD}, host_id=OURSELVES, patience=30)
@@ -83,7 +84,8 @@ def test_the_roster_is_rewritten_under_a_lock_that_names_our_own_job(tmp_path: P
         removed = pool.submit(remove)
         wait_until(lambda: any(tmp_path.glob("lock.exclusive.*.tmp/*")))
         entries = [parse_entry_name(path.name) for path in tmp_path.glob("lock.exclusive.*.tmp/*")]
-        shutil.rmtree(tmp_path / "lock.exclusive")
+        # At once: emptied first, it could be taken before it is gone.
+        (tmp_path / "lock.exclusive").rename(tmp_path_factory.mktemp("released") / "lock.exclusive")
         assert [holder.host for holder in removed.result(30)] == [DEAD]
     assert [entry and entry.host for entry in entries] == [OURSELVES]
     assert [holder.host for holder in read_holders(tmp_path)] == [ALIVE]
