@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from borg_contract.restore.plan import RestorePlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 
@@ -105,3 +106,5 @@ class RunPlan:
     lock_wait_seconds: int = 1800
     dead_holders: tuple[str, ...] = ()
     """Holders (`borg_contract.pod.lock_holder`) proven dead: their locks may be broken."""
+    restore: RestorePlan | None = None
+    """For Preview and Restore: what to bring back from the one repository of the plan."""

@@ -54,6 +54,28 @@ class Reason(StrEnum):
     RESULT_UNREADABLE = "ResultUnreadable"
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
 
+    # Of a restore, as the operator sees it.
+    RESTORE_NOT_FOUND = "RestoreNotFound"
+    CLAIM_IN_USE = "ClaimInUse"
+    CLAIM_EXISTS = "ClaimExists"
+    TARGET_IS_REPOSITORY = "TargetIsRepository"
+    WAITING_FOR_APPROVAL = "WaitingForApproval"
+    WAITING_FOR_RESTORE = "WaitingForRestore"
+    WAITING_FOR_WRITERS = "WaitingForWriters"
+    NOT_OF_A_RESTORE = "NotOfARestore"
+
+    # Of a restore, as the runner found it.
+    ARCHIVE_NOT_FOUND = "ArchiveNotFound"
+    ARCHIVE_AMBIGUOUS = "ArchiveAmbiguous"
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    PATHS_NOT_FOUND = "PathsNotFound"
+    NOT_ENOUGH_SPACE = "NotEnoughSpace"
+    OWNERSHIP_NOT_POSSIBLE = "OwnershipNotPossible"
+    PREVIEW_OUTDATED = "PreviewOutdated"
+    UNDO_FAILED = "UndoFailed"
+    EXTRACT_FAILED = "ExtractFailed"
+    VERIFICATION_FAILED = "VerificationFailed"
+
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
     APPEND_ONLY = "AppendOnly"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from borg_contract.restore.result import RestoreResult
 from borg_contract.run import Phase
 from borg_contract.schema import Schema
 
@@ -107,6 +108,9 @@ class RepositoryResult:
     compact: Annotated[CompactResult | None, Schema("What compact did, when it was asked for and came to its end.")] = (
         None
     )
+    restore: Annotated[
+        RestoreResult | None, Schema("What was restored, or would be, for the operations Preview and Restore.")
+    ] = None
     totals: Annotated[
         RepositoryTotals | None, Schema("The whole repository after the run, with the archives of all schedules.")
     ] = None

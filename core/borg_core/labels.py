@@ -7,11 +7,12 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 NAME = "app.kubernetes.io/name"
 SCHEDULE = "borgoperator.io/schedule"
 REPOSITORY = "borgoperator.io/repository"
+RESTORE = "borgoperator.io/restore"
 OPERATION = "borgoperator.io/operation"
 TRIGGER = "borgoperator.io/trigger"
 
-SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY}
-"""For whom a run is: the label whose value is the schedule's or the repository's name."""
+SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY, "BorgRestore": RESTORE}
+"""For whom a run is: the label whose value is the schedule's, the repository's or the restore's name."""
 
 IDEMPOTENCY_KEY = "borgoperator.io/idempotency-key"
 """On a run that was asked for over REST: a digest of the key that the call came with."""
