@@ -54,9 +54,11 @@ class ApiServer:
         """Return when the API server answers that it lives."""
         await self._transport.read(Request("GET", "/livez"), self._timeouts.ping)
 
-    async def get(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
-        """Return the object, None when there is none."""
-        request = Request("GET", resource.path(namespace, name))
+    async def get(
+        self, resource: ResourceType, namespace: str, name: str, subresource: str | None = None
+    ) -> Object | None:
+        """Return the object, or its subresource, None when there is none."""
+        request = Request("GET", resource.path(namespace, name, subresource))
         try:
             found = await self._transport.exchange(request)
         except NotFound:

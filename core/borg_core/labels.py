@@ -14,6 +14,14 @@ TRIGGER = "borgoperator.io/trigger"
 SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY, "BorgRestore": RESTORE}
 """For whom a run is: the label whose value is the schedule's, the repository's or the restore's name."""
 
+RESTORE_UID = "borgoperator.io/restore-uid"
+"""Annotation on a claim: the BorgRestore that made it. On a BorgRestore: its own, once the operator has seen it. One
+that bears another was put back by a restore of the cluster, and is not done again.
+"""
+
+RESTORING = "borgoperator.io/restoring"
+"""Finalizer of a BorgRestore, as long as workloads are scaled down for it: they get their replicas back first."""
+
 IDEMPOTENCY_KEY = "borgoperator.io/idempotency-key"
 """On a run that was asked for over REST: a digest of the key that the call came with."""
 

@@ -97,7 +97,9 @@ class Cluster(ApiServer):
             resource.kind, name, manifest["spec"], metadata={"labels": manifest["metadata"].get("labels", {})}
         )
 
-    async def get(self, resource: ResourceType, namespace: str, name: str) -> Body | None:
+    async def get(
+        self, resource: ResourceType, namespace: str, name: str, subresource: str | None = None
+    ) -> Body | None:
         self._begin("get", resource, name)
         return copy.deepcopy(self.objects.get((resource.kind, name)))
 

@@ -236,7 +236,7 @@ REPOSITORIES = Kind(
     BorgRepository.model_validate,
     references_of_repository,
     groups_of_repository,
-    shown_of_repository,
+    shown=shown_of_repository,
     definition=Definition(
         model=BorgRepository,
         short_name="brepo",

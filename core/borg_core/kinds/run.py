@@ -14,6 +14,7 @@ from borg_core.registry import Column, Definition, Kind, Reference
 _ALONE_WORDS = [operation.value for operation in Operation if not (operation.needs_schedule or operation.needs_restore)]
 _ALONE = f"{', '.join(_ALONE_WORDS[:-1])} and {_ALONE_WORDS[-1]}"
 _OF_RESTORES = [operation.value for operation in Operation if operation.needs_restore]
+_AROUND_RESTORES = [*_OF_RESTORES, Operation.BREAK_LOCK.value]
 
 
 class BorgRunSpec(Model):
@@ -149,7 +150,7 @@ class BorgRun(Model):
                 ".operation",
             ),
             Rule(
-                f"has(self.restoreRef) == (self.operation in {_OF_RESTORES})",
+                f"has(self.restoreRef) ? self.operation in {_AROUND_RESTORES} : !(self.operation in {_OF_RESTORES})",
                 "Preview and Restore are steps of a BorgRestore, which makes them itself: create a BorgRestore",
                 ".operation",
             ),

@@ -10,9 +10,9 @@ from borg_core.actions import Action, CreateCronJob, RepairCronJob
 from borg_core.clock import Clock, CronSchedule
 from borg_core.formats import format_time
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob, deadline_of, times_of
+from borg_core.native.drift import covers
 from borg_core.policies.permissions import is_forbidden
 from borg_core.policies.problem import Problem, Severity
-from borg_core.reconcile.drift import covers
 from borg_core.registry import Reference
 from borg_core.runs.world import World
 from borg_core.workload.job import render_cron_job_manifest
@@ -20,6 +20,9 @@ from borg_core.workload.owner import Owner
 
 OVERDUE_AFTER = timedelta(seconds=20)
 """How late a tick may be before it is overdue: the CronJob controller looks every ten seconds."""
+
+_HELD = "held"
+"""Stands for the digest of a CronJob that is suspended only until something else has ended."""
 
 _EDITED = "edited"
 """Stands for the digest of a CronJob that is held, and is not what was rendered for it."""
@@ -59,11 +62,14 @@ def render_held(
     current = world.cron_job
     if current is None or not is_ours(current, owner):
         return None
-    forbidden = any(problem.severity is Severity.FORBIDDEN for problem in problems)
+    severities = {problem.severity for problem in problems}
     spec = current.spec
     edited = _is_edited(current)
-    held = forbidden or suspend or edited or is_forbidden(spec, world.settings)
-    return render_cron_job_manifest(current.name, owner, {**spec, "suspend": held}, _EDITED if edited else None)
+    stopped = Severity.FORBIDDEN in severities or suspend or edited or is_forbidden(spec, world.settings)
+    held = Severity.HELD in severities
+    # One that was suspended already is not to make up for anything.
+    mark = _EDITED if edited else _HELD if held and not (stopped or current.suspended) else None
+    return render_cron_job_manifest(current.name, owner, {**spec, "suspend": stopped or held}, mark)
 
 
 def find_edit(world: World, owner: Owner, problems: Sequence[Problem]) -> Iterator[Problem]:
@@ -155,7 +161,7 @@ def derive_requeue(refused: Sequence[Problem], seconds: float | None) -> float |
 
 def is_waiting(problems: Sequence[Problem]) -> bool:
     """Tell whether all that is wrong may become good by itself."""
-    return all(problem.severity is Severity.WAITING for problem in problems)
+    return all(problem.severity in (Severity.WAITING, Severity.HELD) for problem in problems)
 
 
 def _is_edited(current: ObservedCronJob) -> bool:
@@ -175,5 +181,7 @@ def _is_as_desired(current: ObservedCronJob, desired: dict[str, Any]) -> bool:
 
 def _forget_missed(current: ObservedCronJob, desired: dict[str, Any], now: datetime) -> datetime | None:
     """Return `now` when the times change: ticks of the new times that are past were never meant to run."""
-    same = (current.schedule, current.time_zone, current.suspended) == times_of(desired["spec"])
-    return None if same else now
+    suspended = current.suspended and current.rendered != _HELD
+    same = (current.schedule, current.time_zone, suspended) == times_of(desired["spec"])
+    mark = desired.get("metadata", {}).get("annotations", {}).get(labels.RENDERED, current.rendered)
+    return None if same or mark == _HELD else now

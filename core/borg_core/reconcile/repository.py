@@ -61,7 +61,8 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     options = [schedule.spec.job for schedule in sorted(schedules, key=lambda item: item.metadata.creation_timestamp)]
     around = Surroundings(
         schedules=len(schedules),
-        runs=tuple(view.referring_to(RUNS, subject)),
+        # That an archive is not there, or a claim too small for it, is nothing wrong with the repository.
+        runs=tuple(run for run in view.referring_to(RUNS, subject) if not run.spec.operation.needs_restore),
         died=tuple(_find_untold(view, schedules, subject.name)),
         claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
         aliases=_sharing(view, repository, PLACE),

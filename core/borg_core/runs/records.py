@@ -31,6 +31,9 @@ from borg_core.runs.vanished import derive_told
 from borg_core.runs.world import Host, World
 from borg_core.workload.owner import Owner, render_owner
 
+REFERENCES = {"BorgSchedule": "scheduleRef", "BorgRepository": "repositoryRef", "BorgRestore": "restoreRef"}
+"""The field of a BorgRun's spec by which it names whom it is for."""
+
 _UID_LENGTH = 8
 _UNSCHEDULABLE = "Unschedulable"
 _DIGITS = re.compile(r"\d+")
@@ -110,7 +113,6 @@ def render_run(
 ) -> dict[str, Any]:
     """Return a BorgRun that the operator makes."""
     owner = host.owner
-    ref = "scheduleRef" if owner.kind == "BorgSchedule" else "repositoryRef"
     return {
         "apiVersion": API_VERSION,
         "kind": RUNS.kind,
@@ -120,7 +122,7 @@ def render_run(
             **render_ties(owner, trigger),
             "annotations": annotations,
         },
-        "spec": {ref: {"name": owner.name}, "operation": operation.value},
+        "spec": {REFERENCES[owner.kind]: {"name": owner.name}, "operation": operation.value},
     }
 
 

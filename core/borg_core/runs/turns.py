@@ -52,6 +52,12 @@ _MOMENT_SECONDS = 1.0
 _SECOND = timedelta(seconds=1)
 """How exact Kubernetes' times are."""
 
+_NOT_FOUND = {
+    "BorgSchedule": Reason.SCHEDULE_NOT_FOUND,
+    "BorgRepository": Reason.REPOSITORY_NOT_FOUND,
+    "BorgRestore": Reason.RESTORE_NOT_FOUND,
+}
+
 _EVENT_LAG = timedelta(seconds=5)
 """How much later than the event of its Job that of a CronJob may arrive."""
 
@@ -112,7 +118,7 @@ def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatu
     subject = world.subject
     if host is None:
         message = f'{subject.kind} "{subject.name}" does not exist in namespace "{subject.namespace}": create it'
-        reason = Reason.SCHEDULE_NOT_FOUND if subject.kind == "BorgSchedule" else Reason.REPOSITORY_NOT_FOUND
+        reason = _NOT_FOUND[subject.kind]
         return _waits(asked, reason, message)
     if problems := host.hindrances(entry.operation):
         message = f'{subject.kind} "{subject.name}" is not ready: ' + "; ".join(item.message for item in problems)

@@ -26,6 +26,7 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         local_time=posix_rule(workload.time_zone) if workload.prune else "",
         compact_threshold=workload.compact_threshold,
         dead_holders=workload.dead_holders,
+        restore=workload.restore,
     )
 
 

@@ -52,7 +52,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
             {"name": NODE_ENV, "valueFrom": _field_ref("spec.nodeName")},
         ],
         "readinessProbe": _WAITS_FOR_NOTHING,
-        "securityContext": _container_security(job),
+        "securityContext": _container_security(job, workload.capabilities),
         "volumeMounts": mounts.mounts,
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "File",
@@ -66,7 +66,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": _pod_security(job, settings.pods),
+        "securityContext": _pod_security(job, settings.pods, gives_groups=workload.gives_groups),
         "containers": [container],
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
@@ -104,7 +104,7 @@ def _field_ref(path: str) -> dict[str, Any]:
     return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
 
 
-def _pod_security(job: JobOptions, defaults: PodDefaults) -> dict[str, Any]:
+def _pod_security(job: JobOptions, defaults: PodDefaults, *, gives_groups: bool) -> dict[str, Any]:
     security: dict[str, Any] = {"seccompProfile": {"type": "RuntimeDefault"}}
     user, group, fs_group = job.run_as_user, job.run_as_group, job.fs_group
     if job.file_access is FileAccess.READ_ALL:
@@ -114,15 +114,15 @@ def _pod_security(job: JobOptions, defaults: PodDefaults) -> dict[str, Any]:
         if not defaults.users_from_platform:
             user = user if user is not None else RUNNER_UID
             group = group if group is not None else user
-            fs_group = fs_group if fs_group is not None else group
+            fs_group = fs_group if fs_group is not None or not gives_groups else group
         # A repository has very many files: once they are the group's, they stay so.
         security["fsGroupChangePolicy"] = "OnRootMismatch"
     numbers = {"runAsUser": user, "runAsGroup": group, "fsGroup": fs_group}
     return security | {key: number for key, number in numbers.items() if number is not None}
 
 
-def _container_security(job: JobOptions) -> dict[str, Any]:
+def _container_security(job: JobOptions, more: tuple[str, ...]) -> dict[str, Any]:
     capabilities: dict[str, Any] = {"drop": ["ALL"]}
     if job.file_access is FileAccess.READ_ALL:
-        capabilities["add"] = ["DAC_OVERRIDE"]
+        capabilities["add"] = ["DAC_OVERRIDE", *more]
     return {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": capabilities}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from borg_contract.restore.plan import RestorePlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 from borg_core.kinds.parts.hooks import Hook, Hooks
@@ -51,6 +52,11 @@ class Workload:
     compact_threshold: int | None = None
     dead_holders: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    restore: RestorePlan | None = None
+    capabilities: tuple[str, ...] = ()
+    """What a root pod is allowed besides reading and writing every file."""
+    gives_groups: bool = True
+    """Whether Kubernetes may give the volumes that are written to the pod's group, where the owner does not say so."""
     options: JobOptions = field(default_factory=JobOptions)
     deadline_seconds: int | None = None
 

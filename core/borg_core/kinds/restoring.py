@@ -3,8 +3,7 @@
 from typing import Annotated
 
 from borg_contract.schema import Rule, Schema
-from borg_core.kinds.parts.base import Model, NameRef
-from borg_core.kinds.parts.base import Time as TimeText
+from borg_core.kinds.parts.base import Model, NameRef, Time
 
 
 class Latest(Model):
@@ -17,7 +16,7 @@ class Latest(Model):
         ),
     ] = None
     before: Annotated[
-        TimeText | None,
+        Time | None,
         Schema("The newest that was begun before this time, for example `2026-11-25T00:00:00Z`."),
     ] = None
     max_age: Annotated[
