@@ -30,7 +30,7 @@ from borg_runner.verbs.info import RepositorySizes, make_info_arguments, parse_i
 from borg_runner.verbs.init import make_init_arguments
 from borg_runner.verbs.list import make_list_arguments, parse_list_output
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.operation import work_on_repository
+from borg_runner.work.operation import Surroundings, work_on_repository
 
 LOCAL = RepositoryPlan("main", "/repositories/main", "repokey-blake2", (SourcePlan("data"),))
 KEY, HOSTS = SecretFile("/run/key", "ssh", "key"), SecretFile("/run/hosts", "ssh", "hosts")
@@ -240,7 +240,7 @@ def test_a_prune_that_cannot_see_whose_the_archives_are_deletes_nothing(tmp_path
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.PRUNE, (LOCAL,), schedule="db", prune=Retention.only(keep_daily=1))
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
-    result = work_on_repository(plan, repository, sources_root=tmp_path, run_name="now")
+    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run_name="now"))
     assert (result.phase, result.reason) == (Phase.FAILED, "InternalError")
     assert [arguments[0] for arguments in locks.asked] == ["list"]
 
@@ -252,7 +252,7 @@ def test_a_compact_run_has_the_threshold_that_was_asked_for(threshold: int | Non
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.COMPACT, (LOCAL,), compact_threshold=threshold)
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
-    result = work_on_repository(plan, repository, sources_root=tmp_path, run_name="now")
+    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run_name="now"))
     # Borg's silence is that of an append-only repository.
     assert result.phase is Phase.COMPLETED_WITH_WARNINGS
     assert [text for text in locks.asked[0] if text.startswith("--threshold")] == [f"--threshold={asked}"]

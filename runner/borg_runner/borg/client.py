@@ -45,6 +45,12 @@ class Borg:
     notice: Notice | None = None
     patience: Patience = PATIENCE
     probe_seconds: float = PROBE_SECONDS
+    directory: str | None = None
+    """Where it works; None: where the runner does."""
+    input_path: str = os.devnull
+    output_fd: int | None = None
+    """Where its output goes; None: into the outcome."""
+    on_start: Callable[[int], None] = lambda _pid: None
 
     def run(
         self,
@@ -63,15 +69,23 @@ class Borg:
         if fd is not None:
             environment["BORG_PASSPHRASE_FD"] = str(fd)
         watch = self._watch_server()
+
+        def begin(pid: int) -> None:
+            watch.begin(pid)
+            self.on_start(pid)
+
         try:
             ending = run_process(
                 Command(
                     arguments=(self.executable, *arguments),
                     environment=environment,
+                    directory=self.directory,
                     inherited_fds=() if fd is None else (fd,),
+                    input_path=self.input_path,
+                    output_fd=self.output_fd,
                 ),
                 on_line=listener.hear,
-                on_start=watch.begin,
+                on_start=begin,
                 stop_steps=lambda: self._plan_stop(checkpoint=listener.reads_sources and not watch.gave_up),
                 time_left=lambda: (
                     -1.0

@@ -26,6 +26,7 @@ _WARNING_STAGES = ((20, 400), (10, 300), (10, 200), (5, 200), (5, 120), (3, 120)
 _ERROR_STAGES = (1200, 800, 600, 400, 300, 240, 180, 140, 100, 70, 40, 20, 0)
 """How many characters of each error and of the message stay."""
 
+_SAMPLE_CHARACTERS = 200
 _SENTENCE = 240
 """Characters of each error for which figures give way."""
 
@@ -75,6 +76,10 @@ class Report:
     def keep(self, results: Sequence[RepositoryResult], names: Sequence[str]) -> None:
         """Write what is done so far, of the repositories of these `names`."""
         self.done = tuple(results)
+        self.keep_so_far(results, names)
+
+    def keep_so_far(self, results: Sequence[RepositoryResult], names: Sequence[str]) -> None:
+        """Write the same with a last one that is not done, to be known if the runner is killed now."""
         self.write(summarize_so_far(results, names))
 
     def write(self, result: RunResult) -> None:
@@ -133,6 +138,7 @@ def _shrink_to_brief(result: RunResult) -> Iterator[RunResult]:
 def _shrink(result: RunResult) -> Iterator[RunResult]:
     for count, length in _WARNING_STAGES:
         yield _cut(result, warnings=count, warning_length=length, errors=_LONGEST_ERROR)
+        result = _cut_samples(result)
     result = replace(result, repositories=tuple(replace(item, unused_excludes=()) for item in result.repositories))
     for names in ((), *_FIGURES):
         nothing: dict[str, Any] = dict.fromkeys(names)
@@ -143,6 +149,19 @@ def _shrink(result: RunResult) -> Iterator[RunResult]:
                 yield _cut(result, warnings=0, warning_length=0, errors=length)
     yield _cut(_name_one_holder(result), warnings=0, warning_length=0, errors=0)
     yield _without_details(result)
+
+
+def _cut_samples(result: RunResult) -> RunResult:
+    """Return the result with half of the changes that a restore's preview names."""
+    return replace(result, repositories=tuple(map(_cut_sample, result.repositories)))
+
+
+def _cut_sample(repository: RepositoryResult) -> RepositoryResult:
+    if repository.restore is None or repository.restore.preview is None:
+        return repository
+    preview = repository.restore.preview
+    sample = tuple(shorten(line, _SAMPLE_CHARACTERS) for line in preview.sample[: len(preview.sample) // 2])
+    return replace(repository, restore=replace(repository.restore, preview=replace(preview, sample=sample)))
 
 
 def _without_details(result: RunResult) -> RunResult:
@@ -174,7 +193,12 @@ def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) 
 
 
 def _without_figures(repository: RepositoryResult) -> RepositoryResult:
-    return RepositoryResult(repository.name, repository.phase, archive=repository.archive, reason=repository.reason)
+    restore = repository.restore
+    if restore is not None and restore.preview is not None:  # the operator waits for these
+        restore = replace(restore, preview=replace(restore.preview, sample=()))
+    return RepositoryResult(
+        repository.name, repository.phase, archive=repository.archive, reason=repository.reason, restore=restore
+    )
 
 
 def _drop_repositories(result: RunResult, limit: int) -> RunResult:

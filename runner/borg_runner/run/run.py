@@ -3,7 +3,7 @@
 A repository that fails never stops the next. The post-backup script runs in every case and is told the result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from borg_contract.plan import HooksPlan, RepositoryPlan, RunPlan
@@ -100,7 +100,7 @@ class Run:
         names = [repository.name for repository in self.plan.repositories]
         results: list[RepositoryResult] = []
         for repository in self.plan.repositories:
-            told = self._run_repository(repository, secrets, pre_fault)
+            told = self._run_repository(repository, secrets, pre_fault, results, names)
             results.append(replace(told, place=repository.place or None))
             self.report.keep(results, names)
         result = summarize(results, pre_fault)
@@ -126,6 +126,8 @@ class Run:
         repository: RepositoryPlan,
         secrets: Mapping[str, RepositorySecrets | Fault],
         pre_fault: Fault | None,
+        done: Sequence[RepositoryResult],
+        names: Sequence[str],
     ) -> RepositoryResult:
         self.log.say(f'repository "{repository.name}" at {repository.location}')
         found = secrets[repository.name]
@@ -137,14 +139,20 @@ class Run:
         if pre_fault is not None:
             fault = Fault(Reason.HOOK_FAILED, "Not backed up: the pre-backup script failed.")
             return self._leave_out(repository, Phase.SKIPPED, fault)
-        return self._run_between_own_scripts(repository, found)
+
+        def tell(result: RepositoryResult) -> None:
+            self.report.keep_so_far((*done, replace(result, place=repository.place or None)), names)
+
+        return self._run_between_own_scripts(repository, found, tell)
 
     def _leave_out(self, repository: RepositoryPlan, phase: Phase, fault: Fault) -> RepositoryResult:
         """Return the result of a repository that cannot or shall not be worked on."""
         self.log.say(f"{phase.lower()}: {fault.text}")
         return RepositoryResult(repository.name, phase, reason=fault.reason.value, error=fault.text)
 
-    def _run_between_own_scripts(self, repository: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
+    def _run_between_own_scripts(
+        self, repository: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], None]
+    ) -> RepositoryResult:
         hooks = self._hooks_of(repository.hooks)
         facts = {"BORG_REPOSITORY": repository.name, "BORG_RUN_PHASE": Phase.RUNNING.value}
         fault = None
@@ -154,7 +162,7 @@ class Run:
             text = f"Not backed up: {fault.text}"
             result = RepositoryResult(repository.name, Phase.FAILED, reason=fault.reason.value, error=text)
         else:
-            result = self.worker.work_on(repository, secrets)
+            result = self.worker.work_on(repository, secrets, tell)
         if hooks.post_backup is not None:
             facts |= make_post_facts(RunResult(result.phase, (result,), message=result.error or ""))
             post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)

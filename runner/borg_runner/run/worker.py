@@ -1,6 +1,6 @@
 """Makes a repository of the plan ready for borg, and works on it: key and cache in place, environment complete."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from borg_runner.ssh.key import write_private_key
 from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.ssh.user import provide_user
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.operation import explain_error, work_on_repository
+from borg_runner.work.operation import Surroundings, explain_error, work_on_repository
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,13 @@ class Worker:
     log: Log
     interruption: Interruption
 
-    def work_on(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
-        """Return the repository's result, even of a fault of ours: the next repository and the scripts come after."""
+    def work_on(
+        self, plan: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], None]
+    ) -> RepositoryResult:
+        """Return the repository's result, even of a fault of ours: the next repository and the scripts come after.
+
+        `tell` is called with what is to be known if the runner is killed.
+        """
         try:
             repository = self._prepare(plan, secrets)
         except Exception as error:  # noqa: BLE001
@@ -56,9 +61,14 @@ class Worker:
             text = self.log.conceal(fault.text)
             self.log.say(f"error: {text}")
             return RepositoryResult(plan.name, Phase.FAILED, reason=fault.reason.value, error=text)
-        return work_on_repository(
-            self.plan, repository, sources_root=self.places.sources, run_name=self.identity.job_name
+        around = Surroundings(
+            sources_root=self.places.sources,
+            run_name=self.identity.job_name,
+            target=self.places.target,
+            scratch=self.scratch,
+            tell=tell,
         )
+        return work_on_repository(self.plan, repository, around)
 
     def _prepare(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> Repository:
         base_dir = self.places.cache / plan.name

@@ -1,15 +1,23 @@
 """One repository's part of a run: the operation that the plan asks for, and a result whatever happens."""
 
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from borg_contract.plan import RunPlan
+from borg_contract.pod import SCRATCH_DIR
 from borg_contract.reasons import Reason
+from borg_contract.restore.plan import TARGET_DIR
+from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 from borg_runner.fault import Fault, FaultError, explain_os_error
+from borg_runner.restore.reckon import Task, preview
+from borg_runner.restore.restore import restore
+from borg_runner.restore.target import Target
+from borg_runner.scratch import make_unique_folder
 from borg_runner.verbs.break_lock import break_all_locks, break_dead_locks
 from borg_runner.verbs.check import check
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD
@@ -20,12 +28,26 @@ from borg_runner.work.record import Record
 from borg_runner.work.steps import compact_as_asked, count_after, count_anew, list_archives, prune_own_archives
 
 
-def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: Path, run_name: str) -> RepositoryResult:
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where a run works, and who hears how far it is."""
+
+    sources_root: Path
+    run_name: str
+    target: Path = Path(TARGET_DIR)
+    """The volume that is restored into."""
+    scratch: Path = Path(SCRATCH_DIR)
+    """The run's own folder."""
+    tell: Callable[[RepositoryResult], None] = lambda _: None
+    """Told what is to be known if the runner is killed now."""
+
+
+def work_on_repository(plan: RunPlan, repository: Repository, around: Surroundings) -> RepositoryResult:
     """Do what the plan asks of this repository; failures are in the result, never raised."""
     began = time.monotonic()
     record = Record(repository.plan.name)
     try:
-        _operate(plan, repository, record, sources_root=sources_root, run_name=run_name)
+        _operate(plan, repository, record, around)
     except FaultError as error:
         _fail(repository, record, error.fault)
     except Exception as error:  # noqa: BLE001 - what was done stays known, whatever is wrong
@@ -38,7 +60,7 @@ def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: P
     )
 
 
-def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
+def _operate(plan: RunPlan, repository: Repository, record: Record, around: Surroundings) -> None:
     if plan.operation.needs_schedule and not plan.schedule:
         text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
         raise FaultError(Fault(Reason.INVALID_PLAN, text))
@@ -47,7 +69,7 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
         recognize(repository, record, plan.operation)
     match plan.operation:
         case Operation.BACKUP:
-            back_up(plan, repository, record, sources_root=sources_root, run_name=run_name)
+            back_up(plan, repository, record, sources_root=around.sources_root, run_name=around.run_name)
         case Operation.PRUNE:
             retention = _require_retention(plan)
             deleted = prune_own_archives(plan, repository, record, retention, list_archives(plan, repository))
@@ -61,6 +83,8 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
             count_anew(repository, record)
         case Operation.BREAK_LOCK:
             _break_lock(plan, repository, record)
+        case Operation.PREVIEW | Operation.RESTORE:
+            _restore(plan, repository, record, around)
 
 
 def explain_error(error: Exception, executable: str = "borg") -> Fault:
@@ -70,6 +94,29 @@ def explain_error(error: Exception, executable: str = "borg") -> Fault:
     if isinstance(error, FileNotFoundError) and error.filename == executable:
         return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
     return explain_os_error(error)
+
+
+def _restore(plan: RunPlan, repository: Repository, record: Record, around: Surroundings) -> None:
+    if plan.restore is None:
+        text = f"The plan asks for {plan.operation} and does not say of what. Do operator and runner have one version?"
+        raise FaultError(Fault(Reason.INVALID_PLAN, text))
+
+    def keep(result: RestoreResult) -> None:
+        record.add(restore=result)
+        around.tell(record.so_far)
+
+    scratch = make_unique_folder(around.scratch, "restore-", "")
+    task = Task(
+        run=plan,
+        plan=plan.restore,
+        repository=repository,
+        target=Target(around.target if plan.restore.has_target else scratch / "nothing", plan.restore.folder),
+        sources_root=around.sources_root,
+        scratch=scratch,
+        run_name=around.run_name,
+        keep=keep,
+    )
+    (preview if plan.operation is Operation.PREVIEW else restore)(task)
 
 
 def _require_retention(plan: RunPlan) -> Retention:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import derive_prune_glob
-from borg_contract.ownership import ArchiveOwner, render_comment
+from borg_contract.ownership import ArchiveOwner, is_undo_name, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryTotals
@@ -31,8 +31,8 @@ def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
 
 
 def list_archives(plan: RunPlan, repository: Repository) -> list[ListedArchive]:
-    """Return all archives that are named like those of the schedule. Raises FaultError."""
-    return fetch_archives(repository, glob=_glob_of(plan, repository))
+    """Return all archives that are named like those of the schedule, but those of restores. Raises FaultError."""
+    return [archive for archive in fetch_archives(repository, glob=_glob_of(plan, repository)) if archive.undo is None]
 
 
 def ask_past_archives(
@@ -179,7 +179,11 @@ def keep_previous(plan: RunPlan, repository: Repository, record: Record, times: 
     began = times.get(record.archive or "")
     if began is not None:
         glob = _glob_of(plan, repository)
-        others = ((time, name) for name, time in times.items() if name != record.archive and fnmatchcase(name, glob))
+        others = (
+            (time, name)
+            for name, time in times.items()
+            if name != record.archive and fnmatchcase(name, glob) and not is_undo_name(name)
+        )
         time, name = max(others, default=("", ""))
         record.add(archive_time=began, previous=PreviousArchive(name, time))
 
