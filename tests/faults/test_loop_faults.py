@@ -145,7 +145,7 @@ def test_a_fault_at_any_request_changes_nothing_in_the_end(scenario: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("first", "step"), [pytest.param(1, 6, id="some"), pytest.param(0, 1, id="all", marks=pytest.mark.long)]
+    ("first", "step"), [pytest.param(1, 6, id="some"), pytest.param(1, 1, id="all", marks=pytest.mark.long)]
 )
 def test_a_fault_at_any_request_of_a_restore_changes_nothing_in_the_end(first: int, step: int) -> None:
     assert find_differences(restore_into_a_claim_in_use, first, step) == []
@@ -164,8 +164,9 @@ def find_differences(scenario: Scenario, first: int = 0, step: int = 1) -> list[
             twice = [said for said, times in story.events.items() if times > 1]
             if twice:
                 wrong.append(f"{what}: told twice: {twice}")
-            if len(story.requests) > len(clean.requests) + 25:
-                wrong.append(f"{what}: {len(story.requests)} requests instead of {len(clean.requests)}")
+            writes, usual = (sum(each.writes for each in told.requests) for told in (story, clean))
+            if writes > usual + 12:
+                wrong.append(f"{what}: {writes} writes instead of {usual}")
     return wrong
 
 
