@@ -20,7 +20,7 @@ that bears another was put back by a restore of the cluster, and is not done aga
 """
 
 RESTORING = "borgoperator.io/restoring"
-"""Finalizer of a BorgRestore, as long as workloads are scaled down for it: they get their replicas back first."""
+"""Finalizer of a BorgRestore, as long as it may write to its claim or has stopped what uses it: others wait."""
 
 IDEMPOTENCY_KEY = "borgoperator.io/idempotency-key"
 """On a run that was asked for over REST: a digest of the key that the call came with."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from borg_cluster.errors import Forbidden
 from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
@@ -361,3 +362,173 @@ def test_a_run_that_somebody_makes_for_a_restore_does_nothing() -> None:
     (mine,) = [run for run in cluster.runs if run.metadata.name == "mine"]
     assert (mine.status.phase, mine.status.reason) == (Phase.FAILED, "NotOfARestore")
     assert [job["metadata"]["name"] for job in cluster.recorder.all_of("Job")] == ["back-preview"]
+
+
+def killed_first(pod: dict[str, Any]) -> RunResult | None:
+    lost = RunResult(Phase.FAILED, reason="Killed", message="borg was killed")
+    return lost if pod["metadata"]["name"] == "back-restore-pod" else answer(pod)
+
+
+def answering(tell: Callable[[dict[str, Any]], RunResult | None]) -> Look:
+    return lambda cluster: setattr(cluster, "answer", tell)
+
+
+def test_replicas_are_recorded_when_they_are_taken_and_not_before() -> None:
+    """Two restores into one claim, one after the other: the second one stops what the first has given back."""
+
+    def ask(cluster: Cluster) -> None:
+        cluster.add(restore("again", writers="ScaleDown"))
+
+    cluster = play((1, ask), (40, lambda _: None), application=True, writers="ScaleDown")
+    assert [found.status.phase for found in cluster.restores] == [RestorePhase.COMPLETED] * 2
+    assert [[item.replicas for item in found.status.scaled] for found in cluster.restores] == [[3], [3]]
+    assert replicas(cluster) == 3
+
+
+def test_an_application_that_nobody_runs_stays_as_it_is() -> None:
+    def stop(cluster: Cluster) -> None:
+        cluster.recorder.edit("Deployment", "web", {"spec": {"replicas": 0}})
+
+    cluster = play((0, stop), application=True, writers="ScaleDown")
+    assert cluster.restore.status.phase is RestorePhase.COMPLETED
+    assert replicas(cluster) == 0
+    assert cluster.restore.status.scaled == ()
+
+
+def test_an_approval_that_is_taken_back_does_not_open_what_goes_on() -> None:
+    """The second attempt is held to what the first one was allowed to do."""
+    cluster = play((0, answering(killed_first)), (12, edit(approve="")), mode="Mirror", preview=True, approve=DIGEST)
+    plans = {job["metadata"]["name"]: plan_of(job) for job in cluster.recorder.all_of("Job")}
+    assert plans["back-restore"]["digest"] == DIGEST
+    assert plans["back-restore-2"]["digest"] == DIGEST
+
+
+def test_a_mirror_is_held_to_its_preview_also_where_nothing_would_be_lost() -> None:
+    def tell(pod: dict[str, Any]) -> RunResult | None:
+        is_preview = pod["metadata"]["labels"].get(labels.OPERATION) == Operation.PREVIEW
+        return looked(overwrite=0) if is_preview else answer(pod)
+
+    cluster = play((0, answering(tell)), mode="Mirror")
+    plans = {job["metadata"]["name"]: plan_of(job) for job in cluster.recorder.all_of("Job")}
+    assert plans["back-restore"]["digest"] == DIGEST
+
+
+@pytest.mark.parametrize("seconds", [10, 11, 12])
+def test_what_a_deleted_restore_still_writes_to_is_nobody_elses(seconds: int) -> None:
+    """It stays until its pod has ended, and others wait for it."""
+    seen: list[tuple[bool, int]] = []
+
+    def tell(pod: dict[str, Any]) -> RunResult | None:
+        return None if pod["metadata"]["labels"].get(labels.OPERATION) == Operation.RESTORE else answer(pod)
+
+    def delete(cluster: Cluster) -> None:
+        cluster.recorder.ask_to_go("BorgRestore", "back")
+        at_work = [p for p in cluster.node.at_work() if p["metadata"]["labels"][labels.OPERATION] == "Restore"]
+        seen.append((is_suspended(cluster), len(at_work)))
+
+    cluster = play((0, answering(tell)), (seconds, delete))
+    assert seen == [(True, 1)]
+    assert cluster.restores == []
+    assert not cluster.node.at_work()
+    assert not is_suspended(cluster)
+
+
+def test_a_name_that_somebody_elses_run_has_is_passed_over() -> None:
+    def take(cluster: Cluster) -> None:
+        cluster.add(run_by_hand("back-restore", cluster.recorder.now))
+
+    cluster = play((0, take), (30, lambda _: None))
+    assert cluster.restore.status.phase is RestorePhase.COMPLETED
+    assert cluster.restore.status.run_name == "back-restore-2"
+
+
+def test_the_claim_of_another_repository_is_no_target() -> None:
+    def ask(cluster: Cluster) -> None:
+        other = builders.local_repository("other")
+        assert other.spec.local
+        cluster.add(other.model_copy(update={"spec": other.spec.model_copy(update={"local": claim_of("backups")})}))
+        cluster.recorder.add("PersistentVolumeClaim", {"metadata": builders.metadata("backups")})
+        cluster.add(restore("into", target={"claim": {"claimName": "backups"}}))
+
+    def claim_of(name: str) -> Any:
+        local = builders.local_repository().spec.local
+        assert local
+        claim = local.volume.persistent_volume_claim
+        assert claim
+        volume = local.volume.model_copy(
+            update={"persistent_volume_claim": claim.model_copy(update={"claim_name": name})}
+        )
+        return local.model_copy(update={"volume": volume})
+
+    cluster = play((1, ask))
+    into = next(found for found in cluster.restores if found.metadata.name == "into")
+    assert (into.status.phase, into.status.reason) == (RestorePhase.FAILED, "TargetIsRepository")
+
+
+@pytest.mark.parametrize("before", ["2026-11-25T00:00:00+99:99", "0001-01-01T00:00:00+12:00", "soon"])
+def test_a_time_that_is_none_is_said(before: str) -> None:
+    cluster = play(archive=None, latest={"before": before})
+    assert (cluster.restore.status.phase, cluster.restore.status.reason) == (RestorePhase.FAILED, "InvalidArgument")
+
+
+def test_a_scale_that_is_refused_is_said() -> None:
+    seen: list[Any] = []
+
+    def refuse(cluster: Cluster) -> None:
+        before = cluster.recorder.refuse
+
+        def answer_or_refuse(request: Any) -> Any:
+            return Forbidden("not this one") if request.subresource == "scale" and request.writes else before(request)
+
+        cluster.recorder.refuse = answer_or_refuse
+
+    def look(cluster: Cluster) -> None:
+        status = cluster.restore.status
+        seen.append((status.phase, status.reason, "not this one" in status.message))
+
+    play((0, refuse), (30, look), application=True, writers="ScaleDown")
+    assert seen == [(RestorePhase.RUNNING, "RefusedByApiServer", True)]
+
+
+def test_a_restore_whose_target_changed_gives_the_application_back_while_it_is_asked() -> None:
+    outdated = told(
+        Phase.FAILED,
+        looked("d2").repositories[0].restore or RestoreResult(),
+        reason="PreviewOutdated",
+        message="The target has changed since.",
+    )
+    seen: list[Any] = []
+
+    def tell(pod: dict[str, Any]) -> RunResult | None:
+        return outdated if pod["metadata"]["name"] == "back-restore-pod" else answer(pod)
+
+    def look(cluster: Cluster) -> None:
+        seen.append((cluster.restore.status.phase, replicas(cluster), is_suspended(cluster)))
+
+    cluster = play(
+        (0, answering(tell)), (40, look), (0, edit(approve="d2")),
+        application=True, writers="ScaleDown", preview=True, approve=DIGEST,
+    )  # fmt: skip
+    assert seen == [(RestorePhase.PREVIEWED, 3, False)]
+    assert (cluster.restore.status.phase, replicas(cluster)) == (RestorePhase.COMPLETED, 3)
+
+
+def test_a_half_restored_claim_is_not_backed_up_while_the_next_attempt_waits() -> None:
+    seen: list[Any] = []
+
+    def use(cluster: Cluster) -> None:
+        cluster.application = Application(cluster.recorder)
+
+    def look(cluster: Cluster) -> None:
+        seen.append((cluster.restore.status.phase, cluster.restore.status.reason, is_suspended(cluster)))
+        cluster.recorder.edit("Deployment", "web", {"spec": {"replicas": 0}})
+
+    cluster = play((0, answering(killed_first)), (10, use), (30, look))
+    assert seen == [(RestorePhase.PENDING, "ClaimInUse", True)]
+    assert cluster.restore.status.phase is RestorePhase.COMPLETED
+    assert not is_suspended(cluster)
+
+
+def test_a_cancel_that_comes_too_late_hides_nothing() -> None:
+    cluster = play((60, edit(cancel=True)))
+    assert cluster.restore.status.phase is RestorePhase.COMPLETED

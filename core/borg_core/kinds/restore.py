@@ -10,6 +10,7 @@ from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Metadata, Model, 
 from borg_core.kinds.parts.job import Job, JobOptions
 from borg_core.kinds.restore_status import BorgRestoreStatus, RestorePhase
 from borg_core.kinds.restoring import ArchivePaths, Latest, RestoreExclude, RestoreTarget
+from borg_core.labels import RESTORING
 from borg_core.names import RESTORE_NAME_LIMIT
 from borg_core.registry import Column, Definition, Kind, Reference
 
@@ -158,8 +159,8 @@ class BorgRestore(Model):
 
     @property
     def holds(self) -> bool:
-        """Whether what reads the claim has to wait: it writes to it, or is about to."""
-        return self.status.phase is RestorePhase.RUNNING
+        """Whether others have to wait: it writes to the claim, or is about to, or has stopped what uses it."""
+        return self.status.phase is RestorePhase.RUNNING or RESTORING in self.metadata.finalizers
 
 
 def references_of_restore(restore: BorgRestore) -> Iterator[Reference]:

@@ -71,6 +71,12 @@ class BorgRestoreStatus(Model):
         Schema("The archive with what was replaced or deleted, in the same repository.", maxLength=1024),
     ] = None
     claim_name: Annotated[str | None, Schema("The claim that is restored into.", maxLength=253)] = None
+    held_since: Annotated[
+        Time | None, Schema("Since when schedules that back the claim up wait for it; absent while they do not.")
+    ] = None
+    approved: Annotated[str | None, Schema("The digest of what it was allowed to do when it began.", maxLength=64)] = (
+        None
+    )
     scaled: Annotated[
         tuple[Annotated[ScaledWorkload, Schema("One workload.")], ...],
         Schema("What was scaled down for the restore.", maxItems=64),

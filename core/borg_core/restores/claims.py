@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from borg_contract.reasons import Reason
-from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.native.claim import CLAIMS
 from borg_core.policies.problem import Problem, Severity
-from borg_core.restores.facts import Facts
-from borg_core.workload.mounts import derive_claims
-from borg_core.workload.workload import Target, Workload
+from borg_core.restores.facts import Facts, written_by
 
 _LEAST = 1024**3
 _MIB = 1024**2
@@ -31,9 +28,9 @@ def find_target_problems(facts: Facts) -> Iterator[Problem]:
             "or restore into it with target.claim"
         )
         yield Problem(Reason.CLAIM_EXISTS, message)
-    if facts.repository and name in _written_by(facts):
+    for repository in facts.there:
         message = (
-            f'PersistentVolumeClaim "{name}" is {_written_by(facts)[name]}: restoring into it would destroy the '
+            f'PersistentVolumeClaim "{name}" is {written_by(repository)[name]}: restoring into it would destroy the '
             "repository; choose another claim"
         )
         yield Problem(Reason.TARGET_IS_REPOSITORY, message)
@@ -74,11 +71,3 @@ def render_claim(facts: Facts) -> dict[str, Any]:
 def _derive_size(size: int) -> str:
     """Return a tenth more than what is restored; a file system needs room for itself, so never very little."""
     return f"{-(-max(size * 11 // 10, _LEAST) // _MIB)}Mi"
-
-
-def _written_by(facts: Facts) -> dict[str, str]:
-    repository = facts.repository
-    if repository is None:
-        return {}
-    alone = Workload(facts.restore.metadata.namespace, Operation.CHECK, targets=(Target(repository),))
-    return derive_claims(alone)[0]

@@ -20,6 +20,7 @@ from borg_core.view import View
 from borg_core.workload.bundle import gather_bundle
 from borg_core.workload.defaults import with_defaults
 from borg_core.workload.mounts import derive_claims
+from borg_core.workload.workload import Target, Workload
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Facts:
     """What of them is not at rest yet: a CronJob that may begin a run, a Job at work."""
     before: tuple[BorgRestore, ...] = ()
     """Other restores into the same claim that come first."""
+    there: tuple[BorgRepository, ...] = ()
+    """Repositories that are in the claim, or have their cache there."""
 
 
 def gather_facts(view: View, restore: BorgRestore) -> Facts:
@@ -58,6 +61,7 @@ def gather_facts(view: View, restore: BorgRestore) -> Facts:
                 key=lambda other: other.metadata.name,
             )
         ),
+        there=tuple(found for found in view.referring_to(REPOSITORIES, claim) if claim.name in written_by(found)),
     )
 
 
@@ -81,6 +85,12 @@ def restored_by(run: BorgRun) -> RestoreResult:
     """Return what the run says of its restore."""
     told = told_by(run)
     return told.restore if told and told.restore else RestoreResult()
+
+
+def written_by(repository: BorgRepository) -> dict[str, str]:
+    """Return the claims that hold the repository or its cache, each with what it is for."""
+    alone = Workload(repository.metadata.namespace, Operation.CHECK, targets=(Target(repository),))
+    return derive_claims(alone)[0]
 
 
 def _readers(view: View, claim: Reference) -> tuple[BorgSchedule, ...]:

@@ -52,7 +52,7 @@ def _mount(restore: BorgRestore, *, writable: bool) -> Mount:
 
 def _plan(restore: BorgRestore, operation: Operation, *, has_target: bool) -> RestorePlan:
     spec, status = restore.spec, restore.status
-    resolved = status.resolved if operation is Operation.RESTORE else None
+    resolved = status.resolved
     return RestorePlan(
         name=restore.metadata.name,
         archive=resolved.archive if resolved else spec.archive or "",
@@ -64,7 +64,7 @@ def _plan(restore: BorgRestore, operation: Operation, *, has_target: bool) -> Re
         has_target=has_target,
         folder=spec.target.claim.path.strip("/") if spec.target.claim else "",
         mode=spec.mode,
-        digest=spec.approve if operation is Operation.RESTORE else "",
+        digest=status.approved or "" if operation is Operation.RESTORE else "",
         undo=spec.undo,
         ownership=spec.ownership,
         verify=spec.verify,

@@ -224,7 +224,7 @@ class Applier:
         patch = meant(uid, {"spec": {"replicas": replicas}})
         try:
             await self._api.merge(SCALABLE[target.kind], target.namespace, target.name, patch, "scale")
-        except (NotFound, Conflict, Invalid) as error:
+        except (NotFound, Conflict) as error:  # gone, or made anew
             logger.info("%s %s/%s is not scaled: %s", target.kind, target.namespace, target.name, error)
 
     async def _merge_known(

@@ -22,7 +22,10 @@ async def fetch_users(api: ApiServer, namespace: str, claim: str) -> tuple[Claim
     """Return the pods that use the claim, each with what could be scaled down. Raises ApiError."""
     bodies = await api.list_labelled(PODS, namespace, "")
     users = [user for body in bodies if (user := parse_claim_user(body, claim))]
-    return tuple(await asyncio.gather(*(_with_workload(api, namespace, user) for user in users)))
+    made_by = list(dict.fromkeys(user.controller for user in users if user.controller and user.subject is None))
+    workloads = await asyncio.gather(*(_find_workload(api, namespace, *controller) for controller in made_by))
+    found = dict(zip(made_by, workloads, strict=True))
+    return tuple(replace(user, workload=found.get(user.controller) if user.controller else None) for user in users)
 
 
 async def fetch_scaled(api: ApiServer, namespace: str, recorded: Sequence[ScaledWorkload]) -> tuple[Workload, ...]:
@@ -32,16 +35,14 @@ async def fetch_scaled(api: ApiServer, namespace: str, recorded: Sequence[Scaled
     return tuple(workload for workload in found if workload and workload.uid in known)
 
 
-async def _with_workload(api: ApiServer, namespace: str, user: ClaimUser) -> ClaimUser:
-    if user.controller is None or user.subject is not None:
-        return user
-    kind, name, uid = user.controller
+async def _find_workload(api: ApiServer, namespace: str, kind: str, name: str, uid: str) -> Workload | None:
+    """Return what is to be scaled to make the pods of a controller go, None where nothing is."""
     if kind == REPLICA_SETS.kind:
         body = await api.get(REPLICA_SETS, namespace, name)
         owner = controller_of(body["metadata"]) if body and body["metadata"]["uid"] == uid else {}
         kind, name, uid = owner.get("kind", ""), owner.get("name", ""), owner.get("uid", "")
     workload = await _fetch_workload(api, namespace, kind, name)
-    return replace(user, workload=workload) if workload and workload.uid == uid else user
+    return workload if workload and workload.uid == uid else None
 
 
 async def _fetch_workload(api: ApiServer, namespace: str, kind: str, name: str) -> Workload | None:
