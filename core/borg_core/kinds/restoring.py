@@ -19,11 +19,6 @@ class Latest(Model):
         Time | None,
         Schema(
             "The newest that was begun before this time, for example `2026-11-25T00:00:00Z`.",
-            Rule(
-                r"self.matches(r'^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$')",
-                "give a time as RFC 3339 has it, for example 2026-11-25T00:00:00Z",
-            ),
-            maxLength=40,
         ),
     ] = None
     max_age: Annotated[
