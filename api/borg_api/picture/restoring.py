@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from sys import intern
 
 from borg_api.picture.records import project
 from borg_cluster.index import Order
 from borg_core import labels
-from borg_core.kinds.archive import ARCHIVES, BorgArchive, references_of_archive
+from borg_core.kinds.archive import ARCHIVES, BorgArchive
+from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.restore import RESTORES, BorgRestore, BorgRestoreSpec, RestorePhase
-from borg_core.registry import Body, Kind
+from borg_core.registry import Body, Kind, Reference
 
 ASKED = "asked"
 """Index of restores: what they are to do."""
@@ -16,29 +18,56 @@ ASKED = "asked"
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRecord:
-    """An archive, and the object that stands for it."""
+    """What is shown of an archive, and no more: there may be tens of thousands.
 
-    resource: BorgArchive
+    `name`, `uid`: of the object that stands for it. `schedule`, `run`: the names of those that made it, which may be
+    gone. `sources`: () where they are not known.
+    """
 
-    @property
-    def name(self) -> str:
-        """The object's."""
-        return self.resource.metadata.name
-
-    @property
-    def repository(self) -> str:
-        return self.resource.spec.repository_ref.name
+    namespace: str
+    name: str
+    uid: str
+    repository: str
+    archive: str
+    id: str
+    time: str
+    schedule: str | None
+    run: str | None
+    sources: tuple[str, ...]
+    original_size: int | None
+    deduplicated_size: int | None
+    files: int | None
+    comment: str | None
 
     @property
     def order(self) -> Order:
         """Its place in lists: the one that was begun first comes first."""
-        metadata = self.resource.metadata
-        return self.resource.spec.time, metadata.namespace, metadata.name
+        return self.time, self.namespace, self.name
 
     def is_called(self, reference: str) -> bool:
         """Whether that is its name, borg's id of it, or the name of the object."""
-        spec = self.resource.spec
-        return reference in (spec.archive, spec.id, self.name)
+        return reference in (self.archive, self.id, self.name)
+
+
+def parse_archive(body: Body) -> ArchiveRecord:
+    archive = BorgArchive.model_validate(body)
+    metadata, spec = archive.metadata, archive.spec
+    return ArchiveRecord(
+        namespace=intern(metadata.namespace),
+        name=metadata.name,
+        uid=metadata.uid,
+        repository=intern(spec.repository_ref.name),
+        archive=spec.archive,
+        id=spec.id,
+        time=spec.time,
+        schedule=intern(spec.schedule_ref.name) if spec.schedule_ref else None,
+        run=spec.run_ref.name if spec.run_ref else None,
+        sources=tuple(map(intern, spec.sources)),
+        original_size=spec.original_size,
+        deduplicated_size=spec.deduplicated_size,
+        files=spec.files,
+        comment=spec.comment,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +125,7 @@ def parse_restore(body: Body) -> RestoreRecord:
 
 ARCHIVE_RECORDS: Kind[ArchiveRecord] = project(
     ARCHIVES,
-    lambda body: ArchiveRecord(BorgArchive.model_validate(body)),
-    references=lambda record: references_of_archive(record.resource),
+    parse_archive,
+    references=lambda record: (Reference(REPOSITORIES.kind, record.namespace, record.repository),),
 )
 RESTORE_RECORDS: Kind[RestoreRecord] = project(RESTORES, parse_restore, groups=lambda record: ((ASKED, record.asked),))

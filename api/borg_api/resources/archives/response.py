@@ -104,42 +104,41 @@ def render_repository(repository: BorgRepository) -> RepositoryOfArchives:
 
 
 def render_archive(record: ArchiveRecord, view: View) -> Archive:
-    spec, run = record.resource.spec, _run_of(record, view)
-    schedule = spec.schedule_ref.name if spec.schedule_ref else None
+    run = _run_of(record, view)
     return {
-        "id": spec.id,
-        "archive": spec.archive,
-        "name": spec.archive,
+        "id": record.id,
+        "archive": record.archive,
+        "name": record.archive,
         "resource": record.name,
-        "start": spec.time,
-        "time": spec.time,
+        "start": record.time,
+        "time": record.time,
         "triggered_by": triggered_by(run) if run else None,
         "backup_job_id": derive_run_id(run) if run else None,
-        "scheduled_job_id": derive_id(SCHEDULES.kind, view.namespace, schedule) if schedule else None,
-        "sources": list(spec.sources),
-        "original_size": spec.original_size,
-        "deduplicated_size": spec.deduplicated_size,
-        "nfiles": spec.files,
-        "comment": spec.comment,
+        "scheduled_job_id": derive_id(SCHEDULES.kind, view.namespace, record.schedule) if record.schedule else None,
+        "sources": list(record.sources),
+        "original_size": record.original_size,
+        "deduplicated_size": record.deduplicated_size,
+        "nfiles": record.files,
+        "comment": record.comment,
     }
 
 
 def render_info(record: ArchiveRecord, repository: BorgRepository, view: View) -> Info:
-    spec, result = record.resource.spec, _result_of(record, view)
+    result = _result_of(record, view)
     identity = repository.status.identity
     return {
-        "id": spec.id,
-        "name": spec.archive,
-        "start": spec.time,
+        "id": record.id,
+        "name": record.archive,
+        "start": record.time,
         "end": None,
         "duration": result.seconds if result else None,
         "stats": {
-            "original_size": spec.original_size,
+            "original_size": record.original_size,
             "compressed_size": result.compressed_size if result else None,
-            "deduplicated_size": spec.deduplicated_size,
-            "nfiles": spec.files,
+            "deduplicated_size": record.deduplicated_size,
+            "nfiles": record.files,
         },
-        "comment": spec.comment or "",
+        "comment": record.comment or "",
         "command_line": [],
         "hostname": None,
         "username": None,
@@ -155,12 +154,11 @@ def render_info(record: ArchiveRecord, repository: BorgRepository, view: View) -
 
 
 def _run_of(record: ArchiveRecord, view: View) -> RunRecord | None:
-    ref = record.resource.spec.run_ref
-    return view.runs.get(ref.name) if ref else None
+    return view.runs.get(record.run) if record.run else None
 
 
 def _result_of(record: ArchiveRecord, view: View) -> RepositoryResult | None:
     """Return what the run that made it told of it."""
-    run, archive = _run_of(record, view), record.resource.spec.archive
-    results = run.repositories if run else ()
-    return next((item for item in results if (item.name, item.archive) == (record.repository, archive)), None)
+    run = _run_of(record, view)
+    made = (record.repository, record.archive)
+    return next((item for item in (run.repositories if run else ()) if (item.name, item.archive) == made), None)

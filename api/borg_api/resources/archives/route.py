@@ -69,5 +69,5 @@ def find_archive(view: View, repository: str, reference: str) -> ArchiveRecord |
     Names are borg's to give, and may look like ids: the name goes first.
     """
     known = view.archives_in(repository)
-    found = next((item for item in known if item.resource.spec.archive == reference), None)
+    found = next((item for item in known if item.archive == reference), None)
     return found or next((item for item in known if item.is_called(reference)), None)

@@ -32,7 +32,7 @@ def derive_wish(fields: RestoreFields, view: View) -> Wish:
     _check_layout(fields, source, paths)
     spec = {
         "repositoryRef": {"name": repository.metadata.name},
-        "archive": archive.resource.spec.archive if archive else fields.archive,
+        "archive": archive.archive if archive else fields.archive,
         "source": source,
         "paths": paths,
         "exclude": tuple(dict.fromkeys(fields.exclude)),
@@ -112,16 +112,17 @@ def _find_origin(
     view: View, repository: BorgRepository, archive: ArchiveRecord | None, source: str | None
 ) -> str | None:
     """Return the claim that the source is, by what its schedule or its repository says today."""
-    ref = archive.resource.spec.schedule_ref if archive else None
-    schedule = view.schedules.get(ref.name) if ref else None
+    schedule = view.schedules.get(archive.schedule) if archive and archive.schedule else None
     sources = (schedule.resource.spec.sources if schedule else None) or repository.spec.sources
     meant = [item for item in sources if source in (None, item.name)]
     return meant[0].volume.claim_name if len(meant) == 1 else None
 
 
 def _owner_of(repository: BorgRepository, archive: ArchiveRecord | None) -> OwnerReference:
-    kind, metadata = (ARCHIVES.kind, archive.resource.metadata) if archive else (REPOSITORIES.kind, repository.metadata)
-    return OwnerReference(api_version=API_VERSION, kind=kind, name=metadata.name, uid=metadata.uid)
+    if archive:
+        return OwnerReference(api_version=API_VERSION, kind=ARCHIVES.kind, name=archive.name, uid=archive.uid)
+    metadata = repository.metadata
+    return OwnerReference(api_version=API_VERSION, kind=REPOSITORIES.kind, name=metadata.name, uid=metadata.uid)
 
 
 def _missing(field: str, words: str) -> InvalidShapeError:

@@ -21,7 +21,7 @@ def split_paths(
     paths = [normalize(path, f"/paths/{number}") for number, path in enumerate(sent)]
     if source is not None or not _has_sources(archive):
         return source, _merged(paths)
-    named = archive.resource.spec.sources if archive else ()
+    named = archive.sources if archive else ()
     found: dict[str | None, list[str]] = {}
     for path in paths:
         root, _, rest = path.partition("/")
@@ -59,7 +59,7 @@ def count_stripped(types: Mapping[str, str]) -> int:
 
 def _has_sources(archive: ArchiveRecord | None) -> bool:
     """Whether it is laid out as this operator's are; one that nobody knows may be."""
-    return archive is None or bool(archive.resource.spec.sources or archive.resource.spec.schedule_ref)
+    return archive is None or bool(archive.sources or archive.schedule)
 
 
 def _merged(paths: Iterable[str]) -> tuple[str, ...]:
