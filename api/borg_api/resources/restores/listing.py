@@ -11,11 +11,11 @@ from borg_api.edge.paging import cut_page, decode_token
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
 from borg_api.picture.restoring import RestoreRecord
+from borg_api.resources.restores.progress import Progress, parse_progress
 from borg_api.resources.restores.response import RestoreJob, render_restore
 from borg_api.resources.runs.logs import READ_LOG, read_last_lines
 from borg_cluster.errors import ApiError
 from borg_cluster.turns import in_turns
-from borg_contract.restore.progress import RestoreProgress, parse_progress
 from borg_contract.run import Operation, Phase
 from borg_core.kinds.restore import RestorePhase
 
@@ -39,7 +39,7 @@ async def render_page(
 
 async def read_progress(
     request: Request, caller: Caller, view: View, restores: Iterable[RestoreRecord]
-) -> dict[str, RestoreProgress]:
+) -> dict[str, Progress]:
     """Return how far those of the restores that run have come, by name.
 
     It stands in their logs, which are read with the caller's own token: of a caller who may not, nothing is known.
@@ -58,7 +58,7 @@ def _running_run_of(restore: RestoreRecord, view: View) -> RunRecord | None:
     return run if run and run.operation is Operation.RESTORE and run.phase is Phase.RUNNING else None
 
 
-async def _read(caller: Caller, run: RunRecord) -> RestoreProgress | None:
+async def _read(caller: Caller, run: RunRecord) -> Progress | None:
     try:
         lines = await read_last_lines(caller, run, _TAIL)
     except ApiError:  # its status is known all the same

@@ -11,7 +11,7 @@ from borg_api.picture.picture import View
 from borg_api.picture.records import derive_id
 from borg_api.picture.restoring import RestoreRecord
 from borg_api.resources.restores.preview import render_text
-from borg_contract.restore.progress import RestoreProgress
+from borg_api.resources.restores.progress import Progress
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.restore import RESTORES, RestorePhase
 from borg_core.kinds.run import RUNS
@@ -108,7 +108,7 @@ def archive_of(restore: RestoreRecord) -> str | None:
     return resolved.archive if resolved else restore.resource.spec.archive
 
 
-def render_restore(restore: RestoreRecord, view: View, progress: RestoreProgress | None = None) -> RestoreJob:
+def render_restore(restore: RestoreRecord, view: View, progress: Progress | None = None) -> RestoreJob:
     """Return it as answers show it. `progress`: of one that runs, as its log tells it."""
     spec, status = restore.resource.spec, restore.resource.status
     details = _render_progress(restore, progress)
@@ -180,7 +180,7 @@ def _destination_of(restore: RestoreRecord) -> str:
     return "/".join(part for part in (restore.resource.claim_name, folder) if part)
 
 
-def _render_progress(restore: RestoreRecord, progress: RestoreProgress | None) -> RestoreProgressDetails:
+def _render_progress(restore: RestoreRecord, progress: Progress | None) -> RestoreProgressDetails:
     done = restore.phase in _SUCCEEDED
     percent = progress.percent if progress else 100 if done else 0
     return {
