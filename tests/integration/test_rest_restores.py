@@ -181,7 +181,7 @@ def test_an_object_that_is_no_business_of_a_restorer_stays_so(restorer: Rest, ku
 
 
 HOSTILE: dict[str, tuple[dict[str, Any], int, str]] = {
-    "no archive": ({"archive": None}, 422, "which archive"),
+    "no archive": ({"archive": None}, 422, "archive"),
     "no repository": ({"repository": None}, 422, "which repository"),
     "an unknown repository": ({"repository": "nowhere"}, 404, "no repository"),
     "an empty archive": ({"archive": ""}, 400, "/archive"),
@@ -207,7 +207,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], int, str]] = {
 @pytest.mark.parametrize("title", sorted(HOSTILE))
 def test_what_cannot_be_restored_is_refused_with_words(rest: Rest, kubectl: Kubectl, title: str) -> None:
     fields, status, words = HOSTILE[title]
-    content = json.dumps(back("refused", **fields)).encode()
+    content = json.dumps({**back("refused"), **fields}).encode()
     headers = {"Content-Type": "application/json"}
     for path in ("/api/restore/start", "/api/restore/preview"):
         if path.endswith("preview") and "preview_id" in fields:
