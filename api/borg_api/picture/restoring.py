@@ -9,7 +9,8 @@ from borg_cluster.index import Order
 from borg_core import labels
 from borg_core.kinds.archive import ARCHIVES, BorgArchive
 from borg_core.kinds.repository import REPOSITORIES
-from borg_core.kinds.restore import RESTORES, BorgRestore, BorgRestoreSpec, RestorePhase
+from borg_core.kinds.restore import RESTORES, BorgRestore, BorgRestoreSpec
+from borg_core.kinds.restore_status import RestorePhase
 from borg_core.registry import Body, Kind, Reference
 
 ASKED = "asked"

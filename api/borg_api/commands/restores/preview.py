@@ -9,7 +9,7 @@ from borg_api.picture.picture import View
 from borg_api.picture.restoring import RestoreRecord
 from borg_cluster.errors import AlreadyExists, ApiError
 from borg_core.formats import parse_time
-from borg_core.kinds.restore import RestorePhase
+from borg_core.kinds.restore_status import RestorePhase
 
 FRESH = timedelta(minutes=10)
 """For so long a preview is shown again; then what it shows may have changed, and a new one takes its place."""

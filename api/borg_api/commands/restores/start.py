@@ -7,7 +7,7 @@ from borg_api.edge.errors import InUseError, InvalidValueError
 from borg_api.picture.picture import View
 from borg_api.picture.restoring import RestoreRecord
 from borg_cluster.errors import AlreadyExists
-from borg_core.kinds.restore import RestorePhase
+from borg_core.kinds.restore_status import RestorePhase
 
 _WHAT = "The same restore"
 

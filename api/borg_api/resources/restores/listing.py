@@ -17,7 +17,7 @@ from borg_api.resources.runs.logs import READ_LOG, read_last_lines
 from borg_cluster.errors import ApiError
 from borg_cluster.turns import in_turns
 from borg_contract.run import Operation, Phase
-from borg_core.kinds.restore import RestorePhase
+from borg_core.kinds.restore_status import RestorePhase
 
 _FOLLOWED = 8
 """Of so many restores of one answer the logs are read: more hardly ever run at once."""

@@ -13,7 +13,8 @@ from borg_api.picture.restoring import RestoreRecord
 from borg_api.resources.restores.preview import render_text
 from borg_api.resources.restores.progress import Progress
 from borg_core.kinds.repository import REPOSITORIES
-from borg_core.kinds.restore import RESTORES, RestorePhase
+from borg_core.kinds.restore import RESTORES
+from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.run import RUNS
 
 STATUSES = {
