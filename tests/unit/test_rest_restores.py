@@ -364,6 +364,25 @@ def test_a_mirror_that_waits_for_approval_is_listed_and_can_be_approved(world: W
     assert restores(world)[name]["spec"]["approve"] == "d1"
 
 
+def test_what_nobody_has_seen_is_not_approved_by_sending_a_call_again(world: World) -> None:
+    preview_id = ask(world)["job_id"]
+    (name,) = restores(world)
+    world.cluster.report("BorgRestore", name, **PREVIEWED)
+    call = {"preview_id": preview_id}
+    wrong = send(world, "POST", f"{PATH}/start", {**call, "preview_digest": "d0"})
+    assert (wrong.status_code, "preview_digest" in wrong.json()["detail"]) == (409, True)
+    good(send(world, "POST", f"{PATH}/start", {**call, "preview_digest": "d1"}))
+    outdated = {**PREVIEWED, "preview": {**PREVIEW, "digest": "d2"}, "reason": "PreviewOutdated"}
+    world.cluster.report("BorgRestore", name, **outdated)
+    for again in (call, {**call, "preview_digest": "d1"}):
+        assert send(world, "POST", f"{PATH}/start", again).status_code == 409
+    assert restores(world)[name]["spec"]["approve"] == "d1"
+    (job,) = good(send(world, "GET", f"{PATH}/jobs"))["jobs"]
+    assert (job["status"], job["reason"], job["preview"]["digest"]) == ("previewed", "PreviewOutdated", "d2")
+    good(send(world, "POST", f"{PATH}/start", {**call, "preview_digest": "d2"}))
+    assert restores(world)[name]["spec"]["approve"] == "d2"
+
+
 def test_a_dry_run_is_a_preview(world: World) -> None:
     job_id = start(world, dry_run=True)
     assert ask(world)["job_id"] == job_id

@@ -37,22 +37,31 @@ async def start_restore(
     raise in_progress(_WHAT, name)
 
 
-async def approve_preview(writer: Writer[RestoreRecord], preview: RestoreRecord, wish: Wish | None) -> RestoreRecord:
+async def approve_preview(
+    writer: Writer[RestoreRecord], preview: RestoreRecord, wish: Wish | None, digest: str | None
+) -> RestoreRecord:
     """Let happen what the preview shows. Approving it again changes nothing.
 
-    `wish`: what the caller takes the preview for, None where nothing was said. Raises InvalidValueError when it shows
-    something else or has ended, InUseError while it is being made.
+    `wish`: what the caller takes the preview for, `digest`: what they have seen it show; None where nothing was said.
+    Raises InvalidValueError when it is of something else or has ended, InUseError when it does not wait for approval,
+    or shows something else by now.
     """
     if wish and wish.asked != preview.asked:
         raise InvalidValueError("This preview is of another restore than the one that is asked for.", "/preview_id")
-    found = preview.resource.status.preview
-    if preview.resource.spec.approve and not preview.finished:
-        await writer.wait_for_replicas(preview.version)
-        return preview
     if preview.finished:
         raise InvalidValueError(f"This has ended already ({preview.phase}): ask for a new preview.", "/preview_id")
-    if preview.phase is not RestorePhase.PREVIEWED or found is None:
-        raise InUseError("The preview is still being made: wait until its status is previewed.")
+    found, approved = preview.resource.status.preview, preview.resource.spec.approve
+    if found and approved == found.digest and digest in (None, found.digest):
+        await writer.wait_for_replicas(preview.version)
+        return preview
+    if found is None or preview.phase is not RestorePhase.PREVIEWED:
+        raise InUseError(f"The preview is still being made, or runs already: its status is {preview.phase.lower()}.")
+    # Once what was approved is out of date, the same call, sent again, must not approve what nobody has seen.
+    is_seen = found.digest == digest if digest or approved else True
+    if not is_seen:
+        raise InUseError(
+            "What would happen is not what it was: look at the preview again, and send its digest as preview_digest."
+        )
     # A restore is worth keeping when its archive is gone.
     patch = {"metadata": {"ownerReferences": None}, "spec": {"approve": found.digest}}
     return await writer.merge(preview.name, patch)

@@ -96,4 +96,7 @@ class StartFields(RestoreFields):
         default=None,
         description="Let happen what this preview (`job_id`) shows, and nothing else. What else is sent has to be it.",
     )
+    preview_digest: str | None = Field(
+        default=None, max_length=64, description="What the preview showed: needed once an approved one is out of date."
+    )
     dry_run: bool = Field(default=False, description="As a preview does.")

@@ -49,7 +49,7 @@ async def start_restore_job(
     message = "Restore job started successfully"
     if fields.preview_id is not None:
         wish = derive_wish(fields, view) if fields.archive else None
-        restore = await approve_preview(writer, find_restore(view, str(fields.preview_id)), wish)
+        restore = await approve_preview(writer, find_restore(view, str(fields.preview_id)), wish, fields.preview_digest)
     elif fields.dry_run:
         restore = await preview_restore(view, writer, derive_wish(fields, view), whole_now())
         message = "Preview started successfully"
