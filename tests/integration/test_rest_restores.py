@@ -5,12 +5,13 @@ What becomes of the restores is not looked at here: they are into claims that th
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from integration import resources
-from integration.test_rest_kubectl import LOOKS, apply, soon
+from integration.test_rest_kubectl import LOOKS, apply
 from support.cluster import Kubectl
 from support.rest import Rest, make_account, problem
 from support.waiting import wait_for
@@ -26,7 +27,7 @@ def archives(rest: Rest, kubectl: Kubectl) -> None:
     for name, time in times.items():
         apply(kubectl, rest.namespace, resources.archive(name, name.replace("main", "nightly"), time=time))
     path = "/api/repositories/main/archives"
-    soon(lambda: len(rest.get(path)["archives"]), lambda count: count == len(times), "the archives over REST")
+    everywhere(lambda: len(rest.get(path)["archives"]), lambda count: count == len(times), "the archives over REST")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,11 @@ def restorer(rest: Rest, kubectl: Kubectl) -> Rest:
     found = Rest(rest.url, rest.namespace, token)
     wait_for(lambda: found("GET", "/api/restore/jobs").status_code, lambda code: code == 200, 5, "RBAC knows the role")
     return found
+
+
+def everywhere(look: Callable[[], Any], holds: Callable[[Any], bool], what: str) -> None:
+    """Wait until it holds wherever one looks: replicas take turns."""
+    wait_for(lambda: [look() for _ in range(LOOKS)], lambda seen: all(map(holds, seen)), 10, what)
 
 
 def back(destination: str, **fields: Any) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def report(kubectl: Kubectl, rest: Rest, name: str, **status: Any) -> None:
     patch = json.dumps({"status": status})
     kubectl("-n", rest.namespace, "patch", "brest", name, "--subresource=status", "--type=merge", "-p", patch)
     path, phase = f"/api/restore/status/{name}", str(status["phase"]).lower()
-    soon(lambda: rest.get(path)["status"], lambda shown: shown == phase, f"the phase {phase} over REST")
+    everywhere(lambda: rest.get(path)["status"], lambda shown: shown == phase, f"the phase {phase} over REST")
 
 
 @pytest.mark.usefixtures("archives")
@@ -86,9 +92,9 @@ def test_archives_are_listed_oldest_first_whole_and_in_pages(rest: Rest) -> None
 def test_an_archive_that_is_gone_is_not_listed_any_more(rest: Rest, kubectl: Kubectl) -> None:
     apply(kubectl, rest.namespace, resources.archive("going", "going"))
     path = "/api/archives/going/info?repository=main"
-    soon(lambda: rest("GET", path).status_code, lambda status: status == 200, "the archive over REST")
+    everywhere(lambda: rest("GET", path).status_code, lambda status: status == 200, "the archive over REST")
     kubectl("-n", rest.namespace, "delete", "barch", "going")
-    soon(lambda: rest("GET", path).status_code, lambda status: status == 404, "its end over REST")
+    everywhere(lambda: rest("GET", path).status_code, lambda status: status == 404, "its end over REST")
 
 
 @pytest.mark.usefixtures("archives")
@@ -137,7 +143,7 @@ def test_fifty_previews_of_one_restore_are_one(rest: Rest, kubectl: Kubectl) -> 
 def test_a_preview_is_shown_approved_once_and_outlives_its_archive(restorer: Rest, kubectl: Kubectl) -> None:
     apply(kubectl, restorer.namespace, resources.archive("short-lived", "short-lived"))
     path = "/api/archives/short-lived/info?repository=main"
-    soon(lambda: restorer("GET", path).status_code, lambda status: status == 200, "the archive over REST")
+    everywhere(lambda: restorer("GET", path).status_code, lambda status: status == 200, "the archive over REST")
     approved = restorer.send("POST", "/api/restore/preview", back("approved", archive="short-lived"))
     left = restorer.send("POST", "/api/restore/preview", back("left", archive="short-lived"))
     assert approved["status"] == "pending"

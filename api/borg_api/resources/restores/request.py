@@ -94,9 +94,14 @@ class StartFields(RestoreFields):
 
     preview_id: Id | None = Field(
         default=None,
-        description="Let happen what this preview (`job_id`) shows, and nothing else. What else is sent has to be it.",
+        description="Let happen what this preview (`job_id`) shows. A restore that is told as well has to be that one.",
     )
     preview_digest: str | None = Field(
         default=None, max_length=64, description="What the preview showed: needed once an approved one is out of date."
     )
     dry_run: bool = Field(default=False, description="As a preview does.")
+
+    @property
+    def tells_restore(self) -> bool:
+        """Whether there is enough of a restore to compare a preview with."""
+        return self.archive is not None and (self.repository, self.repository_id) != (None, None)

@@ -48,7 +48,7 @@ async def start_restore_job(
     """Restore: what is told here, or what a preview shows."""
     message = "Restore job started successfully"
     if fields.preview_id is not None:
-        wish = derive_wish(fields, view) if fields.archive else None
+        wish = derive_wish(fields, view) if fields.tells_restore else None
         restore = await approve_preview(writer, find_restore(view, str(fields.preview_id)), wish, fields.preview_digest)
     elif fields.dry_run:
         restore = await preview_restore(view, writer, derive_wish(fields, view), whole_now())
