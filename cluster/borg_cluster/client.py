@@ -124,9 +124,12 @@ class ApiServer:
             yield _events(request, lines_of(request, response))
 
     @asynccontextmanager
-    async def log(self, namespace: str, pod: str, container: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Give what the container has written until now, in pieces as they come."""
-        request = Request("GET", PODS.path(namespace, pod, "log"), (("container", container),), accept="*/*")
+    async def log(
+        self, namespace: str, pod: str, container: str, tail: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give what the container has written until now, in pieces as they come; with `tail` its last lines only."""
+        query = (("container", container), *((("tailLines", str(tail)),) if tail else ()))
+        request = Request("GET", PODS.path(namespace, pod, "log"), query, accept="*/*")
         async with await self._transport.stream(request) as response:
             yield pieces_of(request, response)
 

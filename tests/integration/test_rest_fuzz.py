@@ -29,6 +29,7 @@ def fuzzed(kubectl: Kubectl, facade_url: str) -> Iterator[Rest]:
             resources.repository("main"),
             resources.repository("offsite"),
             resources.script("wake", {"name": "HOST", "required": True}),
+            resources.archive("main-1"),
         ]
         kubectl(
             "-n", namespace, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
@@ -43,6 +44,10 @@ def test_no_request_that_can_be_thought_of_makes_it_stumble(fuzzed: Rest, tmp_pa
     schedules = [fuzzed.create(f"fuzzed {number}")["id"] for number in range(8)]
     for schedule in schedules[:4]:
         fuzzed.send("POST", f"/api/schedule/{schedule}/run-now")
+    restores = [
+        fuzzed.send("POST", f"/api/restore/{verb}", {"repository": "main", "archive": "nightly-1"})["job_id"]
+        for verb in ("start", "preview")
+    ]
     config = tmp_path / "schemathesis.toml"
     namespace = f'\n[parameters]\n"query.namespace" = "{fuzzed.namespace}"\n'
     config.write_text((FUZZ / "schemathesis.toml").read_text() + namespace)
@@ -53,6 +58,8 @@ def test_no_request_that_can_be_thought_of_makes_it_stumble(fuzzed: Rest, tmp_pa
         "FUZZ_REPOSITORIES": ",".join(map(str, repositories)),
         "FUZZ_SCRIPT": str(fuzzed.get("/api/scripts")[0]["id"]),
         "FUZZ_SCHEDULES": ",".join(map(str, schedules)),
+        "FUZZ_ARCHIVE": "nightly-1",
+        "FUZZ_RESTORES": ",".join(map(str, restores)),
     }
     command = [str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run", "--no-color"]
     command += [f"{fuzzed.url}/openapi.json", "--url", fuzzed.url, "--max-examples", EXAMPLES, "--seed", SEED]
