@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _NAMES = (
-    b"plain", b"etc", b"uploads", b"a.tmp", b"b.tmp", b"-dash", b"#hash", b"+plus", b"!bang", b" lead", b"trail ", b"tab\t",
-    b"new\nline", b"\nfirst", b"cr\r", b"\xff\xfe", b"caf\xc3\xa9", b"caf\xe9", b"star*", b"what?", b"[set]", b"{brace}",
-    b"pf:x", b"re:.", b"R root", b"\\back", b"'quote\"", b"\xc2\xa0nbsp\xc2\xa0", b"x" * 200, b"%s", b"$HOME", b"..dots", b".hidden",
+    b"plain", b"etc", b"uploads", b"a.tmp", b"b.tmp", b"-dash", b"#hash", b"+plus", b"!bang", b" lead", b"trail ",
+    b"tab\t", b"new\nline", b"\nfirst", b"cr\r", b"\xff\xfe", b"caf\xc3\xa9", b"caf\xe9", b"star*", b"what?", b"[set]",
+    b"{brace}", b"pf:x", b"re:.", b"R root", b"\\back", b"'quote\"", b"\xc2\xa0nbsp\xc2\xa0", b"x" * 200, b"%s",
+    b"$HOME", b"..dots", b".hidden",
 )  # fmt: skip
 
 
@@ -36,28 +37,22 @@ class Thing:
 
 def snapshot(root: Path) -> dict[bytes, Thing]:
     """Return all that is below the folder by its path there; the folder itself is the empty path."""
-    paths = [b""]
-    base = os.fsencode(root)
-    for folder, folders, files in os.walk(base):
-        for name in (*folders, *files):
-            paths.append(os.path.relpath(os.path.join(folder, name), base))
-    stats = {path: os.lstat(os.path.join(base, path)) for path in paths}
+    stats = {os.fsencode(path.relative_to(root)): path.lstat() for path in _paths(root)} | {b"": root.lstat()}
     links: dict[tuple[int, int], list[bytes]] = {}
-    for path in sorted(paths):
+    for path in sorted(stats):
         links.setdefault((stats[path].st_dev, stats[path].st_ino), []).append(path)
     return {
-        path: _look(os.path.join(base, path), found, links[found.st_dev, found.st_ino]) for path, found in stats.items()
+        path: _look(root / os.fsdecode(path), found, links[found.st_dev, found.st_ino]) for path, found in stats.items()
     }
 
 
-def _look(path: bytes, found: os.stat_result, links: list[bytes]) -> Thing:
+def _look(path: Path, found: os.stat_result, links: list[bytes]) -> Thing:
     content = b""
     if stat.S_ISLNK(found.st_mode):
-        content = os.readlink(path)
+        content = os.fsencode(path.readlink())
     elif stat.S_ISREG(found.st_mode):
-        content = Path(os.fsdecode(path)).read_bytes()
+        content = path.read_bytes()
     names = os.listxattr(path, follow_symlinks=False)
-    xattrs = tuple(sorted((name, os.getxattr(path, name, follow_symlinks=False)) for name in names))
     return Thing(
         stat.S_IFMT(found.st_mode),
         stat.S_IMODE(found.st_mode),
@@ -65,8 +60,12 @@ def _look(path: bytes, found: os.stat_result, links: list[bytes]) -> Thing:
         found.st_mtime_ns,
         content,
         tuple(links),
-        xattrs,
+        tuple(sorted((name, os.getxattr(path, name, follow_symlinks=False)) for name in names)),
     )
+
+
+def _paths(root: Path) -> list[Path]:
+    return sorted(Path(folder, name) for folder, folders, files in os.walk(root) for name in (*folders, *files))
 
 
 class Gardener:
@@ -86,11 +85,11 @@ class Gardener:
             self.rng.choice((self.add, self.remove, self.rewrite, self.touch, self.swap, self.forge))(root)
 
     def add(self, root: Path) -> None:
-        folders = [path for path in self._all(root) if path.is_dir() and not path.is_symlink()]
+        folders = [path for path in _paths(root) if path.is_dir() and not path.is_symlink()]
         path = self.rng.choice([root, *folders]) / os.fsdecode(self.rng.choice(_NAMES))
         if os.path.lexists(path):
             return
-        files = [other for other in self._all(root) if other.is_file() and not other.is_symlink()]
+        files = [other for other in _paths(root) if other.is_file() and not other.is_symlink()]
         kind = self.rng.choice(("file", "file", "file", "folder", "folder", "link", "hard", "fifo"))
         if kind == "hard" and files:
             os.link(self.rng.choice(files), path)
@@ -109,7 +108,7 @@ class Gardener:
             os.utime(path, ns=(0, self.rng.randrange(0, 2**31 - 200_000) * 10**9 + self.rng.randrange(10**9)))
 
     def remove(self, root: Path) -> None:
-        if paths := self._all(root):
+        if paths := _paths(root):
             path = self.rng.choice(paths)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -117,16 +116,16 @@ class Gardener:
                 path.unlink()
 
     def rewrite(self, root: Path) -> None:
-        if files := [path for path in self._all(root) if path.is_file() and not path.is_symlink()]:
+        if files := [path for path in _paths(root) if path.is_file() and not path.is_symlink()]:
             self.rng.choice(files).write_bytes(self.rng.randbytes(100))
 
     def touch(self, root: Path) -> None:
-        if paths := [path for path in self._all(root) if not path.is_symlink()]:
+        if paths := [path for path in _paths(root) if not path.is_symlink()]:
             self.rng.choice(paths).chmod(self.rng.choice((0o700, 0o755)))
 
     def swap(self, root: Path) -> None:
         """Put something of another kind in the place of something."""
-        if paths := self._all(root):
+        if paths := _paths(root):
             path = self.rng.choice(paths)
             was_folder = path.is_dir() and not path.is_symlink()
             if was_folder:
@@ -141,15 +140,8 @@ class Gardener:
 
     def forge(self, root: Path) -> None:
         """Change a file so that size and time are as before."""
-        if files := [path for path in self._all(root) if path.is_file() and not path.is_symlink()]:
+        if files := [path for path in _paths(root) if path.is_file() and not path.is_symlink()]:
             path = self.rng.choice(files)
             before = path.stat()
             path.write_bytes(self.rng.randbytes(before.st_size))
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    def _all(self, root: Path) -> list[Path]:
-        return sorted(Path(os.fsdecode(path)) for path in _paths(os.fsencode(root)))
-
-
-def _paths(root: bytes) -> list[bytes]:
-    return [os.path.join(folder, name) for folder, folders, files in os.walk(root) for name in (*folders, *files)]

@@ -45,7 +45,7 @@ def make_undo_archive(
         changes = {"input_path": str(scratch / "paths")}
     else:
         choice = Choice(frozenset(given), is_only=True)
-        words, changes = write_patterns(choice, Selection(""), scratch / "patterns"), {}
+        words, changes = write_patterns(choice, Selection(""), scratch / "patterns", creates=True), {}
     try:
         outcome = repository.with_borg(directory=str(root), **changes).try_borg(
             lambda lock_wait: [
