@@ -198,16 +198,17 @@ def test_the_latest_is_the_schedules_own_and_never_an_undo_archive_or_too_old(po
 
 
 def test_undo_archives_are_in_no_prunes_way(pod: Pod, target: Path) -> None:
+    template = "db-undo-{now}Z"  # as undo archives of a restore of that name are called
     (target / "hello.txt").write_text("changed")
-    for name in ("db-1", "db-2"):
-        back_up(pod, name)
-    undo = restored(run(pod, Operation.RESTORE, RestorePlan(name="db", archive="db-1"))).undo_archive
+    for _ in range(2):
+        back_up(pod, template)
+    first, second = pod.archives(pod.repository())
+    undo = restored(run(pod, Operation.RESTORE, RestorePlan(name="db", archive=first))).undo_archive
     assert undo is not None
-    pruned = pod.run(
-        pod.plan(operation=Operation.PRUNE, archive_name_template="db-{now}", prune=Retention.only(keep_yearly=1))
-    )
+    plan = pod.plan(operation=Operation.PRUNE, archive_name_template=template, prune=Retention.only(keep_yearly=1))
+    pruned = pod.run(plan)
     assert pruned.result.phase is Phase.COMPLETED, pruned.log
-    assert set(pod.archives(pod.repository())) == {"db-2", undo}
+    assert set(pod.archives(pod.repository())) == {second, undo}
 
 
 def test_which_source_is_asked_for_where_there_are_several(pod: Pod, target: Path) -> None:
