@@ -10,19 +10,12 @@ from dataclasses import replace
 import pytest
 
 from borg_contract.restore.plan import Mode, RestorePlan
-from borg_contract.restore.result import RestoreResult
-from borg_contract.run import Operation, Phase
-from runner_kit.pod import Ended, Pod
+from borg_contract.run import Operation
+from runner_kit.pod import Pod
+from runner_kit.restoring import restored
 from runner_kit.trees import Gardener, Thing, snapshot
 
 _LINE = re.compile(r"^  ([+~-]) (.*)$", re.MULTILINE)
-
-
-def _restored(ended: Ended) -> RestoreResult:
-    [repository] = ended.result.repositories
-    assert repository.phase in (Phase.COMPLETED, Phase.COMPLETED_WITH_WARNINGS), ended.log
-    assert repository.restore is not None
-    return repository.restore
 
 
 def _changes(log: str) -> dict[str, set[str]]:
@@ -80,13 +73,13 @@ def _check(pod: Pod, number: int) -> None:
     )
     plan = pod.plan(repository, operation=Operation.PREVIEW, restore=restore)
     previewed = pod.run(plan)
-    told = _restored(previewed)
+    told = restored(previewed)
     assert snapshot(target) == before
     assert told.preview is not None
     assert told.resolved is not None
     restore = replace(restore, archive_id=told.resolved.id, digest=told.preview.digest)
     ended = pod.run(replace(plan, operation=Operation.RESTORE, restore=restore))
-    done = _restored(ended)
+    done = restored(ended)
     after = snapshot(target)
     changes = _changes(previewed.log)
     assert {_printed(path) for path in after.keys() - before.keys()} == changes["+"]
@@ -102,7 +95,7 @@ def _check(pod: Pod, number: int) -> None:
         return
     undo = RestorePlan(name="undo", archive=done.undo_archive, mode=Mode.MIRROR)
     undone = pod.run(replace(plan, operation=Operation.RESTORE, restore=undo))
-    _restored(undone)
+    restored(undone)
     assert snapshot(target) == before, undone.log
 
 
