@@ -34,7 +34,7 @@ from borg_runner.restore.reckon import (
     reckon,
     say_changes,
 )
-from borg_runner.restore.undo import make_undo_archive
+from borg_runner.restore.undo import find_linked, make_undo_archive
 
 
 def restore(task: Task) -> None:
@@ -132,38 +132,40 @@ def _begin(task: Task, meant: Meant, changes: Changes, digest: str, *, was_empty
     """Make the undo archive and leave the journal: from here on the target may be changed."""
     root, name = task.target.root, task.plan.name
     undo_archive = ""
-    with held_times(task.target, {""}):
-        if task.plan.undo and not was_empty:
+    if task.plan.undo and not was_empty:
+        with held_times(task.target, {""}):
             write_list(root, name, changes.lines())
-            try:
-                undo_archive = _archive_before(task, meant, changes)
-            except FaultError:
+        try:
+            undo_archive = _archive_before(task, meant, changes)
+        except FaultError:
+            with held_times(task.target, {""}):
                 remove_journal(root, name)
-                raise
-            task.add(undo_archive=undo_archive)
-        journal = Journal(
-            restore=name,
-            archive=meant.archive.name,
-            archive_id=meant.archive.id,
-            digest=digest,
-            undo_archive=undo_archive,
-            began=time.time_ns(),
-            boot=read_boot_id(),
-        )
+            raise
+        task.add(undo_archive=undo_archive)
+    journal = Journal(
+        restore=name,
+        archive=meant.archive.name,
+        archive_id=meant.archive.id,
+        digest=digest,
+        undo_archive=undo_archive,
+        began=time.time_ns(),
+        boot=read_boot_id(),
+    )
+    with held_times(task.target, {""}):
         write_journal(root, journal)
     return journal
 
 
 def _archive_before(task: Task, meant: Meant, changes: Changes) -> str:
+    target, owner = task.target, task.repository.plan.name
     paths = changes.overwrite | changes.delete
-    paths |= find_folders_above(task.target, changes) - {""}
-    if meant.selection.root is not None:
-        paths.add(".")
+    paths |= find_linked(target, paths)
+    paths |= find_folders_above(target, changes) - {""}
     return make_undo_archive(
         task.repository,
-        UndoOf(task.run.namespace, task.plan.name, task.repository.plan.name, meant.archive.id, task.run.cluster),
-        paths | {list_name(task.plan.name)},
-        root=task.target.root,
+        UndoOf(task.run.namespace, task.plan.name, owner, meant.archive.id, task.run.cluster),
+        paths | {list_name(task.plan.name), "."},
+        root=target.root,
         scratch=task.scratch / "undo",
         run_name=task.run_name,
     )

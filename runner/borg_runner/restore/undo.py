@@ -5,6 +5,7 @@ what the restore had made goes.
 """
 
 import datetime as dt
+import stat
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.restore.archive.listing import name_archive
 from borg_runner.restore.archive.patterns import Choice, write_patterns
 from borg_runner.restore.archive.scope import Selection
+from borg_runner.restore.target import Target
 from borg_runner.verbs.repository import Repository
 
 _FILE_CHANGED = 100
@@ -43,7 +45,7 @@ def make_undo_archive(
         changes = {"input_path": str(scratch / "paths")}
     else:
         choice = Choice(frozenset(given), is_only=True)
-        words, changes = write_patterns(choice, Selection(""), scratch / "patterns"), {}
+        words, changes = write_patterns(choice, Selection(""), scratch / "patterns", creates=True), {}
     try:
         outcome = repository.with_borg(directory=str(root), **changes).try_borg(
             lambda lock_wait: [
@@ -64,6 +66,23 @@ def make_undo_archive(
         "(`job.runAsUser`, `ownership: Keep`), or do without: `undo: false`."
     )
     raise FaultError(Fault(Reason.UNDO_FAILED, text))
+
+
+def find_linked(target: Target, paths: Iterable[str]) -> set[str]:
+    """Return all hard links in the target to files of which some links are among `paths`. Raises OSError.
+
+    Where one of them is replaced, the others have to be replaced with it when that is undone.
+    """
+    left: dict[tuple[int, int], int] = {}
+    for path in paths:
+        found = target.look(path)
+        if found is not None and found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+            key = found.st_dev, found.st_ino
+            left[key] = left.get(key, found.st_nlink) - 1
+    if not any(left.values()):
+        return set()
+    looked = ((path, target.look(path)) for path in target.walk("", lambda _: True))
+    return {path for path, found in looked if found is not None and (found.st_dev, found.st_ino) in left}
 
 
 def make_undo_arguments(

@@ -11,6 +11,7 @@ from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
 from borg_runner.identity import Identity
 from borg_runner.interruption import Interruption
+from borg_runner.locks.belonging import make_giver
 from borg_runner.locks.cache import remove_asides
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
@@ -89,6 +90,13 @@ class Worker:
             log=self.log,
             notice=notice,
         )
+        give = make_giver(plan.location, base_dir, self.log)
+
+        def on_end() -> None:
+            locks.remove_dead()
+            if self.plan.operation.needs_restore:  # by default another user's pods write into it
+                give()
+
         return Repository(
             plan=plan,
             borg=Borg(
@@ -97,7 +105,7 @@ class Worker:
                 log=self.log,
                 interruption=self.interruption,
                 probe=connection.probe,
-                on_end=locks.remove_dead,
+                on_end=on_end,
                 notice=notice,
             ),
             locks=locks,

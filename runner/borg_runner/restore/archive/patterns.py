@@ -30,20 +30,23 @@ def choose(selection: Selection, wanted: set[str], unwanted: Iterable[str]) -> C
 
     Nothing at all has to be said where all of a source is wanted.
     """
-    others = {*unwanted, *selection.dropped}
+    others = {*unwanted, *selection.dropped} - wanted
     if selection.unsafe or len(wanted) < len(others):
         return Choice(frozenset(map(selection.archive_path, wanted)), is_only=True)
     return Choice(frozenset(map(selection.archive_path, others)), is_only=False)
 
 
-def write_patterns(choice: Choice, selection: Selection, path: Path) -> list[str]:
-    """Write the file of patterns and return the arguments that make borg work on the chosen paths."""
+def write_patterns(choice: Choice, selection: Selection, path: Path, *, creates: bool = False) -> list[str]:
+    """Write the file of patterns and return the arguments that make borg work on the chosen paths.
+
+    `creates`: for `borg create`, which cannot keep a command line in the archive that is no UTF-8.
+    """
     if not choice.is_only and not choice.listed and selection.is_alone:
         return []
     sign = "+" if choice.is_only else "-"
     plain = sorted(name for name in choice.listed if not _ODD.search(name))
     odd = sorted(name for name in choice.listed if _ODD.search(name))
-    arguments, rest = _split(odd)
+    arguments, rest = ([], odd) if creates else _split(odd)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.writelines(f"{sign} {_name(name)}\n" for name in plain)
         if rest:

@@ -124,7 +124,7 @@ def select(found: Iterable[Entry], prefix: str, scope: Scope) -> Selection:
     for entry in found:
         choosing.take(entry)
     choosing.drop_forged()
-    _set_apart(choosing.selection)
+    _set_apart(choosing.selection, choosing.forged)
     if missing := [path for path in scope.paths if path not in choosing.present]:
         raise FaultError(_explain_missing(missing))
     return choosing.selection
@@ -218,10 +218,10 @@ def is_safe(path: str) -> bool:
     return path == "." or not any(part in ("", ".", "..") for part in path.split("/"))
 
 
-def _set_apart(selection: Selection) -> None:
-    """Take out what lies below something that is no folder."""
+def _set_apart(selection: Selection, forged: set[str]) -> None:
+    """Take out what lies below something that is no folder, or is taken out itself, and hard links to such."""
     entries = selection.entries
-    apart: set[str] = set()
+    apart = set(forged)
     for path in sorted(entries):
         above = posixpath.dirname(path)
         while above:
@@ -231,7 +231,11 @@ def _set_apart(selection: Selection) -> None:
             if above in entries:  # looked at before
                 break
             above = posixpath.dirname(above)
-    for path in apart:
+    unsafe = {*selection.unsafe, *map(selection.archive_path, apart)}
+    apart.update(
+        path for path, entry in entries.items() if entry.master and selection.archive_path(entry.master) in unsafe
+    )
+    for path in apart & entries.keys():
         selection.unsafe.append(selection.archive_path(path))
         del entries[path]
 
