@@ -1,6 +1,7 @@
 """Hostile specs of every kind, from the seed: valid ones of which a thing or two was bent."""
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
@@ -8,147 +9,64 @@ from typing import Any
 
 from faults.hostile import PIECES
 from faults.seed import SEED
+from faults.valid import NAMES, VALID, Object
 
-Object = dict[str, Any]
 Path = tuple[str | int, ...]
 
-_CLAIM = {"persistentVolumeClaim": {"claimName": "data"}}
-_SECRET = {"name": "borg", "key": "passphrase"}
-_HOOK = {
-    "scriptRef": {"name": "wake"},
-    "parameters": [{"name": "HOST", "value": "nas"}, {"name": "TOKEN", "valueFrom": {"secretKeyRef": _SECRET}}],
-}
-_HOOKS = {"preBackup": _HOOK, "postBackup": _HOOK}
-_JOB = {
-    "fileAccess": "Restricted",
-    "runAsUser": 1000,
-    "runAsGroup": 1000,
-    "fsGroup": 1000,
-    "image": "registry.example.com:5000/runner:1.0",
-    "imagePullPolicy": "Always",
-    "imagePullSecrets": [{"name": "pull"}],
-    "resources": {"limits": {"memory": "2Gi", "cpu": 2}, "requests": {"memory": "512Mi", "cpu": "500m"}},
-    "nodeSelector": {"kubernetes.io/arch": "amd64"},
-    "tolerations": [{"key": "backup", "operator": "Equal", "value": "yes", "effect": "NoExecute"}],
-    "affinity": {"nodeAffinity": {}},
-    "priorityClassName": "low",
-    "labels": {"example.com/team": "a"},
-    "annotations": {"example.com/note": "b"},
-}
-_REPOSITORY = {
-    "encryption": {"mode": "repokey-blake2", "passphraseSecretRef": _SECRET},
-    "initialize": True,
-    "sources": [{"name": "files", "volume": {"persistentVolumeClaim": {"claimName": "files"}}, "paths": ["a/b", "."]}],
-    "exclude": ["*.tmp", "sh:**/cache", r"re:\.bak$", "pp:sources/files/x"],
-    "minFiles": 3,
-    "compression": "auto,zstd,10",
-    "uploadRateLimitKiB": 100,
-    "hooks": _HOOKS,
-    "cache": {"persistentVolumeClaim": {"claimName": "cache"}},
-    "verification": {"check": {"schedule": "0 3 * * 0", "timeZone": "Europe/Berlin"}},
-}
-_SSH = {
-    "url": "ssh://u1@backup.example.com:23/./borg/main",
-    "privateKeySecretRef": {"name": "ssh", "key": "id_ed25519"},
-    "knownHostsSecretRef": {"name": "ssh", "key": "known_hosts"},
-    "remotePath": "borg-1.4",
-}
-_VOLUMES: tuple[Object, ...] = (
-    _CLAIM,
-    {"hostPath": {"path": "/srv/borg", "type": "Directory"}},
-    {"nfs": {"server": "nas.example.com", "path": "/export/data"}},
-    {
-        "csi": {
-            "driver": "smb.csi.k8s.io",
-            "fsType": "ext4",
-            "volumeAttributes": {"source": "//nas/a"},
-            "nodePublishSecretRef": {"name": "smb"},
-        }
-    },
-)
-_SCHEDULE = {
-    "title": "Daily Backup",
-    "description": "Whom to ask",
-    "schedule": "0 2 * * *",
-    "timeZone": "Europe/Berlin",
-    "repositoryRefs": [{"name": "main"}],
-    "sources": [{"name": "app", "volume": {"persistentVolumeClaim": {"claimName": "app"}}, "paths": ["x"]}],
-    "archiveNameTemplate": "{job_name}-{now}",
-    "runRepositoryHooks": True,
-    "hooks": _HOOKS,
-    "prune": {
-        "enabled": True,
-        "keepWithin": "7d",
-        "keepHourly": 1,
-        "keepDaily": 7,
-        "keepWeekly": 4,
-        "keepMonthly": 6,
-        "keepQuarterly": 1,
-        "keepYearly": 1,
-    },
-    "compact": {"enabled": True, "threshold": 10},
-    "startingDeadlineSeconds": 3600,
-    "activeDeadlineSeconds": 86400,
-    "runHistoryLimit": 10,
-    "job": _JOB,
-}
-_SCRIPT = {
-    "description": "Wakes the server",
-    "content": '#!/bin/sh\nssh "$HOST" wakeup\n',
-    "timeoutSeconds": 300,
-    "parameters": [
-        {"name": "HOST", "type": "Text", "required": True, "default": "nas", "description": "Which one"},
-        {"name": "TOKEN", "type": "Password"},
-    ],
-}
-VALID: dict[str, tuple[Object, ...]] = {
-    "BorgRepository": (
-        *({"local": {"volume": volume, "path": "borg/main"}, **_REPOSITORY} for volume in _VOLUMES),
-        {"ssh": _SSH, **_REPOSITORY},
-    ),
-    "BorgSchedule": (
-        _SCHEDULE,
-        {**_SCHEDULE, "schedule": "H H(1-5) * * *"},
-        {**_SCHEDULE, "sources": [{"name": f"v{number}", "volume": each} for number, each in enumerate(_VOLUMES)]},
-    ),
-    "BorgScript": (_SCRIPT,),
-    "BorgRun": (
-        {"scheduleRef": {"name": "db"}, "operation": "Backup", "cancel": False},
-        {"repositoryRef": {"name": "main"}, "operation": "Check"},
-    ),
-}
-"""By kind: specs with every field there is."""
-
-NAMES = {"BorgRepository": "main", "BorgSchedule": "db", "BorgScript": "wake", "BorgRun": "now"}
-
 _TIMES = (
-    *("*", "?", "0", "1", "5", "7", "12", "23", "24", "31", "59", "60", "-1", "00", "+5", "9" * 25, "H", "H(0-29)"),
-    *("H/15", "H(1-5)/2", "H(5-1)", "H(0-99)", "h", "MON", "mon", "Jan", "SUN-SAT", "L", "15W", "1#2", "R", "@"),
-    *("1-5", "5-1", "*/2", "*/0", "1/", "1,2,3", ",", "1,,2", "*/99999999999999999999", "１", "\u0661", "thurs"),
-)
+    "*", "?", "0", "1", "5", "7", "12", "23", "24", "31", "59", "60", "-1", "00", "+5", "9" * 25, "H", "H(0-29)",
+    "H/15", "H(1-5)/2", "H(5-1)", "H(0-99)", "h", "MON", "mon", "Jan", "SUN-SAT", "L", "15W", "1#2", "R", "@", "1-5",
+    "5-1", "*/2", "*/0", "1/", "1,2,3", ",", "1,,2", "*/99999999999999999999", "\uff11", "\u0661", "thurs",
+)  # fmt: skip
 _WHOLE_TIMES = (
-    *("@daily", "@every 90m", "@every 0.5h", "@every -1h", "@every 1d", "@every 1µs", "@every 9999999h", "@reboot"),
-    *("@every 1h 30m", " @daily", "@Daily", "CRON_TZ=UTC 0 2 * * *", "TZ=UTC 0 2 * * *", "* * * * * *", "0 2 30 2 *"),
-    *("\t0\t2\t*\t*\t*", "0 2 * * *\n", "0\xa02 * * *", "0\u20032 * * *", "0\x1f2 * * *", "0\x852 * * *", "0 2 * * *\0"),
-)
-_TEMPLATE = ("{job_name}", "{repo_name}", "{now}", "{date}", "{time}", "{timestamp}", "a", "-", "{", "}", "{{", "}}")
-_TEMPLATE += ("{now:%Y}", "{now!r}", "{}", "{0}", "/", "::", ".checkpoint", " ", "\x85", "\u2028", "ü", "💾", "{now!", "]")
-_ZONES = ("Europe/Berlin", "europe/berlin", "UTC", "Local", "Etc/GMT+5", "GMT+5", "../etc/passwd", "Europe/", "EST5EDT")
-_ZONES += ("America/Argentina/Buenos_Aires", "Etc/UTC ", "Europe/Berlin\n", "Factory", "posix/Europe/Berlin", "localtime")
-_QUANTITIES = ("0", "1", "-1", "1.5Gi", "1e3", "1E3", "1e", "1Ei", "500m", "1k", "1K", "1 Gi", ".5", "5.", "+1", "NaN")
-_QUANTITIES += ("1e999", "9" * 40, "1.123456789123456789n", "1u", "0x10", "１", "", "1e1000", "1e-3", "infinity", "1Mi ")
-_PATHS = ("a", ".", "..", "a/../b", "/a", "a//b", "./a", "a/", "~", "$(HOME)", ":", "a:b", "::", "{now}", "é", "e\u0301")
-_WITHIN = ("7d", "0d", "12H", "1y", "d", "7", "7D", "-1d", "99999999d", "9999999y", "٧d", "7d\n", "1m", "1.5d")
-_COMPRESSION = ("none", "lz4", "zstd,22", "zstd,23", "zlib,9", "lzma,10", "auto,lz4", "auto,auto,lz4", "obfuscate,1,none")
-_COMPRESSION += ("obfuscate,250,zstd", "auto,obfuscate,1,none", "zstd,3\n", "ZSTD", "zstd,", "auto,none")
-_URLS = ("ssh://u@h/a", "ssh://u@h/./a#1", "ssh://u@h/a?b", "ssh://u@[::1]:22/a", "ssh://u@h:0/a", "ssh://u@h:65536/a")
-_URLS += ("ssh://u:p@h/a", "ssh://-oProxyCommand=x@h/a", "ssh://u@-h/a", "ssh://u@h/a b", "ssh://u@h:022/a", "ssh://u@[:::]/a")
-_URLS += ("ssh://u@h/~/a", "ssh://u@h/../a", "ssh://u@h//", "ssh://u@h/a\u2028b", "ssh://u@[1.2.3.4]/a", "ssh://u@h:22:22/a")
-_IMAGES = ("runner", "runner:1.0", "a/b@sha256:" + "0" * 64, "UPPER/case", "a//b", "a:b:c", "a@b", "https://a", "a" * 512)
-_NAMES = ("a", "a.b", "A", "a_b", "a..b", "-a", "a-", "a/b", "..", "../../etc", "a" * 63, "a" * 64, "a" * 253, "a" * 254, "é")
-_KEYS = ("a", "example.com/a", "a/b/c", "A_b.c", "-a/b", "a..b/c", "a.-b/c", "a" * 64, "a" * 254 + "/b", "a/", "/b", "")
-_KEYS += ("a" * 63, f"{'a' * 64}.com/b", "borgoperator.io/x", "kubernetes.io/hostname", "a.b-/c", "hugepages-2Mi", "cpu", "é")
-_VALUES = ("", "a", "-a", "a_b.c", "a" * 63, "a" * 64, "a b", "é", "true", "10000000000m", "A")
+    "@daily", "@every 90m", "@every 0.5h", "@every -1h", "@every 1d", "@every 1µs", "@every 9999999h", "@reboot",
+    "@every 1h 30m", " @daily", "@Daily", "CRON_TZ=UTC 0 2 * * *", "TZ=UTC 0 2 * * *", "* * * * * *", "0 2 30 2 *",
+    "\t0\t2\t*\t*\t*", "0 2 * * *\n", "0\xa02 * * *", "0\u20032 * * *", "0\x1f2 * * *", "0\x852 * * *", "0 2 * * *\0",
+)  # fmt: skip
+_TEMPLATE = (
+    "{job_name}", "{repo_name}", "{now}", "{date}", "{time}", "{timestamp}", "a", "-", "{", "}", "{{", "}}",
+    "{now:%Y}", "{now!r}", "{}", "{0}", "/", "::", ".checkpoint", " ", "\x85", "\x9f", "\u2028", "\xa0", "\x1f", "ü",
+    "💾", "{now!", "]",
+)  # fmt: skip
+_ZONES = (
+    "Europe/Berlin", "europe/berlin", "UTC", "Local", "Etc/GMT+5", "GMT+5", "../etc/passwd", "Europe/", "EST5EDT",
+    "America/Argentina/Buenos_Aires", "Etc/UTC ", "Europe/Berlin\n", "Factory", "posix/Europe/Berlin", "localtime",
+)  # fmt: skip
+_QUANTITIES = (
+    "0", "1", "-1", "1.5Gi", "1e3", "1E3", "1e", "1Ei", "500m", "1k", "1K", "1 Gi", ".5", "5.", "+1", "NaN", "1e999",
+    "9" * 40, "1.123456789123456789n", "1u", "0x10", "\uff11", "", "1e1000", "1e-3", "infinity", "1Mi ",
+)  # fmt: skip
+_PATHS = (
+    "a", ".", "..", "a/../b", "/a", "a//b", "./a", "a/", "~", "$(HOME)", ":", "a:b", "::", "{now}", "é", "e\u0301",
+)  # fmt: skip
+_WITHIN = (
+    "7d", "0d", "12H", "1y", "d", "7", "7D", "-1d", "99999999d", "9999999y", "\u0667d", "7d\n", "1m", "1.5d",
+)  # fmt: skip
+_COMPRESSION = (
+    "none", "lz4", "zstd,22", "zstd,23", "zlib,9", "lzma,10", "auto,lz4", "auto,auto,lz4", "obfuscate,1,none",
+    "obfuscate,250,zstd", "auto,obfuscate,1,none", "zstd,3\n", "ZSTD", "zstd,", "auto,none",
+)  # fmt: skip
+_URLS = (
+    "ssh://u@h/a", "ssh://u@h/./a#1", "ssh://u@h/a?b", "ssh://u@[::1]:22/a", "ssh://u@h:0/a", "ssh://u@h:65536/a",
+    "ssh://u:p@h/a", "ssh://-oProxyCommand=x@h/a", "ssh://u@-h/a", "ssh://u@h/a b", "ssh://u@h:022/a",
+    "ssh://u@[:::]/a", "ssh://u@h/~/a", "ssh://u@h/../a", "ssh://u@h//", "ssh://u@h/a\u2028b", "ssh://u@[1.2.3.4]/a",
+    "ssh://u@h:22:22/a",
+)  # fmt: skip
+_IMAGES = (
+    "runner", "runner:1.0", "a/b@sha256:" + "0" * 64, "UPPER/case", "a//b", "a:b:c", "a@b", "https://a", "a" * 512,
+)  # fmt: skip
+_NAMES = (
+    "a", "a.b", "A", "a_b", "a..b", "-a", "a-", "a/b", "..", "../../etc", "a" * 63, "a" * 64, "a" * 253, "a" * 254,
+    "é",
+)  # fmt: skip
+_KEYS = (
+    "a", "example.com/a", "a/b/c", "A_b.c", "-a/b", "a..b/c", "a.-b/c", "a" * 64, "a" * 254 + "/b", "a/", "/b", "",
+    "a" * 63, f"{'a' * 64}.com/b", "borgoperator.io/x", "kubernetes.io/hostname", "a.b-/c", "hugepages-2Mi", "cpu",
+    "é",
+)  # fmt: skip
+_VALUES = (
+    "", "a", "-a", "a_b.c", "a" * 63, "a" * 64, "a b", "é", "true", "10000000000m", "A",
+)  # fmt: skip
 
 GRAMMAR: dict[str, tuple[str, ...]] = {
     "archiveNameTemplate": _TEMPLATE,
@@ -171,7 +89,9 @@ GRAMMAR: dict[str, tuple[str, ...]] = {
 }
 """By field: what is valid there, what is not, and what may be either."""
 _MAPS = ("labels", "annotations", "nodeSelector", "limits", "requests", "volumeAttributes", "affinity")
-_NUMBERS = (-(2**63), -(2**31) - 1, -1, 0, 1, 9, 59, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 10**30, 1.5, 1e300)
+_NUMBERS = (
+    -(2**63), -(2**31) - 1, -1, 0, 1, 9, 59, 2**31 - 1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, 10**30, 1.5, 1e300,
+)  # fmt: skip
 _OTHERS: tuple[Any, ...] = (None, True, 0, -1.5, "", "x", [], {}, [None], {"": ""}, [[[[]]]])
 
 
@@ -182,6 +102,11 @@ class Case:
     kind: str
     manifest: Object
     bent: tuple[Path, ...]
+
+    @property
+    def value(self) -> Any:
+        """What stands at the first of these paths."""
+        return _at(self.manifest, self.bent[0])
 
     @property
     def what(self) -> str:
@@ -196,8 +121,13 @@ def make_cases(count: int) -> Iterator[Case]:
     kinds = ("BorgSchedule", "BorgRepository", "BorgSchedule", "BorgRepository", "BorgScript", "BorgRun")
     for number in range(count):
         kind = kinds[number % len(kinds)]
-        spec = copy.deepcopy(chance.choice(VALID[kind]))
-        manifest = {"apiVersion": "borgoperator.io/v1alpha1", "kind": kind, "metadata": {"name": NAMES[kind]}, "spec": spec}
+        spec = json.loads(json.dumps(chance.choice(VALID[kind])))  # in which nothing is shared
+        manifest = {
+            "apiVersion": "borgoperator.io/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": NAMES[kind]},
+            "spec": spec,
+        }
         bent: list[Path] = []
         for _ in range(chance.choice((1, 1, 1, 2))):
             name_is_bent = chance.random() < 0.03
@@ -234,7 +164,7 @@ def _put(value: Any, path: Path, item: Any) -> None:
     _at(value, path[:-1])[path[-1]] = item
 
 
-def _bend(path: Path, value: Any, chance: Random) -> Any:
+def _bend(path: Path, value: Any, chance: Random) -> Any:  # noqa: PLR0911 - an arm for each type
     if chance.random() < 0.04:
         return copy.deepcopy(chance.choice(_OTHERS))
     if isinstance(value, str):
@@ -260,6 +190,8 @@ def _bend_text(field: str, value: str, chance: Random) -> str:  # noqa: PLR0911 
         for _ in range(chance.choice((1, 1, 2))):
             fields[chance.randrange(5)] = chance.choice(_TIMES) + chance.choice(("", "", f",{chance.choice(_TIMES)}"))
         return chance.choice((" ", " ", " ", "  ", "\t")).join(fields)
+    if field == "archiveNameTemplate" and chance.random() < 0.6:
+        return value + chance.choice(_TEMPLATE) + chance.choice(_TEMPLATE)
     words = GRAMMAR.get(field)
     if words and chance.random() < 0.6:
         return "".join(chance.choice(words) for _ in range(chance.choice((1, 1, 1, 2, 3))))

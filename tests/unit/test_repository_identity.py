@@ -679,6 +679,18 @@ def test_an_archive_in_another_repository_is_no_backup_of_this_one() -> None:
     )
 
 
+def test_a_place_is_told_by_all_of_its_path() -> None:
+    def at(path: str) -> str:
+        known = builders.ssh_repository().spec.ssh
+        assert known
+        moved_there = {**known.model_dump(by_alias=True), "url": f"ssh://u1@host:22{path}"}
+        return place_of(builders.ssh_repository(ssh=moved_there))
+
+    paths = ("/borg", "/borg?a", "/borg?b", "/borg#1", "/borg#2", "/borg%23", "/borg%231", "/./borg", "/borg;x")
+    assert len({at(path) for path in paths}) == len(paths)
+    assert at("/borg#1") == at("/borg/../borg#1")
+
+
 def test_a_volume_of_another_driver_is_another_place() -> None:
     def on(driver: str, path: str = "") -> dict[str, Any]:
         return {"volume": {"csi": {"driver": driver, "volumeAttributes": {"share": "//nas/x"}}}, "path": path}
