@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from random import Random
+from typing import Any
 
 from borg_contract.codec import encode
 from borg_contract.result import RepositoryResult, RunResult
@@ -49,3 +50,12 @@ def texts(number: int, count: int = TEXTS) -> Iterator[str]:
                 yield "".join(chr(chance.randrange(0x3000)) for _ in range(50))
             case _:
                 yield text
+
+
+def as_kept(value: Any) -> Any:
+    """Return a text, or the texts of a list, as the API server keeps them: without halves of surrogate pairs."""
+    if isinstance(value, list):
+        return [as_kept(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

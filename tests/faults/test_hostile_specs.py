@@ -40,6 +40,7 @@ from borg_core.workload.bundle import Bundle
 from borg_core.workload.mounts import derive_claims
 from borg_core.workload.workload import Target, Workload
 from faults.dry_run import CONNECTIONS, KEEPER, DryRun, dry_runs
+from faults.hostile import as_kept
 from faults.specs import Case, make_cases
 from faults.valid import NAMES, VALID
 from support.builders import observed
@@ -228,15 +229,6 @@ def is_a_time(expression: str, zone: str) -> bool:
     except CronError:
         return False
     return True
-
-
-def as_kept(value: Any) -> Any:
-    """Return a text, or the texts of a list, as the API server keeps them: without halves of surrogate pairs."""
-    if isinstance(value, list):
-        return [as_kept(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def judge_all(plane: ControlPlane, count: int) -> Judge:
