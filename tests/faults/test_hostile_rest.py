@@ -25,7 +25,7 @@ from support.stage import Stage
 
 NUMBERS = [600, pytest.param(6_000, marks=pytest.mark.long)]
 AT_ONCE = 8
-LONGEST_PROBLEM = 8 * 1024
+LONGEST_PROBLEM = 16 * 1024
 MARK = "only-for-other-eyes"
 NAMESPACES = ResourceType("Namespace", "", "v1", "namespaces")
 HEADER = re.compile(rb"[\x20-\x7e]*")
@@ -58,6 +58,13 @@ BODIES = (
     b"\x00", b"{}" * 2, b'{"name":"a","name":"b"}', b'{"\\ud800": 1}', b"a=b&c=d", b"--x\r\n\r\n--x--", b"{" * 70_000,
     b'{"name": "' + b"x" * 64_000 + b'"}', b'{"' + b"k" * 60_000 + b'": 1}', b"[" + b"{}," * 20_000 + b"{}]",
 )  # fmt: skip
+FIELDS: tuple[dict[str, Any], ...] = (
+    {"pre_backup_script_parameters": {"k" * 60_000: 1}},
+    {"pre_backup_script_parameters": {f"k{number}": 1 for number in range(4_000)}},
+    {"pre_backup_script_parameters": {"\x1b\0" * 500: [1]}},
+    {"repository_ids": ["x"] * 10_000},
+)
+"""What is wrong in thousands of places, or in one with a name without end."""
 HEADERS = (
     "if-match", "if-none-match", "idempotency-key", "content-type", "accept", "authorization", "x-borg-authorization",
     "content-length", "range", "x-forwarded-for", "accept-encoding", "cookie",
@@ -141,7 +148,9 @@ class Maker:
         if kind == 1:  # as text, which json.dumps cannot write
             fields[key] = "@@"
             return json.dumps(fields).encode().replace(b'"@@"', self.chance.choice(LITERALS).encode())
-        if kind == 2:
+        if kind == 2 and self.chance.random() < 0.5:
+            fields |= self.chance.choice(FIELDS)
+        elif kind == 2:
             fields["pre_backup_script_parameters"] = {self._text(): self.chance.choice((self._text(), 1, {}, None))}
         elif kind == 3:
             fields = {key: self._text()}
