@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.cluster import REPOSITORY
@@ -35,6 +36,24 @@ def kill(pids: list[int], sign: signal.Signals = signal.SIGKILL) -> int:
             continue
         count += 1
     return count
+
+
+@contextmanager
+def short_of_disk() -> Iterator[None]:
+    """Let the kubelet think, from now until the end, that less of its disk is free than it needs."""
+    path = _STATE / "config" / "kubelet.yaml"
+    usual = path.read_text()
+    try:
+        _configure(path, usual.replace("nodefs.available: 1%", "nodefs.available: 99%"))
+        yield
+    finally:
+        _configure(path, usual)
+
+
+def _configure(path: Path, text: str) -> None:
+    """Give the kubelet another configuration, with which it begins anew; its pods go on."""
+    path.write_text(text)
+    kill(daemons("kubelet"))
 
 
 def _first() -> int:
