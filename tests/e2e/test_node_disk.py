@@ -1,16 +1,18 @@
 """A node's disk is full, or a pod takes more of it than it may: the kubelet evicts the pod in mid-backup."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from e2e.conftest import Operator
 from e2e.team import Object, Team
 from support.cluster import RESTRICTED, Kubectl, fresh_namespace
-from support.node_processes import is_made_of_processes, short_of_disk
+from support.node_processes import ballast, is_made_of_processes, wanting_disk
 
 SLOW = "zstd,22"
 LIMIT = "24Mi"
+GIBI = 2**30
 NAMED = {"archiveNameTemplate": "{job_name}-{timestamp}"}
 
 
@@ -19,7 +21,7 @@ def team(kubectl: Kubectl, operator: Operator) -> Iterator[Team]:
     with fresh_namespace(kubectl, RESTRICTED) as name:
         team = Team(kubectl, name, operator.images)
         team.prepare()
-        team.work("head -c 150M /dev/urandom > /data/large")
+        team.work("head -c 250M /dev/urandom > /data/large")
         team.script("hoard", "head -c 64M /dev/zero > /tmp/hoard")
         yield team
 
@@ -66,7 +68,8 @@ def test_a_node_without_room_evicts_and_the_run_goes_on_in_another_pod(team: Tea
     team.begin("crowded", "db")
     team.grown("main", 1_000_000)  # borg holds the lock
 
-    with short_of_disk():
+    # A kubelet that begins while the disk is full refuses the pods that run already: it is to know them before.
+    with wanting_disk(2 * GIBI), _known_to_kubelet(team, "crowded"), ballast(3 * GIBI):
         evicted = team.eventually(lambda: _evicted(team), "the kubelet evicts the pod", within=120)
         assert "The node was low on resource: ephemeral-storage" in evicted[0]["status"]["message"]
     ended = team.finished("crowded", within=300)
@@ -77,6 +80,20 @@ def test_a_node_without_room_evicts_and_the_run_goes_on_in_another_pod(team: Tea
     team.workbench()
     assert team.archives("main") == [repository["archive"] for repository in ended["repositories"]]
     team.borg("main", "check --verify-data")
+
+
+@contextmanager
+def _known_to_kubelet(team: Team, run: str) -> Iterator[None]:
+    """Wait until the kubelet, which has begun anew, has taken up the pod of the run."""
+    (node,) = (item["metadata"]["name"] for item in team.kubectl.get("nodes")["items"])
+    (pod,) = team.names("pods", team.pods_of(run))
+
+    def look() -> bool:
+        return pod in str(team("get", "--raw", f"/api/v1/nodes/{node}/proxy/pods", check=False).stdout)
+
+    team.eventually(lambda: not look(), "the kubelet that was there has ended")
+    team.eventually(look, "the kubelet knows the pod")
+    yield
 
 
 def _evicted(team: Team) -> list[Object]:

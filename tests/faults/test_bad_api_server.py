@@ -55,8 +55,7 @@ class Person:
                 self.number += 1
                 what = self.random.choice(("Check", "Compact", "List", "BreakLock"))
                 run = resources.run(f"by-hand-{self.number}")
-                spec = {"repositoryRef": {"name": "main"}, "operation": what}
-                await stage.create(RUNS, {**run, "spec": spec})
+                await stage.create(RUNS, {**run, "spec": {"repositoryRef": {"name": "main"}, "operation": what}})
             case "checks":
                 check = self.random.choice(({"schedule": EVERY_MINUTE}, {"schedule": EVERY_MINUTE}, None))
                 await stage.edit(REPOSITORIES, "main", {"spec": {"verification": {"check": check}}})

@@ -29,7 +29,7 @@ LONGEST_PROBLEM = 16 * 1024
 MARK = "only-for-other-eyes"
 NAMESPACES = ResourceType("Namespace", "", "v1", "namespaces")
 HEADER = re.compile(rb"[\x20-\x7e]*")
-NEW = {
+NEW: dict[str, Any] = {
     "name": "Nightly",
     "cron_expression": "0 2 * * *",
     "timezone": "Europe/Berlin",

@@ -1,6 +1,7 @@
 """The processes of the local cluster's node, as this machine sees them: to be killed, or stopped for a while."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,15 +40,27 @@ def kill(pids: list[int], sign: signal.Signals = signal.SIGKILL) -> int:
 
 
 @contextmanager
-def short_of_disk() -> Iterator[None]:
-    """Let the kubelet think, from now until the end, that less of its disk is free than it needs."""
+def wanting_disk(spare: int) -> Iterator[None]:
+    """Let the kubelet find that its disk is full once `spare` bytes less are free than now, until the end."""
     path = _STATE / "config" / "kubelet.yaml"
-    usual = path.read_text()
+    usual, least = path.read_text(), shutil.disk_usage(_STATE).free - spare
     try:
-        _configure(path, usual.replace("nodefs.available: 1%", "nodefs.available: 99%"))
+        _configure(path, usual.replace("nodefs.available: 1%", f"nodefs.available: {least // 2**20}Mi"))
         yield
     finally:
         _configure(path, usual)
+
+
+@contextmanager
+def ballast(size: int) -> Iterator[None]:
+    """Take so many bytes of the node's disk away, until the end."""
+    path = _STATE / "ballast"
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+        yield
+    finally:
+        path.unlink()
 
 
 def _configure(path: Path, text: str) -> None:
