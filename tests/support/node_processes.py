@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from support.cluster import REPOSITORY
+from support.waiting import wait_for
 
 _STATE = REPOSITORY / "dev/.state"
 
@@ -64,9 +65,11 @@ def ballast(size: int) -> Iterator[None]:
 
 
 def _configure(path: Path, text: str) -> None:
-    """Give the kubelet another configuration, with which it begins anew; its pods go on."""
+    """Give the kubelet another configuration, and return when it has begun anew; its pods go on."""
     path.write_text(text)
-    kill(daemons("kubelet"))
+    before = daemons("kubelet")
+    kill(before)
+    wait_for(lambda: set(daemons("kubelet")) - set(before), bool, 60, "there is another kubelet")
 
 
 def _first() -> int:
