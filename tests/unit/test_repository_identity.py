@@ -20,6 +20,7 @@ from borg_core.readings.repository import derive_repository_reading
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
 from borg_core.runs.world import World
+from borg_core.workload.identity import derive_place_mark
 from borg_core.workload.plan import render_plan
 from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
@@ -677,6 +678,18 @@ def test_an_archive_in_another_repository_is_no_backup_of_this_one() -> None:
     assert look(annotated(stray, SECOND), backup(1), backup(2, SECOND)).status.last_backup_time == (
         "2026-03-01T02:10:00Z"
     )
+
+
+def test_a_place_is_told_by_all_of_its_path() -> None:
+    def at(path: str) -> str:
+        known = builders.ssh_repository().spec.ssh
+        assert known
+        moved_there = {**known.model_dump(by_alias=True), "url": f"ssh://u1@host:22{path}"}
+        return derive_place_mark(builders.ssh_repository(ssh=moved_there))
+
+    paths = ("/borg", "/borg?a", "/borg?b", "/borg#1", "/borg#2", "/borg%23", "/borg%231", "/./borg", "/borg;x")
+    assert len({at(path) for path in paths}) == len(paths)
+    assert at("/borg#1") == at("/borg/../borg#1")
 
 
 def test_a_volume_of_another_driver_is_another_place() -> None:
