@@ -19,6 +19,7 @@ _CHECKPOINT = re.compile(rf"{re.escape(CHECKPOINT)}(\.\d+)?\Z")
 
 
 _COMMENT = "--comment="
+_FOLDER = "d"
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,28 @@ def parse_list_output(output: str) -> dict[str, str]:
         item["archive"]: _render_time(dt.datetime.fromisoformat(item["time"]))
         for item in json.loads(output)["archives"]
     }
+
+
+def ask_held(repository: Repository, archive: str, path: str) -> int | None:
+    """Return how many files the archive holds of an absolute path, links and devices included; None: borg cannot tell.
+
+    Borg reads the archive's whole list of files for it.
+    """
+    output = repository.ask_borg(
+        lambda lock_wait: make_held_arguments(repository.plan, archive, path, lock_wait=lock_wait)
+    )
+    return None if output is None else sum(line != _FOLDER for line in output.splitlines())
+
+
+def make_held_arguments(repository: RepositoryPlan, archive: str, path: str, *, lock_wait: int) -> list[str]:
+    """Return the arguments that print the type of each item that the archive holds of the path."""
+    return [
+        "list",
+        *make_connection_arguments(repository, lock_wait=lock_wait),
+        "--format={type}{NL}",
+        f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
+        f"pp:{path}",
+    ]
 
 
 def parse_repository_id(output: str) -> str:

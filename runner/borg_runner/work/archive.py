@@ -5,7 +5,7 @@ not leave an archive that looks like a good one.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,9 +20,17 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.locks.cache import failed_at_the_end
 from borg_runner.verbs.create import ArchiveFigures, Created, Request, change_comment, create, parse_create_output
 from borg_runner.verbs.init import init, init_missing_folder
-from borg_runner.verbs.list import ask_times
+from borg_runner.verbs.list import ask_held, ask_times
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.content import explain_lost, explain_too_few, explain_unreadable, find_losses, find_suspicions
+from borg_runner.work.content import (
+    Doubt,
+    explain_lost,
+    explain_too_few,
+    explain_unreadable,
+    find_doubts,
+    find_losses,
+    find_suspicions,
+)
 from borg_runner.work.reading import read_watched
 from borg_runner.work.recognition import compare_after
 from borg_runner.work.record import Record
@@ -144,21 +152,30 @@ def _may_have_written(outcome: BorgOutcome) -> bool:
 
 def _look_again(backup: Backup, figures: ArchiveFigures, survey: Survey, outcome: BorgOutcome, archive: str) -> Written:
     """Compare the sources with what they were, and mark an archive that may lack what its comment tells of."""
-    min_files = backup.repository.plan.min_files
-    after = backup.look()
+    min_files, excludes = backup.repository.plan.min_files, bool(backup.repository.plan.exclude)
+    archived = None if excludes or not figures.files else figures.files + outcome.warning_count
+    doubts = _ask_borg(backup, archive, find_doubts(survey, backup.look(), archived=archived))
     lacking = (
         explain_unreadable(survey, archive)
-        or explain_lost(survey, after, archive)
+        or explain_lost(doubts, archive)
         or _explain_empty_archive(survey, figures, archive, outcome)
         or explain_too_few(figures.files, min_files, archive)
     )
     suspicions: list[Fault] = []
     if backup.judges:
-        excludes = bool(backup.repository.plan.exclude)
-        suspicions = [*find_suspicions(survey, files=figures.files, excludes=excludes), *find_losses(survey, after)]
+        suspicions = [
+            *find_suspicions(survey, files=figures.files, excludes=excludes),
+            *find_losses(doubts, excludes=excludes),
+        ]
     if (lacking or suspicions) and not survey.derive_content(min_files).suspect:
         _mark(backup, survey, archive)
     return Written(figures, survey, lacking, suspicions)
+
+
+def _ask_borg(backup: Backup, archive: str, doubts: Iterable[Doubt]) -> list[tuple[Doubt, int | None]]:
+    """Return each with how many files the archive holds of it; with `minFiles: 0` only what went away."""
+    asked = (doubt for doubt in doubts if doubt.went_away or backup.judges)
+    return [(doubt, ask_held(backup.repository, archive, doubt.before.path)) for doubt in asked]
 
 
 def _mark(backup: Backup, survey: Survey, archive: str) -> None:
