@@ -542,6 +542,41 @@ def test_what_is_replaced_while_borg_works_and_was_read_is_nothing_to_tell(
     assert (result.phase, result.reason) == (Phase.COMPLETED, None), result
 
 
+@pytest.mark.parametrize("who", ["another run", "an earlier pod of the run"])
+def test_an_archive_at_which_its_killed_run_did_not_look_takes_no_good_ones_place(pod: Pod, who: str) -> None:
+    nights, media = Nights(pod), pod.root / "sources/media"
+    fill(media, 11)
+    repository = pod.repository(sources=sources("data", "media"))
+    plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
+    assert nights.back_up(1, plan).phase is Phase.COMPLETED
+    pod.job_uid = "of-two-pods"
+    nights.around_create(
+        f"mv {media} {media}.gone; mkdir {media}", f"rmdir {media}; mv {media}.gone {media}; kill -9 $PPID"
+    )
+    inner, nights.real = nights.real, nights.pod.borg
+    nights.wrapper.write_text(f'#!/bin/sh\nshift; exec {inner} create --timestamp=2026-03-02T02:00:00 "$@"\n')
+    pod.borg = nights.wrapper
+    with pod.running(plan) as process:
+        process.wait()
+    pod.borg = nights.real = find_borg()
+    [killed] = set(pod.archives(repository)) - {nights.names[1]}
+    while killed.endswith(f"-{int(time.time())}"):
+        time.sleep(0.05)
+    assert not comments(pod, repository)[1].endswith(" suspect"), "borg had ended, and nobody had looked"
+
+    knows = repository
+    if who == "another run":
+        pod.job_uid, knows = "uid-3", replace(repository, unjudged_runs=("db-1/of-two-p",))
+    result = nights.back_up(3, pod.plan(knows, prune=Retention.only(keep_daily=2)))
+    assert one(result.warnings, f'Archive "{killed}" is of run "db-1/of-two-p", which ended before it had looked')
+    assert [comment.endswith(" suspect") for comment in comments(pod, repository)] == [False, True, False]
+    assert result.prune is not None
+    assert (result.prune.kept, result.prune.deleted) == (3, 0)
+    pod.job_uid = "uid-4"
+    again = nights.back_up(4, pod.plan(knows, prune=Retention.only(keep_daily=2)))
+    assert (again.phase, nights.left(repository)) == (Phase.COMPLETED, [3, 4]), "it is marked once"
+
+
 def test_a_run_that_waits_for_the_lock_looks_at_the_sources_once_more(pod: Pod) -> None:
     nights, repository = Nights(pod), pod.repository()
     plan = pod.plan(repository, prune=TWO)
@@ -565,7 +600,14 @@ def test_a_mark_that_cannot_be_written_is_told(pod: Pod) -> None:
     nights.before_borg(f'case "$1" in create) rm {pod.data}/* ;; recreate) exit 2 ;; esac')
     result = nights.back_up(2, plan)
     assert (result.reason, result.prune) == ("SourceEmpty", None)
-    assert one(result.warnings, "seems to lack files, and that could not be noted in it", "Delete it")
+    assert one(result.warnings, "seems to lack files, and that could not be noted in it", "The next run")
+    assert result.unjudged
+    nights.pod.borg = nights.real = find_borg()
+    while str(result.archive).endswith(f"-{int(time.time())}"):
+        time.sleep(0.05)
+    fill(pod.data, 1)
+    nights.back_up(3, pod.plan(replace(repository, unjudged_runs=("db-1/uid-2",)), prune=TWO))
+    assert [comment.endswith(" suspect") for comment in comments(pod, repository)] == [False, True, False]
 
 
 def test_without_prune_a_source_that_shrank_is_told_for_seven_days_of_hours(pod: Pod) -> None:

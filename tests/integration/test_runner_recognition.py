@@ -222,6 +222,29 @@ def test_over_ssh_another_one_is_noticed_before_anything_is_done(
     assert (result.prune, result.compact, result.totals) == (None, None, None)
 
 
+def test_over_ssh_nothing_is_written_once_another_one_was_found_there(pod: Pod, server: SshServer) -> None:
+    repository = replace(known_over_ssh(pod, server), is_doubted=True)
+    assert run(pod, repository).phase is Phase.COMPLETED, "it is the right one again"
+    found = put_another_in_its_place(pod)
+    doubted = replace(repository, passphrase=pod.repository("other").passphrase)
+    before = read_tree(folder_of(pod))
+    for _ in range(2):
+        result = run(pod, doubted)
+        assert (result.phase, result.reason, result.archive) == (Phase.FAILED, "RepositoryReplaced", None)
+        assert result.repository_id == found
+        assert "Nothing was written." in (result.error or "")
+    now = read_tree(folder_of(pod))
+    assert {path: now[path][2] for path in now} == {path: before[path][2] for path in before}
+    assert run(pod, replace(doubted, repository_ids=(*doubted.repository_ids, found))).phase is Phase.COMPLETED
+
+
+def test_over_ssh_a_doubted_one_that_is_gone_is_told_and_its_locks_can_be_broken(pod: Pod, server: SshServer) -> None:
+    repository = replace(known_over_ssh(pod, server), is_doubted=True)
+    assert run(pod, repository, Operation.BREAK_LOCK).phase is Phase.COMPLETED
+    shutil.rmtree(folder_of(pod))
+    assert run(pod, repository).reason == "RepositoryMissing"
+
+
 def test_over_ssh_a_backup_into_another_one_fails_and_names_its_archive_and_prunes_nothing(
     pod: Pod, server: SshServer
 ) -> None:
