@@ -90,6 +90,11 @@ def leave_a_mount_point(folder: Path) -> None:
     (folder / "lost+found").mkdir(parents=True)
 
 
+def leave_an_empty_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 def put_a_file_there(folder: Path) -> None:
     shutil.rmtree(folder)
     folder.write_text("")
@@ -124,6 +129,27 @@ def test_one_that_is_gone_is_told_with_what_is_in_its_place_and_how_to_begin_ane
     begun = run(pod, replace(repository, location=str(folder_of(pod, "anew")), repository_ids=()))
     assert begun.phase is Phase.COMPLETED
     assert begun.repository_id not in (None, id_)
+
+
+@pytest.mark.parametrize(
+    ("put", "initialize", "reason", "words"),
+    [
+        (leave_a_mount_point, True, "NotARepository", "/main is not a borg repository: it holds lost+found. Name an "),
+        (put_a_file_there, True, "NotARepository", "/main is no folder. Name an empty or new folder"),
+        (shutil.rmtree, False, "RepositoryMissing", "/main does not exist. Set `initialize: true` to create"),
+        (leave_an_empty_folder, False, "RepositoryMissing", "/main is empty. Set `initialize: true` to create"),
+    ],
+    ids=["an empty disk", "a file", "nothing", "an empty folder"],
+)
+def test_where_none_is_known_what_is_there_is_told_in_the_same_words(
+    pod: Pod, put: Change, initialize: bool, reason: str, words: str
+) -> None:
+    put(folder_of(pod))
+    left = read_tree(pod.root / "repositories")
+    result = run(pod, pod.repository(initialize=initialize))
+    assert (result.phase, result.reason) == (Phase.FAILED, reason)
+    assert words in (result.error or "")
+    assert read_tree(pod.root / "repositories") == left
 
 
 @pytest.mark.parametrize("operation", EVERY)
