@@ -621,6 +621,13 @@ REFUSALS = (
     ),
     Refusal(
         "BorgSchedule",
+        "a name that looks like an archive that is written anew",
+        {"archiveNameTemplate": "{now}.recreate"},
+        "spec.archiveNameTemplate",
+        "Borg marks archives that it writes anew with .recreate, so a name cannot end with it",
+    ),
+    Refusal(
+        "BorgSchedule",
         "a title of blanks",
         {"title": "  "},
         "spec.title",

@@ -480,6 +480,28 @@ def test_a_run_is_told_what_it_has_to_find_once_that_is_known_and_what_a_person_
         assert known_ids(annotated(known, nonsense)) == (FIRST,)
 
 
+def test_over_ssh_a_backup_asks_first_as_long_as_another_one_is_told() -> None:
+    def asks(repository: BorgRepository) -> bool:
+        repositories = (repository,)
+        bundle = builders.bundle(builders.schedule(repositories=("main",)), repositories)
+        [target] = render_plan(bundle.workload(), cluster="").repositories
+        return target.is_doubted
+
+    known = look(builders.ssh_repository("main"), backup(1))
+    replaced = look(known, backup(1), backup(2, SECOND))
+    assert (asks(known), asks(replaced)) == (False, True)
+    assert asks(look(replaced, backup(2, SECOND), missing(3))), "until one finds the known one"
+    assert not asks(look(replaced, backup(2, SECOND), backup(3)))
+    assert not asks(look(annotated(replaced, SECOND), backup(2, SECOND)))
+    on_a_volume = look(look(local_repository(), backup(1)), backup(1), backup(2, SECOND))
+    assert not asks(on_a_volume), "there each run looks before it writes"
+    kept = Store()
+    schedule = document(builders.schedule(repositories=("main",)))
+    kept.put(SCHEDULES, {**schedule, "metadata": {**schedule["metadata"], "resourceVersion": "1"}})
+    concerned = derive_concerned(kept, REPOSITORIES, Change(known, replaced))
+    assert Reference("BorgSchedule", "team", "db") in concerned
+
+
 def test_what_is_known_changes_the_cron_job_of_a_schedule_once() -> None:
     fresh = local_repository()
     case = builders.settled(builders.world(builders.bundle(repositories=(fresh,))))

@@ -65,6 +65,7 @@ def test_a_time_in_another_zone_gives_the_same_name() -> None:
         ("", "empty"),
         (" {now}", "blank"),
         ("{now}.checkpoint", "unfinished"),
+        ("{now}.recreate", "writes anew"),
     ],
 )
 def test_what_borg_would_refuse_or_misread_is_a_problem(template: str, words: str) -> None:

@@ -174,7 +174,13 @@ def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) 
 
 
 def _without_figures(repository: RepositoryResult) -> RepositoryResult:
-    return RepositoryResult(repository.name, repository.phase, archive=repository.archive, reason=repository.reason)
+    return RepositoryResult(
+        repository.name,
+        repository.phase,
+        archive=repository.archive,
+        unjudged=repository.unjudged,
+        reason=repository.reason,
+    )
 
 
 def _drop_repositories(result: RunResult, limit: int) -> RunResult:

@@ -3,7 +3,7 @@
 A repository that fails never stops the next. The post-backup script runs in every case and is told the result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from borg_contract.plan import HooksPlan, RepositoryPlan, RunPlan
@@ -100,15 +100,26 @@ class Run:
         names = [repository.name for repository in self.plan.repositories]
         results: list[RepositoryResult] = []
         for repository in self.plan.repositories:
-            told = self._run_repository(repository, secrets, pre_fault)
-            results.append(replace(told, place=repository.place or None))
-            self.report.keep(results, names)
+            tell = self._keeper(results, repository, names)
+            results = tell(self._run_repository(repository, secrets, pre_fault, tell))
         result = summarize(results, pre_fault)
         if hooks.post_backup is not None:
             facts = make_post_facts(result)
             post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)
             result = add_post_fault(result, post_fault)
         return result
+
+    def _keeper(
+        self, done: Sequence[RepositoryResult], repository: RepositoryPlan, names: Sequence[str]
+    ) -> Callable[[RepositoryResult], list[RepositoryResult]]:
+        """Return what adds a result of `repository` to those of before, writes them all, and returns them."""
+
+        def keep(told: RepositoryResult) -> list[RepositoryResult]:
+            results = [*done, replace(told, place=repository.place or None)]
+            self.report.keep(results, names)
+            return results
+
+        return keep
 
     def _hooks_of(self, hooks: HooksPlan | None) -> HooksPlan:
         """Return the scripts to run, which belong to backups only."""
@@ -126,6 +137,7 @@ class Run:
         repository: RepositoryPlan,
         secrets: Mapping[str, RepositorySecrets | Fault],
         pre_fault: Fault | None,
+        tell: Callable[[RepositoryResult], object],
     ) -> RepositoryResult:
         self.log.say(f'repository "{repository.name}" at {repository.location}')
         found = secrets[repository.name]
@@ -137,14 +149,16 @@ class Run:
         if pre_fault is not None:
             fault = Fault(Reason.HOOK_FAILED, "Not backed up: the pre-backup script failed.")
             return self._leave_out(repository, Phase.SKIPPED, fault)
-        return self._run_between_own_scripts(repository, found)
+        return self._run_between_own_scripts(repository, found, tell)
 
     def _leave_out(self, repository: RepositoryPlan, phase: Phase, fault: Fault) -> RepositoryResult:
         """Return the result of a repository that cannot or shall not be worked on."""
         self.log.say(f"{phase.lower()}: {fault.text}")
         return RepositoryResult(repository.name, phase, reason=fault.reason.value, error=fault.text)
 
-    def _run_between_own_scripts(self, repository: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
+    def _run_between_own_scripts(
+        self, repository: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], object]
+    ) -> RepositoryResult:
         hooks = self._hooks_of(repository.hooks)
         facts = {"BORG_REPOSITORY": repository.name, "BORG_RUN_PHASE": Phase.RUNNING.value}
         fault = None
@@ -154,7 +168,7 @@ class Run:
             text = f"Not backed up: {fault.text}"
             result = RepositoryResult(repository.name, Phase.FAILED, reason=fault.reason.value, error=text)
         else:
-            result = self.worker.work_on(repository, secrets)
+            result = self.worker.work_on(repository, secrets, tell)
         if hooks.post_backup is not None:
             facts |= make_post_facts(RunResult(result.phase, (result,), message=result.error or ""))
             post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)

@@ -1,6 +1,6 @@
 """Makes a repository of the plan ready for borg, and works on it: key and cache in place, environment complete."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +47,13 @@ class Worker:
     log: Log
     interruption: Interruption
 
-    def work_on(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
-        """Return the repository's result, even of a fault of ours: the next repository and the scripts come after."""
+    def work_on(
+        self, plan: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], object]
+    ) -> RepositoryResult:
+        """Return the repository's result, even of a fault of ours: the next repository and the scripts come after.
+
+        `tell`: see `work_on_repository`.
+        """
         try:
             repository = self._prepare(plan, secrets)
         except Exception as error:  # noqa: BLE001
@@ -57,7 +62,7 @@ class Worker:
             self.log.say(f"error: {text}")
             return RepositoryResult(plan.name, Phase.FAILED, reason=fault.reason.value, error=text)
         return work_on_repository(
-            self.plan, repository, sources_root=self.places.sources, run_name=self.identity.job_name
+            self.plan, repository, sources_root=self.places.sources, run=self.identity.run, tell=tell
         )
 
     def _prepare(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> Repository:

@@ -1,6 +1,7 @@
 """One repository's part of a run: the operation that the plan asks for, and a result whatever happens."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
-from borg_contract.run import Operation
+from borg_contract.run import Operation, Phase
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.verbs.break_lock import break_all_locks, break_dead_locks
 from borg_runner.verbs.check import check
@@ -17,28 +18,54 @@ from borg_runner.verbs.repository import Repository
 from borg_runner.work.backup import back_up
 from borg_runner.work.recognition import recognize
 from borg_runner.work.record import Record
-from borg_runner.work.steps import compact_as_asked, count_after, count_anew, list_archives, prune_own_archives
+from borg_runner.work.steps import compact_as_asked, count_after, count_anew, prune_own_archives, take_stock
 
 
-def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: Path, run_name: str) -> RepositoryResult:
-    """Do what the plan asks of this repository; failures are in the result, never raised."""
+def work_on_repository(
+    plan: RunPlan,
+    repository: Repository,
+    *,
+    sources_root: Path,
+    run: str,
+    tell: Callable[[RepositoryResult], object] = lambda _: None,
+) -> RepositoryResult:
+    """Do what the plan asks of this repository; failures are in the result, never raised.
+
+    `tell` is given what is to be known if the runner is killed while it works on.
+    """
     began = time.monotonic()
     record = Record(repository.plan.name)
+
+    def finish() -> RepositoryResult:
+        warnings = repository.warnings
+        return record.finish(
+            warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
+            seconds=time.monotonic() - began,
+            lock_wait_seconds=repository.locks.waited,
+        )
+
+    def tell_early(fault: Fault) -> None:
+        text = repository.log.conceal(fault.text)
+        tell(replace(finish(), phase=Phase.FAILED, reason=fault.reason.value, error=text))
+
     try:
-        _operate(plan, repository, record, sources_root=sources_root, run_name=run_name)
+        _operate(plan, repository, record, sources_root=sources_root, run=run, tell=tell_early)
     except FaultError as error:
         _fail(repository, record, error.fault)
     except Exception as error:  # noqa: BLE001 - what was done stays known, whatever is wrong
         _fail(repository, record, explain_error(error, repository.borg.executable))
-    warnings = repository.warnings
-    return record.finish(
-        warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
-        seconds=time.monotonic() - began,
-        lock_wait_seconds=repository.locks.waited,
-    )
+    return finish()
 
 
-def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
+def _operate(
+    plan: RunPlan,
+    repository: Repository,
+    record: Record,
+    *,
+    sources_root: Path,
+    run: str,
+    tell: Callable[[Fault], None],
+) -> None:
     if plan.operation.needs_schedule and not plan.schedule:
         text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
         raise FaultError(Fault(Reason.INVALID_PLAN, text))
@@ -47,10 +74,10 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
         recognize(repository, record, plan.operation)
     match plan.operation:
         case Operation.BACKUP:
-            back_up(plan, repository, record, sources_root=sources_root, run_name=run_name)
+            back_up(plan, repository, record, sources_root=sources_root, run=run, tell=tell)
         case Operation.PRUNE:
             retention = _require_retention(plan)
-            deleted = prune_own_archives(plan, repository, record, retention, list_archives(plan, repository))
+            deleted = prune_own_archives(plan, repository, record, retention, take_stock(plan, repository, record))
             count_after(repository, record, deleted=deleted, written=None)
         case Operation.COMPACT:
             threshold = DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
