@@ -160,7 +160,9 @@ def test_every_panel_has_something_to_show(scene: Scene, title: str, expression:
     for variable, value in {"$namespace": scene.team.namespace, **VARIABLES}.items():
         expression = expression.replace(variable, value)
     if "kubelet_volume_stats" in expression and not _tells_sizes(scene.team):
-        pytest.skip("the kubelet tells no sizes of volumes of the type hostPath, and kind's provisioner makes no others")
+        pytest.skip(
+            "the kubelet tells no sizes of volumes of the type hostPath, and kind's provisioner makes no others"
+        )
     # The kubelet looks at volumes once a minute.
     within = 75 if "kubelet" in expression else 15
     scene.team("annotate", "--overwrite", "bsched,brepo", "--all", f"test/panel={hash(title)}")
