@@ -45,7 +45,10 @@ class Checkout:
             (self.root / "nodes").write_text(nodes)
 
     def cluster(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        command = [str(self.root / "dev/cluster"), *arguments]
+        return self.script("cluster", *arguments, **more)
+
+    def script(self, name: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [str(self.root / "dev" / name), *arguments]
         return subprocess.run(
             command, capture_output=True, text=True, env={**self.environment, **more}, check=False, timeout=60
         )
@@ -58,6 +61,7 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     shutil.copytree(REPOSITORY / "dev", tmp_path / "dev", ignore=shutil.ignore_patterns(".state", "__pycache__"))
+    shutil.copy(REPOSITORY / "Dockerfile", tmp_path)
     docker = tmp_path / "bin/docker"
     docker.parent.mkdir()
     docker.write_text(DOCKER)
@@ -123,6 +127,22 @@ def test_another_kind_of_cluster_counts_after_down_only(checkout: Checkout) -> N
     assert "a cluster of the kind 'kind'; BORG_DEV_CLUSTER=existing counts after make down" in done.stderr
     assert checkout.cluster("down", BORG_DEV_CLUSTER="existing").returncode == 0
     assert "rm --force --volumes 0123456789ab" in checkout.asked()
+
+
+def test_clean_removes_what_is_ours_by_name(checkout: Checkout) -> None:
+    checkout.docker("")
+    cache = checkout.root / "cache"
+    for name in ("tools-v1.34.4-0123456789/kind", "images/api-1.tar", "containerd999/layer", "somebody/else"):
+        (cache / name).parent.mkdir(parents=True)
+        (cache / name).touch()
+    (cache / "pause.tar").touch()
+    done = checkout.script("clean", BORG_DEV_IMAGE_PREFIX="registry.example/borg")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in cache.iterdir()] == ["somebody"]
+    removed = [line.split()[2] for line in checkout.asked() if line.startswith("image rm")]
+    assert removed[:4] == [f"registry.example/borg/{name}:dev" for name in ("operator", "api", "runner", "sshd")]
+    assert [name.partition(":")[0] for name in removed[4:]] == ["docker.io/library/debian", "kindest/node"]
+    assert checkout.asked()[-2:] == ["network rm kind", "builder prune --force"]
 
 
 @pytest.mark.parametrize(
