@@ -229,6 +229,18 @@ def test_a_status_counts_once_the_kubelet_has_looked_again(what: str) -> None:
     assert done.stderr == (f"{kind} it is not current\n" if what in STALE else "")
 
 
+def test_tools_are_built_anew_when_a_version_of_theirs_changes(checkout: Checkout) -> None:
+    def folder() -> str:
+        command = ["bash", "-c", f"source {checkout.root}/dev/lib/settings.sh; echo $TOOLS"]
+        return subprocess.run(command, env=checkout.environment, capture_output=True, text=True, check=True).stdout
+
+    before = folder()
+    assert folder() == before
+    programs = checkout.root / "dev/tools/programs"
+    programs.write_text(programs.read_text().replace("sigs.k8s.io/kind@v", "sigs.k8s.io/kind@v1"))
+    assert folder() != before
+
+
 def test_packages_are_root_s_to_install_and_others_are_told_what_to_type() -> None:
     script = "".join((REPOSITORY / "dev/lib" / name).read_text() for name in ("progress.sh", "apt.sh"))
     script += "command() { :; }\napt_install 'to install uv with' python3-venv gcc\n"
