@@ -4,6 +4,7 @@
 import json
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 
@@ -14,7 +15,7 @@ def without(holder: dict[str, dict[str, list[str]]]) -> None:
 
 
 arguments = sys.argv[1:]
-for flag, value in zip(arguments, arguments[1:], strict=False):
+for flag, value in pairwise(arguments):
     path = {"--bundle": Path(value, "config.json"), "--process": Path(value)}.get(flag)
     if path is not None and path.exists():
         asked = json.loads(path.read_text())
