@@ -190,6 +190,7 @@ def test_helm_may_be_any_that_takes_ownership(checkout: Checkout, version: str, 
 
 NODE_READY = {"type": "Ready", "status": "True"}
 STALE = {
+    "a controller that worked": ("Lease", {"renewTime": f"{BEFORE[:-1]}.999999Z"}),
     "a node that was Ready": ("Node", {"conditions": [{**NODE_READY, "lastHeartbeatTime": BEFORE}]}),
     "a node that is not Ready yet": (
         "Node",
@@ -202,6 +203,7 @@ STALE = {
     ),
 }
 CURRENT = {
+    "a controller that works again": ("Lease", {"renewTime": f"{AFTER[:-1]}.000001Z"}),
     "a node that is Ready again": ("Node", {"conditions": [{**NODE_READY, "lastHeartbeatTime": AFTER}]}),
     "a container that runs again": (
         "Pod",
@@ -222,11 +224,12 @@ CURRENT = {
 @pytest.mark.parametrize("what", sorted({**STALE, **CURRENT}))
 def test_a_status_counts_once_the_kubelet_has_looked_again(what: str) -> None:
     kind, status = {**STALE, **CURRENT}[what]
-    objects = {"items": [{"kind": kind, "metadata": {"name": "it"}, "status": status}]}
+    name = "kube-controller-manager" if kind == "Lease" else "it"
+    objects = {"items": [{"kind": kind, "metadata": {"name": name}, "status": status, "spec": status}]}
     command = [sys.executable, str(REPOSITORY / "dev/lib/current.py"), BEGAN]
     done = subprocess.run(command, input=json.dumps(objects), capture_output=True, text=True, check=False)
     assert done.returncode == (what in STALE), done.stderr
-    assert done.stderr == (f"{kind} it is not current\n" if what in STALE else "")
+    assert done.stderr == (f"{kind} {name} is not current\n" if what in STALE else "")
 
 
 def test_tools_are_built_anew_when_a_version_of_theirs_changes(checkout: Checkout) -> None:
