@@ -21,8 +21,12 @@ up: bootstrap ## a running cluster with everything deployed in it; then: source 
 	@dev/deploy
 
 .PHONY: down
-down: ## remove the cluster and all it left on this machine
+down: ## remove the cluster; only caches stay
 	@dev/cluster down
+
+.PHONY: clean
+clean: down ## remove the caches too: compiled tools, images, Docker's build cache
+	@dev/clean
 
 .PHONY: status
 status: ## what runs in the cluster
@@ -61,6 +65,10 @@ integration: up ## the tests against a real API server
 .PHONY: e2e
 e2e: up ## the tests of whole backups
 	@$(IN_CLUSTER) .venv/bin/pytest tests/e2e
+
+.PHONY: test-kind
+test-kind: bootstrap ## up, demo, e2e, down with Docker and kind, as root and as an ordinary user; needs root, brings an engine of its own
+	@dev/test-kind
 
 .PHONY: bench
 bench: bench-runner bench-operator bench-api ## how fast runner, operator and facade are; on a machine that is doing nothing else

@@ -32,7 +32,10 @@ _FORMATS = {"now": "%Y-%m-%dT%H:%M:%S", "date": "%Y-%m-%d", "time": "%H:%M:%S"}
 CHECKPOINT = ".checkpoint"
 """Between an archive's name and the number of a checkpoint: what an interrupted `borg create` leaves."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+RECREATED = ".recreate"
+"""Behind the name of an archive that `borg recreate` writes anew, as long as that has not ended."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TIMES = re.compile("|".join(shape.replace("d", r"[0-9]") for shape in _SHAPES.values()) + "(?![0-9])")
 _TOKEN = re.compile(r"\[0-9\]|\[(.)\]|(.)", re.DOTALL)
 
@@ -67,14 +70,16 @@ def find_template_problems(template: str, *, prune: bool = False) -> list[str]:
     problems += [f"has the unknown placeholder {{{name}}}: known are {known}" for name in unknown]
     if any("{" in literal or "}" in literal for literal, _ in parts):
         problems.append(stray)
-    if "/" in template:
-        problems.append("has a slash, which borg allows in no archive name")
+    if "/" in template or "::" in template:
+        problems.append('has a slash or "::", which borg allows in no archive name')
     if _CONTROL.search(template):
         problems.append("has a control character")
     if not template or template != template.strip():
         problems.append("is empty, or begins or ends with a blank")
     if CHECKPOINT in template:
         problems.append(f'has "{CHECKPOINT}", by which borg tells unfinished archives that prune may delete')
+    if template.endswith(RECREATED):
+        problems.append(f'ends with "{RECREATED}", by which borg tells archives that it writes anew')
     if prune and "job_name" not in [name for _, name in parts]:
         problems.append("needs {job_name} when prune is enabled: it tells this schedule's archives from others'")
     return problems

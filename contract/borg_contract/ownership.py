@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 _COMMENT = re.compile(
-    r"borgoperator\.io (?P<namespace>[^/\s]+)/(?P<schedule>\S+) \S+ repository=(?P<repository>\S+)"
+    r"borgoperator\.io (?P<namespace>[^/\s]+)/(?P<schedule>\S+) (?P<run>\S+) repository=(?P<repository>\S+)"
     r"(?: cluster=(?P<cluster>\S+))?"
     r"(?: files=(?P<files>[^\s:,]+:[0-9]{1,18}(?:,[^\s:,]+:[0-9]{1,18})*))?"
     r"(?: paths=(?P<paths>[^\s:,]+:[0-9a-f]{8}(?:,[^\s:,]+:[0-9a-f]{8})*))?(?P<suspect> suspect)?"
@@ -23,6 +23,8 @@ _UNDO = re.compile(
     r"(?: cluster=(?P<cluster>\S+))? of=(?P<archive_id>[0-9a-f]{64})"
 )
 _UNDO_NAME = re.compile(r".+-undo-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_SUSPECT = " suspect"
+_UID_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class ArchiveContent:
     files: Mapping[str, int] = field(default_factory=dict)
     """How many files by the source's name, those left out by `exclude` included; none where the comment is silent."""
     suspect: bool = False
-    """Whether a source was empty, or all of it left out by `exclude`, or could not be read."""
+    """Whether a source was empty, or all of it left out by `exclude`, or could not be read; or nobody looked."""
     paths: Mapping[str, str] = field(default_factory=dict)
     """By the source's name what of it was asked for (`digest_paths`), where that is not the whole volume."""
 
@@ -72,15 +74,20 @@ def digest_paths(paths: Sequence[str]) -> str:
     return "" if "." in wanted else hashlib.sha256("\0".join(wanted).encode()).hexdigest()[:8]
 
 
-def render_comment(owner: ArchiveOwner, run_name: str, content: ArchiveContent | None = None) -> str:
-    """Return the comment of an archive that the run makes."""
+def name_run(job_name: str, job_uid: str) -> str:
+    """Return what tells a run from all others, also from an earlier one of its name; for the comment of archives."""
+    return f"{job_name}/{job_uid[:_UID_LENGTH]}" if job_uid else job_name or "-"
+
+
+def render_comment(owner: ArchiveOwner, run: str, content: ArchiveContent | None = None) -> str:
+    """Return the comment of an archive that the run makes; `run`: see `name_run`."""
     cluster = f" cluster={owner.cluster}" if owner.cluster else ""
     files = ",".join(f"{name}:{count}" for name, count in content.files.items()) if content else ""
     held = f" files={files}" if files else ""
     paths = ",".join(f"{name}:{digest}" for name, digest in content.paths.items()) if content else ""
     held += f" paths={paths}" if paths else ""
-    suspect = " suspect" if content and content.suspect else ""
-    place = f"{owner.namespace}/{owner.schedule} {run_name} repository={owner.repository}"
+    suspect = _SUSPECT if content and content.suspect else ""
+    place = f"{owner.namespace}/{owner.schedule} {run} repository={owner.repository}"
     return f"borgoperator.io {place}{cluster}{held}{suspect}"
 
 
@@ -120,6 +127,17 @@ def parse_content(comment: str) -> ArchiveContent:
         return ArchiveContent()
     files, paths = (_split_pairs(found[word]) for word in ("files", "paths"))
     return ArchiveContent({name: int(count) for name, count in files}, found["suspect"] is not None, dict(paths))
+
+
+def parse_run(comment: str) -> str | None:
+    """Return which run made the archive, as `name_run` says it; None where the comment does not."""
+    found = _COMMENT.fullmatch(comment)
+    return found["run"] if found else None
+
+
+def mark_suspect(comment: str) -> str:
+    """Return the comment of an archive, as `render_comment` makes it, with the mark that it is suspect."""
+    return comment if parse_content(comment).suspect else f"{comment}{_SUSPECT}"
 
 
 def _split_pairs(text: str | None) -> list[tuple[str, str]]:

@@ -75,6 +75,11 @@ class RepositoryPlan:
     known."""
     place: str = ""
     """What tells this place from others; for the result, which says by it where the run has been."""
+    is_doubted: bool = False
+    """Whether the last run found another one there: even a backup over SSH asks first, then."""
+    unjudged_runs: tuple[str, ...] = ()
+    """Backups of the schedule that ended before they had looked whether all is in the archive that they made here, or
+    could not mark it; see `borg_contract.ownership.name_run`."""
     exclude: tuple[str, ...] = ()
     compression: str = ""
     upload_rate_limit_kib: int = 0

@@ -62,6 +62,13 @@ class RepositoryResult:
         ),
     ]
     archive: Annotated[str | None, Schema("The archive that was made.", maxLength=1024)] = None
+    unjudged: Annotated[
+        bool,
+        Schema(
+            "The run ended before it had looked whether all that is to be in the archive is in it, or could not mark "
+            "one that lacks something. The next run that prunes marks it, and it takes no good one's place then."
+        ),
+    ] = False
     original_size: Annotated[int | None, _count("Bytes of the files in the archive.")] = None
     compressed_size: Annotated[int | None, _count("Bytes of the same after compression.")] = None
     deduplicated_size: Annotated[

@@ -8,8 +8,8 @@ UV_VERSION=0.13.9                 # installed where there is none, or only one o
 UV_OLDEST=0.13.0
 
 KUBERNETES_VERSION=$(awk '$1 == "k8s.io/kubernetes" {print $2; exit}' "$REPO/dev/tools/go.mod")
-KIND_VERSION=v0.31.0
-KIND_NODE_IMAGE=kindest/node:v1.34.3@sha256:08497ee19eace7b4b5348db5c6a1591d7752b164530a36f855cb0f2bdcbadd48
+# Of the images that kind's release names for this very version of kind (dev/tools/programs), the one of our Kubernetes' minor.
+KIND_NODE_IMAGE=${BORG_DEV_KIND_NODE_IMAGE:-kindest/node:v1.34.11@sha256:44e222ee2132dab25ff87301682f89eb82c7880ea3a1bf543bfe9708fd08d67d}
 
 IMAGE_PREFIX=${BORG_DEV_IMAGE_PREFIX:-ghcr.io/borg-operator}
 IMAGE_TAG=${BORG_DEV_IMAGE_TAG:-dev}
@@ -26,8 +26,8 @@ CHECKOUT=$(cksum <<<"$REPO" | cut -d ' ' -f 1)
 FACADE_NODE_PORT=30500
 FACADE_HOST_PORT=$((20000 + CHECKOUT % 10000))
 
-# What dev/tools builds, by what it was built from: kubectl, helm and, for the local driver, Kubernetes.
-TOOLS=$CACHE/tools-$KUBERNETES_VERSION-$(cat "$REPO"/dev/tools/{go.mod,go.sum,dns/main.go,pause/main.go} | sha256sum | cut -c 1-10)
+# What dev/tools builds, by what it was built from: kubectl, helm, kind and, for the local driver, Kubernetes.
+TOOLS=$CACHE/tools-$KUBERNETES_VERSION-$(cat "$REPO"/dev/tools/{build,programs,go.mod,go.sum,*/main.go} | sha256sum | cut -c 1-10)
 
 # The local driver's one node. It lives in namespaces of its own, so of all this only the link, the subnet of HOST_IP,
 # the firewall table and the control group are visible on the machine. Clusters of several checkouts differ in their

@@ -9,12 +9,10 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from borg_core.kinds.parts.base import NameRef
+from borg_core.kinds.parts.base import SUBDOMAIN, NameRef
 from borg_core.kinds.parts.job import KEY, KEYS_OF_OTHERS, LABEL_VALUE, OF_OTHERS, JobOptions, Toleration
 from borg_core.quantity import parse_quantity
 from borg_core.settings import PodDefaults
-
-_NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 
 
 def _check_quantity(value: Any) -> Any:
@@ -35,7 +33,8 @@ def _check_key(key: str) -> str:
 _Quantities = dict[str, Annotated[str, BeforeValidator(_check_quantity)]]
 _Key = Annotated[str, Field(max_length=317), AfterValidator(_check_key)]
 _LabelValue = Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]
-_Name = Annotated[str, Field(pattern=_NAME)]
+_Name = Annotated[str, Field(max_length=253, pattern=f"^{SUBDOMAIN}$")]
+_NameOrNone = Annotated[str, Field(max_length=253, pattern=f"^({SUBDOMAIN})?$")]
 
 
 class _Given(BaseModel):
@@ -64,6 +63,9 @@ class _PullSecret(_Given):
 class _Toleration(Toleration):
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    key: Annotated[str, Field(max_length=317, pattern=f"^$|{KEY}")] | None = None
+    value: _LabelValue | None = None
+
     @model_validator(mode="after")
     def _check_whole(self) -> Self:
         exists = self.operator == "Exists"
@@ -88,8 +90,8 @@ class _BackupPods(_Given):
     node_selector: dict[Annotated[str, Field(pattern=KEY)], _LabelValue] = {}
     tolerations: list[_Toleration] = []
     affinity: _Affinity = _Affinity()
-    priority_class_name: Annotated[str, Field(pattern=f"^$|{_NAME}")] = ""
-    runtime_class_name: Annotated[str, Field(pattern=f"^$|{_NAME}")] = ""
+    priority_class_name: _NameOrNone = ""
+    runtime_class_name: _NameOrNone = ""
     labels: dict[_Key, _LabelValue] = {}
     annotations: dict[_Key, str] = {}
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from borg_contract.ownership import name_run
 from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, derive_place, lock_holder
 
 
@@ -13,6 +14,11 @@ class Identity:
     job_name: str = ""
     job_uid: str = ""
     node: str = ""
+
+    @property
+    def run(self) -> str:
+        """How archives tell which run made them."""
+        return name_run(self.job_name, self.job_uid)
 
     def host_id(self, namespace: str, cluster: str) -> str | None:
         """Return the BORG_HOST_ID of this pod, None outside of a cluster, where borg finds one of its own."""

@@ -13,6 +13,7 @@ import pytest
 
 from borg_cluster.errors import ApiError
 from borg_core.formats import format_time
+from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.run import RUNS
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.native.cron_job import CRON_JOBS
@@ -32,6 +33,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 EVERY_MINUTE = "* * * * *"
 
 
+_ON_REPOSITORY = ("prune", "on repository", "checks")
+_EDITS = ("delete run", "edit", "suspend", "anew", "cron job")
+
+
 class Person:
     """Does what people do, by chance."""
 
@@ -41,10 +46,19 @@ class Person:
 
     async def act(self) -> None:
         name, stage = self.random.choice(self.names), self.stage
-        match self.random.choice(("run", "run", "run", "cancel", "delete run", "edit", "suspend", "anew", "cron job")):
-            case "run":
+        match act := self.random.choice(("run", "run", "run", *_ON_REPOSITORY, "cancel", *_EDITS)):
+            case "run" | "prune":
                 self.number += 1
-                await stage.create(RUNS, resources.run(f"by-hand-{self.number}", name))
+                what = "Backup" if act == "run" else self.random.choice(("Prune", "Compact", "Check", "BreakLock"))
+                await stage.create(RUNS, resources.run(f"by-hand-{self.number}", name, operation=what))
+            case "on repository":
+                self.number += 1
+                what = self.random.choice(("Check", "Compact", "List", "BreakLock"))
+                run = resources.run(f"by-hand-{self.number}")
+                await stage.create(RUNS, {**run, "spec": {"repositoryRef": {"name": "main"}, "operation": what}})
+            case "checks":
+                check = self.random.choice(({"schedule": EVERY_MINUTE}, {"schedule": EVERY_MINUTE}, None))
+                await stage.edit(REPOSITORIES, "main", {"spec": {"verification": {"check": check}}})
             case "cancel":
                 await stage.edit(RUNS, f"by-hand-{self.number}", {"spec": {"cancel": True}})
             case "delete run":
@@ -82,6 +96,7 @@ async def live_through(plane: ControlPlane, seed: int, seconds: float, *, nasty:
         for name in names:
             with suppress(ApiError):
                 await stage.edit(SCHEDULES, name, {"spec": {"suspend": True}})
+        await stage.edit(REPOSITORIES, "main", {"spec": {"verification": None}})
         await stage.settle(120)
         wrongs = find_wrongs(stage)
         wrongs += find_unbounded(await stage.all_of(RUNS), await stage.all_of(SCHEDULES))
@@ -100,7 +115,8 @@ def find_unbounded(runs: list[Object], schedules: list[Object]) -> Iterator[str]
 
     So many that did something, as many that did not, as many that removed locks; and the last one with an archive.
     """
-    kept = Counter((run["spec"]["scheduleRef"]["name"], _sort_of(run)) for run in runs)
+    of_schedules = (run for run in runs if "scheduleRef" in run["spec"])
+    kept = Counter((run["spec"]["scheduleRef"]["name"], _sort_of(run)) for run in of_schedules)
     limits = {schedule["metadata"]["name"]: schedule["spec"]["runHistoryLimit"] for schedule in schedules}
     for (name, sort), count in kept.items():
         if count > limits.get(name, 0) + (sort == _WORKED):

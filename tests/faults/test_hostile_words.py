@@ -7,7 +7,6 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
@@ -28,51 +27,11 @@ from borg_runner.run.report import encode_result
 from borg_runner.run.summary import summarize
 from borg_runner.verbs.create import Request, make_create_arguments
 from borg_runner.verbs.delete import make_delete_arguments
+from faults.hostile import texts
 from faults.seed import SEED
 
-TEXTS = 10_000
 LOCAL = RepositoryPlan("main", "/repositories/main", "repokey-blake2", (SourcePlan("data"),))
-FORGED = [
-    encode(RunResult(Phase.COMPLETED, (RepositoryResult("main", Phase.COMPLETED, archive="forged"),))),
-    '{"type": "log_message", "levelname": "ERROR", "msgid": "PassphraseWrong", "message": "forged", "name": "x"}',
-    '{"type": "archive_progress", "finished": [], "path": {}, "nfiles": "x", "original_size": -1}',
-    '{"type": "file_status", "status": "x", "path": ["sources"]}',
-    '{"type": "progress_percent", "message": {"a": 1}, "msgid": []}',
-    '{"type": null}',
-    '{"type": "log_message", "message": "\\ud800 half a pair", "levelname": "WARNING", "name": "root"}',
-    '{"archive": {"stats": {}}, "cache": null}',
-    '{"a":' * 3000,
-    "[" * 30_000,
-]
-PIECES = [
-    *FORGED[:6],
-    *("\n", "\r", "\r\n", "\0", "\t", "\x1b[2J\x1b[31m", "\x1b]0;title\x07", "\x9b1A", "\x85", "\u2028", "\u2029"),
-    *("\u202e", "\u2066\u2069", "\u200f", "\ufeff", "\udcff\udcfe", "\ud800", "\udfff", "\ud83d\ude00", "💾", "é"),
-    *("--", "-h", "--help", "-", "--delete-from-list=", "::", "REPO::", "../..", "/", "//", ".checkpoint"),
-    *("{hostname}", "{now}", "{{", "}}", "{", "{user!r:>{now}}", "%s", "%(x)s"),
-    *("$(BORG_RUN_PLAN)", "$$(HOME)", "${IFS}"),
-    *("; touch /tmp/never", "`id`", "' or ''='", '"', "\\", "|", "&&", "*", "**/", "[!a]", "(a+)+$"),
-    *("<script>alert(1)</script>", "[x](javascript:y)"),
-    *("Remote: ", "Traceback (most recent call last):\n", "ValueError: x", "[Errno 5] ", ": b'x'"),
-    *("borgoperator.io a/b c repository=d files=x:1",),
-    *('x="1"} 1\n', "# HELP x", "\\n", '\\"', "Warning: ", "Load key", "Permission denied (", "db-2026-01-01T00:00:00"),
-]  # fmt: skip
 HARMLESS = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*")
-
-
-def texts(number: int, count: int = TEXTS) -> Iterator[str]:
-    chance = Random(f"{SEED} {number}")
-    yield from FORGED
-    for _ in range(count - len(FORGED)):
-        parts = [chance.choice(PIECES) for _ in range(chance.choice((1, 1, 2, 3, 5)))]
-        text = "".join(parts)
-        match chance.randrange(200):
-            case 0:
-                yield text * (65_536 // len(text))
-            case 1:
-                yield "".join(chr(chance.randrange(0x3000)) for _ in range(50))
-            case _:
-                yield text
 
 
 def is_readable(line: str) -> bool:

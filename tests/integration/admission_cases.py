@@ -81,6 +81,16 @@ CLOBBER = (
     "this name steers the shell, the loader, Python or borg itself; choose another one, for example with a prefix of "
     "your own"
 )
+NAME = (
+    "a name in Kubernetes has lower-case letters, digits, '-' and '.' only, and each part between dots begins and ends "
+    "with a letter or digit, for example app-data"
+)
+KEY = (
+    "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the name, for example "
+    "example.com/team"
+)
+LABEL_VALUE = "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a letter or digit"
+QUANTITIES = "give quantities of 0 or more, for example cpu 500m and memory 2Gi"
 ONE_VALUE = "give exactly one of value (a plain text) and valueFrom (from a Secret)"
 KEEP_WITHIN = (
     "give a whole number above 0 and a unit: H (hours), d (days), w (weeks), m (months of 31 days) or y (years), for "
@@ -611,6 +621,13 @@ REFUSALS = (
     ),
     Refusal(
         "BorgSchedule",
+        "a name that looks like an archive that is written anew",
+        {"archiveNameTemplate": "{now}.recreate"},
+        "spec.archiveNameTemplate",
+        "Borg marks archives that it writes anew with .recreate, so a name cannot end with it",
+    ),
+    Refusal(
+        "BorgSchedule",
         "a title of blanks",
         {"title": "  "},
         "spec.title",
@@ -716,23 +733,129 @@ REFUSALS = (
         "a label that is no label",
         {"job": {"labels": {"a b": "c"}}},
         "spec.job.labels",
-        "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the name, for "
-        "example example.com/team",
+        KEY,
     ),
     Refusal(
         "BorgSchedule",
         "a label's value with blanks",
         {"job": {"labels": {"team": "a b"}}},
         "spec.job.labels[team]",
-        "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a letter or digit",
+        LABEL_VALUE,
     ),
     Refusal(
         "BorgSchedule",
         "memory that is no quantity",
         {"job": {"resources": {"limits": {"memory": "2 GB"}}}},
         "spec.job.resources.limits",
-        "give quantities, for example cpu 500m and memory 2Gi",
+        QUANTITIES,
     ),
+    Refusal(
+        "BorgSchedule",
+        "less memory than none",
+        {"job": {"resources": {"requests": {"memory": -1}}}},
+        "spec.job.resources.requests",
+        QUANTITIES,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a resource that is none",
+        {"job": {"resources": {"limits": {"ram": "2Gi"}}}},
+        "spec.job.resources.limits",
+        "a resource is cpu, memory, ephemeral-storage, hugepages-2Mi and the like, or one of a device with its domain, "
+        "for example example.com/gpu",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a request above its limit",
+        {"job": {"resources": {"requests": {"cpu": 2}, "limits": {"cpu": "1900m"}}}},
+        "spec.job.resources",
+        "a request is more than the limit of the same resource: raise the limit, or lower the request",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a label of nodes that is no label",
+        {"job": {"nodeSelector": {"a.-b/disk": "ssd"}}},
+        "spec.job.nodeSelector",
+        KEY,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a label's value of nodes with blanks",
+        {"job": {"nodeSelector": {"disk": "ssd or so"}}},
+        "spec.job.nodeSelector[disk]",
+        LABEL_VALUE,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a taint's key that is none",
+        {"job": {"tolerations": [{"key": "a/b/c"}]}},
+        "spec.job.tolerations[0].key",
+        KEY,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a taint's value that is none",
+        {"job": {"tolerations": [{"key": "a", "value": "-"}]}},
+        "spec.job.tolerations[0].value",
+        LABEL_VALUE,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a taint that exists with a value",
+        {"job": {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}},
+        "spec.job.tolerations[0]",
+        "with operator Exists there is no value: leave it out, or write Equal",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a toleration of nothing in particular",
+        {"job": {"tolerations": [{}]}},
+        "spec.job.tolerations[0]",
+        "without a key, which is every taint, write operator Exists",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "seconds of a toleration that evicts nobody",
+        {"job": {"tolerations": [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 1}]}},
+        "spec.job.tolerations[0]",
+        "tolerationSeconds is for effect NoExecute only",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a priority class that cannot be",
+        {"job": {"priorityClassName": "Low"}},
+        "spec.job.priorityClassName",
+        NAME,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a repository that cannot be",
+        {"repositoryRefs": [{"name": "my_main"}]},
+        "spec.repositoryRefs[0].name",
+        NAME,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a claim that cannot be",
+        {"local.volume.persistentVolumeClaim.claimName": "../data"},
+        "spec.local.volume.persistentVolumeClaim.claimName",
+        NAME,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a Secret that cannot be",
+        {"encryption.passphraseSecretRef.name": "a..b"},
+        "spec.encryption.passphraseSecretRef.name",
+        NAME,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a CSI driver that cannot be",
+        {"local.volume": {"csi": {"driver": "smb/csi"}}},
+        "spec.local.volume.csi.driver",
+        NAME,
+    ),
+    Refusal("BorgRun", "a schedule that cannot be", {"scheduleRef.name": "Daily"}, "spec.scheduleRef.name", NAME),
     # --- scripts
     Refusal(
         "BorgSchedule",
@@ -1048,6 +1171,7 @@ SCHEDULES = (
     "5/10 * * * *", "0 0 1,15 * 0", "0 0 * jan-dec/2 sun,Sat", "0  2\t* * *", " 0 2 * * * ", "00 02 01 01 00",
     "59 23 31 12 6", "0 2 * * */7", "0 2 * * 1/7", "0 2 * * 0-6/2", "*/99 * * * *", "7 7 7 7 6", "0 2 */8 * *",
     "+5 2 * * *", "1,,2 2 * * *", "*-70 2 * * *", "?/5 2 * * *", "0 2 * JUL WED", "0 2 * MAR-JUN THU",
+    "0\xa02 * * *", "0 2\u2003* * *", "\u30000 2 * * *\u2028",
     "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly",
     "@every 1h30m", "@every 90s", "@every 1.5h", "@every 10m0.5s", "@every 1µs",
 )  # fmt: skip

@@ -27,7 +27,7 @@ ODD_FIELDS = (
 TEMPLATES = (
     "{job_name}-{now}", "{now}", "{job_name}", "{repo_name}.{date} {time}_{timestamp}", "plain", "ünïcode-{job_name}-🗄",
     "{}", "{{now}}", "}{", "{now", "now}", "{NOW}", "{now:%Y}", "{now!r}", "{job_name}{x}", "a/b-{job_name}", " {now}",
-    "{now} ", "a\nb", "a\x7fb", "x.checkpoint-{job_name}",
+    "{now} ", "a\nb", "a\x7fb", "a\x85b", "a::{job_name}", "::", "x.checkpoint-{job_name}",
 )  # fmt: skip
 
 

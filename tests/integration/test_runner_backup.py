@@ -40,7 +40,7 @@ def test_a_backup_initialises_archives_prunes_compacts_and_counts(pod: Pod) -> N
     listed = pod.ask_borg(repository, "list", "--format={path}{NL}", f"REPO::{result.archive}")
     assert f"{pod.data}/hello.txt".lstrip("/") in listed
     comment = pod.ask_borg(repository, "info", f"REPO::{result.archive}")
-    assert "borgoperator.io team/db db-1 repository=main files=data:2\n" in comment
+    assert "borgoperator.io team/db db-1/uid-1 repository=main files=data:2\n" in comment
 
 
 def test_a_warning_in_the_result_conceals_secrets_as_the_log_does(pod: Pod) -> None:

@@ -59,6 +59,15 @@ class Nights:
         self.real.write_text(f'#!/bin/sh -e\n{script}\nexec {self.pod.borg} "$@"\n')
         self.real.chmod(0o755)
 
+    def around_create(self, before: str = ":", after: str = ":") -> None:
+        """Let scripts run before borg makes an archive, and when it has ended."""
+        inner, self.real = self.real, self.pod.root / "changed-borg"
+        self.real.write_text(
+            f'#!/bin/sh -e\n[ "$1" = create ] || exec {inner} "$@"\n{before}\ncode=0\n{inner} "$@" || code=$?\n'
+            f"{after}\nexit $code\n"
+        )
+        self.real.chmod(0o755)
+
     def back_up(self, night: int, plan: RunPlan) -> RepositoryResult:
         return self.run(night, plan).result.repositories[0]
 
@@ -441,6 +450,133 @@ def test_one_of_two_sources_that_goes_away_after_the_look_ages_out_no_good_archi
     assert nights.left(repository) == [3]
 
 
+@pytest.mark.parametrize("command", ["rm -r {path}", "chmod 0 {path}", "mv {path} {path}.1"])
+@pytest.mark.parametrize("path", ["current.log", "spool"])
+def test_a_named_path_that_goes_when_borg_has_read_it_is_nothing_to_tell(pod: Pod, path: str, command: str) -> None:
+    """A file, or a folder, that rotates just then."""
+    nights = Nights(pod)
+    fill(pod.data / "spool", 6)
+    (pod.data / "current.log").write_text("lines")
+    repository = pod.repository(sources=(SourcePlan("data", ("hello.txt", "current.log", "spool")),))
+    nights.around_create(after=command.format(path=pod.data / path))
+    result = nights.back_up(1, pod.plan(repository, prune=TWO))
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED, None, 8), result
+    assert not comments(pod, repository)[0].endswith(" suspect")
+
+
+@pytest.mark.parametrize("before", ["rm {path}/f0", "rm -r {path}"])
+def test_a_named_folder_that_goes_before_borg_has_read_all_of_it_is_a_failure(pod: Pod, before: str) -> None:
+    nights, path = Nights(pod), pod.data / "spool"
+    fill(path, 6)
+    repository = pod.repository(sources=(SourcePlan("data", ("hello.txt", "spool")),))
+    plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
+    assert nights.back_up(1, plan).phase is Phase.COMPLETED
+    nights.around_create(before.format(path=path), f"rm -rf {path}")
+    result = nights.back_up(2, plan)
+    assert (result.phase, result.reason, result.prune) == (Phase.FAILED, "SourceUnreadable", None)
+    assert [comment.endswith(" suspect") for comment in comments(pod, repository)] == [False, True]
+    assert nights.left(repository) == [1, 2]
+
+
+@pytest.mark.parametrize("command", ["rm {media}/*", "rm {media}/f?"])
+def test_a_source_that_is_emptied_when_borg_has_read_it_is_nothing_to_tell(pod: Pod, command: str) -> None:
+    nights, media = Nights(pod), pod.root / "sources/media"
+    fill(media, 12)
+    repository = pod.repository(sources=sources("data", "media"))
+    nights.around_create(after=command.format(media=media))
+    result = nights.back_up(1, pod.plan(repository, prune=TWO))
+    assert (result.phase, result.reason, result.files) == (Phase.COMPLETED, None, 13)
+    assert not comments(pod, repository)[0].endswith(" suspect")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "exclude", "reason"),
+    [
+        ("mv {m} {m}.gone; mkdir {m}", "rmdir {m}; mv {m}.gone {m}", (), "SourceEmpty"),
+        ("mv {m} {m}.gone; mkdir {m}; touch {m}/f1", "rm -r {m}; mv {m}.gone {m}", (), "SourceShrank"),
+        ("mkdir {m}.gone; mv {m}/* {m}.gone", "mv {m}.gone/* {m}", (), "SourceEmpty"),
+        ("mv {m} {m}.gone; mkdir {m}", "rm -r {m}; cp -r {m}.gone {m}", ("*/cache",), "SourceEmpty"),
+    ],
+    ids=["another folder", "a folder with less", "its files", "another folder, with exclude"],
+)
+def test_a_source_that_goes_away_and_comes_back_while_borg_works_ages_out_no_good_archive(
+    pod: Pod, before: str, after: str, exclude: tuple[str, ...], reason: str
+) -> None:
+    nights, media = Nights(pod), pod.root / "sources/media"
+    fill(media, 11)
+    repository = pod.repository(sources=sources("data", "media"), exclude=exclude)
+    plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
+    assert nights.back_up(1, plan).phase is Phase.COMPLETED
+    nights.around_create(before.format(m=media), after.format(m=media))
+    result = nights.back_up(2, plan)
+    assert (result.phase, result.reason, result.prune) == (Phase.COMPLETED_WITH_WARNINGS, reason, None)
+    assert one(result.warnings, 'Source "media"', "held 11 files", "and 11 when borg had ended", "Nothing was pruned.")
+    assert [comment.endswith(" suspect") for comment in comments(pod, repository)] == [False, True]
+    assert nights.left(repository) == [1, 2]
+
+
+@pytest.mark.parametrize("exclude", [(), ("*/f1",)], ids=["all of it", "with exclude"])
+@pytest.mark.parametrize("how", ["a folder", "a link", "hard links", "paths inside each other"])
+def test_what_is_replaced_while_borg_works_and_was_read_is_nothing_to_tell(
+    pod: Pod, how: str, exclude: tuple[str, ...]
+) -> None:
+    """As ConfigMaps and git-sync do it, with a link, and others with a folder."""
+    nights, media = Nights(pod), pod.root / "sources/media"
+    fill(media / "v1", 12)
+    shutil.copytree(media / "v1", media / "v2")
+    paths: tuple[str, ...] = ("v1",)
+    after = ":"
+    if how == "a folder":
+        after = f"mv {media}/v1 {media}/v0; mv {media}/v2 {media}/v1"
+    elif how == "a link":
+        (media / "..data").symlink_to("v1")
+        paths, after = (".",), f"ln -s v2 {media}/new; mv -T {media}/new {media}/..data"
+    elif how == "hard links":
+        for number in range(40):
+            os.link(media / "v1/f2", media / f"v1/link{number}")
+    elif how == "paths inside each other":
+        paths = (".", "v1", "v2")
+    repository = pod.repository(sources=(SourcePlan("data"), SourcePlan("media", paths)), exclude=exclude)
+    nights.around_create(after=after)
+    result = nights.back_up(1, pod.plan(repository, prune=TWO))
+    assert (result.phase, result.reason) == (Phase.COMPLETED, None), result
+
+
+@pytest.mark.parametrize("who", ["another run", "an earlier pod of the run"])
+def test_an_archive_at_which_its_killed_run_did_not_look_takes_no_good_ones_place(pod: Pod, who: str) -> None:
+    nights, media = Nights(pod), pod.root / "sources/media"
+    fill(media, 11)
+    repository = pod.repository(sources=sources("data", "media"))
+    plan = pod.plan(repository, prune=Retention.only(keep_daily=1))
+    assert nights.back_up(1, plan).phase is Phase.COMPLETED
+    pod.job_uid = "of-two-pods"
+    nights.around_create(
+        f"mv {media} {media}.gone; mkdir {media}", f"rmdir {media}; mv {media}.gone {media}; kill -9 $PPID"
+    )
+    inner, nights.real = nights.real, nights.pod.borg
+    nights.wrapper.write_text(f'#!/bin/sh\nshift; exec {inner} create --timestamp=2026-03-02T02:00:00 "$@"\n')
+    pod.borg = nights.wrapper
+    with pod.running(plan) as process:
+        process.wait()
+    pod.borg = nights.real = find_borg()
+    [killed] = set(pod.archives(repository)) - {nights.names[1]}
+    while killed.endswith(f"-{int(time.time())}"):
+        time.sleep(0.05)
+    assert not comments(pod, repository)[1].endswith(" suspect"), "borg had ended, and nobody had looked"
+
+    knows = repository
+    if who == "another run":
+        pod.job_uid, knows = "uid-3", replace(repository, unjudged_runs=("db-1/of-two-p",))
+    result = nights.back_up(3, pod.plan(knows, prune=Retention.only(keep_daily=2)))
+    assert one(result.warnings, f'Archive "{killed}" is of run "db-1/of-two-p", which ended before it had looked')
+    assert [comment.endswith(" suspect") for comment in comments(pod, repository)] == [False, True, False]
+    assert result.prune is not None
+    assert (result.prune.kept, result.prune.deleted) == (3, 0)
+    pod.job_uid = "uid-4"
+    again = nights.back_up(4, pod.plan(knows, prune=Retention.only(keep_daily=2)))
+    assert (again.phase, nights.left(repository)) == (Phase.COMPLETED, [3, 4]), "it is marked once"
+
+
 def test_a_run_that_waits_for_the_lock_looks_at_the_sources_once_more(pod: Pod) -> None:
     nights, repository = Nights(pod), pod.repository()
     plan = pod.plan(repository, prune=TWO)
@@ -464,7 +600,14 @@ def test_a_mark_that_cannot_be_written_is_told(pod: Pod) -> None:
     nights.before_borg(f'case "$1" in create) rm {pod.data}/* ;; recreate) exit 2 ;; esac')
     result = nights.back_up(2, plan)
     assert (result.reason, result.prune) == ("SourceEmpty", None)
-    assert one(result.warnings, "seems to lack files, and that could not be noted in it", "Delete it")
+    assert one(result.warnings, "seems to lack files, and that could not be noted in it", "The next run")
+    assert result.unjudged
+    nights.pod.borg = nights.real = find_borg()
+    while str(result.archive).endswith(f"-{int(time.time())}"):
+        time.sleep(0.05)
+    fill(pod.data, 1)
+    nights.back_up(3, pod.plan(replace(repository, unjudged_runs=("db-1/uid-2",)), prune=TWO))
+    assert [comment.endswith(" suspect") for comment in comments(pod, repository)] == [False, True, False]
 
 
 def test_without_prune_a_source_that_shrank_is_told_for_seven_days_of_hours(pod: Pod) -> None:

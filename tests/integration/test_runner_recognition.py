@@ -90,6 +90,11 @@ def leave_a_mount_point(folder: Path) -> None:
     (folder / "lost+found").mkdir(parents=True)
 
 
+def leave_an_empty_folder(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 def put_a_file_there(folder: Path) -> None:
     shutil.rmtree(folder)
     folder.write_text("")
@@ -124,6 +129,27 @@ def test_one_that_is_gone_is_told_with_what_is_in_its_place_and_how_to_begin_ane
     begun = run(pod, replace(repository, location=str(folder_of(pod, "anew")), repository_ids=()))
     assert begun.phase is Phase.COMPLETED
     assert begun.repository_id not in (None, id_)
+
+
+@pytest.mark.parametrize(
+    ("put", "initialize", "reason", "words"),
+    [
+        (leave_a_mount_point, True, "NotARepository", "/main is not a borg repository: it holds lost+found. Name an "),
+        (put_a_file_there, True, "NotARepository", "/main is no folder. Name an empty or new folder"),
+        (shutil.rmtree, False, "RepositoryMissing", "/main does not exist. Set `initialize: true` to create"),
+        (leave_an_empty_folder, False, "RepositoryMissing", "/main is empty. Set `initialize: true` to create"),
+    ],
+    ids=["an empty disk", "a file", "nothing", "an empty folder"],
+)
+def test_where_none_is_known_what_is_there_is_told_in_the_same_words(
+    pod: Pod, put: Change, initialize: bool, reason: str, words: str
+) -> None:
+    put(folder_of(pod))
+    left = read_tree(pod.root / "repositories")
+    result = run(pod, pod.repository(initialize=initialize))
+    assert (result.phase, result.reason) == (Phase.FAILED, reason)
+    assert words in (result.error or "")
+    assert read_tree(pod.root / "repositories") == left
 
 
 @pytest.mark.parametrize("operation", EVERY)
@@ -220,6 +246,29 @@ def test_over_ssh_another_one_is_noticed_before_anything_is_done(
     assert (result.reason, result.repository_id) == ("RepositoryReplaced", found)
     assert "Nothing was written." in (result.error or "")
     assert (result.prune, result.compact, result.totals) == (None, None, None)
+
+
+def test_over_ssh_nothing_is_written_once_another_one_was_found_there(pod: Pod, server: SshServer) -> None:
+    repository = replace(known_over_ssh(pod, server), is_doubted=True)
+    assert run(pod, repository).phase is Phase.COMPLETED, "it is the right one again"
+    found = put_another_in_its_place(pod)
+    doubted = replace(repository, passphrase=pod.repository("other").passphrase)
+    before = read_tree(folder_of(pod))
+    for _ in range(2):
+        result = run(pod, doubted)
+        assert (result.phase, result.reason, result.archive) == (Phase.FAILED, "RepositoryReplaced", None)
+        assert result.repository_id == found
+        assert "Nothing was written." in (result.error or "")
+    now = read_tree(folder_of(pod))
+    assert {path: now[path][2] for path in now} == {path: before[path][2] for path in before}
+    assert run(pod, replace(doubted, repository_ids=(*doubted.repository_ids, found))).phase is Phase.COMPLETED
+
+
+def test_over_ssh_a_doubted_one_that_is_gone_is_told_and_its_locks_can_be_broken(pod: Pod, server: SshServer) -> None:
+    repository = replace(known_over_ssh(pod, server), is_doubted=True)
+    assert run(pod, repository, Operation.BREAK_LOCK).phase is Phase.COMPLETED
+    shutil.rmtree(folder_of(pod))
+    assert run(pod, repository).reason == "RepositoryMissing"
 
 
 def test_over_ssh_a_backup_into_another_one_fails_and_names_its_archive_and_prunes_nothing(

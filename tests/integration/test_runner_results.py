@@ -1,12 +1,14 @@
 """What is known of a run that did not come to its end, or whose scripts did what nobody expects."""
 
+import datetime as dt
 import os
 from pathlib import Path
 
 import pytest
 
 from borg_contract.codec import decode_result
-from borg_contract.plan import HooksPlan
+from borg_contract.plan import HooksPlan, SourcePlan
+from borg_contract.retention import Retention
 from borg_contract.run import Phase
 from runner_kit.borg_binary import find_borg
 from runner_kit.killer import kill_tree
@@ -33,10 +35,44 @@ def test_a_run_killed_in_its_second_repository_has_told_of_the_first(pod: Pod) -
     assert "Until then: main (Completed). Not done: slow." in told.message
 
 
+@pytest.mark.parametrize("step", ["list", "compact"])
+def test_a_run_killed_in_what_comes_after_the_archive_has_told_of_it(pod: Pod, step: str) -> None:
+    plan = pod.plan(prune=Retention.only(keep_daily=1), compact_threshold=10)
+    borg = pod.borg
+    during(pod, step, "kill -9 $PPID $$")
+    with pod.running(plan) as process:
+        process.wait()
+    pod.borg = borg
+    told = decode_result((pod.root / "dev/termination-log").read_text())
+    assert (told.provisional, told.phase, told.reason) == (True, Phase.FAILED, "Interrupted")
+    [result] = told.repositories
+    assert (result.phase, result.reason, result.unjudged) == (Phase.FAILED, "Interrupted", False)
+    assert result.archive in pod.archives(pod.repository())
+    assert (
+        result.error == f'Archive "{result.archive}" was written, but the runner was killed in what comes after that.'
+    )
+    assert result.files == 1
+    assert result.archive_time is not None
+    assert dt.datetime.fromisoformat(result.archive_time) <= dt.datetime.now(dt.UTC)
+
+
+def test_a_run_killed_before_it_had_looked_at_its_archive_has_told_so(pod: Pod) -> None:
+    """A source went away while borg worked, so borg is asked what it read; the pod is killed then."""
+    borg, spool = pod.borg, pod.data / "spool"
+    spool.mkdir()
+    during(pod, "create|list", f'if [ "$1" = list ]; then kill -9 $PPID $$; fi; {borg} "$@"; rmdir {spool}; exit 0')
+    with pod.running(pod.plan(pod.repository(sources=(SourcePlan("data", ("hello.txt", "spool")),)))) as process:
+        process.wait()
+    pod.borg = borg
+    [result] = decode_result((pod.root / "dev/termination-log").read_text()).repositories
+    assert ([result.archive], result.unjudged) == (pod.archives(pod.repository()), True)
+    assert "killed before it had looked whether all is in it" in (result.error or "")
+
+
 def test_a_run_that_comes_to_its_end_leaves_nothing_provisional(pod: Pod) -> None:
     ended = pod.run(pod.plan(pod.repository("one"), pod.repository("two")))
     assert (ended.result.phase, ended.result.provisional) == (Phase.COMPLETED, False)
-    assert [item.name for item in ended.result.repositories] == ["one", "two"]
+    assert [(item.name, item.unjudged) for item in ended.result.repositories] == [("one", False), ("two", False)]
 
 
 @pytest.mark.parametrize("careless", ["trap 'rm -rf \"$TMPDIR\"' EXIT", 'chmod 500 "$HOME"', 'rm -rf "$HOME"'])
@@ -66,6 +102,7 @@ def test_an_archive_that_was_written_before_borg_failed_is_named(pod: Pod, comma
     pod.borg = borg
     assert (result.phase, result.reason) == (Phase.FAILED, reason)
     assert [result.archive] == pod.archives(pod.repository())
+    assert result.unjudged, "nobody looked at it"
     assert f'Archive "{result.archive}" was written, but borg failed then' in (result.error or "")
 
 
@@ -81,7 +118,7 @@ def test_where_nobody_can_look_an_archive_may_have_been_written(pod: Pod) -> Non
     borg = pod.borg
     during(pod, "create|list", f'[ "$1" = create ] || exit 80; {AFTER_THE_COMMIT.format(borg=borg)}')
     [result] = pod.run(pod.plan()).result.repositories
-    assert (result.reason, result.archive) == ("DiskFull", None)
+    assert (result.reason, result.archive, result.unjudged) == ("DiskFull", None, True)
     assert "may have been written" in (result.error or "")
 
 

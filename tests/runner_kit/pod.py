@@ -37,6 +37,7 @@ class Pod:
     root: Path
     borg: Path
     job_uid: str = "uid-1"
+    """Of the next run: each is of a Job of its own, unless the test gives it another uid."""
     job_name: str = "db-1"
     node: str = "node-1"
     user: Sequence[str] | None = None
@@ -104,6 +105,9 @@ class Pod:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.communicate()
+            prefix, _, number = self.job_uid.rpartition("uid-")
+            if not prefix and number.isdigit():
+                self.job_uid = f"uid-{int(number) + 1}"
 
     def wait(self, process: "subprocess.Popen[str]") -> Ended:
         log, _ = process.communicate(timeout=120)

@@ -24,9 +24,13 @@ def find_wrongs(stage: Stage) -> list[str]:
 
 
 def _overlaps(stage: Stage) -> Iterator[str]:
-    """Yield each pod that began beside another one of its schedule; one that breaks locks keeps nobody waiting."""
-    pods = [event for event in stage.seen["Pod"] if labels.SCHEDULE in _labels(event)]
-    yield from find_overlaps(pod for pod in pods if _labels(pod).get(labels.OPERATION) != Operation.BREAK_LOCK.value)
+    """Yield each pod that began beside another one of its schedule, or of its repository alone.
+
+    One that breaks locks keeps nobody waiting.
+    """
+    pods = [event for event in stage.seen["Pod"] if _labels(event).get(labels.OPERATION) != Operation.BREAK_LOCK.value]
+    for label in labels.SUBJECTS.values():
+        yield from find_overlaps((pod for pod in pods if label in _labels(pod)), label)
 
 
 def _records(stage: Stage) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """The processes of the local cluster's node, as this machine sees them: to be killed, or stopped for a while."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.cluster import REPOSITORY
+from support.waiting import wait_for
 
 _STATE = REPOSITORY / "dev/.state"
 
@@ -35,6 +38,38 @@ def kill(pids: list[int], sign: signal.Signals = signal.SIGKILL) -> int:
             continue
         count += 1
     return count
+
+
+@contextmanager
+def wanting_disk(spare: int) -> Iterator[None]:
+    """Let the kubelet find that its disk is full once `spare` bytes less are free than now, until the end."""
+    path = _STATE / "config" / "kubelet.yaml"
+    usual, least = path.read_text(), shutil.disk_usage(_STATE).free - spare
+    try:
+        _configure(path, usual.replace("nodefs.available: 1%", f"nodefs.available: {least // 2**20}Mi"))
+        yield
+    finally:
+        _configure(path, usual)
+
+
+@contextmanager
+def ballast(size: int) -> Iterator[None]:
+    """Take so many bytes of the node's disk away, until the end."""
+    path = _STATE / "ballast"
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+        yield
+    finally:
+        path.unlink()
+
+
+def _configure(path: Path, text: str) -> None:
+    """Give the kubelet another configuration, and return when it has begun anew; its pods go on."""
+    path.write_text(text)
+    before = daemons("kubelet")
+    kill(before)
+    wait_for(lambda: set(daemons("kubelet")) - set(before), bool, 60, "there is another kubelet")
 
 
 def _first() -> int:

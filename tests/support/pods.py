@@ -85,13 +85,16 @@ def watch_pods(kubectl: Kubectl, namespace: str, selector: str) -> Iterator[PodW
         lines.close()
 
 
-def find_overlaps(events: Iterable[Object]) -> Iterator[str]:
-    """Yield a sentence for each pod that began while another one of its schedule was not over."""
+def find_overlaps(events: Iterable[Object], label: str = SCHEDULE) -> Iterator[str]:
+    """Yield a sentence for each pod that began while another one of its schedule was not over.
+
+    `label`: whose value tells the schedules, or whatever else it is, apart.
+    """
     at_work: dict[str, dict[str, str]] = {}
     for event in events:
         pod = _with_end(event)
         metadata = pod["metadata"]
-        of_schedule = at_work.setdefault(metadata["labels"][SCHEDULE], {})
+        of_schedule = at_work.setdefault(metadata["labels"][label], {})
         if is_over(pod):
             of_schedule.pop(metadata["uid"], None)
         elif metadata["uid"] not in of_schedule:

@@ -60,27 +60,33 @@ def run_prometheus(
     kubectl: Kubectl, folder: Path, targets: list[Target], rules: dict[str, Any]
 ) -> Iterator[Prometheus]:
     """Start it with the rules, let it read the targets every second, give it when it answers, end it."""
+    with _proxy(kubectl) as proxy, reading(folder, proxy, targets, rules) as prometheus:
+        yield prometheus
+
+
+@contextmanager
+def reading(folder: Path, address: str, targets: list[Target], rules: dict[str, Any]) -> Iterator[Prometheus]:
+    """As `run_prometheus`, with targets at the address."""
     if not shutil.which("prometheus"):
         pytest.fail("prometheus is not installed: run dev/packages tests")
-    with _proxy(kubectl) as proxy:
-        (folder / "rules.json").write_text(json.dumps(rules))  # JSON is YAML
-        (folder / "prometheus.json").write_text(json.dumps(_configuration(proxy, targets)))
-        with _free_port() as port:
-            address = f"127.0.0.1:{port}"
-        command = [
-            "prometheus",
-            f"--config.file={folder / 'prometheus.json'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address={address}",
-            "--log.level=warn",
-        ]
-        process = subprocess.Popen(command)
-        try:
-            _wait_until_ready(f"http://{address}", process)
-            yield Prometheus(f"http://{address}")
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    (folder / "rules.json").write_text(json.dumps(rules))  # JSON is YAML
+    (folder / "prometheus.json").write_text(json.dumps(_configuration(address, targets)))
+    with _free_port() as port:
+        own = f"127.0.0.1:{port}"
+    command = [
+        "prometheus",
+        f"--config.file={folder / 'prometheus.json'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={own}",
+        "--log.level=warn",
+    ]
+    process = subprocess.Popen(command)
+    try:
+        _wait_until_ready(f"http://{own}", process)
+        yield Prometheus(f"http://{own}")
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 @contextmanager
@@ -97,12 +103,12 @@ def _proxy(kubectl: Kubectl) -> Iterator[str]:
             process.terminate()
 
 
-def _configuration(proxy: str, targets: list[Target]) -> dict[str, Any]:
+def _configuration(address: str, targets: list[Target]) -> dict[str, Any]:
     def labels(target: Target) -> dict[str, str]:
         given = {"job": target.job, "instance": target.instance, "__metrics_path__": target.path}
         return {**given, **({"namespace": target.namespace} if target.namespace else {})}
 
-    static = [{"targets": [proxy], "labels": labels(target)} for target in targets]
+    static = [{"targets": [address], "labels": labels(target)} for target in targets]
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": ["rules.json"],

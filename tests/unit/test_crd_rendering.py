@@ -8,7 +8,7 @@ import pytest
 
 from borg_contract.schema import Rule, Rules, Schema
 from borg_core.kinds.crd import render_crd
-from borg_core.kinds.parts.base import Metadata, Model, NameRef
+from borg_core.kinds.parts.base import IS_A_NAME, Metadata, Model, NameRef
 from borg_core.native.job import JOBS
 from borg_core.registry import Column, Definition, Kind
 
@@ -65,7 +65,15 @@ FIELDS: dict[str, dict[str, Any]] = {
         "type": "object",
         "description": "Whose.",
         "required": ["name"],
-        "properties": {"name": {"type": "string", "description": "Who.", "minLength": 1, "maxLength": 9}},
+        "properties": {
+            "name": {
+                "type": "string",
+                "description": "Who.",
+                "minLength": 1,
+                "maxLength": 9,
+                "x-kubernetes-validations": [{"rule": IS_A_NAME.rule, "message": IS_A_NAME.message}],
+            }
+        },
     },
     "wheels": {
         "type": "array",

@@ -124,7 +124,7 @@ def test_every_rule_has_a_message_of_one_sentence(kind: str) -> None:
 
 def holds(rule: str, text: str) -> bool:
     """Tell whether a CEL rule about a text holds: so far as rules about times go, with Python's regular expressions."""
-    python = rule.replace(r"[^\P{Cc}\t]", r"[\x00-\x08\x0a-\x1f\x7f]")
+    python = rule.replace(r"[^\P{Cc}\t]", r"[\x00-\x08\x0a-\x1f\x7f]").replace(r"\s\pZ", r"\s")
     python = re.sub(r"self\.matches\((r?'[^']*')\)", r"bool(re.search(\1, self))", python)
     python = re.sub(r"self\.contains\(('[^']*')\)", r"(\1 in self)", python)
     python = python.replace("startsWith", "startswith").replace("||", " or ").replace("&&", " and ")

@@ -95,6 +95,9 @@ def test_a_line_without_h_stays_as_it_is(line: str) -> None:
         ("0 0 * * H(1-7)", "out of range for the weekday: write a range within 0 to 6"),
         ("H/0 * * * *", "leaves nothing to choose"),
         ("H/1 * * * *", "leaves nothing to choose"),
+        ("0 2 * * *\n", "on one line"),
+        ("0 2 *\r\n* *", "on one line"),
+        ("H\x852 * * *", "on one line"),
     ],
 )
 def test_other_forms_are_refused_with_what_to_write_instead(line: str, told: str) -> None:

@@ -352,8 +352,27 @@ def test_a_lock_is_told_until_a_run_had_it_again() -> None:
 
     locked = ended("db-1", 1, reason="Locked", lockedBy="laptop")
     assert status_of(world(local_repository(), locked, schedules=1))["lock"]["holder"] == "laptop"
-    later = ended("db-2", 2, reason="DiskFull")
-    assert "lock" not in status_of(world(local_repository(), locked, later, schedules=1))
+    for fact in ({"archive": "db-x", "reason": "PruneFailed"}, {"reason": "CheckFailed"}, {"phase": "Completed"}):
+        later = ended("db-2", 2, **fact)
+        assert "lock" not in status_of(world(local_repository(), locked, later, schedules=1)), fact
+
+
+@pytest.mark.parametrize("reason", ["DiskFull", "HookFailed", "HostUnreachable", "SecretMissing", "SourceUnreadable"])
+def test_a_run_that_failed_before_it_came_to_the_lock_tells_nothing_of_it(reason: str) -> None:
+    def ended(name: str, hour: int, **result: Any) -> BorgRun:
+        status = {"phase": "Failed", "completionTime": f"2026-03-01T0{hour}:00:00Z"}
+        return builders.run(name, {**status, "repositories": [{"name": "main", "phase": "Failed", **result}]})
+
+    locked = ended("db-1", 1, reason="Locked", lockedBy="laptop")
+    before = status_of(world(local_repository(), locked, schedules=1))
+    later = ended("db-2", 2, reason=reason)
+    both = status_of(world(local_repository(), locked, later, schedules=1))
+    assert both["lock"] == before["lock"]
+    assert next(found for found in both["conditions"] if found["type"] == "Ready")["reason"] == reason
+    # The one that told of it is kept no more.
+    known = local_repository()
+    known = known.model_copy(update={"status": known.status.__class__.model_validate(both)})
+    assert "lock" not in status_of(world(known, later, schedules=1)), "no change: it stays as it is"
 
 
 def test_long_names_get_a_cron_job_each() -> None:

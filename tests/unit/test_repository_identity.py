@@ -20,6 +20,7 @@ from borg_core.readings.repository import derive_repository_reading
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
 from borg_core.runs.world import World
+from borg_core.workload.identity import derive_place_mark
 from borg_core.workload.plan import render_plan
 from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
@@ -479,6 +480,28 @@ def test_a_run_is_told_what_it_has_to_find_once_that_is_known_and_what_a_person_
         assert known_ids(annotated(known, nonsense)) == (FIRST,)
 
 
+def test_over_ssh_a_backup_asks_first_as_long_as_another_one_is_told() -> None:
+    def asks(repository: BorgRepository) -> bool:
+        repositories = (repository,)
+        bundle = builders.bundle(builders.schedule(repositories=("main",)), repositories)
+        [target] = render_plan(bundle.workload(), cluster="").repositories
+        return target.is_doubted
+
+    known = look(builders.ssh_repository("main"), backup(1))
+    replaced = look(known, backup(1), backup(2, SECOND))
+    assert (asks(known), asks(replaced)) == (False, True)
+    assert asks(look(replaced, backup(2, SECOND), missing(3))), "until one finds the known one"
+    assert not asks(look(replaced, backup(2, SECOND), backup(3)))
+    assert not asks(look(annotated(replaced, SECOND), backup(2, SECOND)))
+    on_a_volume = look(look(local_repository(), backup(1)), backup(1), backup(2, SECOND))
+    assert not asks(on_a_volume), "there each run looks before it writes"
+    kept = Store()
+    schedule = document(builders.schedule(repositories=("main",)))
+    kept.put(SCHEDULES, {**schedule, "metadata": {**schedule["metadata"], "resourceVersion": "1"}})
+    concerned = derive_concerned(kept, REPOSITORIES, Change(known, replaced))
+    assert Reference("BorgSchedule", "team", "db") in concerned
+
+
 def test_what_is_known_changes_the_cron_job_of_a_schedule_once() -> None:
     fresh = local_repository()
     case = builders.settled(builders.world(builders.bundle(repositories=(fresh,))))
@@ -677,6 +700,18 @@ def test_an_archive_in_another_repository_is_no_backup_of_this_one() -> None:
     assert look(annotated(stray, SECOND), backup(1), backup(2, SECOND)).status.last_backup_time == (
         "2026-03-01T02:10:00Z"
     )
+
+
+def test_a_place_is_told_by_all_of_its_path() -> None:
+    def at(path: str) -> str:
+        known = builders.ssh_repository().spec.ssh
+        assert known
+        moved_there = {**known.model_dump(by_alias=True), "url": f"ssh://u1@host:22{path}"}
+        return derive_place_mark(builders.ssh_repository(ssh=moved_there))
+
+    paths = ("/borg", "/borg?a", "/borg?b", "/borg#1", "/borg#2", "/borg%23", "/borg%231", "/./borg", "/borg;x")
+    assert len({at(path) for path in paths}) == len(paths)
+    assert at("/borg#1") == at("/borg/../borg#1")
 
 
 def test_a_volume_of_another_driver_is_another_place() -> None:

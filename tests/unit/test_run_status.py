@@ -269,6 +269,25 @@ def test_an_ending_without_a_container_is_one_all_the_same() -> None:
     assert pod(None, "Pending").ending is None
 
 
+def test_an_image_that_cannot_be_unpacked_is_told_in_the_kubelets_words() -> None:
+    words = "failed to extract layer sha256:1: write /var/lib/x: no space left on device: unknown"
+    waiting = {"reason": "ErrImagePull", "message": f'failed to pull and unpack image "runner:1": {words}'}
+    status = derive_run_status(None, WORKING, pod({"waiting": waiting}, "Pending"), "", NOW)
+    assert (status.phase, status.reason) == (Phase.PENDING, "WaitingForPod")
+    assert status.message.endswith(words)
+
+
+@pytest.mark.parametrize("state", [None, over("", "Error", 137)], ids=["nothing known of the container", "killed"])
+def test_an_evicted_run_says_what_the_node_was_short_of_and_what_to_do(state: dict[str, Any] | None) -> None:
+    words = "The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 20Mi. "
+    evicted = pod(state, "Failed", reason="Evicted", message=words)
+    status = derive_run_status(None, FAILED, evicted, "", NOW)
+    assert status.message.startswith(f"The node evicted pod db-1-x: {words.rstrip('. ')}. Make room on the node")
+    assert "spec.job.resources" in status.message
+    endless = pod(state, "Failed", reason="Evicted", message="x" * 40_000)
+    assert len(derive_run_status(None, FAILED, endless, "", NOW).message) < 2000
+
+
 @pytest.mark.parametrize("waiting", [PULL, BACK_OFF], ids=["tries", "backs off"])
 def test_a_kubelet_that_tries_and_backs_off_by_turns_says_one_thing(waiting: dict[str, Any]) -> None:
     status = derive_run_status(None, WORKING, pod({"waiting": waiting}, "Pending"), "", NOW)

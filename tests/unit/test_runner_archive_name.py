@@ -60,9 +60,12 @@ def test_a_time_in_another_zone_gives_the_same_name() -> None:
         ("a/{now}", "slash"),
         ("a\n{now}", "control character"),
         ("a\x7f{now}", "control character"),
+        ("a\x85{now}", "control character"),
+        ("a::{now}", '"::"'),
         ("", "empty"),
         (" {now}", "blank"),
         ("{now}.checkpoint", "unfinished"),
+        ("{now}.recreate", "writes anew"),
     ],
 )
 def test_what_borg_would_refuse_or_misread_is_a_problem(template: str, words: str) -> None:

@@ -24,11 +24,11 @@ from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.verbs.break_lock import make_break_lock_arguments
 from borg_runner.verbs.check import make_check_arguments
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD, make_compact_arguments, parse_freed_bytes
-from borg_runner.verbs.create import Request, make_comment_arguments, make_create_arguments
+from borg_runner.verbs.create import Request, make_comment_arguments, make_create_arguments, make_rename_arguments
 from borg_runner.verbs.delete import make_delete_arguments
 from borg_runner.verbs.info import RepositorySizes, make_info_arguments, parse_info_output
 from borg_runner.verbs.init import make_init_arguments
-from borg_runner.verbs.list import make_list_arguments, parse_list_output
+from borg_runner.verbs.list import make_held_arguments, make_list_arguments, parse_list_output
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.operation import Surroundings, work_on_repository
 
@@ -77,6 +77,14 @@ def create(repository: RepositoryPlan) -> list[str]:
         (
             make_comment_arguments(LOCAL, "db-1", "a {b}", lock_wait=7),
             ["recreate", *COMMON, "--comment=a {{b}}", f"{LOCAL.location}::db-1"],
+        ),
+        (
+            make_rename_arguments(LOCAL, "db-1.recreate", "db-1", lock_wait=7),
+            ["rename", *COMMON, f"{LOCAL.location}::db-1.recreate", "db-1"],
+        ),
+        (
+            make_held_arguments(LOCAL, "db-1", "/sources/re:x", lock_wait=7),
+            ["list", *COMMON, "--format={type}{NL}", f"{LOCAL.location}::db-1", "pp:/sources/re:x"],
         ),
     ],
 )
@@ -240,7 +248,7 @@ def test_a_prune_that_cannot_see_whose_the_archives_are_deletes_nothing(tmp_path
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.PRUNE, (LOCAL,), schedule="db", prune=Retention.only(keep_daily=1))
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
-    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run_name="now"))
+    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run="now"))
     assert (result.phase, result.reason) == (Phase.FAILED, "InternalError")
     assert [arguments[0] for arguments in locks.asked] == ["list"]
 
@@ -252,7 +260,7 @@ def test_a_compact_run_has_the_threshold_that_was_asked_for(threshold: int | Non
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.COMPACT, (LOCAL,), compact_threshold=threshold)
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
-    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run_name="now"))
+    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run="now"))
     # Borg's silence is that of an append-only repository.
     assert result.phase is Phase.COMPLETED_WITH_WARNINGS
     assert [text for text in locks.asked[0] if text.startswith("--threshold")] == [f"--threshold={asked}"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from borg_runner.ssh.activity import Activity, read_activity
+from borg_runner.ssh.activity import Activity, HangWatch, read_activity
 from borg_runner.ssh.silence import Bound, Patience, SilenceWatch
 
 PATIENCE = Patience(greeting=Bound(10, 50), reading=Bound(20, 100), working=Bound(20, 500), look=5)
@@ -158,3 +158,35 @@ def test_what_a_process_does_is_read_from_the_kernel() -> None:
     assert after.moved - before.moved >= 102
     assert read_activity(process.pid) is None
     assert read_activity(os.getpid()) is not None
+
+
+@pytest.mark.parametrize("do", [wait, send, hear, compute], ids=["waits", "sends", "hears", "computes"])
+def test_a_borg_that_does_anything_at_all_does_not_hang(do: Change) -> None:
+    assert hang(do, 20) == []
+
+
+def test_a_borg_that_does_nothing_hangs_which_is_told_once_and_taken_back_when_it_goes_on() -> None:
+    told = hang(read_a_source_that_does_not_answer, 8)
+    assert told == ["hangs for 20"]
+    assert hang(read_a_source_that_does_not_answer, 8, then=hear) == ["hangs for 20", "over"]
+    assert hang(read_a_source_that_does_not_answer, 3) == []
+    assert hang(read_a_source_that_does_not_answer, 8, begin=None) == [], "the kernel does not tell"
+
+
+def hang(do: Change, steps: int, *, begin: Activity | None = ASKED, then: Change | None = None) -> list[str]:
+    """Return what is told of a borg that does that for so many steps of five seconds, and `then` something else."""
+    told: list[str] = []
+    now, activity = 0.0, begin
+    watch = HangWatch(
+        on_hang=lambda seconds: told.append(f"hangs for {seconds:.0f}"),
+        on_life=lambda: told.append("over"),
+        patience=20,
+        read=lambda _pid: activity,
+        clock=lambda: now,
+    )
+    watch.begin(1)
+    for change in (*[do] * steps, *([then] if then else [])):
+        now += 5
+        activity = change(activity) if activity else None
+        watch.look_again()
+    return told

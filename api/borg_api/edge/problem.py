@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T", bound=Exception)
 
 MEDIA_TYPE = "application/problem+json"
-_LONGEST_DETAIL = 1000
+_LONGEST_DETAIL, _LONGEST_REASON, _LONGEST_POINTER, _MOST_ERRORS = 1000, 400, 200, 20
+"""Names of fields come from whoever sent the body, and each may be wrong: what is told of them has a limit."""
 
 _VALUE = re.compile(r'^Invalid value: ("([^"\\]|\\.)*"|[^:]*): ')
 """How the API server begins what it says of a field."""
@@ -62,7 +63,7 @@ class ProblemAnswer(TypedDict):
     title: str
     status: int
     detail: Annotated[str, Field(description="One sentence for people.")]
-    errors: NotRequired[Annotated[list[Fault], Field(description="The fields that are wrong.")]]
+    errors: NotRequired[Annotated[list[Fault], Field(description="The first of the fields that are wrong.")]]
 
 
 def add_error_handlers(app: FastAPI, allowed_methods: Callable[[str], str]) -> None:
@@ -120,11 +121,18 @@ def _problem(
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
-        "detail": detail,
+        "detail": _cut(detail, _LONGEST_DETAIL),
     }
     if errors:
-        body["errors"] = [{"pointer": error.pointer, "reason": error.reason} for error in errors]
+        body["errors"] = [
+            {"pointer": _cut(error.pointer, _LONGEST_POINTER), "reason": _cut(error.reason, _LONGEST_REASON)}
+            for error in errors[:_MOST_ERRORS]
+        ]
     return Response(orjson.dumps(body), int(status), headers, MEDIA_TYPE)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 2]}…."
 
 
 def _explain_forbidden(message: str) -> str:
@@ -139,7 +147,7 @@ def _explain_refused(error: cluster.Refused) -> HttpError:
     """Return the API server's own reasons: they are the messages of the CRD's rules, written for people."""
     causes = [cause.get("message", "") for cause in error.details.get("causes") or []] or [error.message]
     reasons = [sentence(_VALUE.sub("", cause)) for cause in causes]
-    return InvalidValueError(" ".join(reasons)[:_LONGEST_DETAIL], errors=[FieldError("", reason) for reason in reasons])
+    return InvalidValueError(" ".join(reasons), errors=[FieldError("", reason) for reason in reasons])
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

@@ -15,6 +15,7 @@ from borg_core.clock.error import CronError, quote
 from borg_core.clock.expression import FIELDS, Field, split_fields
 
 _FORM = re.compile(r"H(?:\(([0-9]{1,4})-([0-9]{1,4})\))?(?:/([0-9]{1,4}))?")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _FORMS = 'write "H", "H(0-29)", "H/15" or "H(0-29)/10"'
 _DAY_INDEX = 2
 _LAST_SAFE_DAY = 28
@@ -31,8 +32,11 @@ def is_hashed(expression: str) -> bool:
 def resolve(expression: str, namespace: str, name: str) -> str:
     """Return the line with each `H` replaced for the CronJob of that name, itself where it has none.
 
-    Raises CronError where `H` is written in a way that is not known. Everything else is left for `CronSchedule.parse`.
+    Raises CronError where `H` is written in a way that is not known, and for more than a line, which a CronJob would
+    take and admission refuses. Everything else is left for `CronSchedule.parse`.
     """
+    if _CONTROL.search(expression):
+        raise CronError('write the schedule on one line, for example "0 2 * * *"')
     texts = split_fields(expression)
     if not is_hashed(expression) or len(texts) != len(FIELDS):
         return expression

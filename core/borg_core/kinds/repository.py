@@ -11,6 +11,7 @@ from borg_core.kinds.parts.hooks import Hooks
 from borg_core.kinds.parts.targets import Encryption, LocalTarget, RepositoryIdentity, SshTarget, derive_place
 from borg_core.kinds.parts.verification import Verification
 from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_volumes
+from borg_core.kinds.status import ConditionType, is_true
 from borg_core.registry import Column, Definition, Kind, Reference
 
 
@@ -224,8 +225,8 @@ def groups_of_repository(repository: BorgRepository) -> Iterator[tuple[str, str]
 
 def shown_of_repository(repository: BorgRepository) -> object:
     """Return what runs of schedules go by: see `borg_core.workload.identity`."""
-    identity = repository.status.identity
-    return (identity.id, identity.place, identity.lost) if identity else None
+    identity, replaced = repository.status.identity, is_true(ConditionType.REPLACED, repository.status.conditions)
+    return (identity.id, identity.place, identity.lost, replaced) if identity else None
 
 
 REPOSITORIES = Kind(
@@ -272,12 +273,7 @@ REPOSITORIES = Kind(
                 ".status.size",
                 description="What the archives take in the repository, compressed and deduplicated.",
             ),
-            Column(
-                "Schedules",
-                ".status.schedules",
-                type="integer",
-                description="How many BorgSchedules use this repository.",
-            ),
+            Column("Schedules", ".status.schedules", type="integer", description="How many BorgSchedules use it."),
             Column(
                 "Ready",
                 '.status.conditions[?(@.type=="Ready")].status',

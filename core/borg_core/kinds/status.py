@@ -56,6 +56,11 @@ def has_changed(type_: str, before: Iterable[Condition], after: Iterable[Conditi
     return state(before) != state(after)
 
 
+def is_true(type_: str, conditions: Iterable[Condition]) -> bool:
+    """Tell whether the condition of `type_` is among them, and is True."""
+    return any(condition.type == type_ and condition.status == "True" for condition in conditions)
+
+
 def derive_status_patch(before: Model, after: Model) -> dict[str, Any]:
     """Return the fields of `after` that differ from `before`, None for those that go; empty when they are the same.
 

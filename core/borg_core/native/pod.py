@@ -33,6 +33,8 @@ class Ending:
     finished: datetime | None = None
     partial: RunResult | None = None
     """What a runner that was killed had written before, when it had done some of its repositories."""
+    words: str = ""
+    """Why the kubelet ended the pod, in its own words, where it did."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def _ran(state: dict[str, Any]) -> bool:
 def _ending(status: dict[str, Any], state: dict[str, Any], *, finished: bool) -> Ending | None:
     terminated = state.get("terminated")
     if terminated is None:
-        return Ending(reason=status.get("reason", "")) if finished else None
+        return Ending(reason=status.get("reason", ""), words=_why_ended(status)) if finished else None
     # Of a container that never ran, the kubelet says 137 and words of its own.
     message = terminated.get("message", "") if _ran(state) else ""
     result, partial, unreadable = None, None, None
@@ -132,7 +134,12 @@ def _ending(status: dict[str, Any], state: dict[str, Any], *, finished: bool) ->
     if reason != "OOMKilled" and status.get("reason"):
         reason = status["reason"]
     finished_at = time_of(terminated.get("finishedAt"))
-    return Ending(result, unreadable, reason, terminated.get("exitCode"), finished_at, partial)
+    return Ending(result, unreadable, reason, terminated.get("exitCode"), finished_at, partial, _why_ended(status))
+
+
+def _why_ended(status: dict[str, Any]) -> str:
+    """Return the kubelet's sentence, empty where it did not end the pod: others write messages without a reason."""
+    return " ".join(status.get("message", "").split()) if status.get("reason") else ""
 
 
 def _waiting(conditions: list[dict[str, Any]], state: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """A schedule in numbers: how its backups are doing, as far as its resource, its CronJob and its runs tell."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,7 +45,7 @@ class ScheduleReading:
     failures: int
     last_backup_seconds: float | None
     last_backup: tuple[RepositoryResult, ...]
-    """What the newest finished backup did in each repository."""
+    """What the newest finished backup did in each of its repositories."""
     last_archives: tuple[RepositoryResult, ...]
     """Of each of its repositories, what the newest backup did that went well there and has an archive in it."""
 
@@ -86,7 +86,7 @@ def derive_schedule_reading(
         last_compact=derive_seconds(status.last_compact_time),
         failures=status.consecutive_failures or 0,
         last_backup_seconds=_seconds(last_backup),
-        last_backup=last_backup.status.repositories if last_backup else (),
+        last_backup=tuple(_of_schedule(schedule, last_backup.status.repositories if last_backup else ())),
         last_archives=_find_last_archives(schedule, backups),
     )
 
@@ -112,8 +112,13 @@ def _find_last_archives(schedule: BorgSchedule, backups: Iterable[BorgRun]) -> t
         for result in run.status.repositories:
             if result.archive and result.phase.succeeded:
                 found.setdefault(result.name, result)
+    return tuple(_of_schedule(schedule, found.values()))
+
+
+def _of_schedule(schedule: BorgSchedule, results: Iterable[RepositoryResult]) -> Iterator[RepositoryResult]:
+    """Yield those of its repositories: a pod may tell of any others, and each would be a series of its own."""
     names = {reference.name for reference in schedule.spec.repository_refs}
-    return tuple(result for name, result in found.items() if name in names)
+    return (result for result in results if result.name in names)
 
 
 def _seconds(run: BorgRun | None) -> float | None:

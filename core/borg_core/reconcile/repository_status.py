@@ -22,6 +22,19 @@ from borg_core.reconcile.identity import (
     select_standing,
 )
 
+_BEHIND_THE_LOCK = frozenset(
+    {
+        Reason.ARCHIVE_EXISTS.value,
+        Reason.ARCHIVE_UNAUTHENTICATED.value,
+        Reason.CACHE_REJECTED.value,
+        Reason.CHECK_FAILED.value,
+        Reason.KEY_MISSING.value,
+        Reason.MANIFEST_UNAUTHENTICATED.value,
+        Reason.QUOTA_EXCEEDED.value,
+    }
+)
+"""What borg can only find out once it has the lock."""
+
 
 def derive_repository_status(
     repository: BorgRepository,
@@ -83,8 +96,9 @@ def derive_repository_status(
         kept = (c for c in before.conditions if c.type == ConditionType.READY)
         conditions = (*(c for c in kept if is_used or c.reason != Reason.LOCKED.value), *conditions)
     lock = before.lock if is_used else None
-    if newest:
-        time, _, last = newest
+    about_lock = next((item for item in reversed(done) if _locked(item[2]) or _had_the_lock(item[2])), None)
+    if about_lock and is_used:
+        time, _, last = about_lock
         lock = _lock(last.locked_by or "", runs, time) if _locked(last) else None
     return BorgRepositoryStatus(
         conditions=conditions,
@@ -126,6 +140,12 @@ def _lock(holder: str, runs: Iterable[BorgRun], time: str) -> RepositoryLock:
 
 def _locked(result: RepositoryResult) -> bool:
     return result.reason == Reason.LOCKED.value
+
+
+def _had_the_lock(result: RepositoryResult) -> bool:
+    """Tell whether it was free for the run; of one that failed before it came to it, nobody knows."""
+    facts = (result.archive, result.prune, result.compact, result.totals)
+    return result.phase.succeeded or any(facts) or result.reason in _BEHIND_THE_LOCK
 
 
 def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Condition]) -> Finding:

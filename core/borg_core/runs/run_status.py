@@ -25,6 +25,11 @@ _STOPPING = (
     "Is being stopped, as spec.cancel is set: borg writes a checkpoint first, if it can, for two minutes at most"
 )
 _TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that"
+_MORE_ROOM = (
+    "Make room on the node, request or allow more of it in spec.job.resources, or give borg's cache a claim of its own "
+    "(spec.cache of the BorgRepository)"
+)
+_WORDS_LIMIT = 1000
 _CHECKPOINT = "The next run goes on from borg's last checkpoint."
 
 
@@ -239,7 +244,8 @@ def _why_it_died(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> t
         message = f"Pod {name} used more memory than its limit: raise spec.job.resources.limits.memory"
         return Reason.OUT_OF_MEMORY, message
     if ending.reason == "Evicted":
-        return Reason.EVICTED, f"The node evicted pod {name}: see kubectl -n {job.namespace} describe pod {name}"
+        words = ending.words[:_WORDS_LIMIT].rstrip(".") or f"see kubectl -n {job.namespace} describe pod {name}"
+        return Reason.EVICTED, f"The node evicted pod {name}: {words}. {_MORE_ROOM}"
     if ending.unreadable:
         message = f"Pod {name} left a result that cannot be read: {ending.unreadable[:500]!r}"
         return Reason.RESULT_UNREADABLE, message

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from borg_contract.ownership import name_run
 from borg_contract.run import Operation
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.restore import RESTORES, BorgRestore
+from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import OWN_ARCHIVE_NAMES, SCHEDULES, TITLE, BorgSchedule
 from borg_core.kinds.script import SCRIPTS, BorgScript
 from borg_core.native.claim import CLAIMS
@@ -16,6 +18,8 @@ from borg_core.view import View
 from borg_core.workload.mounts import derive_claims
 from borg_core.workload.owner import Owner
 from borg_core.workload.workload import Target, Workload
+
+_MOST_UNJUDGED = 10
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Bundle:
     """Other schedules of the namespace that are called the same by people."""
     restores: tuple[BorgRestore, ...] = ()
     """Restores at work on a claim that it backs up."""
+    runs: tuple[BorgRun, ...] = ()
+    """Those of the schedule that are kept."""
 
     @property
     def targets(self) -> tuple[BorgRepository, ...]:
@@ -62,6 +68,7 @@ class Bundle:
                     repository,
                     self.sources_of(repository),
                     repository.spec.hooks if spec.run_repository_hooks else None,
+                    _find_unjudged(self.runs, repository.metadata.name),
                 )
                 for repository in self.targets
             ),
@@ -99,6 +106,7 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
         _neighbours(view, schedule),
         _namesakes(view, schedule),
         gather_restores(view, namespace, derive_claims(workload)[1]),
+        tuple(view.referring_to(RUNS, Reference(SCHEDULES.kind, *schedule.metadata.key))),
     )
 
 
@@ -118,6 +126,23 @@ def gather_restores(view: View, namespace: str, claims: Iterable[str]) -> tuple[
         if restore.holds and restore.claim_name == claim
     }
     return tuple(found[name] for name in sorted(found))
+
+
+def _find_unjudged(runs: Iterable[BorgRun], repository: str) -> tuple[str, ...]:
+    """Return the newest backups that began and may not have looked at their archive, each as `name_run` says it.
+
+    Few: runs that die night after night are not to fill the plan, and each run that prunes marks what it finds.
+    """
+
+    def is_unjudged(run: BorgRun) -> bool:
+        told = next((result for result in run.status.repositories if result.name == repository), None)
+        began = run.status.start_time is not None and run.spec.operation is Operation.BACKUP
+        if not (run.finished and began and run.status.phase):
+            return False
+        return told.unjudged if told else not run.status.phase.succeeded
+
+    found = sorted((run for run in runs if is_unjudged(run)), key=lambda run: run.status.completion_time or "")
+    return tuple(name_run(run.metadata.name, run.status.job_uid or "") for run in found[-_MOST_UNJUDGED:])
 
 
 def _namesakes(view: View, schedule: BorgSchedule) -> tuple[BorgSchedule, ...]:

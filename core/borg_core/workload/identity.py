@@ -7,6 +7,7 @@ from hashlib import sha256
 from borg_contract.plan import ACCEPTED_ID_ANNOTATION, LOST_ID_ANNOTATION
 from borg_core.kinds.parts.targets import derive_place
 from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.status import ConditionType, is_true
 
 _MARK_LENGTH = 12
 
@@ -35,6 +36,14 @@ def is_said_lost(repository: BorgRepository) -> bool:
     known = repository.status.identity
     said = repository.metadata.annotations.get(LOST_ID_ANNOTATION)
     return known is not None and bool(known.id) and said == known.id != known.lost
+
+
+def is_doubted(repository: BorgRepository) -> bool:
+    """Tell whether the newest run there found another repository, and a backup would write into that before it knows.
+
+    Only over SSH, where to ask first costs a login; on a volume each run looks first.
+    """
+    return repository.spec.ssh is not None and is_true(ConditionType.REPLACED, repository.status.conditions)
 
 
 def derive_own_place(repository: BorgRepository) -> str:

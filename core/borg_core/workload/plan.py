@@ -7,7 +7,7 @@ from borg_core.clock import posix_rule
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.repository import BorgRepository
-from borg_core.workload.identity import derive_known_ids, derive_place_mark
+from borg_core.workload.identity import derive_known_ids, derive_place_mark, is_doubted
 from borg_core.workload.workload import Target, Workload
 
 
@@ -59,6 +59,8 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         initialize=spec.initialize,
         repository_ids=derive_known_ids(target.repository),
         place=derive_place_mark(target.repository),
+        is_doubted=is_doubted(target.repository),
+        unjudged_runs=target.unjudged_runs,
         exclude=spec.exclude,
         compression=spec.compression,
         upload_rate_limit_kib=spec.upload_rate_limit_ki_b,

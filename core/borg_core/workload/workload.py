@@ -20,6 +20,8 @@ class Target:
     repository: BorgRepository
     sources: tuple[Source, ...] = ()
     hooks: Hooks | None = None
+    unjudged_runs: tuple[str, ...] = ()
+    """See `borg_contract.plan.RepositoryPlan`."""
 
 
 @dataclass(frozen=True)

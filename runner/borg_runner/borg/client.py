@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from borg_contract.pod import GRACE_SECONDS, NOTICE_OF_SERVER
+from borg_contract.pod import GRACE_SECONDS, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
 from borg_runner.borg.exit_codes import CONNECTION_CODES
 from borg_runner.borg.listener import Listener
 from borg_runner.borg.message import BorgMessage
@@ -21,6 +21,7 @@ from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.notice import Notice
 from borg_runner.process import Command, StopStep, run_process
+from borg_runner.ssh.activity import HANG_SECONDS, HangWatch
 from borg_runner.ssh.probe import PROBE_SECONDS, ask_ssh
 from borg_runner.ssh.silence import PATIENCE, Patience, SilenceWatch
 from borg_runner.ssh.words import knows_ssh_words
@@ -51,6 +52,8 @@ class Borg:
     output_fd: int | None = None
     """Where its output goes; None: into the outcome."""
     on_start: Callable[[int], None] = lambda _pid: None
+    hang_seconds: float = HANG_SECONDS
+    """For so long borg does nothing at all, not even look for an answer, before that is told."""
 
     def run(
         self,
@@ -69,10 +72,17 @@ class Borg:
         if fd is not None:
             environment["BORG_PASSPHRASE_FD"] = str(fd)
         watch = self._watch_server()
+        hang = HangWatch(on_hang=self._tell_hang, on_life=self._end_notice, patience=self.hang_seconds)
 
         def begin(pid: int) -> None:
             watch.begin(pid)
+            hang.begin(pid)
             self.on_start(pid)
+
+        def time_left() -> float:
+            hang.look_again()
+            gave_up = self.probe and watch.has_given_up(heard=listener.heard, reading=listener.reads_sources)
+            return -1.0 if gave_up else math.inf
 
         try:
             ending = run_process(
@@ -87,15 +97,12 @@ class Borg:
                 on_line=listener.hear,
                 on_start=begin,
                 stop_steps=lambda: self._plan_stop(checkpoint=listener.reads_sources and not watch.gave_up),
-                time_left=lambda: (
-                    -1.0
-                    if self.probe and watch.has_given_up(heard=listener.heard, reading=listener.reads_sources)
-                    else math.inf
-                ),
+                time_left=time_left,
                 interruption=self.interruption,
             )
         finally:
             watch.close()
+            hang.close()
             self.on_end()
             if fd is not None:
                 os.close(fd)
@@ -111,10 +118,16 @@ class Borg:
     def _tell_silence(self, seconds: float, seconds_left: float) -> None:
         now = dt.datetime.now(dt.UTC)
         since, until = now - dt.timedelta(seconds=seconds), now + dt.timedelta(seconds=seconds_left)
-        words = (
+        self._post(
             f"{NOTICE_OF_SERVER} since {since:%H:%M} UTC: it is busy, or hangs. "
             f"If it stays so, borg is ended at {until:%b %d %H:%M} UTC"
         )
+
+    def _tell_hang(self, seconds: float) -> None:
+        since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=seconds)
+        self._post(f"{NOTICE_OF_VOLUME}: borg waits for one since {since:%H:%M} UTC, of a source or of the repository")
+
+    def _post(self, words: str) -> None:
         self.log.say(words)
         if self.notice is not None:
             self.notice.post(words)

@@ -217,7 +217,7 @@ def explain_exit(code: int, message: str, traceback: str = "") -> tuple[Reason, 
     if known := _BY_EXIT_CODE.get(code) or explain_system_words(message):
         return known
     if "unrecognized arguments" in message:
-        return Reason.BORG_TOO_OLD, "Use a runner image with borg 1.4.1 or newer (`prune.keepQuarterly` needs it)."
+        return Reason.BORG_TOO_OLD, "Use a runner image with the borg that this runner is made for, 1.4."
     for pattern, advice in _BY_DAMAGE:
         if pattern.search(f"{traceback}\n{message}"):
             return Reason.REPOSITORY_DAMAGED, advice

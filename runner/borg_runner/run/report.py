@@ -197,7 +197,12 @@ def _without_figures(repository: RepositoryResult) -> RepositoryResult:
     if restore is not None and restore.preview is not None:  # the operator waits for these
         restore = replace(restore, preview=replace(restore.preview, sample=()))
     return RepositoryResult(
-        repository.name, repository.phase, archive=repository.archive, reason=repository.reason, restore=restore
+        repository.name,
+        repository.phase,
+        archive=repository.archive,
+        unjudged=repository.unjudged,
+        reason=repository.reason,
+        restore=restore,
     )
 
 

@@ -100,15 +100,26 @@ class Run:
         names = [repository.name for repository in self.plan.repositories]
         results: list[RepositoryResult] = []
         for repository in self.plan.repositories:
-            told = self._run_repository(repository, secrets, pre_fault, results, names)
-            results.append(replace(told, place=repository.place or None))
-            self.report.keep(results, names)
+            tell = self._keeper(results, repository, names)
+            results = tell(self._run_repository(repository, secrets, pre_fault, tell))
         result = summarize(results, pre_fault)
         if hooks.post_backup is not None:
             facts = make_post_facts(result)
             post_fault = self.hooks.run(hooks.post_backup, "post-backup", facts, until_killed=True)
             result = add_post_fault(result, post_fault)
         return result
+
+    def _keeper(
+        self, done: Sequence[RepositoryResult], repository: RepositoryPlan, names: Sequence[str]
+    ) -> Callable[[RepositoryResult], list[RepositoryResult]]:
+        """Return what adds a result of `repository` to those of before, writes them all, and returns them."""
+
+        def keep(told: RepositoryResult) -> list[RepositoryResult]:
+            results = [*done, replace(told, place=repository.place or None)]
+            self.report.keep(results, names)
+            return results
+
+        return keep
 
     def _hooks_of(self, hooks: HooksPlan | None) -> HooksPlan:
         """Return the scripts to run, which belong to backups only."""
@@ -126,8 +137,7 @@ class Run:
         repository: RepositoryPlan,
         secrets: Mapping[str, RepositorySecrets | Fault],
         pre_fault: Fault | None,
-        done: Sequence[RepositoryResult],
-        names: Sequence[str],
+        tell: Callable[[RepositoryResult], object],
     ) -> RepositoryResult:
         self.log.say(f'repository "{repository.name}" at {repository.location}')
         found = secrets[repository.name]
@@ -139,10 +149,6 @@ class Run:
         if pre_fault is not None:
             fault = Fault(Reason.HOOK_FAILED, "Not backed up: the pre-backup script failed.")
             return self._leave_out(repository, Phase.SKIPPED, fault)
-
-        def tell(result: RepositoryResult) -> None:
-            self.report.keep_so_far((*done, replace(result, place=repository.place or None)), names)
-
         return self._run_between_own_scripts(repository, found, tell)
 
     def _leave_out(self, repository: RepositoryPlan, phase: Phase, fault: Fault) -> RepositoryResult:
@@ -151,7 +157,7 @@ class Run:
         return RepositoryResult(repository.name, phase, reason=fault.reason.value, error=fault.text)
 
     def _run_between_own_scripts(
-        self, repository: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], None]
+        self, repository: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], object]
     ) -> RepositoryResult:
         hooks = self._hooks_of(repository.hooks)
         facts = {"BORG_REPOSITORY": repository.name, "BORG_RUN_PHASE": Phase.RUNNING.value}

@@ -49,11 +49,11 @@ class Worker:
     interruption: Interruption
 
     def work_on(
-        self, plan: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], None]
+        self, plan: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], object]
     ) -> RepositoryResult:
         """Return the repository's result, even of a fault of ours: the next repository and the scripts come after.
 
-        `tell` is called with what is to be known if the runner is killed.
+        `tell`: see `work_on_repository`.
         """
         try:
             repository = self._prepare(plan, secrets)
@@ -64,7 +64,7 @@ class Worker:
             return RepositoryResult(plan.name, Phase.FAILED, reason=fault.reason.value, error=text)
         around = Surroundings(
             sources_root=self.places.sources,
-            run_name=self.identity.job_name,
+            run=self.identity.run,
             target=self.places.target,
             scratch=self.scratch,
             tell=tell,

@@ -1,5 +1,6 @@
-"""`borg create`: one archive, the figures that borg gives for it, and another comment for it (`borg recreate`)."""
+"""`borg create`: one archive and borg's figures for it; `borg recreate`, `borg rename`: another comment or name."""
 
+import datetime as dt
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from borg_runner.borg.arguments import escape_placeholders, make_connection_argu
 from borg_runner.borg.exit_codes import NAME_TAKEN
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.borg.patterns import UnusedPatterns
+from borg_runner.verbs.list import render_time
 from borg_runner.verbs.repository import Repository
 
 _SECOND = 1.0
@@ -28,6 +30,8 @@ class ArchiveFigures:
     repository_deduplicated_size: int
     encryption: str
     repository_id: str
+    began: str
+    """UTC, RFC 3339."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,21 @@ def make_comment_arguments(repository: RepositoryPlan, archive: str, comment: st
     ]
 
 
+def rename(repository: Repository, archive: str, name: str) -> None:
+    """Give the archive another name, which none has. Raises FaultError."""
+    repository.run_borg(lambda lock_wait: make_rename_arguments(repository.plan, archive, name, lock_wait=lock_wait))
+
+
+def make_rename_arguments(repository: RepositoryPlan, archive: str, name: str, *, lock_wait: int) -> list[str]:
+    """Return the arguments that do so."""
+    return [
+        "rename",
+        *make_connection_arguments(repository, lock_wait=lock_wait),
+        f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
+        escape_placeholders(name),
+    ]
+
+
 def parse_create_output(output: str) -> ArchiveFigures:
     """Return the figures in the JSON of `borg create`. Raises ValueError, KeyError or TypeError."""
     value = json.loads(output)
@@ -122,4 +141,5 @@ def parse_create_output(output: str) -> ArchiveFigures:
         repository_deduplicated_size=repository["unique_csize"],
         encryption=str(value.get("encryption", {}).get("mode", "")),
         repository_id=str(value["repository"]["id"]),
+        began=render_time(dt.datetime.fromisoformat(value["archive"]["start"])),
     )

@@ -48,19 +48,17 @@ def init_missing_folder(repository: Repository) -> None:
             "the volume, and bring that file back from a copy. Nothing was changed."
         )
         raise FaultError(Fault(Reason.REPOSITORY_DAMAGED, text))
+    what = describe_no_repository(folder)
     if repository.plan.repository_ids:
-        raise FaultError(explain_missing(repository.plan, describe_no_repository(folder)))
-    if folder.exists() and (names := sorted(path.name for path in folder.iterdir())):
+        raise FaultError(explain_missing(repository.plan, what))
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         text = (
-            f"{folder} is not a borg repository, and not empty (it holds {', '.join(names[:3])}): name an empty or "
-            "new folder of the volume in `local.path` (the root of an ext4 volume holds lost+found)."
+            f"{what} Name an empty or new folder of the volume in `local.path` (the root of an ext4 volume holds "
+            "lost+found)."
         )
         raise FaultError(Fault(Reason.NOT_A_REPOSITORY, text))
     if not repository.plan.initialize:
-        text = (
-            f"There is no repository at {folder}: set `initialize: true` to create it, or correct the volume or "
-            "`local.path`."
-        )
+        text = f"{what} Set `initialize: true` to create a repository there, or correct the volume or `local.path`."
         raise FaultError(Fault(Reason.REPOSITORY_MISSING, text))
     init(repository)
 

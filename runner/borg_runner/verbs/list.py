@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from borg_contract.archive_name import CHECKPOINT
+from borg_contract.archive_name import CHECKPOINT, RECREATED
 from borg_contract.ownership import (
     ArchiveContent,
     ArchiveOwner,
     UndoOf,
     parse_comment,
     parse_content,
+    parse_run,
     parse_undo_comment,
 )
 from borg_contract.plan import RepositoryPlan
@@ -25,13 +26,17 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
 _CHECKPOINT = re.compile(rf"{re.escape(CHECKPOINT)}(\.\d+)?\Z")
+_LEFTOVER = re.compile(rf"({re.escape(RECREATED)})?({re.escape(CHECKPOINT)}(\.\d+)?)?\Z")
+
+
 _COMMENT = "--comment="
+_FOLDER = "d"
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class ListedArchive:
-    """An archive, or the checkpoint of one: what an interrupted `borg create` leaves."""
+    """An archive, or what is left of one: of an interrupted `borg create` a checkpoint, of a `borg recreate` a copy."""
 
     name: str
     id: str
@@ -44,6 +49,16 @@ class ListedArchive:
     @property
     def is_checkpoint(self) -> bool:
         return _CHECKPOINT.search(self.name) is not None
+
+    @property
+    def original(self) -> str | None:
+        """Of the copy that an interrupted `borg recreate` leaves, the name that it was to get; of others None."""
+        return self.name.removesuffix(RECREATED) if self.name.endswith(RECREATED) else None
+
+    @property
+    def run(self) -> str | None:
+        """Which run made it, as `borg_contract.ownership.name_run` says it."""
+        return parse_run(self.comment)
 
     @property
     def owner(self) -> ArchiveOwner | None:
@@ -65,7 +80,7 @@ class ListedArchive:
     @property
     def time(self) -> str:
         """When it was begun: UTC, RFC 3339."""
-        return _render_time(self.began)
+        return render_time(self.began)
 
     @property
     def content(self) -> ArchiveContent:
@@ -74,12 +89,12 @@ class ListedArchive:
 
 
 def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
-    """Return the archives whose names match `glob`, and the checkpoints of such. Raises FaultError."""
+    """Return the archives whose names match `glob`, and what is left of such. Raises FaultError."""
     outcome = repository.run_borg(
         lambda lock_wait: make_archives_arguments(repository.plan, glob=f"{glob}*", lock_wait=lock_wait)
     )
     archives = _parse(parse_archives_output, outcome)
-    return [archive for archive in archives if fnmatchcase(_CHECKPOINT.sub("", archive.name), glob)]
+    return [archive for archive in archives if fnmatchcase(_LEFTOVER.sub("", archive.name), glob)]
 
 
 def fetch_newest_archives(repository: Repository, *, count: int) -> list[ListedArchive]:
@@ -172,8 +187,7 @@ def make_list_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[s
 def parse_list_output(output: str) -> dict[str, str]:
     """Return when each archive was begun, by its name. Raises ValueError, KeyError or TypeError."""
     return {
-        item["archive"]: _render_time(dt.datetime.fromisoformat(item["time"]))
-        for item in json.loads(output)["archives"]
+        item["archive"]: render_time(dt.datetime.fromisoformat(item["time"])) for item in json.loads(output)["archives"]
     }
 
 
@@ -182,11 +196,33 @@ def parse_names_output(output: str) -> dict[str, str]:
     return {str(item["id"]): str(item["archive"]) for item in json.loads(output)["archives"]}
 
 
+def ask_held(repository: Repository, archive: str, path: str) -> int | None:
+    """Return how many files the archive holds of an absolute path, links and devices included; None: borg cannot tell.
+
+    Borg reads the archive's whole list of files for it.
+    """
+    output = repository.ask_borg(
+        lambda lock_wait: make_held_arguments(repository.plan, archive, path, lock_wait=lock_wait)
+    )
+    return None if output is None else sum(line != _FOLDER for line in output.splitlines())
+
+
+def make_held_arguments(repository: RepositoryPlan, archive: str, path: str, *, lock_wait: int) -> list[str]:
+    """Return the arguments that print the type of each item that the archive holds of the path."""
+    return [
+        "list",
+        *make_connection_arguments(repository, lock_wait=lock_wait),
+        "--format={type}{NL}",
+        f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
+        f"pp:{path}",
+    ]
+
+
 def parse_repository_id(output: str) -> str:
     """Return borg's id of the repository of which that is a list. Raises ValueError, KeyError or TypeError."""
     return str(json.loads(output)["repository"]["id"])
 
 
-def _render_time(time: dt.datetime) -> str:
+def render_time(time: dt.datetime) -> str:
     """Return a time of borg's, which runs in UTC here and says so nowhere, as RFC 3339 to the second."""
     return f"{time:%Y-%m-%dT%H:%M:%SZ}"

@@ -5,12 +5,12 @@ not leave an archive that looks like a good one.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from borg_contract.archive_name import render_archive_name
-from borg_contract.ownership import render_comment
+from borg_contract.ownership import mark_suspect, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.exit_codes import ABSENT
@@ -20,9 +20,17 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.locks.cache import failed_at_the_end
 from borg_runner.verbs.create import ArchiveFigures, Created, Request, change_comment, create, parse_create_output
 from borg_runner.verbs.init import init, init_missing_folder
-from borg_runner.verbs.list import ask_times
+from borg_runner.verbs.list import ask_held, ask_times
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.content import explain_lost, explain_too_few, explain_unreadable, find_losses, find_suspicions
+from borg_runner.work.content import (
+    Doubt,
+    explain_lost,
+    explain_too_few,
+    explain_unreadable,
+    find_doubts,
+    find_losses,
+    find_suspicions,
+)
 from borg_runner.work.reading import read_watched
 from borg_runner.work.recognition import compare_after
 from borg_runner.work.record import Record
@@ -41,7 +49,9 @@ class Backup:
     repository: Repository
     record: Record
     sources_root: Path
-    run_name: str
+    run: str
+    tell: Callable[[Fault], None]
+    """Called once there is an archive, and once that was looked at: with what is true if the runner is killed then."""
 
     @property
     def judges(self) -> bool:
@@ -102,7 +112,7 @@ def write_archive(backup: Backup, survey: Survey) -> Written:
         init(repository)
         created = create(repository, make_request=make_request)
     archive, outcome = created.archive, _accept(repository, record, created)
-    record.add(archive=archive)
+    record.add(archive=archive, unjudged=True)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
     for fault in (
@@ -111,7 +121,11 @@ def write_archive(backup: Backup, survey: Survey) -> Written:
     ):
         if fault is not None:
             raise FaultError(fault)
-    return _look_again(backup, figures, survey, outcome, archive)
+    words = f'Archive "{archive}" was written, but the runner was killed'
+    backup.tell(Fault(Reason.INTERRUPTED, f"{words} before it had looked whether all is in it."))
+    written = _look_again(backup, figures, survey, outcome, archive)
+    backup.tell(written.lacking or Fault(Reason.INTERRUPTED, f"{words} in what comes after that."))
+    return written
 
 
 def _accept(repository: Repository, record: Record, created: Created) -> BorgOutcome:
@@ -131,8 +145,7 @@ def _accept(repository: Repository, record: Record, created: Created) -> BorgOut
         if times is None and not failed_at_the_end(created.outcome):
             raise
         how = "may have been written" if times is None else "was written"
-        if times is not None:
-            record.add(archive=created.archive)
+        record.add(archive=None if times is None else created.archive, unjudged=True)
         text = f'Archive "{created.archive}" {how}, but borg failed then: {error}'
         raise FaultError(replace(error.fault, text=text)) from error
 
@@ -144,38 +157,48 @@ def _may_have_written(outcome: BorgOutcome) -> bool:
 
 def _look_again(backup: Backup, figures: ArchiveFigures, survey: Survey, outcome: BorgOutcome, archive: str) -> Written:
     """Compare the sources with what they were, and mark an archive that may lack what its comment tells of."""
-    min_files = backup.repository.plan.min_files
-    after = backup.look()
+    min_files, excludes = backup.repository.plan.min_files, bool(backup.repository.plan.exclude)
+    archived = None if excludes or not figures.files else figures.files + outcome.warning_count
+    doubts = _ask_borg(backup, archive, find_doubts(survey, backup.look(), archived=archived))
     lacking = (
         explain_unreadable(survey, archive)
-        or explain_lost(survey, after, archive)
+        or explain_lost(doubts, archive)
         or _explain_empty_archive(survey, figures, archive, outcome)
         or explain_too_few(figures.files, min_files, archive)
     )
     suspicions: list[Fault] = []
     if backup.judges:
-        excludes = bool(backup.repository.plan.exclude)
-        suspicions = [*find_suspicions(survey, files=figures.files, excludes=excludes), *find_losses(survey, after)]
-    if (lacking or suspicions) and not survey.derive_content(min_files).suspect:
-        _mark(backup, survey, archive)
+        suspicions = [
+            *find_suspicions(survey, files=figures.files, excludes=excludes),
+            *find_losses(doubts, excludes=excludes),
+        ]
+    is_known = bool(not (lacking or suspicions) or survey.derive_content(min_files).suspect)
+    backup.record.add(unjudged=not (is_known or _mark(backup, survey, archive)))
     return Written(figures, survey, lacking, suspicions)
 
 
-def _mark(backup: Backup, survey: Survey, archive: str) -> None:
-    """Note in the archive's comment what was found out too late for it."""
+def _ask_borg(backup: Backup, archive: str, doubts: Iterable[Doubt]) -> list[tuple[Doubt, int | None]]:
+    """Return each with how many files the archive holds of it; with `minFiles: 0` only what went away."""
+    asked = (doubt for doubt in doubts if doubt.went_away or backup.judges)
+    return [(doubt, ask_held(backup.repository, archive, doubt.before.path)) for doubt in asked]
+
+
+def _mark(backup: Backup, survey: Survey, archive: str) -> bool:
+    """Note in the archive's comment what was found out too late for it; return whether that could be done."""
     try:
-        change_comment(backup.repository, archive, _make_comment(backup, survey, suspect=True))
+        change_comment(backup.repository, archive, mark_suspect(_make_comment(backup, survey)))
     except FaultError as error:
         backup.repository.warn(
-            f'Archive "{archive}" seems to lack files, and that could not be noted in it: {error} Delete it when you '
-            "have looked: it takes a good one's place when archives are pruned."
+            f'Archive "{archive}" seems to lack files, and that could not be noted in it: {error} The next run that '
+            "prunes tries again; until then it may take a good one's place when somebody else prunes."
         )
+        return False
+    return True
 
 
-def _make_comment(backup: Backup, survey: Survey, *, suspect: bool = False) -> str:
+def _make_comment(backup: Backup, survey: Survey) -> str:
     content = survey.derive_content(backup.repository.plan.min_files)
-    content = replace(content, suspect=content.suspect or suspect)
-    return render_comment(owner_of(backup.plan, backup.repository), backup.run_name or "-", content)
+    return render_comment(owner_of(backup.plan, backup.repository), backup.run, content)
 
 
 def _make_name(plan: RunPlan, repository: Repository) -> str:
@@ -194,6 +217,7 @@ def _keep_figures(repository: Repository, record: Record, archive: str, outcome:
         text = f'Archive "{archive}" was written, but borg gave no figures: {error!r}. Is this borg 1.4?'
         raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
     record.add(
+        archive_time=figures.began,
         original_size=figures.original_size,
         compressed_size=figures.compressed_size,
         deduplicated_size=figures.deduplicated_size,

@@ -26,16 +26,27 @@ from borg_runner.work.steps import (
     derive_past,
     give_space_back,
     keep_previous,
-    list_archives,
     prune_if_all_are_own,
+    take_stock,
 )
 
 _T = TypeVar("_T")
 
 
-def back_up(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
-    """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError."""
-    backup = Backup(plan, repository, record, sources_root, run_name)
+def back_up(
+    plan: RunPlan,
+    repository: Repository,
+    record: Record,
+    *,
+    sources_root: Path,
+    run: str,
+    tell: Callable[[Fault], None],
+) -> None:
+    """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError.
+
+    `tell`: see `Backup`.
+    """
+    backup = Backup(plan, repository, record, sources_root, run, tell)
     repository.log.say("looking at the sources")
     survey = backup.look()
     raise_for_nothing(survey)
@@ -86,7 +97,7 @@ def _judge_and_prune(backup: Backup, written: Written, retention: Retention) -> 
     """Prune, unless something seems to be missing in the archive; return how many went. Raises FaultError."""
     plan, repository, record = backup.plan, backup.repository, backup.record
     try:
-        listed = list_archives(plan, repository)
+        listed = take_stock(plan, repository, backup.record, run=backup.run)
     except FaultError:
         _tell(backup, written.suspicions, withheld=True)
         raise

@@ -121,10 +121,55 @@ def find_staying(
     return find_kept(times, retention, now=now, local_time=local_time) | staying
 
 
-def explain_lost(before: Survey, after: Survey, archive: str) -> Fault | None:
-    """Return the fault of a source that could be read before borg began, and not when it had ended; None for none."""
-    could = {item.path for item in before.found if item.problem is None}
-    lost = [item for item in after.unreadable if item.path in could]
+@dataclass(frozen=True)
+class Doubt:
+    """A path that was not the same when borg had ended, or of which borg may have read less than there was."""
+
+    before: SourcePath
+    after: SourcePath
+
+    @property
+    def went_away(self) -> bool:
+        return self.after.problem is not None
+
+    @property
+    def shrank(self) -> bool:
+        return not self.went_away and _is_far_less(self.before.files, self.after.files)
+
+    @property
+    def was_swapped(self) -> bool:
+        return not self.went_away and self.before.identity != self.after.identity
+
+    def least(self, *, excludes: bool) -> int:
+        """Return how many files borg must have found of it, as far as that is known."""
+        if excludes:
+            return min(self.before.kept, self.after.kept)
+        return min(self.before.files, self.after.files)
+
+
+def find_doubts(before: Survey, after: Survey, *, archived: int | None) -> Iterator[Doubt]:
+    """Yield the paths of which borg is to be asked what it read.
+
+    `archived`: how many files the archive holds or borg warned of; None where that tells nothing, as `exclude` leaves
+    some out. What it lacks of those that were there before and afterwards may all be of one path, that went away
+    meanwhile and came back. Borg counts hard links once, so it may seem to lack some and does not.
+    """
+    pairs = [Doubt(*pair) for pair in zip(before.found, after.found, strict=True) if pair[0].problem is None]
+    there = sum(min(doubt.before.regular, doubt.after.regular) for doubt in pairs)
+    lacking = 0 if archived is None else there - archived
+    for doubt in pairs:
+        files = doubt.least(excludes=False)
+        notable = min(files, max(_FEWEST_LOST, files // 2 + 1))
+        if doubt.went_away or doubt.shrank or doubt.was_swapped or 0 < notable <= lacking:
+            yield doubt
+
+
+def explain_lost(doubts: Sequence[tuple[Doubt, int | None]], archive: str) -> Fault | None:
+    """Return the fault of a path that went away before borg had read it; None for none.
+
+    `doubts`: each with how many files the archive holds of it, None where borg could not tell.
+    """
+    lost = [doubt.after for doubt, held in doubts if doubt.went_away and (held is None or held < doubt.before.files)]
     if not lost:
         return None
     text = (
@@ -134,17 +179,23 @@ def explain_lost(before: Survey, after: Survey, archive: str) -> Fault | None:
     return Fault(Reason.SOURCE_UNREADABLE, text)
 
 
-def find_losses(before: Survey, after: Survey) -> Iterator[Fault]:
-    """Yield what has become empty, or far smaller, while the run was at work: nobody knows what borg read of it."""
-    then = {(item.source, item.path): item.files for item in before.found if item.problem is None}
-    for item in after.found:
-        files = then.get((item.source, item.path), 0)
-        if files and item.problem is None and (not item.files or has_shrunk(files, item.files)):
-            text = (
-                f'Source "{item.source}": {item.path} held {files:,} files when the run began, and {item.files:,} when '
-                f"borg had ended: {_ADVICE}. {_ANY_NUMBER}."
-            )
-            yield Fault(Reason.SOURCE_SHRANK if item.files else Reason.SOURCE_EMPTY, text)
+def find_losses(doubts: Sequence[tuple[Doubt, int | None]], *, excludes: bool) -> Iterator[Fault]:
+    """Yield what was there when the run began, or still is, and is not in the archive. `doubts`: see `explain_lost`."""
+    for doubt, held in doubts:
+        files = doubt.before.files if doubt.shrank else doubt.least(excludes=excludes)
+        if doubt.went_away or (held is not None and not _is_far_less(files, held)):
+            continue
+        then, now = doubt.before.files, doubt.after.files
+        read = "nobody knows how many borg read" if held is None else f"the archive holds {held:,}"
+        text = (
+            f'Source "{doubt.before.source}": {doubt.before.path} held {then:,} files when the run began, and {now:,} '
+            f"when borg had ended, but {read}: {_ADVICE}. {_ANY_NUMBER}."
+        )
+        yield Fault(Reason.SOURCE_SHRANK if held or (held is None and now) else Reason.SOURCE_EMPTY, text)
+
+
+def _is_far_less(before: int, now: int) -> bool:
+    return before > 0 and (not now or has_shrunk(before, now))
 
 
 def explain_unreadable(survey: Survey, archive: str | None) -> Fault | None:

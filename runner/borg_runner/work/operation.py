@@ -12,7 +12,7 @@ from borg_contract.restore.plan import TARGET_DIR
 from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
-from borg_contract.run import Operation
+from borg_contract.run import Operation, Phase
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.restore.reckon import Task, preview
 from borg_runner.restore.restore import restore
@@ -25,7 +25,7 @@ from borg_runner.verbs.repository import Repository
 from borg_runner.work.backup import back_up
 from borg_runner.work.recognition import recognize
 from borg_runner.work.record import Record
-from borg_runner.work.steps import compact_as_asked, count_after, count_anew, list_archives, prune_own_archives
+from borg_runner.work.steps import compact_as_asked, count_after, count_anew, prune_own_archives, take_stock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,34 +33,44 @@ class Surroundings:
     """Where a run works, and who hears how far it is."""
 
     sources_root: Path
-    run_name: str
+    run: str
     target: Path = Path(TARGET_DIR)
     """The volume that is restored into."""
     scratch: Path = Path(SCRATCH_DIR)
     """The run's own folder."""
-    tell: Callable[[RepositoryResult], None] = lambda _: None
-    """Told what is to be known if the runner is killed now."""
+    tell: Callable[[RepositoryResult], object] = lambda _: None
+    """Given what is to be known if the runner is killed while it works on."""
 
 
 def work_on_repository(plan: RunPlan, repository: Repository, around: Surroundings) -> RepositoryResult:
     """Do what the plan asks of this repository; failures are in the result, never raised."""
     began = time.monotonic()
     record = Record(repository.plan.name)
+
+    def finish() -> RepositoryResult:
+        warnings = repository.warnings
+        return record.finish(
+            warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
+            seconds=time.monotonic() - began,
+            lock_wait_seconds=repository.locks.waited,
+        )
+
+    def tell_early(fault: Fault) -> None:
+        text = repository.log.conceal(fault.text)
+        around.tell(replace(finish(), phase=Phase.FAILED, reason=fault.reason.value, error=text))
+
     try:
-        _operate(plan, repository, record, around)
+        _operate(plan, repository, record, around, tell_early)
     except FaultError as error:
         _fail(repository, record, error.fault)
     except Exception as error:  # noqa: BLE001 - what was done stays known, whatever is wrong
         _fail(repository, record, explain_error(error, repository.borg.executable))
-    warnings = repository.warnings
-    return record.finish(
-        warnings=replace(warnings, texts=tuple(map(repository.log.conceal, warnings.texts))),
-        seconds=time.monotonic() - began,
-        lock_wait_seconds=repository.locks.waited,
-    )
+    return finish()
 
 
-def _operate(plan: RunPlan, repository: Repository, record: Record, around: Surroundings) -> None:
+def _operate(
+    plan: RunPlan, repository: Repository, record: Record, around: Surroundings, tell: Callable[[Fault], None]
+) -> None:
     if plan.operation.needs_schedule and not plan.schedule:
         text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
         raise FaultError(Fault(Reason.INVALID_PLAN, text))
@@ -69,10 +79,10 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, around: Surr
         recognize(repository, record, plan.operation)
     match plan.operation:
         case Operation.BACKUP:
-            back_up(plan, repository, record, sources_root=around.sources_root, run_name=around.run_name)
+            back_up(plan, repository, record, sources_root=around.sources_root, run=around.run, tell=tell)
         case Operation.PRUNE:
             retention = _require_retention(plan)
-            deleted = prune_own_archives(plan, repository, record, retention, list_archives(plan, repository))
+            deleted = prune_own_archives(plan, repository, record, retention, take_stock(plan, repository, record))
             count_after(repository, record, deleted=deleted, written=None)
         case Operation.COMPACT:
             threshold = DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
@@ -113,7 +123,7 @@ def _restore(plan: RunPlan, repository: Repository, record: Record, around: Surr
         target=Target(around.target if plan.restore.has_target else scratch / "nothing", plan.restore.folder),
         sources_root=around.sources_root,
         scratch=scratch,
-        run_name=around.run_name,
+        run_name=around.run,
         keep=keep,
     )
     (preview if plan.operation is Operation.PREVIEW else restore)(task)

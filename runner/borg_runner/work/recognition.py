@@ -1,7 +1,7 @@
 """Is it the repository that runs before found? Looked at before anything is written, as far as that can be seen.
 
 A folder says it in its file `config`. Over SSH borg says it with the list of archives; for a backup, which asks for no
-list before it begins, only with the archive that it has written.
+list before it begins unless another one was found there last time, only with the archive that it has written.
 """
 
 import configparser
@@ -35,7 +35,7 @@ def recognize(repository: Repository, record: Record, operation: Operation) -> N
     found = None
     if plan.ssh is None:
         found = _read_folder(plan)
-    elif operation in _LISTED_BEFORE:
+    elif operation in _LISTED_BEFORE or (plan.is_doubted and operation is Operation.BACKUP):
         found = _ask_server(repository, operation)
     if found is None or found in plan.repository_ids:
         return

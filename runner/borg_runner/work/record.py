@@ -21,6 +21,11 @@ class Record:
         return self._result.archive
 
     @property
+    def is_unjudged(self) -> bool:
+        """Whether it is still to be looked at, or marked."""
+        return self._result.unjudged
+
+    @property
     def has_pruned(self) -> bool:
         return self._result.prune is not None
 

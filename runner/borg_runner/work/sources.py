@@ -9,7 +9,7 @@ for a few files that it must not leave out: a source of which it leaves out ever
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from borg_contract.ownership import ArchiveContent, digest_paths
@@ -39,6 +39,8 @@ class SourcePath:
     """How many of its files `exclude` does not leave out, as far as they were looked for: see `Excluded`."""
     is_link: bool = False
     """Whether the path itself is a symbolic link: borg keeps that, and nothing of what it leads to."""
+    identity: tuple[int, int] | None = None
+    """Of a folder its device and inode: another one by the same name has others."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,11 @@ def _survey_path(
         problem = f'the path "{path}" leads out of the volume: name a path inside it'
         return SourcePath(source.name, joined, problem=problem)
     try:
-        mode = os.lstat(joined).st_mode
+        status = os.lstat(joined)
+        mode = status.st_mode
         if stat.S_ISDIR(mode):
-            return _survey_folder(source.name, joined, excluded, on_folder)
+            found = _survey_folder(source.name, joined, excluded, on_folder)
+            return replace(found, identity=(status.st_dev, status.st_ino))
         if stat.S_ISREG(mode):
             _open(joined)
     except OSError as error:

@@ -2,17 +2,18 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import derive_prune_glob
-from borg_contract.ownership import ArchiveOwner, is_undo_name, render_comment
+from borg_contract.ownership import ArchiveOwner, is_undo_name, mark_suspect, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryTotals
 from borg_contract.retention import Retention
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.compact import NOTHING_GIVEN_BACK, compact
-from borg_runner.verbs.create import ArchiveFigures
+from borg_runner.verbs.create import ArchiveFigures, change_comment, rename
 from borg_runner.verbs.delete import delete
 from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
 from borg_runner.verbs.list import ListedArchive, ask_newest_archives, ask_times, fetch_archives, fetch_times
@@ -30,9 +31,56 @@ def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
     return ArchiveOwner(plan.namespace, plan.schedule, repository.plan.name, plan.cluster)
 
 
-def list_archives(plan: RunPlan, repository: Repository) -> list[ListedArchive]:
-    """Return all archives that are named like those of the schedule, but those of restores. Raises FaultError."""
-    return [archive for archive in fetch_archives(repository, glob=_glob_of(plan, repository)) if archive.undo is None]
+def take_stock(plan: RunPlan, repository: Repository, record: Record, *, run: str = "") -> list[ListedArchive]:
+    """Return all archives that are named like those of the schedule, once what killed runs left is settled.
+
+    `run`: this one, which may have had a pod before this one; see `name_run`. Raises FaultError.
+    """
+    own = owner_of(plan, repository)
+    found = fetch_archives(repository, glob=_glob_of(plan, repository))
+    # What a restore put aside may bear such a name, and is nobody's backup.
+    listed = _finish_marks(repository, own, [archive for archive in found if archive.undo is None])
+    unjudged = {*repository.plan.unjudged_runs, run}
+
+    def settle(archive: ListedArchive) -> ListedArchive:
+        if archive.owner != own or archive.is_checkpoint or archive.content.suspect:
+            return archive
+        if archive.name == record.archive:  # which could not be marked
+            return replace(archive, comment=mark_suspect(archive.comment)) if record.is_unjudged else archive
+        return _mark_unjudged(repository, archive) if archive.run in unjudged else archive
+
+    return [settle(archive) for archive in listed]
+
+
+def _finish_marks(repository: Repository, own: ArchiveOwner, listed: Sequence[ListedArchive]) -> list[ListedArchive]:
+    """Put a marked copy in the place of its original where a run was killed before borg did.
+
+    The original goes first: wherever this is killed in turn, the mark stays. Copies of others are in nobody's way.
+    """
+    settled = {archive.name: archive for archive in listed if archive.original is None}
+    for copy in listed:
+        if (name := copy.original) is None or copy.owner != own or not copy.content.suspect:
+            continue
+        original = settled.get(name)
+        if original is not None and mark_suspect(original.comment) != copy.comment:
+            continue
+        repository.log.say(f"{copy.name} was to be {name}, with the mark that it is suspect: a killed run left it so")
+        if original is not None:
+            delete(repository, [name])
+        rename(repository, copy.name, name)
+        settled[name] = replace(copy, name=name)
+    return list(settled.values())
+
+
+def _mark_unjudged(repository: Repository, archive: ListedArchive) -> ListedArchive:
+    """Mark an archive of a run that ended before it had looked whether borg read all that was there."""
+    repository.warn(
+        f'Archive "{archive.name}" is of run "{archive.run}", which ended before it had looked whether all is in '
+        "it, or could not mark it: it is marked now, and takes no good one's place when archives are pruned."
+    )
+    comment = mark_suspect(archive.comment)
+    change_comment(repository, archive.name, comment)
+    return replace(archive, comment=comment)
 
 
 def ask_past_archives(

@@ -13,7 +13,16 @@ GROUP = "borgoperator.io"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
-ResourceName = Annotated[str, Schema(minLength=1, maxLength=253)]
+SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+"""What Kubernetes takes as the name of most objects, and of a domain before a label's name."""
+
+IS_A_NAME = Rule(
+    f"self.matches(r'^{SUBDOMAIN}$')",
+    "a name in Kubernetes has lower-case letters, digits, '-' and '.' only, and each part between dots begins and ends "
+    "with a letter or digit, for example app-data",
+)
+
+ResourceName = Annotated[str, Schema("", IS_A_NAME, minLength=1, maxLength=253)]
 Time = Annotated[str, Schema(format="date-time")]
 """RFC 3339, in UTC."""
 

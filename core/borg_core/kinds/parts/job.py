@@ -4,21 +4,30 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from borg_contract.schema import Rule, Rules, Schema
-from borg_core.kinds.parts.base import Model, NameRef
+from borg_core.kinds.parts.base import IS_A_NAME, SUBDOMAIN, Model, NameRef
 
-KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_KEY_NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+KEY = rf"^({SUBDOMAIN}/)?{_KEY_NAME}$"
 """What a label's or an annotation's key looks like, and below, a label's value."""
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 OF_OTHERS = ("borgoperator.io/", "app.kubernetes.io/", "batch.kubernetes.io/")
 """Prefixes of keys that operator and Kubernetes set themselves; so are those below."""
 KEYS_OF_OTHERS = ("job-name", "controller-uid")
 
+_IS_A_KEY = (
+    "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the name, for example "
+    "example.com/team"
+)
+_KEYS_ARE_KEYS = Rule(
+    f"self.all(key, key.size() <= 317 && key.indexOf('/') <= 253 && key.matches(r'{KEY}'))",
+    _IS_A_KEY,
+)
+_IS_A_LABEL_VALUE = Rule(
+    f"self.matches(r'{LABEL_VALUE}')",
+    "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a letter or digit",
+)
 _KEYS = (
-    Rule(
-        f"self.all(key, key.size() <= 317 && key.matches(r'{KEY}'))",
-        "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the "
-        "name, for example example.com/team",
-    ),
+    _KEYS_ARE_KEYS,
     Rule(
         "!self.exists(key, "
         + " || ".join(
@@ -42,13 +51,20 @@ class FileAccess(StrEnum):
 
 
 class Toleration(Model):
-    key: Annotated[str | None, Schema("The taint's key; empty with operator Exists: every taint.", maxLength=317)] = (
-        None
-    )
+    key: Annotated[
+        str | None,
+        Schema(
+            "The taint's key; empty with operator Exists: every taint.",
+            Rule(f"self == '' || self.indexOf('/') <= 253 && self.matches(r'{KEY}')", _IS_A_KEY),
+            maxLength=317,
+        ),
+    ] = None
     operator: Annotated[Literal["Equal", "Exists"] | None, Schema("How key and value are compared; default Equal.")] = (
         None
     )
-    value: Annotated[str | None, Schema("The taint's value, with operator Equal.", maxLength=63)] = None
+    value: Annotated[str | None, Schema("The taint's value, with operator Equal.", _IS_A_LABEL_VALUE, maxLength=63)] = (
+        None
+    )
     effect: Annotated[
         Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] | None,
         Schema("Which effect is tolerated; default: all."),
@@ -58,13 +74,34 @@ class Toleration(Model):
     ] = None
 
 
+_WHOLE_TOLERATION = (
+    Rule(
+        "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
+        "with operator Exists there is no value: leave it out, or write Equal",
+    ),
+    Rule(
+        "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+        "without a key, which is every taint, write operator Exists",
+    ),
+    Rule(
+        "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+        "tolerationSeconds is for effect NoExecute only",
+    ),
+)
+
+_RESOURCES = "cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMGTPE]i"
 Quantities = Annotated[
     dict[str, Annotated[int | str, Schema("A quantity, for example `500m` or `2Gi`.", maxLength=64)]],
     Schema(
         "At most this much, for example `memory` of `2Gi`.",
         Rule(
-            "self.all(name, type(self[name]) == int || isQuantity(self[name]))",
-            "give quantities, for example cpu 500m and memory 2Gi",
+            "self.all(name, isQuantity(string(self[name])) && !quantity(string(self[name])).isLessThan(quantity('0')))",
+            "give quantities of 0 or more, for example cpu 500m and memory 2Gi",
+        ),
+        Rule(
+            f"self.all(name, name.matches(r'^({_RESOURCES}|{SUBDOMAIN}/{_KEY_NAME})$'))",
+            "a resource is cpu, memory, ephemeral-storage, hugepages-2Mi and the like, or one of a device with its "
+            "domain, for example example.com/gpu",
         ),
         maxProperties=16,
     ),
@@ -159,19 +196,26 @@ class JobOptions(Model):
             "files. What is left out is as the installer set it for all backup pods, each resource by itself, else "
             "not set; an installer's limit below a request that is given here is raised to that, and an installer's "
             "request above a limit lowered.",
+            Rule(
+                "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
+                "!isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) || "
+                "!quantity(string(self.requests[name])).isGreaterThan(quantity(string(self.limits[name]))))",
+                "a request is more than the limit of the same resource: raise the limit, or lower the request",
+            ),
             shape=Resources,
         ),
     ] = None
     node_selector: Annotated[
-        dict[str, Annotated[str, Schema("The label's value.", maxLength=63)]],
+        dict[str, Annotated[str, Schema("The label's value.", _IS_A_LABEL_VALUE, maxLength=63)]],
         Schema(
             "Labels that a node must have to run the pods, for example `{kubernetes.io/arch: amd64}`. Merged with "
             "those that the installer set; of two with one key, the one here holds.",
+            _KEYS_ARE_KEYS,
             maxProperties=32,
         ),
     ] = {}
     tolerations: Annotated[
-        tuple[Annotated[dict[str, Any], Schema("One toleration.", shape=Toleration)], ...],
+        tuple[Annotated[dict[str, Any], Schema("One toleration.", *_WHOLE_TOLERATION, shape=Toleration)], ...],
         Schema(
             "Taints that the pods put up with, as in a pod's spec, besides those that the installer named.", maxItems=32
         ),
@@ -188,6 +232,7 @@ class JobOptions(Model):
         str | None,
         Schema(
             "The pods' PriorityClass; default: the one that the installer set, else the cluster's.",
+            IS_A_NAME,
             minLength=1,
             maxLength=253,
         ),
@@ -199,11 +244,7 @@ class JobOptions(Model):
                 str,
                 Schema(
                     "The label's value.",
-                    Rule(
-                        f"self.matches(r'{LABEL_VALUE}')",
-                        "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a "
-                        "letter or digit",
-                    ),
+                    _IS_A_LABEL_VALUE,
                     maxLength=63,
                 ),
             ],

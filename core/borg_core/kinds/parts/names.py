@@ -49,6 +49,10 @@ ArchiveNameTemplate = Annotated[
                     "!self.contains('.checkpoint')",
                     "Borg marks unfinished archives with .checkpoint, so a name cannot contain it",
                 ),
+                Rule(
+                    "!self.endsWith('.recreate')",
+                    "Borg marks archives that it writes anew with .recreate, so a name cannot end with it",
+                ),
             ),
         ),
         minLength=1,

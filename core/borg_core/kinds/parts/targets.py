@@ -116,13 +116,16 @@ def derive_place(local: LocalTarget | None, ssh: SshTarget | None) -> str | None
 
 
 def _derive_address(url: str) -> str:
+    # To borg, "?" and "#" are letters of the path like all others.
+    authority, slash, path = url.removeprefix("ssh://").partition("/")
+    path = slash + path
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(f"ssh://{authority}")
         host = f"{parts.username}@{parts.hostname}:{parts.port or _SSH_PORT}"
     except ValueError:
         return url
-    home = "~" if parts.path.startswith("/./") else ""
-    return f"{host}{home}{_joined('', parts.path)}"
+    home = "~" if path.startswith("/./") else ""
+    return f"{host}{home}{_joined('', path)}"
 
 
 def _joined(root: str, path: str) -> str:

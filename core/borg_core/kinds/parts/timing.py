@@ -1,5 +1,6 @@
 """When something happens by itself: a line as a CronJob takes it, and the zone in which it is read."""
 
+import re
 from typing import Annotated
 
 from borg_contract.schema import Rule, Rules, Schema
@@ -17,6 +18,19 @@ USUAL_TIMES = "^" + " ".join(_usual(number) for number in (_MINUTE, _HOUR, _DAY,
 """What nearly everybody writes, and no rule refuses."""
 
 
+_BLANKS_OF_RE2 = re.compile(r"\[(?:\\.|[^\]])*\]|\\[sS]")
+
+
+def _rule(rule: str, message: str) -> Rule:
+    """Return the rule with every blank that a CronJob takes for one: RE2's are those of ASCII, pages have others."""
+
+    def widen(found: re.Match[str]) -> str:
+        standing = {r"\s": r"[\s\pZ]", r"\S": r"[^\s\pZ]"}
+        return standing.get(found[0]) or found[0].replace(r"\s", r"\s\pZ")
+
+    return Rule(_BLANKS_OF_RE2.sub(widen, rule), message)
+
+
 def describe_times(zone: str) -> Schema:
     """Return what is to be said of a line of times; `zone` is the field with their time zone."""
     return Schema(
@@ -30,59 +44,59 @@ def describe_times(zone: str) -> Schema:
         Rules(
             f"self.matches(r'{USUAL_TIMES}')",
             (
-                Rule(r"!self.matches(r'[^\P{Cc}\t]')", 'write the schedule on one line, for example "0 2 * * *"'),
-                Rule(
+                _rule(r"!self.matches(r'[^\P{Cc}\t]')", 'write the schedule on one line, for example "0 2 * * *"'),
+                _rule(
                     "!self.contains('TZ')",
                     f"a time zone is not part of the schedule; put it into {zone}, for example Europe/Berlin",
                 ),
-                Rule(
+                _rule(
                     "!self.startsWith('@') || "
                     "self.matches(r'^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$') || "
                     r"self.matches(r'^@every [+-]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$')",
                     "after @ a CronJob knows yearly, annually, monthly, weekly, daily, midnight, hourly and every "
                     "(as in @every 1h30m) only",
                 ),
-                Rule(
+                _rule(
                     r"self.startsWith('@') || self.contains('TZ') || self.matches(r'[^\P{Cc}\t]') || "
                     r"self.matches(r'^\s*(\S+\s+){4}\S+\s*$')",
                     'a CronJob takes exactly five fields: minute, hour, day of month, month, weekday, for example "0 '
                     '2 * * *" (there is no field for seconds or years)',
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*([^@\s]\S*\s+)(\S+\s+){3}\S+\s*$') || self.contains('TZ') || "
                     r"self.matches(r'^\s*([0-9*?/,+()H-]+\s+){3}([()H]|(?i:[0-9*?/,+-]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))+\s+([()H]|(?i:[0-9*?/,+-]|sun|mon|tue|wed|thu|fri|sat))+\s*$')",
                     'a CronJob knows numbers, "*", "?", ",", "-" and "/", the months JAN-DEC and the weekdays '
                     "SUN-SAT only, and here there is H; there is no L, W, # or R",
                 ),
-                Rule(
+                _rule(
                     r"self.matches(r'^[\s,]*((H(\([0-9]+-[0-9]+\))?(/[0-9]+)?|([^H()\s,]|[Tt]H)+)([\s,]+|$))*$')",
                     "write H alone, with a range, with a step or with both: H, H(0-29), H/15, H(0-29)/10",
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*([^@\s]\S*\s+)(\S+\s+){3}(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*7([-,/)]\S*)?\s*$')",
                     "a CronJob numbers the weekdays 0 (Sunday) to 6 (Saturday); write 0 or SUN for Sunday, not 7",
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*([^@\s]\S*,)?([^@\s*?,/-]+-|H\()?[+]?0*([6-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "a minute is 0 to 59",
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*[^@\s]\S*\s+(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*(2[4-9]|[3-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "an hour is 0 to 23",
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*[^@\s]\S*\s+\S+\s+(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*(0|3[2-9]|[4-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "a day of the month is 1 to 31",
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*[^@\s]\S*\s+(\S+\s+){2}(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*(0|1[3-9]|[2-9][0-9]|[1-9][0-9]{2,})([-,/)]\S*)?\s')",
                     "a month is 1 to 12 or JAN to DEC",
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*[^@\s]\S*\s+(\S+\s+){3}(\S*,)?([^\s*?,/-]+-|H\()?[+]?0*([89]|[1-9][0-9]+)([-,/)]\S*)?\s*$')",
                     "a weekday is 0 (Sunday) to 6 (Saturday) or SUN to SAT",
                 ),
-                Rule(
+                _rule(
                     r"!self.matches(r'^\s*[^@\s].*/[+]?0*([,\s]|$)')",
                     "a step is a number of at least 1, for example */15",
                 ),

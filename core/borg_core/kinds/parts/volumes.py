@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic.alias_generators import to_camel
 
 from borg_contract.schema import Rule, Schema
-from borg_core.kinds.parts.base import Model, NameRef, ResourceName
+from borg_core.kinds.parts.base import IS_A_NAME, Model, NameRef, ResourceName
 from borg_core.registry import Reference
 
 
@@ -74,8 +74,9 @@ class CsiSource(Model):
         str,
         Schema(
             "The CSI driver's name as it is registered in the cluster, for example `smb.csi.k8s.io`.",
+            IS_A_NAME,
             minLength=1,
-            maxLength=253,
+            maxLength=63,
         ),
     ]
     read_only: Annotated[bool | None, Schema("Mount the volume read-only.")] = None
