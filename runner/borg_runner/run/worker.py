@@ -22,6 +22,7 @@ from borg_runner.ssh.key import write_private_key
 from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.ssh.user import provide_user
 from borg_runner.verbs.repository import Repository
+from borg_runner.work.listing.part import Tell
 from borg_runner.work.operation import explain_error, work_on_repository
 
 
@@ -46,6 +47,8 @@ class Worker:
     scratch: Path
     log: Log
     interruption: Interruption
+    tell: Tell
+    """Takes the part of a listing."""
 
     def work_on(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> RepositoryResult:
         """Return the repository's result, even of a fault of ours: the next repository and the scripts come after."""
@@ -57,7 +60,11 @@ class Worker:
             self.log.say(f"error: {text}")
             return RepositoryResult(plan.name, Phase.FAILED, reason=fault.reason.value, error=text)
         return work_on_repository(
-            self.plan, repository, sources_root=self.places.sources, run_name=self.identity.job_name
+            self.plan,
+            repository,
+            sources_root=self.places.sources,
+            run_name=self.identity.job_name,
+            tell=self.tell,
         )
 
     def _prepare(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> Repository:

@@ -15,17 +15,23 @@ from borg_runner.verbs.check import check
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.backup import back_up
+from borg_runner.work.listing.part import Tell, tell_archives
 from borg_runner.work.recognition import recognize
 from borg_runner.work.record import Record
-from borg_runner.work.steps import compact_as_asked, count_after, count_anew, list_archives, prune_own_archives
+from borg_runner.work.steps import compact_as_asked, count_after, list_archives, prune_own_archives
 
 
-def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: Path, run_name: str) -> RepositoryResult:
-    """Do what the plan asks of this repository; failures are in the result, never raised."""
+def work_on_repository(
+    plan: RunPlan, repository: Repository, *, sources_root: Path, run_name: str, tell: Tell = lambda _: None
+) -> RepositoryResult:
+    """Do what the plan asks of this repository; failures are in the result, never raised.
+
+    `tell` takes the part of a listing, which is in no repository's result.
+    """
     began = time.monotonic()
     record = Record(repository.plan.name)
     try:
-        _operate(plan, repository, record, sources_root=sources_root, run_name=run_name)
+        _operate(plan, repository, record, sources_root=sources_root, run_name=run_name, tell=tell)
     except FaultError as error:
         _fail(repository, record, error.fault)
     except Exception as error:  # noqa: BLE001 - what was done stays known, whatever is wrong
@@ -38,7 +44,9 @@ def work_on_repository(plan: RunPlan, repository: Repository, *, sources_root: P
     )
 
 
-def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str) -> None:
+def _operate(
+    plan: RunPlan, repository: Repository, record: Record, *, sources_root: Path, run_name: str, tell: Tell
+) -> None:
     if plan.operation.needs_schedule and not plan.schedule:
         text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
         raise FaultError(Fault(Reason.INVALID_PLAN, text))
@@ -58,7 +66,7 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, *, sources_r
         case Operation.CHECK:
             check(repository)
         case Operation.LIST:
-            count_anew(repository, record)
+            tell_archives(repository, record, plan.listing, tell)
         case Operation.BREAK_LOCK:
             _break_lock(plan, repository, record)
 
