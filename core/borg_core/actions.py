@@ -123,6 +123,21 @@ class DeleteRun:
 
 
 @dataclass(frozen=True)
+class CreateArchive:
+    """Make the BorgArchive of an archive that there is. One of its name that is there is the same, by its name."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteArchive:
+    """Delete a BorgArchive. The archive itself is gone, or too old to be known."""
+
+    archive: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
 class PatchStatus:
     """Merge `status` into that of the resource; None removes a field. `uid`: None for one that this plan makes."""
 
@@ -158,6 +173,8 @@ Action = (
     | CreateRun
     | AdoptRun
     | DeleteRun
+    | CreateArchive
+    | DeleteArchive
     | PatchStatus
     | RecordEvent
 )
@@ -174,7 +191,13 @@ class Plan:
 def object_of(action: Action) -> Reference:
     """Return what the action is done for: if that is refused, it is what a status has to speak of."""
     match action:
-        case CreateCronJob(manifest) | RepairCronJob(manifest) | CreateJob(manifest) | CreateRun(manifest):
+        case (
+            CreateCronJob(manifest)
+            | RepairCronJob(manifest)
+            | CreateJob(manifest)
+            | CreateRun(manifest)
+            | CreateArchive(manifest)
+        ):
             metadata = manifest["metadata"]
             return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
         case (
@@ -190,8 +213,8 @@ def object_of(action: Action) -> Reference:
             return target
         case AdoptRun(run) | DeleteRun(run):
             return run
-        case EndPod(pod):
-            return pod
+        case EndPod(found) | DeleteArchive(found):
+            return found
         case RecordEvent(regarding):
             return regarding
 

@@ -26,6 +26,7 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         local_time=posix_rule(workload.time_zone) if workload.prune else "",
         compact_threshold=workload.compact_threshold,
         dead_holders=workload.dead_holders,
+        listing=workload.listing,
     )
 
 
@@ -63,6 +64,7 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         upload_rate_limit_kib=spec.upload_rate_limit_ki_b,
         min_files=spec.min_files,
         hooks=_hooks(workload, target.hooks) if workload.operation is Operation.BACKUP else None,
+        archive_limit=spec.archive_limit,
     )
 
 

@@ -1,5 +1,6 @@
 """Carries actions out. Each may be repeated: after a crash the next reconciliation finds what is left to do."""
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +12,11 @@ from borg_core import labels
 from borg_core.actions import (
     Action,
     AdoptRun,
+    CreateArchive,
     CreateCronJob,
     CreateJob,
     CreateRun,
+    DeleteArchive,
     DeleteCronJob,
     DeleteJob,
     DeleteRun,
@@ -29,6 +32,7 @@ from borg_core.actions import (
     describe,
 )
 from borg_core.formats import format_time
+from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.run import RUNS
 from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.event import EVENTS
@@ -98,6 +102,11 @@ class Applier:
             case DeleteRun(run, uid):
                 await self._delete(RUNS, run, uid, _BACKGROUND)
                 self._store.discard(RUNS, run.namespace, run.name, uid)
+            case CreateArchive(manifest):
+                await self._create_archive(manifest)
+            case DeleteArchive(archive, uid):
+                await self._delete(ARCHIVES, archive, uid, _BACKGROUND)
+                self._store.discard(ARCHIVES, archive.namespace, archive.name, uid)
             case PatchStatus(target, uid, status):
                 await self._patch_status(target, uid, status)
             case RecordEvent():
@@ -112,6 +121,10 @@ class Applier:
                 # It is ours, but somebody removed the label by which it is watched: put that back.
                 body = await self._restore_labels(kind, body, manifest["metadata"]["labels"])
         self._store.put_answer(kind, body)
+
+    async def _create_archive(self, manifest: dict[str, Any]) -> None:
+        with contextlib.suppress(AlreadyExists):  # its event is on the way
+            self._store.put_answer(ARCHIVES, await self._api.create(ARCHIVES, manifest))
 
     async def _restore_labels(self, kind: Kind[Any], body: dict[str, Any], marks: dict[str, str]) -> dict[str, Any]:
         metadata = body["metadata"]
