@@ -23,7 +23,7 @@ Key = tuple[str, str, str]
 
 T = TypeVar("T")
 
-WITHOUT_STATUS = ("Event", "PersistentVolumeClaim", "BorgScript")
+WITHOUT_STATUS = ("Event", "PersistentVolumeClaim", "BorgScript", "BorgArchive")
 
 
 def copied(body: T) -> T:
