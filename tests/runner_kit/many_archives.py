@@ -11,7 +11,10 @@ from typing import Any
 
 
 def main(location: str, count: int, prefix: str) -> None:
-    borg: dict[str, Any] = {name: _load(f"borg.{name}") for name in ("archive", "cache", "helpers", "repository")}
+    borg: dict[str, Any] = {
+        name: _load(f"borg.{name}") for name in ("archive", "cache", "helpers", "logger", "repository")
+    }
+    borg["logger"].setup_logging()
     manifests = borg["helpers"].Manifest
     now = datetime.utcnow().replace(microsecond=0)  # noqa: DTZ003 - what borg 1.4 expects
     with borg["repository"].Repository(location, exclusive=True, lock_wait=5) as repository:

@@ -369,7 +369,7 @@ def test_the_operator_may_die_at_any_request_and_all_becomes_known() -> None:
         await cluster.live(900, until=lambda: cluster.known == cluster.vault.newest(200))
         await cluster.live(30)
         assert_whole(cluster)
-        assert deaths == 40
+        assert deaths > 20
 
     play(act, filled(150))
 

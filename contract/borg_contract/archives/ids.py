@@ -32,9 +32,9 @@ def select_newest(archives: Iterable[Dated], limit: int) -> list[Dated]:
 
 
 def digest_newest(archives: Iterable[Dated], limit: int) -> str:
-    """Return what tells the set of the newest `limit` archives from any other."""
+    """Return what tells the set of the newest `limit` archives from any other, and from one of another limit."""
     ids = sorted(id_ for _, id_ in select_newest(archives, limit))
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:_DIGEST_DIGITS]
+    return hashlib.sha256("\n".join([str(limit), *ids]).encode()).hexdigest()[:_DIGEST_DIGITS]
 
 
 def pack_ids(ids: Iterable[str]) -> str:
