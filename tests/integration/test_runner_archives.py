@@ -8,9 +8,10 @@ from pathlib import Path
 from borg_contract.archives.ids import digest_newest, pack_ids
 from borg_contract.archives.part import ArchiveRow, unpack_part
 from borg_contract.archives.plan import ListingPlan
+from borg_contract.archives.result import ListingResult
 from borg_contract.ownership import parse_comment
 from borg_contract.plan import RepositoryPlan
-from borg_contract.result import ListingResult, RepositoryResult
+from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from runner_kit import many_archives

@@ -19,10 +19,11 @@ from borg_contract.run import Operation, Phase
 from borg_core.formats import format_time
 from borg_runner.log import Log
 from borg_runner.run.report import encode_result
+from borg_runner.verbs.list import StoredArchive
 from borg_runner.verbs.repository import Repository, Warnings
 from borg_runner.work.listing.part import tell_archives
 from borg_runner.work.record import Record
-from borg_runner.work.steps import StoredArchive, find_listable
+from borg_runner.work.steps import find_listable
 from support.controllers import is_finished
 from support.recorder import Recorder
 from support.running import BEGIN, WORK, Cluster

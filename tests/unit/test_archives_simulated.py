@@ -2,19 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from borg_cluster.errors import Forbidden
 from borg_contract.archives.part import ArchiveRow, Part, pack_part
 from borg_core.kinds.archive import parse_archive
+from borg_core.registry import find_kind
 from support import builders
 from support.recorder import Request
 from support.running import claims, run_by_hand
 from support.vault import Archivist, Vault
 from support.virtual_time import run_virtually
 
+CRDS = Path(__file__).parents[2] / "crds"
 NEVER = "0 0 1 1 *"
 FIRST = 75.0
 """Seconds after which the first listing has ended."""
@@ -44,7 +50,30 @@ def filled(count: int) -> Vault:
     return vault
 
 
+@cache
+def validator(kind: str) -> jsonschema.Draft202012Validator:
+    crd = yaml.safe_load((CRDS / f"{find_kind(kind).plural}.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return jsonschema.Draft202012Validator(_closed(schema))
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema so that a field that it does not know is a mistake."""
+    properties = {name: _closed(child) for name, child in schema.get("properties", {}).items()}
+    if not properties:
+        return schema
+    return {**schema, "properties": properties, "additionalProperties": False}
+
+
+def assert_valid(cluster: Archivist) -> None:
+    """The API server would have taken all that the operator wrote."""
+    for kind in ("BorgArchive", "BorgRepository", "BorgRun"):
+        for body in cluster.recorder.all_of(kind):
+            validator(kind).validate({**body, "metadata": {"name": body["metadata"]["name"]}})
+
+
 def assert_whole(cluster: Archivist, limit: int = 200) -> None:
+    assert_valid(cluster)
     assert cluster.known == cluster.vault.newest(limit)
     found = cluster.condition()
     assert found

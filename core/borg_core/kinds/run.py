@@ -43,9 +43,10 @@ class BorgRunSpec(Model):
         Schema(
             "What to do. `Backup` (default): all that the schedule says, with hooks, prune and compact. `Prune`, "
             "`Compact`: only that, with the schedule's settings. `Check`: `borg check`. `List`: look what archives "
-            "there are, for their BorgArchives; archives and sizes are counted anew. `BreakLock`: remove all locks of "
-            "the repositories, for when you know that nobody works on them. All but `Backup` and `Prune` can be done on "
-            "a repository alone (`repositoryRef`). `Preview`, `Restore`: steps of a BorgRestore, which makes them itself."
+            "there are, for their BorgArchives; archives and sizes are counted anew. `BreakLock`: remove all locks "
+            "of the repositories, for when you know that nobody works on them. All but `Backup` and `Prune` can be "
+            "done on a repository alone (`repositoryRef`). `Preview`, `Restore`: steps of a BorgRestore, which "
+            "makes them itself."
         ),
     ] = Operation.BACKUP
     cancel: Annotated[
