@@ -66,7 +66,7 @@ def _closed(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def assert_valid(cluster: Archivist) -> None:
-    """The API server would have taken all that the operator wrote."""
+    """Raise what the API server would not have taken of all that the operator wrote."""
     for kind in ("BorgArchive", "BorgRepository", "BorgRun"):
         for body in cluster.recorder.all_of(kind):
             validator(kind).validate({**body, "metadata": {"name": body["metadata"]["name"]}})

@@ -23,7 +23,7 @@ from borg_core.reconcile.identity import (
     select_begun,
     select_standing,
 )
-from borg_core.runs.run_status import is_automatic
+from borg_core.runs.run_status import is_own_listing
 
 
 def derive_repository_status(
@@ -125,11 +125,7 @@ def read_runs(
 
 def _is_aside(run: BorgRun, result: RepositoryResult) -> bool:
     """Tell whether it is a listing of our own that failed, or found nothing: nobody asked, so it is no news."""
-    return (
-        is_automatic(run)
-        and run.spec.operation is Operation.LIST
-        and not (result.phase.succeeded and result.repository_id)
-    )
+    return is_own_listing(run) and not (result.phase.succeeded and result.repository_id)
 
 
 def _count(result: RepositoryResult) -> int | None:

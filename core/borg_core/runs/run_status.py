@@ -96,6 +96,11 @@ def is_automatic(run: BorgRun) -> bool:
     return any(note in run.metadata.annotations for note in _NOTES_OF_AUTOMATIC_RUNS)
 
 
+def is_own_listing(run: BorgRun) -> bool:
+    """Tell whether the operator made the run to list archives: what fails of these is no news, for nobody asked."""
+    return labels.LISTING in run.metadata.annotations
+
+
 def describe_end(phase: Phase | None) -> tuple[Reason, str]:
     """Return the reason and the verb with which Events and conditions tell of a run that ended in `phase`."""
     match phase:
