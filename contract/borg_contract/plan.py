@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from borg_contract.archives.ids import DEFAULT_LIMIT
+from borg_contract.archives.plan import ListingPlan
 from borg_contract.restore.plan import RestorePlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
@@ -86,6 +88,8 @@ class RepositoryPlan:
     min_files: int | None = None
     """How many files an archive must hold; 0: it may well be empty; None: that was not said."""
     hooks: HooksPlan | None = None
+    archive_limit: int = DEFAULT_LIMIT
+    """How many of its archives, the newest, the cluster is to know."""
 
 
 @dataclass(frozen=True)
@@ -111,5 +115,7 @@ class RunPlan:
     lock_wait_seconds: int = 1800
     dead_holders: tuple[str, ...] = ()
     """Holders (`borg_contract.pod.lock_holder`) proven dead: their locks may be broken."""
+    listing: ListingPlan | None = None
+    """For List: which archives of the one repository of the plan are to be told. None: they are only counted."""
     restore: RestorePlan | None = None
     """For Preview and Restore: what to bring back from the one repository of the plan."""

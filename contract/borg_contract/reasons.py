@@ -27,6 +27,9 @@ class Reason(StrEnum):
     SAME_PLACE = "SamePlace"
     SAME_REPOSITORY = "SameRepository"
     ARCHIVE_VANISHED = "ArchiveVanished"
+    ARCHIVES_LISTED = "ArchivesListed"
+    LISTING = "Listing"
+    LISTING_FAILED = "ListingFailed"
     JOB_REFUSED = "JobRefused"
     CLOCK_DISAGREES = "ClockDisagrees"
 

@@ -131,6 +131,21 @@ class CancelRun:
 
 
 @dataclass(frozen=True)
+class CreateArchive:
+    """Make the BorgArchive of an archive that there is. One of its name that is there is the same, by its name."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteArchive:
+    """Delete a BorgArchive. The archive itself is gone, or too old to be known."""
+
+    archive: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
 class CreateClaim:
     """Make a claim that outlives its restore; one of that name that another made is left alone."""
 
@@ -195,6 +210,8 @@ Action = (
     | CreateClaim
     | ScaleWorkload
     | MergeMetadata
+    | CreateArchive
+    | DeleteArchive
     | PatchStatus
     | RecordEvent
 )
@@ -217,6 +234,7 @@ def object_of(action: Action) -> Reference:
             | CreateJob(manifest)
             | CreateRun(manifest)
             | CreateClaim(manifest)
+            | CreateArchive(manifest)
         ):
             metadata = manifest["metadata"]
             return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
@@ -233,8 +251,8 @@ def object_of(action: Action) -> Reference:
             return target
         case AdoptRun(run) | DeleteRun(run) | CancelRun(run):
             return run
-        case EndPod(pod):
-            return pod
+        case EndPod(found) | DeleteArchive(found):
+            return found
         case RecordEvent(regarding):
             return regarding
 

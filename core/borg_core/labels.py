@@ -47,8 +47,11 @@ policy added, and theirs is left alone.
 DEAD_HOLDER = "borgoperator.io/dead-holder"
 """Annotation on a BreakLock run that the operator made: whose locks may go, because that pod is proven dead."""
 
+LISTING = "borgoperator.io/listing"
+"""Annotation on a List run that the operator made: the how manieth of its repository it is, from 1."""
+
 ATTEMPT = "borgoperator.io/attempt"
-"""Annotation beside that one: the how manieth such run it is, from 1, for the run that needs the lock."""
+"""Annotation beside one of these two: the how manieth run to the same end it is, from 1. Each waits longer."""
 
 OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
 """The same of an earlier version, which knew no more than the Job: it proves nothing, and such a run breaks no lock."""

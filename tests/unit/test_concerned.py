@@ -39,6 +39,7 @@ OF_REPOSITORIES: dict[str, Any] = {
     "original_size": 7,
     "deduplicated_size": 7,
     "size": "7B",
+    "listing": {"repositoryId": SECOND, "newest": "0", "time": TIME, "since": TIME},
     "lock": {"holder": "laptop", "runName": "db-1", "time": TIME},
     "last_compact_time": TIME,
     "schedules": 7,

@@ -218,9 +218,11 @@ def test_freed_space_is_read_from_borgs_words(text: str, expected: int | None) -
 
 def test_list_and_info_tell_how_many_archives_there_are_and_how_large_they_are() -> None:
     output = (
-        '{"archives": [{"archive": "a", "time": "2026-01-02T03:04:05.000000"}, {"archive": "b", "time": "2026-01-03"}]}'
+        '{"archives": [{"archive": "a", "id": "1", "time": "2026-01-02T03:04:05.000000"},'
+        '{"archive": "b", "id": "2", "time": "2026-01-03"}]}'
     )
-    assert parse_list_output(output) == {"a": "2026-01-02T03:04:05Z", "b": "2026-01-03T00:00:00Z"}
+    times = {name: archive.time for name, archive in parse_list_output(output).items()}
+    assert times == {"a": "2026-01-02T03:04:05Z", "b": "2026-01-03T00:00:00Z"}
     output = '{"cache": {"stats": {"total_size": 30, "unique_csize": 20}}, "repository": {"id": "ab"}}'
     assert parse_info_output(output) == RepositorySizes(original=30, deduplicated=20, repository_id="ab")
 

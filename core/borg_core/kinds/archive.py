@@ -1,11 +1,14 @@
 """BorgArchive: one archive that there is in a repository, as the cluster knows it."""
 
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import GROUP, VERSION, Metadata, Model, NameRef, Time
-from borg_core.registry import Column, Definition, Kind, Reference
+from borg_core.registry import Body, Column, Definition, Kind, Reference
 
 
 class BorgArchiveSpec(Model):
@@ -60,8 +63,90 @@ class BorgArchive(Model):
     ]
 
 
-def references_of_archive(archive: BorgArchive) -> Iterator[Reference]:
-    yield Reference("BorgRepository", archive.metadata.namespace, archive.spec.repository_ref.name)
+ArchiveLimit = Annotated[
+    int,
+    Schema(
+        "How many of its archives, the newest, the cluster is to know: each is a BorgArchive. Default 200; 0: none.",
+        format="int32",
+        minimum=0,
+        maximum=2000,
+    ),
+]
+
+
+class VanishedArchives(Model):
+    """Archives that were made for this namespace and are gone, though nothing here deleted them."""
+
+    run_name: Annotated[str, Schema("The BorgRun that found the last of them gone.", maxLength=253)]
+    count: Annotated[int, Schema("How many they are.", format="int64", minimum=1)]
+    archives: Annotated[
+        tuple[Annotated[str, Schema("One name.", maxLength=1024)], ...],
+        Schema("The first of them.", maxItems=8),
+    ] = ()
+
+
+class RepositoryListing(Model):
+    """How far the cluster knows the archives of a repository."""
+
+    repository_id: Annotated[str, Schema("Borg's id of the repository whose archives they are.", maxLength=64)] = ""
+    newest: Annotated[
+        str,
+        Schema("What tells the set of the newest archives, as the newest run found it, from any other.", maxLength=32),
+    ] = ""
+    time: Annotated[Time | None, Schema("When that run ended.")] = None
+    since: Annotated[
+        Time | None,
+        Schema("When the newest `List` began: of archives of earlier runs, it alone tells whether they are there."),
+    ] = None
+    whole: Annotated[Time | None, Schema("When the newest `List` began that left nothing to be told.")] = None
+    vanished: Annotated[
+        VanishedArchives | None,
+        Schema("What is gone though nothing here deleted it; delete the BorgRun that found it when that is settled."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownArchive:
+    """A BorgArchive as far as anybody plans with it: there may be many thousands."""
+
+    namespace: str
+    name: str
+    uid: str
+    owner_uid: str
+    """Of the BorgRepository that controls it, empty where none does."""
+    repository: str
+    archive: str
+    id: str
+    time: str
+    schedule: str
+    """Empty for one that no schedule of its namespace made."""
+
+
+def parse_archive(body: Body) -> KnownArchive:
+    found = BorgArchive.model_validate(body)
+    metadata, spec = found.metadata, found.spec
+    owner = next((owner.uid for owner in metadata.owner_references if owner.controller), "")
+    return KnownArchive(
+        namespace=sys.intern(metadata.namespace),
+        name=metadata.name,
+        uid=metadata.uid,
+        owner_uid=sys.intern(owner),
+        repository=sys.intern(spec.repository_ref.name),
+        archive=spec.archive,
+        id=spec.id,
+        time=spec.time,
+        schedule=sys.intern(spec.schedule_ref.name) if spec.schedule_ref else "",
+    )
+
+
+def references_of_archive(archive: KnownArchive) -> Iterator[Reference]:
+    yield _refer_to_repository(archive.namespace, archive.repository)
+
+
+@lru_cache(maxsize=4096)
+def _refer_to_repository(namespace: str, name: str) -> Reference:
+    """Return the reference, one for all archives of a repository."""
+    return Reference("BorgRepository", namespace, name)
 
 
 ARCHIVES = Kind(
@@ -69,7 +154,7 @@ ARCHIVES = Kind(
     GROUP,
     VERSION,
     "borgarchives",
-    BorgArchive.model_validate,
+    parse_archive,
     references_of_archive,
     definition=Definition(
         model=BorgArchive,

@@ -3,12 +3,22 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
+from borg_contract.archives.ids import DEFAULT_LIMIT
 from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
+from borg_core.kinds.archive import ArchiveLimit, RepositoryListing
 from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metadata, Model, ObservedGeneration, Time
 from borg_core.kinds.parts.exclude import Exclude
 from borg_core.kinds.parts.hooks import Hooks
-from borg_core.kinds.parts.targets import Encryption, LocalTarget, RepositoryIdentity, SshTarget, derive_place
+from borg_core.kinds.parts.targets import (
+    IS_WRITTEN_TO,
+    Encryption,
+    LocalTarget,
+    RepositoryIdentity,
+    RepositoryLock,
+    SshTarget,
+    derive_place,
+)
 from borg_core.kinds.parts.verification import Verification
 from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_volumes
 from borg_core.kinds.status import ConditionType, is_true
@@ -21,18 +31,7 @@ class BorgRepositorySpec(Model):
         Schema(
             "The repository is a folder in a volume that the backup pods mount. Back up to another machine "
             "as well (`ssh`): a volume of the same cluster does not survive the loss of the cluster.",
-            Rule(
-                "!has(self.volume.persistentVolumeClaim) || !has(self.volume.persistentVolumeClaim.readOnly) "
-                "|| !self.volume.persistentVolumeClaim.readOnly",
-                "a repository is written to: remove readOnly",
-                ".volume.persistentVolumeClaim.readOnly",
-            ),
-            Rule(
-                "(!has(self.volume.nfs) || !has(self.volume.nfs.readOnly) || !self.volume.nfs.readOnly) && "
-                "(!has(self.volume.csi) || !has(self.volume.csi.readOnly) || !self.volume.csi.readOnly)",
-                "a repository is written to: remove readOnly",
-                ".volume",
-            ),
+            *IS_WRITTEN_TO,
         ),
     ] = None
     ssh: Annotated[
@@ -100,17 +99,10 @@ class BorgRepositorySpec(Model):
             "at each run) but no correctness.",
         ),
     ] = None
+    archive_limit: ArchiveLimit = DEFAULT_LIMIT
     verification: Annotated[
         Verification | None, Schema("What is done to learn early that archives can no longer be read.")
     ] = None
-
-
-class RepositoryLock(Model):
-    """Who held the repository's lock when a run could not have it."""
-
-    holder: Annotated[str, Schema("The holder as the lock names it.", maxLength=1024)] = ""
-    run_name: Annotated[str, Schema("The BorgRun that holds it, when it is one of this cluster.", maxLength=253)] = ""
-    time: Annotated[Time, Schema("When the lock was found held.")] = ""
 
 
 class BorgRepositoryStatus(Model):
@@ -137,6 +129,7 @@ class BorgRepositoryStatus(Model):
     size: Annotated[str | None, Schema("deduplicatedSize rounded for people, for example `1.2Gi`.", maxLength=32)] = (
         None
     )
+    listing: Annotated[RepositoryListing | None, Schema("How far its archives are known as BorgArchives.")] = None
     identity: Annotated[
         RepositoryIdentity | None,
         Schema(

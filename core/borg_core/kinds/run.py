@@ -44,9 +44,10 @@ class BorgRunSpec(Model):
         Schema(
             "What to do. `Backup` (default): all that the schedule says, with hooks, prune and compact. `Prune`, "
             "`Compact`: only that, with the schedule's settings. `Check`: `borg check`. `List`: look what archives "
-            "there are; the repository's archives and sizes are counted anew. `BreakLock`: remove all locks of the "
-            "repositories, for when you know that nobody works on them. All but `Backup` and `Prune` can be done on a "
-            "repository alone (`repositoryRef`). `Preview`, `Restore`: steps of a BorgRestore, which makes them itself."
+            "there are, for their BorgArchives; archives and sizes are counted anew. `BreakLock`: remove all locks "
+            "of the repositories, for when you know that nobody works on them. All but `Backup` and `Prune` can be "
+            "done on a repository alone (`repositoryRef`). `Preview`, `Restore`: steps of a BorgRestore, which "
+            "makes them itself."
         ),
     ] = Operation.BACKUP
     cancel: Annotated[
@@ -60,7 +61,7 @@ class BorgRunSpec(Model):
 
 
 class Trigger(StrEnum):
-    """Who asked for a run: the CronJob, a person, or the operator itself (to break a dead Job's locks)."""
+    """Who asked for a run: the CronJob, a person, or the operator itself (to break locks, to list archives)."""
 
     SCHEDULED = "Scheduled"
     MANUAL = "Manual"
@@ -96,7 +97,7 @@ class BorgRunStatus(Model):
         Trigger | None,
         Schema(
             "Who asked for the run: the clock (`Scheduled`), somebody (`Manual`), or the operator itself "
-            "(`Automatic`), to remove locks that a dead Job left behind."
+            "(`Automatic`), to remove locks that a dead Job left behind, or to list archives."
         ),
     ] = None
     job_uid: Annotated[
@@ -234,7 +235,7 @@ RUNS = Kind(
                 ".status.trigger",
                 description=(
                     "Scheduled by the clock, Manual (asked for by hand), or Automatic (the operator removes a dead "
-                    "Job's locks)."
+                    "Job's locks, or lists archives)."
                 ),
             ),
             Column("Phase", ".status.phase"),

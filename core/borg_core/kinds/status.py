@@ -26,6 +26,7 @@ class ConditionType(StrEnum):
     MISSING = "Missing"
     REPLACED = "Replaced"
     ROLLED_BACK = "RolledBack"
+    ARCHIVES_LISTED = "ArchivesListed"
     CLOCK_DISAGREES = "ClockDisagrees"
 
 

@@ -10,6 +10,7 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType
 from borg_core.readings.reading import Key, derive_seconds, derive_truth
+from borg_core.runs.run_status import is_own_listing
 
 Outcome = tuple[str, bool]
 """When a run ended that used a repository, and whether it gave up waiting for the lock."""
@@ -83,7 +84,7 @@ def collect_outcomes(runs: Iterable[BorgRun]) -> dict[Key, tuple[Outcome, ...]]:
     for run in runs:
         if run.finished:
             for result in run.status.repositories:
-                if result.phase is not Phase.SKIPPED:
+                if result.phase is not Phase.SKIPPED and not is_own_listing(run):
                     outcome = (run.status.completion_time or "", result.reason == Reason.LOCKED)
                     found[run.metadata.namespace, result.name].append(outcome)
     return {key: tuple(sorted(outcomes)) for key, outcomes in found.items()}

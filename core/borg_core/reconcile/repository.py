@@ -4,9 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from borg_contract.archives.ids import ID, pack_ids
+from borg_contract.archives.plan import LITTLE_ROOM, ROOM, ListingPlan
 from borg_contract.reasons import Reason
-from borg_contract.run import Operation
+from borg_contract.run import Operation, Phase
 from borg_core.actions import Action, PatchStatus, Plan
+from borg_core.archives.plan import ArchivesPlan, Observed, keep_finders, plan_archives
+from borg_core.kinds.archive import ARCHIVES, KnownArchive
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.upkeep import Compact
@@ -23,9 +27,11 @@ from borg_core.reconcile.checks import HISTORY_LIMIT, Checks, check_name, plan_c
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
-from borg_core.reconcile.repository_status import derive_repository_status
+from borg_core.reconcile.repository_status import derive_repository_status, read_runs
 from borg_core.registry import Reference
+from borg_core.runs.entry import Entry
 from borg_core.runs.plan import plan_runs
+from borg_core.runs.run_status import is_automatic
 from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
 from borg_core.view import View
@@ -47,6 +53,9 @@ class Surroundings:
     """Names of other BorgRepositories of the namespace that are in the same place."""
     twins: tuple[str, ...] = ()
     """Names of those that are elsewhere by their spec and yet one repository, by borg's id."""
+    archives: tuple[KnownArchive, ...] = ()
+    busy: frozenset[str] = frozenset()
+    """Schedules of which a run is at work."""
     options: JobOptions = field(default_factory=JobOptions)
     """How pods on the repository run: as those of the oldest schedule that writes into it, which can read it."""
 
@@ -67,6 +76,8 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
         claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
         aliases=_sharing(view, repository, PLACE),
         twins=_sharing(view, repository, IDENTITY),
+        archives=tuple(view.referring_to(ARCHIVES, subject)),
+        busy=frozenset(_find_busy(view, schedules)),
         options=options[0] if options else JobOptions(),
     )
     return plan_repository(world, repository, around, now)
@@ -81,28 +92,40 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     check = _workload(repository, Operation.CHECK, around.options)
     problems = tuple(_find_problems(world, repository, check, around.claims))
     checks = plan_checks(world, owner, _check_times(repository), check, problems=problems, now=now)
-    host = _host(repository, owner, around.options, checks, (*problems, *checks.hindrances))
+    host = _host(
+        repository,
+        owner,
+        around,
+        checks=checks,
+        problems=(*problems, *checks.hindrances),
+        listing=_derive_listing(world, around),
+    )
     # No run may be made to depend on a CronJob that goes, or is another's.
     runs = plan_runs(replace(world, cron_job=checks.cron_job), host, now)
+    archives = _plan_archives(world, repository, around, host=host, entries=runs.entries, now=now)
     status = derive_repository_status(
         repository,
         around.schedules,
         around.runs,
         died=around.died,
         others=[*([checks.finding] if checks.finding else []), *_find_aliases(around)],
+        archives=archives,
         check_cron_job=checks.name,
         clock=checks.clock,
         now=now,
     )
-    before, generation = repository.status.conditions, repository.metadata.generation
-    judged = derive_disagreement(before, checks.cron_job, checks.times, world.jobs, generation=generation, now=now)
+    earlier, generation = repository.status.conditions, repository.metadata.generation
+    judged = derive_disagreement(earlier, checks.cron_job, checks.times, world.jobs, generation=generation, now=now)
     status = status.model_copy(update={"conditions": (*status.conditions, *judged)})
     patch = derive_status_patch(repository.status, status)
     said: tuple[Action, ...] = ()
     if patch:
-        said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, before, status.conditions))
-    requeue_after = derive_requeue(checks.refused, runs.requeue_after)
-    return Plan((*checks.actions, *runs.actions, *said), requeue_after)
+        said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, earlier, status.conditions))
+    requeue_after = derive_requeue(checks.refused, _soonest(runs.requeue_after, archives.requeue_after))
+    # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
+    # told is in its pod alone: it is recorded as done once the objects are there.
+    before, after = (said, ()) if archives.has_news else ((), said)
+    return Plan((*checks.actions, *before, *archives.actions, *runs.actions, *after), requeue_after)
 
 
 def _find_problems(
@@ -134,6 +157,51 @@ def _find_untold(view: View, schedules: Iterable[BorgSchedule], name: str) -> It
         yield from (run for run in view.referring_to(RUNS, reference) if may_have_pruned(run, name))
 
 
+def _find_busy(view: View, schedules: Iterable[BorgSchedule]) -> Iterator[str]:
+    for schedule in schedules:
+        reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
+        if any(run.status.phase is Phase.RUNNING for run in view.referring_to(RUNS, reference)):
+            yield schedule.metadata.name
+
+
+def _plan_archives(
+    world: World,
+    repository: BorgRepository,
+    around: Surroundings,
+    *,
+    host: Host,
+    entries: Sequence[Entry],
+    now: datetime,
+) -> ArchivesPlan:
+    identity, accounts = read_runs(repository, around.runs, now)
+    observed = Observed(
+        known=around.archives,
+        accounts=accounts,
+        died=around.died,
+        entries=entries,
+        repository_id=identity.id if identity else "",
+        busy=around.busy,
+    )
+    problems = host.hindrances(Operation.LIST)
+    return plan_archives(
+        world, repository, host, observed, now, hindered="; ".join(problem.message for problem in problems)
+    )
+
+
+def _derive_listing(world: World, around: Surroundings) -> ListingPlan:
+    """Return what the next listing is asked for."""
+    listed = [run for run in world.runs if run.spec.operation is Operation.LIST]
+    by_hand = any(not run.finished and not is_automatic(run) for run in listed)
+    # Where the kubelet keeps less of a result, it was read in brief.
+    was_cut = any(result.phase.succeeded and not result.listing for run in listed for result in run.status.repositories)
+    known = pack_ids(archive.id for archive in around.archives if ID.fullmatch(archive.id))
+    return ListingPlan(known, LITTLE_ROOM if was_cut else ROOM, automatic=not by_hand)
+
+
+def _soonest(*seconds: float | None) -> float | None:
+    return min((item for item in seconds if item is not None), default=None)
+
+
 def _find_aliases(around: Surroundings) -> Iterator[Finding]:
     if around.aliases:
         names, reason, how = around.aliases, Reason.SAME_PLACE, "in the same place as"
@@ -153,22 +221,33 @@ def _check_times(repository: BorgRepository) -> CheckTimes | None:
 
 
 def _host(
-    repository: BorgRepository, owner: Owner, options: JobOptions, checks: Checks, problems: Sequence[Problem]
+    repository: BorgRepository,
+    owner: Owner,
+    around: Surroundings,
+    *,
+    checks: Checks,
+    problems: Sequence[Problem],
+    listing: ListingPlan,
 ) -> Host:
     spec = repository.spec
     return Host(
         owner=owner,
         history_limit=HISTORY_LIMIT,
         hindrances=lambda _: problems,
-        workload=lambda operation, dead: _workload(repository, operation, options, dead),
+        workload=lambda operation, dead: _workload(repository, operation, around.options, dead, listing),
         has_cron_job=checks.scheduled,
         clock=checks.clock,
+        kept=keep_finders(repository.status.listing),
         leaves_locks=bool(spec.local or spec.cache),
     )
 
 
 def _workload(
-    repository: BorgRepository, operation: Operation, options: JobOptions, dead_holders: tuple[str, ...] = ()
+    repository: BorgRepository,
+    operation: Operation,
+    options: JobOptions,
+    dead_holders: tuple[str, ...] = (),
+    listing: ListingPlan | None = None,
 ) -> Workload:
     return Workload(
         namespace=repository.metadata.namespace,
@@ -176,6 +255,7 @@ def _workload(
         targets=(Target(repository),),
         compact_threshold=Compact().threshold if operation is Operation.COMPACT else None,
         dead_holders=dead_holders,
+        listing=listing if operation is Operation.LIST else None,
         options=options,
     )
 

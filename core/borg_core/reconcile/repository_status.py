@@ -7,10 +7,12 @@ from borg_contract.pod import parse_lock_holder
 from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation, Phase
+from borg_core.archives.plan import NOTHING, ArchivesPlan
 from borg_core.clock import Clock
 from borg_core.formats import format_size, format_time
 from borg_core.kinds.parts.base import Condition
-from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
+from borg_core.kinds.parts.targets import RepositoryIdentity, RepositoryLock
+from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.reconcile.identity import (
@@ -21,6 +23,7 @@ from borg_core.reconcile.identity import (
     select_begun,
     select_standing,
 )
+from borg_core.runs.run_status import is_own_listing
 
 _BEHIND_THE_LOCK = frozenset(
     {
@@ -43,6 +46,7 @@ def derive_repository_status(
     *,
     died: Iterable[BorgRun] = (),
     others: Iterable[Finding] = (),
+    archives: ArchivesPlan = NOTHING,
     check_cron_job: str | None = None,
     clock: Clock | None,
     now: datetime,
@@ -54,18 +58,10 @@ def derive_repository_status(
     """
     before = repository.status
     runs = tuple(runs)
-    name = repository.metadata.name
-    seen = [
-        (run, result)
-        for run in sorted(runs, key=lambda run: run.status.completion_time or "")
-        if run.finished
-        for result in run.status.repositories
-        if result.name == name and result.phase is not Phase.SKIPPED
-    ]
-    identity = derive_identity(repository, seen, now)
+    identity, told = read_runs(repository, runs, now)
+    told = [(run, result) for run, result in told if not _is_aside(run, result)]
     if identity and before.identity and identity.since != before.identity.since:
         before = BorgRepositoryStatus()  # all that was known is of another one
-    told = select_begun(repository, identity, seen)
     done = [(run.status.completion_time or "", run, result) for run, result in told]
     newest = done[-1] if done else None
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
@@ -73,6 +69,7 @@ def derive_repository_status(
     if newest and _locked(newest[2]) and not is_used:
         newest = None
     totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
+    count = next((_count(result) for _, _, result in reversed(done) if _count(result) is not None), before.archives)
     known_id = identity.id if identity else ""
     backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
     checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
@@ -85,7 +82,8 @@ def derive_repository_status(
         *others,
         *find_missing(repository, identity, told),
         *find_replacement(repository, identity, told),
-        *find_rollback(told, died),
+        *([*find_rollback(told, died)] or [*([archives.vanished] if archives.vanished else [])]),
+        *([archives.finding] if archives.finding else []),
         *(_find_append_only(*compacted[-1][1:]) if compacted else ()),
     ]
     conditions = derive_conditions(findings, repository.status.conditions, generation, now)
@@ -104,7 +102,8 @@ def derive_repository_status(
         conditions=conditions,
         observed_generation=generation,
         last_backup_time=max([*backups, *([before.last_backup_time] if before.last_backup_time else [])], default=None),
-        archives=totals.archives if totals else before.archives,
+        archives=count,
+        listing=archives.listing,
         original_size=totals.original_size if totals else before.original_size,
         deduplicated_size=totals.deduplicated_size if totals else before.deduplicated_size,
         size=format_size(totals.deduplicated_size) if totals else before.size,
@@ -120,6 +119,32 @@ def derive_repository_status(
         last_check_result=checked[-1][2].phase.value if checked else before.last_check_result,
         next_check_time=format_time(next_check) if next_check else None,
     )
+
+
+def read_runs(
+    repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
+) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
+    """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
+    name = repository.metadata.name
+    seen = [
+        (run, result)
+        for run in sorted(runs, key=lambda run: run.status.completion_time or "")
+        if run.finished
+        for result in run.status.repositories
+        if result.name == name and result.phase is not Phase.SKIPPED
+    ]
+    identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
+    return identity, select_begun(repository, identity, seen)
+
+
+def _is_aside(run: BorgRun, result: RepositoryResult) -> bool:
+    """Tell whether it is a listing of our own that failed, or found nothing: nobody asked, so it is no news."""
+    return is_own_listing(run) and not (result.phase.succeeded and result.repository_id)
+
+
+def _count(result: RepositoryResult) -> int | None:
+    counted = result.listing or result.totals
+    return counted.archives if counted else None
 
 
 def _find_append_only(run: BorgRun, result: RepositoryResult) -> Iterator[Finding]:

@@ -36,7 +36,8 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
     turns = plan_turns(world, host, known, now)
     unlocks = plan_unlocks(world, host, turns.entries, now) if host else Unlocks(tuple(turns.entries))
     entries = unlocks.entries
-    expired = derive_expired(entries, host.history_limit, unlocks.needed) if host else frozenset()
+    kept = {entry.run.metadata.uid for entry in entries if entry.run and host and entry.name in host.kept}
+    expired = derive_expired(entries, host.history_limit, unlocks.needed | kept) if host else frozenset()
     actions = [
         *plan_records(world, host, entries, now, expired=expired),
         *plan_stops(world, entries),

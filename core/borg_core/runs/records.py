@@ -35,6 +35,7 @@ REFERENCES = {"BorgSchedule": "scheduleRef", "BorgRepository": "repositoryRef", 
 """The field of a BorgRun's spec by which it names whom it is for."""
 
 _UID_LENGTH = 8
+_LISTINGS_KEPT = 3
 _UNSCHEDULABLE = "Unschedulable"
 _DIGITS = re.compile(r"\d+")
 
@@ -84,14 +85,17 @@ def derive_expired(entries: Sequence[Entry], limit: int, needed: frozenset[str] 
     """Return the uids of the finished runs beyond the newest `limit`, but for those `needed`.
 
     Skipped runs, and those that the operator made to remove locks, are counted apart: many of them at once would push
-    out the runs that did something. A run stays by which a vanished archive is told, or can be.
+    out the runs that did something. Of those that it made to list archives, a few tell all. A run stays by which a
+    vanished archive is told, or can be.
     """
     finished = sorted((entry for entry in entries if entry.finished and entry.run), key=lambda entry: entry.order)
     skipped = [entry for entry in finished if entry.status.phase is Phase.SKIPPED]
-    automatic = [entry for entry in finished if entry.automatic and entry.status.phase is not Phase.SKIPPED]
-    worked = [entry for entry in finished if not entry.automatic and entry.status.phase is not Phase.SKIPPED]
-    kept = (skipped, automatic, worked)
-    beyond = {entry.run.metadata.uid for runs in kept for entry in runs[: max(0, len(runs) - limit)] if entry.run}
+    others = [entry for entry in finished if entry.status.phase is not Phase.SKIPPED]
+    listings = [entry for entry in others if entry.listing]
+    automatic = [entry for entry in others if entry.automatic and not entry.listing]
+    worked = [entry for entry in others if not entry.automatic]
+    kept = ((skipped, limit), (automatic, limit), (worked, limit), (listings, min(limit, _LISTINGS_KEPT)))
+    beyond = {entry.run.metadata.uid for runs, most in kept for entry in runs[: max(0, len(runs) - most)] if entry.run}
     if not beyond:
         return frozenset()
     return frozenset(beyond) - needed - derive_told([entry.recorded for entry in worked])
@@ -164,8 +168,8 @@ def _end(pod: ObservedPod) -> Iterator[Action]:
 def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
     """Yield the Event on the schedule or repository for a run that has just ended, or has just got stuck."""
     status = entry.status
-    if status.reason == Reason.RESTORED.value:
-        return  # there may be hundreds, and nothing has happened
+    if status.reason == Reason.RESTORED.value or entry.listing:
+        return  # there may be hundreds, and nothing has happened; of listings the condition ArchivesListed tells
     if entry.just_finished:
         reason, verb = describe_end(status.phase)
         warning = status.phase not in (Phase.COMPLETED, Phase.SKIPPED)

@@ -22,7 +22,6 @@ from datetime import datetime, timedelta
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
-from borg_core import labels
 from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
 from borg_core.formats import parse_time
 from borg_core.kinds.run import BorgRunStatus
@@ -227,7 +226,7 @@ def _create(world: World, host: Host, entry: Entry, cron_job: ObservedCronJob | 
         return
     metadata = run.metadata
     # Only a run that a person asked for breaks everything, and that is one that names nobody.
-    dead = (metadata.annotations.get(labels.DEAD_HOLDER, ""),) if entry.automatic else ()
+    dead = (entry.dead_holder,) if entry.automatic and not entry.listing else ()
     if cron_job:
         controller = Owner("batch/v1", CRON_JOBS.kind, cron_job.namespace, cron_job.name, cron_job.uid)
     else:

@@ -80,5 +80,7 @@ class Host:
     """Whether it runs by the clock: then runs by hand wait for the CronJob to exist."""
     clock: Clock | None = None
     """When its CronJob begins runs; None: it does not."""
+    kept: frozenset[str] = frozenset()
+    """Names of runs that are kept whatever their number: something that is told leans on them."""
     leaves_locks: bool = True
     """Whether a pod that dies can leave a lock behind: over SSH the server's borg removes its own."""

@@ -27,6 +27,7 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         compact_threshold=workload.compact_threshold,
         dead_holders=workload.dead_holders,
         restore=workload.restore,
+        listing=workload.listing,
     )
 
 
@@ -66,6 +67,7 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         upload_rate_limit_kib=spec.upload_rate_limit_ki_b,
         min_files=spec.min_files,
         hooks=_hooks(workload, target.hooks) if workload.operation is Operation.BACKUP else None,
+        archive_limit=spec.archive_limit,
     )
 
 

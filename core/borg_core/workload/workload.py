@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from borg_contract.archives.plan import ListingPlan
 from borg_contract.restore.plan import RestorePlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
@@ -53,6 +54,8 @@ class Workload:
     prune: Retention | None = None
     compact_threshold: int | None = None
     dead_holders: tuple[str, ...] = ()
+    listing: ListingPlan | None = None
+    """For List: which archives are to be told."""
     mounts: tuple[Mount, ...] = ()
     restore: RestorePlan | None = None
     capabilities: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Carries actions out. Each may be repeated: after a crash the next reconciliation finds what is left to do."""
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +13,12 @@ from borg_core.actions import (
     Action,
     AdoptRun,
     CancelRun,
+    CreateArchive,
     CreateClaim,
     CreateCronJob,
     CreateJob,
     CreateRun,
+    DeleteArchive,
     DeleteCronJob,
     DeleteJob,
     DeleteRun,
@@ -33,6 +36,7 @@ from borg_core.actions import (
     describe,
 )
 from borg_core.formats import format_time
+from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.run import RUNS
 from borg_core.native.claim import CLAIMS
 from borg_core.native.claim_user import SCALABLE
@@ -112,6 +116,11 @@ class Applier:
                 await self._scale(target, uid, replicas)
             case MergeMetadata(target, uid, metadata):
                 await self._merge_known(target, uid, {"metadata": metadata})
+            case CreateArchive(manifest):
+                await self._create_archive(manifest)
+            case DeleteArchive(archive, uid):
+                await self._delete(ARCHIVES, archive, uid, _BACKGROUND)
+                self._store.discard(ARCHIVES, archive.namespace, archive.name, uid)
             case PatchStatus(target, uid, status):
                 await self._merge_known(target, uid, {"status": status}, "status")
             case RecordEvent():
@@ -126,6 +135,10 @@ class Applier:
                 # It is ours, but somebody removed the label by which it is watched: put that back.
                 body = await self._restore_labels(kind, body, manifest["metadata"]["labels"])
         self._store.put_answer(kind, body)
+
+    async def _create_archive(self, manifest: dict[str, Any]) -> None:
+        with contextlib.suppress(AlreadyExists):  # its event is on the way
+            self._store.put_answer(ARCHIVES, await self._api.create(ARCHIVES, manifest))
 
     async def _restore_labels(self, kind: Kind[Any], body: dict[str, Any], marks: dict[str, str]) -> dict[str, Any]:
         metadata = body["metadata"]

@@ -23,6 +23,7 @@ from borg_runner.ssh.key import write_private_key
 from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.ssh.user import provide_user
 from borg_runner.verbs.repository import Repository
+from borg_runner.work.listing.part import Tell
 from borg_runner.work.operation import Surroundings, explain_error, work_on_repository
 
 
@@ -47,6 +48,8 @@ class Worker:
     scratch: Path
     log: Log
     interruption: Interruption
+    tell_part: Tell
+    """Takes the part of a listing."""
 
     def work_on(
         self, plan: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], object]
@@ -68,6 +71,7 @@ class Worker:
             target=self.places.target,
             scratch=self.scratch,
             tell=tell,
+            tell_part=self.tell_part,
         )
         return work_on_repository(self.plan, repository, around)
 

@@ -88,19 +88,28 @@ class ListedArchive:
         return parse_content(self.comment)
 
 
+@dataclass(frozen=True)
+class StoredArchive:
+    """What borg knows of an archive without looking into it. `time`: when it was begun, UTC, RFC 3339."""
+
+    id: str
+    time: str
+
+
 def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
     """Return the archives whose names match `glob`, and what is left of such. Raises FaultError."""
-    outcome = repository.run_borg(
-        lambda lock_wait: make_archives_arguments(repository.plan, glob=f"{glob}*", lock_wait=lock_wait)
-    )
-    archives = _parse(parse_archives_output, outcome)
+    archives = _fetch(repository, glob=f"{glob}*")
     return [archive for archive in archives if fnmatchcase(_LEFTOVER.sub("", archive.name), glob)]
 
 
 def fetch_newest_archives(repository: Repository, *, count: int) -> list[ListedArchive]:
-    """Return the newest `count` archives. Raises FaultError."""
+    """Return the newest `count` whole archives, whatever their names. Raises FaultError."""
+    return _fetch(repository, glob="*", newest=count)
+
+
+def _fetch(repository: Repository, *, glob: str, newest: int | None = None) -> list[ListedArchive]:
     outcome = repository.run_borg(
-        lambda lock_wait: make_archives_arguments(repository.plan, glob="*", lock_wait=lock_wait, newest=count)
+        lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait, newest=newest)
     )
     return _parse(parse_archives_output, outcome)
 
@@ -115,8 +124,11 @@ def _parse(parse: Callable[[str], _T], outcome: BorgOutcome) -> _T:
     try:
         return parse(outcome.output)
     except (ValueError, KeyError, TypeError) as error:
-        text = f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?"
-        raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
+        raise FaultError(explain_no_list(error)) from error
+
+
+def explain_no_list(error: Exception) -> Fault:
+    return Fault(Reason.INTERNAL_ERROR, f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?")
 
 
 def ask_newest_archives(repository: Repository, *, glob: str, count: int) -> list[ListedArchive]:
@@ -159,13 +171,13 @@ def parse_archives_output(output: str) -> list[ListedArchive]:
     ]
 
 
-def fetch_times(repository: Repository) -> dict[str, str]:
-    """Return when each archive was begun (UTC, RFC 3339), by its name. Raises FaultError."""
+def fetch_stored(repository: Repository) -> dict[str, StoredArchive]:
+    """Return what borg knows of each archive without looking into it, by its name. Raises FaultError."""
     outcome = repository.run_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
     return _parse(parse_list_output, outcome)
 
 
-def ask_times(repository: Repository) -> dict[str, str] | None:
+def ask_stored(repository: Repository) -> dict[str, StoredArchive] | None:
     """Return the same, None when it cannot be had."""
     output = repository.ask_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
     try:
@@ -184,10 +196,11 @@ def make_list_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[s
     ]
 
 
-def parse_list_output(output: str) -> dict[str, str]:
-    """Return when each archive was begun, by its name. Raises ValueError, KeyError or TypeError."""
+def parse_list_output(output: str) -> dict[str, StoredArchive]:
+    """Return the archives by their names. Raises ValueError, KeyError or TypeError."""
     return {
-        item["archive"]: render_time(dt.datetime.fromisoformat(item["time"])) for item in json.loads(output)["archives"]
+        item["archive"]: StoredArchive(str(item["id"]), render_time(dt.datetime.fromisoformat(item["time"])))
+        for item in json.loads(output)["archives"]
     }
 
 

@@ -23,9 +23,10 @@ from borg_runner.verbs.check import check
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.backup import back_up
+from borg_runner.work.listing.part import Tell, tell_archives
 from borg_runner.work.recognition import recognize
 from borg_runner.work.record import Record
-from borg_runner.work.steps import compact_as_asked, count_after, count_anew, prune_own_archives, take_stock
+from borg_runner.work.steps import compact_as_asked, count_after, prune_own_archives, take_stock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class Surroundings:
     """The run's own folder."""
     tell: Callable[[RepositoryResult], object] = lambda _: None
     """Given what is to be known if the runner is killed while it works on."""
+    tell_part: Tell = lambda _: None
+    """Takes the part of a listing, which is in no repository's result."""
 
 
 def work_on_repository(plan: RunPlan, repository: Repository, around: Surroundings) -> RepositoryResult:
@@ -90,7 +93,7 @@ def _operate(
         case Operation.CHECK:
             check(repository)
         case Operation.LIST:
-            count_anew(repository, record)
+            tell_archives(repository, record, plan.listing, around.tell_part)
         case Operation.BREAK_LOCK:
             _break_lock(plan, repository, record)
         case Operation.PREVIEW | Operation.RESTORE:

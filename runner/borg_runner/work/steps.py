@@ -6,6 +6,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import derive_prune_glob
+from borg_contract.archives.ids import Dated, digest_newest
+from borg_contract.archives.part import can_be_told
 from borg_contract.ownership import ArchiveOwner, is_undo_name, mark_suspect, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
@@ -16,7 +18,7 @@ from borg_runner.verbs.compact import NOTHING_GIVEN_BACK, compact
 from borg_runner.verbs.create import ArchiveFigures, change_comment, rename
 from borg_runner.verbs.delete import delete
 from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
-from borg_runner.verbs.list import ListedArchive, ask_newest_archives, ask_times, fetch_archives, fetch_times
+from borg_runner.verbs.list import ListedArchive, StoredArchive, ask_newest_archives, ask_stored, fetch_archives
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.content import MEMORY, PastArchive, find_staying, find_suspect
 from borg_runner.work.record import Record
@@ -24,6 +26,10 @@ from borg_runner.work.record import Record
 _MOST_REMEMBERED = 200
 """Archives with which a backup is compared that prunes nothing, at most: more than a week of hours. Over SSH each costs
 about as long as the way there and back."""
+
+
+_MOST_NAMED = 64
+"""Archives that a result names which were pruned, at most."""
 
 
 def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
@@ -84,12 +90,14 @@ def _mark_unjudged(repository: Repository, archive: ListedArchive) -> ListedArch
 
 
 def ask_past_archives(
-    plan: RunPlan, repository: Repository, times: Mapping[str, str], archive: str
+    plan: RunPlan, repository: Repository, stored: Mapping[str, StoredArchive], archive: str
 ) -> list[ListedArchive]:
-    """Return `archive` and those with which it is to be compared, by their `times`; none when they cannot be had."""
+    """Return `archive` and those with which it is to be compared, of those `stored`; none when they cannot be had."""
     glob = _glob_of(plan, repository)
-    since = dt.datetime.fromisoformat(times[archive]) - MEMORY
-    late = sum(fnmatchcase(name, glob) and dt.datetime.fromisoformat(time) >= since for name, time in times.items())
+    since = dt.datetime.fromisoformat(stored[archive].time) - MEMORY
+    late = sum(
+        fnmatchcase(name, glob) and dt.datetime.fromisoformat(other.time) >= since for name, other in stored.items()
+    )
     return ask_newest_archives(repository, glob=glob, count=min(late + 1, _MOST_REMEMBERED))
 
 
@@ -131,8 +139,13 @@ def prune_own_archives(
     doomed = [archive.name for archive in past if archive.name not in staying]
     if going := [*doomed, *_find_stale_checkpoints([archive for archive in listed if archive.owner == own])]:
         delete(repository, going)
-    record.add(prune=PruneResult(len(past) - len(doomed), len(doomed)))
+    record.add(prune=PruneResult(len(past) - len(doomed), len(doomed), _name_all(doomed)))
     return len(doomed)
+
+
+def _name_all(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, none where they are too many to be told."""
+    return tuple(names) if len(names) <= _MOST_NAMED else ()
 
 
 def _find_stale_checkpoints(own: Sequence[ListedArchive]) -> Iterator[str]:
@@ -189,12 +202,11 @@ def compact_as_asked(repository: Repository, record: Record, *, threshold: int) 
         repository.warn(f"{NOTHING_GIVEN_BACK}. See AppendOnly in Troubleshooting.")
 
 
-def count_anew(repository: Repository, record: Record) -> None:
-    """Ask borg for the number of archives and their sizes. Raises FaultError."""
-    count = len(fetch_times(repository))
+def count_anew(repository: Repository, record: Record, stored: Mapping[str, StoredArchive]) -> None:
+    """Keep the number of the archives that are `stored`, and ask borg for their sizes. Raises FaultError."""
     sizes = fetch_sizes(repository)
     record.add(repository_id=sizes.repository_id)
-    _keep_totals(record, count, sizes)
+    keep_totals(repository, record, stored, sizes)
 
 
 def count_after(
@@ -203,14 +215,14 @@ def count_after(
     *,
     deleted: int,
     written: ArchiveFigures | None,
-    times: Mapping[str, str] | None = None,
+    stored: Mapping[str, StoredArchive] | None = None,
 ) -> None:
     """Complete the totals of a good run; borg is asked only for what its steps did not tell, and may stay silent.
 
-    `times`: of all archives that there are now, None where they are not known.
+    `stored`: all archives that there are now, None where they are not known.
     """
-    if times is None:
-        times = ask_times(repository)
+    if stored is None:
+        stored = ask_stored(repository)
     sizes: RepositorySizes | None
     if written is not None and not deleted:
         sizes = RepositorySizes(
@@ -218,22 +230,22 @@ def count_after(
         )
     else:
         sizes = ask_sizes(repository)
-    if times is not None and sizes is not None:
-        _keep_totals(record, len(times), sizes)
+    if stored is not None and sizes is not None:
+        keep_totals(repository, record, stored, sizes)
 
 
-def keep_previous(plan: RunPlan, repository: Repository, record: Record, times: Mapping[str, str]) -> None:
-    """Keep when borg says that the archive was begun, and which one of the schedule was the newest before it."""
-    began = times.get(record.archive or "")
-    if began is not None:
+def keep_previous(plan: RunPlan, repository: Repository, record: Record, stored: Mapping[str, StoredArchive]) -> None:
+    """Keep borg's id of the archive and when it was begun, and which one of the schedule was the newest before it."""
+    own = stored.get(record.archive or "")
+    if own is not None:
         glob = _glob_of(plan, repository)
         others = (
-            (time, name)
-            for name, time in times.items()
+            (other.time, name)
+            for name, other in stored.items()
             if name != record.archive and fnmatchcase(name, glob) and not is_undo_name(name)
         )
         time, name = max(others, default=("", ""))
-        record.add(archive_time=began, previous=PreviousArchive(name, time))
+        record.add(archive_id=own.id, archive_time=own.time, previous=PreviousArchive(name, time))
 
 
 def keep_unused_excludes(repository: Repository, record: Record, patterns: Sequence[str]) -> None:
@@ -243,5 +255,13 @@ def keep_unused_excludes(repository: Repository, record: Record, patterns: Seque
         record.add(unused_excludes=tuple(patterns))
 
 
-def _keep_totals(record: Record, count: int, sizes: RepositorySizes) -> None:
-    record.add(totals=RepositoryTotals(count, sizes.original, sizes.deduplicated))
+def keep_totals(
+    repository: Repository, record: Record, stored: Mapping[str, StoredArchive], sizes: RepositorySizes
+) -> None:
+    newest = digest_newest(find_listable(stored), limit) if (limit := repository.plan.archive_limit) else None
+    record.add(totals=RepositoryTotals(len(stored), sizes.original, sizes.deduplicated, newest))
+
+
+def find_listable(stored: Mapping[str, StoredArchive]) -> list[Dated]:
+    """Return the archives that the cluster can know: of nearly all names that borg takes."""
+    return [(archive.time, archive.id) for name, archive in stored.items() if can_be_told(name)]
