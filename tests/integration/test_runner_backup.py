@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from borg_contract.plan import RunPlan, SourcePlan
-from borg_contract.result import PruneResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from runner_kit.pod import PASSPHRASE, Pod, during
