@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from borg_contract.restore.plan import RestorePlan
+from borg_contract.restore.proof import CheckPlan, DrillPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 
@@ -81,6 +82,10 @@ class RepositoryPlan:
     min_files: int | None = None
     """How many files an archive must hold; 0: it may well be empty; None: that was not said."""
     hooks: HooksPlan | None = None
+    damage: str = ""
+    """What is known to be damaged: until a check passes, nothing is pruned or compacted. Empty: nothing is known."""
+    check: CheckPlan | None = None
+    """How far a check goes; None: to its end, without reading all data."""
 
 
 @dataclass(frozen=True)
@@ -106,5 +111,7 @@ class RunPlan:
     lock_wait_seconds: int = 1800
     dead_holders: tuple[str, ...] = ()
     """Holders (`borg_contract.pod.lock_holder`) proven dead: their locks may be broken."""
+    drill: DrillPlan | None = None
+    """For a Drill: what to restore."""
     restore: RestorePlan | None = None
     """For Preview and Restore: what to bring back from the one repository of the plan."""

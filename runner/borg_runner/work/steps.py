@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import derive_prune_glob
@@ -10,6 +11,7 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryTotals
 from borg_contract.retention import Retention
+from borg_contract.run import Operation
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.compact import NOTHING_GIVEN_BACK, compact
 from borg_runner.verbs.create import ArchiveFigures
@@ -28,6 +30,23 @@ about as long as the way there and back."""
 def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
     """Return to whom the archives of this run belong."""
     return ArchiveOwner(plan.namespace, plan.schedule, repository.plan.name, plan.cluster)
+
+
+def withhold(plan: RunPlan, repository: Repository) -> RunPlan | None:
+    """Return the plan without prune and compact, after a warning, where the repository is known to be damaged.
+
+    None: then nothing is left to be done. What old archives hold may be the last good copy of a file, and both would
+    write over it.
+    """
+    asked = plan.prune is not None or plan.compact_threshold is not None
+    is_meant = plan.operation in (Operation.PRUNE, Operation.COMPACT) or (plan.operation is Operation.BACKUP and asked)
+    if not repository.plan.damage or not is_meant:
+        return plan
+    repository.warn(
+        f"Nothing was pruned or compacted, as the repository is damaged: {repository.plan.damage.rstrip('.')}. See "
+        "CheckFailed in Troubleshooting; when a Check finds nothing wrong any more, both go on"
+    )
+    return replace(plan, prune=None, compact_threshold=None) if plan.operation is Operation.BACKUP else None
 
 
 def list_archives(plan: RunPlan, repository: Repository) -> list[ListedArchive]:
