@@ -44,6 +44,8 @@ class Reason(StrEnum):
     RUN_NOT_RECORDED = "RunNotRecorded"
     COVERED_BY_RUN = "CoveredByRun"
     RESTORED = "Restored"
+    VERIFIED = "Verified"
+    NOT_YET_VERIFIED = "NotYetVerified"
 
     JOB_DELETED = "JobDeleted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"

@@ -26,11 +26,10 @@ def fill(pod: Pod, count: int = FILES, size: int = 20_000) -> None:
     os.link(folder / "file-1", folder / "again")
 
 
-def drill(pod: Pod, *drilled: Drilled, repository: RepositoryPlan | None = None, **changes: object) -> Ended:
+def drill(pod: Pod, *drilled: Drilled, **changes: object) -> Ended:
     plan = DrillPlan(schedules=("db",), sample=25, drilled=drilled)
     asked = replace(plan, **changes)  # type: ignore[arg-type]
-    repositories = (repository,) if repository else ()
-    return pod.run(pod.plan(*repositories, operation=Operation.DRILL, schedule="", drill=asked))
+    return pod.run(pod.plan(operation=Operation.DRILL, schedule="", drill=asked))
 
 
 def only(ended: Ended) -> RepositoryResult:

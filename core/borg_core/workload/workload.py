@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from borg_contract.restore.plan import RestorePlan
+from borg_contract.restore.proof import DrillPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 from borg_core.kinds.parts.hooks import Hook, Hooks
@@ -52,6 +53,9 @@ class Workload:
     compact_threshold: int | None = None
     dead_holders: tuple[str, ...] = ()
     mounts: tuple[Mount, ...] = ()
+    in_slices: bool = False
+    """Whether a check may go on another time, where the repository says so."""
+    drill: DrillPlan | None = None
     restore: RestorePlan | None = None
     capabilities: tuple[str, ...] = ()
     """What a root pod is allowed besides reading and writing every file."""

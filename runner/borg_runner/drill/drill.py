@@ -8,6 +8,7 @@ import datetime as dt
 import os
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,7 +32,6 @@ from borg_runner.restore.verify import Findings, verify_content
 from borg_runner.scratch import remove_tree
 from borg_runner.verbs.list import ListedArchive, fetch_archives
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.record import Record
 
 _MOST_ARCHIVES = 8
 """In one drill: the result has little room. Of more schedules, the others are first the next time."""
@@ -46,17 +46,18 @@ class _Drill:
     """One drill, and what is known so far."""
 
     repository: Repository
-    record: Record
+    keep: Callable[[DrillResult], None]
+    """Told what is known so far."""
     plan: DrillPlan
     scratch: Path
     result: DrillResult = field(default_factory=DrillResult)
     faults: list[Fault] = field(default_factory=list)
 
 
-def drill(run: RunPlan, repository: Repository, record: Record, *, scratch: Path) -> None:
+def drill(run: RunPlan, repository: Repository, keep: Callable[[DrillResult], None], *, scratch: Path) -> None:
     """Do it, for all archives even if one is not as it should be. Raises FaultError when one is not; OSError.
 
-    `scratch`: a folder of the pod's own, which has to hold what is restored.
+    `keep` is told what is known so far; `scratch`: a folder of the pod's own, which has to hold what is restored.
     """
     plan = run.drill
     if plan is None:
@@ -67,7 +68,7 @@ def drill(run: RunPlan, repository: Repository, record: Record, *, scratch: Path
     found = [(name, archive) for name, archive in newest if archive is not None][:_MOST_ARCHIVES]
     if not found:
         raise FaultError(_explain_nothing(plan, archives))
-    this = _Drill(repository, record, plan, scratch)
+    this = _Drill(repository, keep, plan, scratch)
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     for number, (name, archive) in enumerate(found):
         folder = scratch / f"drill-{number}"
@@ -117,7 +118,7 @@ def _drill_archive(this: _Drill, schedule: str, archive: ListedArchive, folder: 
         bytes=result.bytes + sample.bytes,
         seconds=round(result.seconds + seconds, 3),
     )
-    this.record.add(drill=this.result)
+    this.keep(this.result)
 
 
 def _restore(this: _Drill, archive: ListedArchive, selection: Selection, sample: Sample, folder: Path) -> float:

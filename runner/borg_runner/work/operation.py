@@ -86,7 +86,8 @@ def _operate(plan: RunPlan, repository: Repository, record: Record, around: Surr
         case Operation.CHECK:
             record.add(check=check(repository, now=dt.datetime.now(dt.UTC)))
         case Operation.DRILL:
-            drill(plan, repository, record, scratch=make_unique_folder(around.scratch, "drill-", ""))
+            scratch = make_unique_folder(around.scratch, "drill-", "")
+            drill(plan, repository, lambda result: record.add(drill=result), scratch=scratch)
         case Operation.LIST:
             count_anew(repository, record)
         case Operation.BREAK_LOCK:
