@@ -129,7 +129,7 @@ def test_plans_say_that_nothing_is_to_be_pruned_and_that_all_data_are_to_be_read
     words = 'CheckFailed by BorgRun "run-1" at 2026-03-01T02:01:00Z'
     assert check.repositories[0].damage == words
     schedule = builders.schedule()
-    bundle = builders.bundle(schedule, damaged)
+    bundle = builders.bundle(schedule, (damaged,))
     [made] = builders.planned(builders.world(bundle), CreateCronJob)
     assert plan_in(made.manifest["spec"]["jobTemplate"]["spec"]["template"]).repositories[0].damage == words
 
@@ -202,7 +202,8 @@ def test_a_run_by_hand_takes_its_turn_by_the_cron_job_of_the_checks_and_waits_fo
         subject=MAIN,
         operation=Operation.DRILL,
         owner_uid="uid-drill",
-        scheduled=NOW - timedelta(minutes=1),
+        scheduled=NOW - timedelta(days=30),
+        created=NOW - timedelta(days=30),
     )
     busy = replace(case, jobs=(job,))
     actions = plan_repository(busy, busy.repository, busy.around, NOW).actions
