@@ -65,7 +65,7 @@ class Checks:
 
 
 @dataclass(frozen=True)
-class Kind:
+class CronJobKind:
     """What tells checks from drills: the end of the CronJob's name, the condition, the word for what is done."""
 
     suffix: str
@@ -77,14 +77,14 @@ class Kind:
         return shorten(name, self.suffix, CRON_JOB_NAME_LIMIT)
 
 
-CHECKS = Kind("-check", ConditionType.CHECKS_SCHEDULED, "checked")
-DRILLS = Kind("-drill", ConditionType.DRILLS_SCHEDULED, "drilled")
+CHECKS = CronJobKind("-check", ConditionType.CHECKS_SCHEDULED, "checked")
+DRILLS = CronJobKind("-drill", ConditionType.DRILLS_SCHEDULED, "drilled")
 
 
 def plan_checks(
     world: World,
     owner: Owner,
-    kind: Kind,
+    kind: CronJobKind,
     times: CheckTimes | DrillTimes | None,
     workload: Workload,
     *,
@@ -143,7 +143,7 @@ def _end(current: ObservedCronJob | None, world: World, owner: Owner, now: datet
 
 
 def _find(
-    kind: Kind, times: CheckTimes | DrillTimes, desired: dict[str, Any] | None, problems: Sequence[Problem]
+    kind: CronJobKind, times: CheckTimes | DrillTimes, desired: dict[str, Any] | None, problems: Sequence[Problem]
 ) -> Finding:
     type_ = kind.condition.value
     if problems:

@@ -19,7 +19,7 @@ from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
-from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, Kind, plan_checks
+from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
@@ -126,7 +126,10 @@ def _find_problems(
     yield from find_claim_problems(check, claims)
     yield from find_forbidden(check, world.settings)
     asked = repository.spec.verification or Verification()
-    kinds: tuple[tuple[Kind, CheckTimes | DrillTimes | None], ...] = ((CHECKS, asked.check), (DRILLS, asked.drill))
+    kinds: tuple[tuple[CronJobKind, CheckTimes | DrillTimes | None], ...] = (
+        (CHECKS, asked.check),
+        (DRILLS, asked.drill),
+    )
     namespace, name = repository.metadata.key
     for kind, times in kinds:
         if times:
