@@ -91,7 +91,7 @@ def find_damaged(damage: Damage | None) -> Iterator[Finding]:
             f'BorgRun "{damage.run_name}": {damage.message} Until a check of all data passes, nothing is pruned or '
             "compacted here, and nothing is repaired by itself"
         )
-        yield Finding(ConditionType.DAMAGED.value, True, damage.reason.value, message)
+        yield Finding(ConditionType.DAMAGED.value, True, damage.reason, message)
 
 
 def find_verified(
@@ -104,7 +104,7 @@ def find_verified(
         return
     if status.damage:
         message = f'BorgRun "{status.damage.run_name}": {status.damage.message}'
-        yield Finding(type_, False, status.damage.reason.value, message)
+        yield Finding(type_, False, status.damage.reason, message)
         return
     for operation in (operation for operation, phase in results.items() if phase and not phase.succeeded):
         known = next((item for item in reversed(told) if item[1].spec.operation is operation), None)
@@ -144,7 +144,7 @@ def _fold_damage(before: VerificationStatus, told: Told) -> Damage | None:
             found = Damage(
                 time=time,
                 run_name=run.metadata.name,
-                reason=Reason(result.reason or ""),
+                reason=result.reason or "",
                 message=(result.error or "")[:_MESSAGE_LENGTH],
             )
     return found

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from borg_contract.reasons import Reason
 from borg_contract.restore.proof import Drilled
 from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
@@ -101,7 +100,7 @@ class Damage(Model):
 
     time: Annotated[Time, Schema("When the run ended that found it.")]
     run_name: Annotated[str, Schema("That BorgRun.", maxLength=253)]
-    reason: Annotated[Reason, Schema("What it found, in one word.")]
+    reason: Annotated[str, Schema("What it found, in one word.", maxLength=1024)]
     message: Annotated[str, Schema("The same in a sentence.", maxLength=2048)] = ""
 
 
