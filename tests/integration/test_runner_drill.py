@@ -1,6 +1,7 @@
 """Checks and drills with a real borg: what they cover, what they find, and what damage withholds."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from borg_contract.restore.proof import CheckPlan, CheckResult, Drilled, DrillPl
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from runner_kit.pod import Ended, Pod
+from runner_kit.pod import PASSPHRASE, Ended, Pod
 
 FILES = 40
 
@@ -148,6 +149,27 @@ def test_damage_is_found_by_a_check_and_by_drills(pod: Pod, damage: Callable[[Re
     assert only(checked).check is None
     every = replace(repository, check=CheckPlan(slice_seconds=3600, data_every_seconds=3600))
     assert only(pod.run(pod.plan(every, operation=Operation.CHECK))).reason in ("CheckFailed", "RepositoryDamaged")
+
+
+def test_what_a_repair_left_is_told(pod: Pod) -> None:
+    repository = pod.repository()
+    fill(pod)
+    back_up(pod, 1)
+    flip_a_bit(repository)
+    subprocess.run(
+        [str(pod.borg), "check", "--repair", repository.location],
+        env={
+            "PATH": os.environ["PATH"],
+            "BORG_BASE_DIR": str(pod.root / "tmp/other-base"),
+            "BORG_PASSPHRASE": PASSPHRASE,
+            "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES",
+        },
+        capture_output=True,
+        check=False,
+    )
+    ended = drill(pod, sample=100)
+    assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS, ended.log
+    assert "zeros in their place" in only(ended).warnings[0]
 
 
 def test_nothing_is_pruned_or_compacted_until_a_check_passes(pod: Pod) -> None:

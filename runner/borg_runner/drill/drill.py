@@ -104,6 +104,11 @@ def _drill_archive(this: _Drill, schedule: str, archive: ListedArchive, folder: 
         raise FaultError(Fault(Reason.ARCHIVE_NOT_FOUND, f"Nothing could be restored. {text}"))
     if sample.oversize:
         repository.warn(f"{describe_paths(sample.oversize)}: never drilled, larger than `drill.maxBytes`")
+    if patched := sorted(entry.path for entry in files if entry.is_patched):
+        repository.warn(
+            f'Archive "{archive.name}": {describe_paths(patched)}: parts were lost, and `borg check --repair` put '
+            "zeros in their place. A new archive has these files whole"
+        )
     position = sample.drilled
     repository.log.say(
         f'drilling "{archive.name}": round {position.round + 1:,} of {position.rounds:,}, {len(sample.paths):,} of '
