@@ -47,6 +47,8 @@ class Reason(StrEnum):
     RUN_NOT_RECORDED = "RunNotRecorded"
     COVERED_BY_RUN = "CoveredByRun"
     RESTORED = "Restored"
+    VERIFIED = "Verified"
+    NOT_YET_VERIFIED = "NotYetVerified"
 
     JOB_DELETED = "JobDeleted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -78,6 +80,7 @@ class Reason(StrEnum):
     UNDO_FAILED = "UndoFailed"
     EXTRACT_FAILED = "ExtractFailed"
     VERIFICATION_FAILED = "VerificationFailed"
+    ARCHIVE_TOO_OLD = "ArchiveTooOld"
 
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
@@ -133,6 +136,9 @@ class Reason(StrEnum):
     VOLUME_FAILED = "VolumeFailed"
     WARNINGS = "Warnings"
 
+
+DAMAGE = frozenset({Reason.CHECK_FAILED.value, Reason.REPOSITORY_DAMAGED.value})
+"""What is damage in whatever run it is found; of a drill, VERIFICATION_FAILED is too."""
 
 SUSPECT = frozenset({Reason.SOURCE_EMPTY.value, Reason.SOURCE_SHRANK.value})
 """Why a backup that was made may not be what its owner thinks: a person is to look, and nothing is pruned meanwhile."""

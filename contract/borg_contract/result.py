@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from borg_contract.archives.result import ListingResult
+from borg_contract.restore.proof import CheckResult, DrillResult
 from borg_contract.restore.result import RestoreResult
 from borg_contract.run import Phase
 from borg_contract.schema import Schema
@@ -136,6 +137,8 @@ class RepositoryResult:
     listing: Annotated[ListingResult | None, Schema("What a `List` of this repository alone told of its archives.")] = (
         None
     )
+    check: Annotated[CheckResult | None, Schema("How far a check went, when it found nothing wrong.")] = None
+    drill: Annotated[DrillResult | None, Schema("What a drill restored.")] = None
     totals: Annotated[
         RepositoryTotals | None, Schema("The whole repository after the run, with the archives of all schedules.")
     ] = None

@@ -10,6 +10,7 @@ class Operation(StrEnum):
     PRUNE = "Prune"
     COMPACT = "Compact"
     CHECK = "Check"
+    DRILL = "Drill"
     LIST = "List"
     BREAK_LOCK = "BreakLock"
     PREVIEW = "Preview"

@@ -46,7 +46,19 @@ OF_REPOSITORIES: dict[str, Any] = {
     "check_cron_job_name": "main-check",
     "last_check_time": TIME,
     "last_check_result": "Failed",
+    "last_data_check_time": TIME,
     "next_check_time": TIME,
+    "drill_cron_job_name": "main-drill",
+    "last_drill_time": TIME,
+    "last_drill_result": "Failed",
+    "last_drill_archive": "db-1",
+    "next_drill_time": TIME,
+    "last_verified_time": TIME,
+    "coverage": 7,
+    "restore_rate": 7,
+    "estimated_restore_time": "7s",
+    "drilled": [{"schedule": "db", "archive": "db-1", "time": TIME, "round": 1, "rounds": 7, "since": TIME}],
+    "damage": {"time": TIME, "runName": "main-check-1", "reason": "CheckFailed", "message": "rotten"},
 }
 OF_IDENTITIES: dict[str, Any] = {"id": SECOND, "place": "claim another /", "since": TIME, "lost": ""}
 OF_SCHEDULES: dict[str, Any] = {

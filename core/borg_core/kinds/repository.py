@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from borg_contract.archives.ids import DEFAULT_LIMIT
-from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.archive import ArchiveLimit, RepositoryListing
 from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metadata, Model, ObservedGeneration, Time
@@ -19,7 +18,7 @@ from borg_core.kinds.parts.targets import (
     SshTarget,
     derive_place,
 )
-from borg_core.kinds.parts.verification import Verification
+from borg_core.kinds.parts.verification import Verification, VerificationStatus
 from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_volumes
 from borg_core.kinds.status import ConditionType, is_true
 from borg_core.registry import Column, Definition, Kind, Reference
@@ -105,7 +104,7 @@ class BorgRepositorySpec(Model):
     ] = None
 
 
-class BorgRepositoryStatus(Model):
+class BorgRepositoryStatus(VerificationStatus):
     """Sizes in bytes, of the whole repository, as the newest run on it found them."""
 
     conditions: Conditions = ()
@@ -152,16 +151,6 @@ class BorgRepositoryStatus(Model):
     ] = None
     schedules: Annotated[
         int | None, Schema("How many BorgSchedules in the namespace use this repository.", format="int32", minimum=0)
-    ] = None
-    check_cron_job_name: Annotated[
-        str | None, Schema("The CronJob that the operator keeps for the checks.", maxLength=253)
-    ] = None
-    last_check_time: Annotated[Time | None, Schema("When the newest check ended.")] = None
-    last_check_result: Annotated[
-        Phase | None, Schema("How the newest check ended: `Failed` when it found damage, or could not be made.")
-    ] = None
-    next_check_time: Annotated[
-        Time | None, Schema("When the CronJob controller will begin the next check; absent without a CronJob.")
     ] = None
 
 
@@ -217,9 +206,10 @@ def groups_of_repository(repository: BorgRepository) -> Iterator[tuple[str, str]
 
 
 def shown_of_repository(repository: BorgRepository) -> object:
-    """Return what runs of schedules go by: see `borg_core.workload.identity`."""
-    identity, replaced = repository.status.identity, is_true(ConditionType.REPLACED, repository.status.conditions)
-    return (identity.id, identity.place, identity.lost, replaced) if identity else None
+    """Return what runs of schedules go by: see `borg_core.workload.identity`; they prune nothing of what is damaged."""
+    identity, damage = repository.status.identity, repository.status.damage
+    replaced = is_true(ConditionType.REPLACED, repository.status.conditions)
+    return (identity.id, identity.place, identity.lost, replaced) if identity else None, damage
 
 
 REPOSITORIES = Kind(
@@ -275,6 +265,13 @@ REPOSITORIES = Kind(
             Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', description="Why, in one word."),
             Column("Age", ".metadata.creationTimestamp", type="date"),
             Column("Last Check", ".status.lastCheckTime", type="date", wide=True),
+            Column("Last Drill", ".status.lastDrillTime", type="date", wide=True),
+            Column(
+                "Verified",
+                '.status.conditions[?(@.type=="Verified")].status',
+                description="Whether the newest check and the newest drill went well.",
+                wide=True,
+            ),
             Column("Encryption", ".spec.encryption.mode", wide=True),
             Column(
                 "Claim",

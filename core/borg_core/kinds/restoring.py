@@ -4,6 +4,7 @@ from typing import Annotated
 
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import Model, NameRef, Time
+from borg_core.kinds.parts.timing import AGE
 
 
 class Latest(Model):
@@ -26,10 +27,7 @@ class Latest(Model):
         Schema(
             "How old it may be, for example `48h` or `7d`: an older one is an error (ArchiveNotFound), not a surprise. "
             "Default: as old as it is.",
-            Rule(
-                "self.matches(r'^[1-9][0-9]{0,8}[mhd]$')",
-                "give a number and m (minutes), h (hours) or d (days), for example 48h",
-            ),
+            AGE,
             maxLength=10,
         ),
     ] = None

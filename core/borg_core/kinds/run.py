@@ -43,11 +43,11 @@ class BorgRunSpec(Model):
         Operation,
         Schema(
             "What to do. `Backup` (default): all that the schedule says, with hooks, prune and compact. `Prune`, "
-            "`Compact`: only that, with the schedule's settings. `Check`: `borg check`. `List`: look what archives "
-            "there are, for their BorgArchives; archives and sizes are counted anew. `BreakLock`: remove all locks "
-            "of the repositories, for when you know that nobody works on them. All but `Backup` and `Prune` can be "
-            "done on a repository alone (`repositoryRef`). `Preview`, `Restore`: steps of a BorgRestore, which "
-            "makes them itself."
+            "`Compact`: only that, with the schedule's settings. `Check`: `borg check`. `Drill`: restore a part of the "
+            "newest archives on trial. `List`: look what archives there are, for their BorgArchives; archives and "
+            "sizes are counted anew. `BreakLock`: remove all locks of the repositories, for when you know that nobody "
+            "works on them. All but `Backup` and `Prune` can be done on a repository alone (`repositoryRef`). "
+            "`Preview`, `Restore`: steps of a BorgRestore, which makes them itself."
         ),
     ] = Operation.BACKUP
     cancel: Annotated[
@@ -148,6 +148,11 @@ class BorgRun(Model):
             Rule(
                 f"!has(self.repositoryRef) || has(self.scheduleRef) || self.operation in {_ALONE_WORDS}",
                 f"only a schedule says what is backed up and kept: give scheduleRef, or one of the operations {_ALONE}",
+                ".operation",
+            ),
+            Rule(
+                "self.operation != 'Drill' || has(self.repositoryRef)",
+                "a drill is of a repository, and of all schedules in it: give repositoryRef",
                 ".operation",
             ),
             Rule(

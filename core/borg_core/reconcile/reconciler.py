@@ -22,6 +22,8 @@ class Reconciler:
     plan: Callable[[World, View, datetime], Plan]
     cron_job_name: Callable[[str], str] | None = None
     """Returns the name of the object's CronJob for the object's own name; None: there is none."""
+    drill_cron_job_name: Callable[[str], str] | None = None
+    """The same for a second one, by which no runs take turns."""
     claim: Callable[[View, Reference], str | None] | None = None
     """Returns the claim whose users planning has to know."""
     delay_seconds: float = 0.0

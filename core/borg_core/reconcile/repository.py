@@ -1,4 +1,4 @@
-"""Planning a repository: the CronJob of its checks, the runs on it alone, what it says about itself."""
+"""Planning a repository: the CronJobs of its checks and drills, the runs on it alone, what it says about itself."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from borg_core.kinds.archive import ARCHIVES, KnownArchive
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.upkeep import Compact
-from borg_core.kinds.parts.verification import CheckTimes
+from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verification
 from borg_core.kinds.repository import IDENTITY, PLACE, REPOSITORIES, BorgRepository, groups_of_repository
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
@@ -23,7 +23,7 @@ from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
-from borg_core.reconcile.checks import HISTORY_LIMIT, Checks, check_name, plan_checks
+from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
@@ -34,6 +34,8 @@ from borg_core.runs.plan import plan_runs
 from borg_core.runs.run_status import is_automatic
 from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
+from borg_core.verification.plan import derive_drill_plan
+from borg_core.verification.status import Timed
 from borg_core.view import View
 from borg_core.workload.bundle import gather_claims
 from borg_core.workload.owner import Owner
@@ -45,6 +47,8 @@ class Surroundings:
     """What a repository's status counts: schedules that refer to it, and runs that used it, whoever asked for them."""
 
     schedules: int = 0
+    names: tuple[str, ...] = ()
+    """Of these schedules."""
     runs: tuple[BorgRun, ...] = ()
     died: tuple[BorgRun, ...] = ()
     """Runs of these schedules that may have pruned, and said nothing."""
@@ -70,10 +74,11 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     options = [schedule.spec.job for schedule in sorted(schedules, key=lambda item: item.metadata.creation_timestamp)]
     around = Surroundings(
         schedules=len(schedules),
+        names=tuple(schedule.metadata.name for schedule in schedules),
         # That an archive is not there, or a claim too small for it, is nothing wrong with the repository.
         runs=tuple(run for run in view.referring_to(RUNS, subject) if not run.spec.operation.needs_restore),
         died=tuple(_find_untold(view, schedules, subject.name)),
-        claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
+        claims=gather_claims(view, _workload(repository, Operation.CHECK, Surroundings())),
         aliases=_sharing(view, repository, PLACE),
         twins=_sharing(view, repository, IDENTITY),
         archives=tuple(view.referring_to(ARCHIVES, subject)),
@@ -89,9 +94,13 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         runs = plan_runs(world, None, now)
         return Plan(runs.actions, runs.requeue_after)
     owner = _owner(repository)
-    check = _workload(repository, Operation.CHECK, around.options)
+    check = _workload(repository, Operation.CHECK, around, in_slices=True)
+    drill = _workload(repository, Operation.DRILL, around)
     problems = tuple(_find_problems(world, repository, check, around.claims))
-    checks = plan_checks(world, owner, _check_times(repository), check, problems=problems, now=now)
+    asked = repository.spec.verification or Verification()
+    checks = plan_checks(world, owner, CHECKS, asked.check, check, problems=problems, now=now)
+    beside = replace(world, cron_job=world.drill_cron_job)
+    drills = plan_checks(beside, owner, DRILLS, asked.drill, drill, problems=problems, now=now)
     host = _host(
         repository,
         owner,
@@ -108,24 +117,31 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         around.schedules,
         around.runs,
         died=around.died,
-        others=[*([checks.finding] if checks.finding else []), *_find_aliases(around)],
+        names=around.names,
+        others=[*(timed.finding for timed in (checks, drills) if timed.finding), *_find_aliases(around)],
         archives=archives,
-        check_cron_job=checks.name,
-        clock=checks.clock,
+        checks=Timed(checks.name, checks.clock),
+        drills=Timed(drills.name, drills.clock),
         now=now,
     )
     earlier, generation = repository.status.conditions, repository.metadata.generation
-    judged = derive_disagreement(earlier, checks.cron_job, checks.times, world.jobs, generation=generation, now=now)
+    told = (
+        derive_disagreement(earlier, timed.cron_job, timed.times, world.jobs, generation=generation, now=now)
+        for timed in (checks, drills)
+    )
+    judged = next(filter(None, told), ())
     status = status.model_copy(update={"conditions": (*status.conditions, *judged)})
     patch = derive_status_patch(repository.status, status)
     said: tuple[Action, ...] = ()
     if patch:
         said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, earlier, status.conditions))
-    requeue_after = derive_requeue(checks.refused, _soonest(runs.requeue_after, archives.requeue_after))
+    waits = _soonest(runs.requeue_after, archives.requeue_after)
+    requeue_after = derive_requeue((*checks.refused, *drills.refused), waits)
     # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
     # told is in its pod alone: it is recorded as done once the objects are there.
     before, after = (said, ()) if archives.has_news else ((), said)
-    return Plan((*checks.actions, *before, *archives.actions, *runs.actions, *after), requeue_after)
+    actions = (*checks.actions, *drills.actions, *before, *archives.actions, *runs.actions, *after)
+    return Plan(actions, requeue_after)
 
 
 def _find_problems(
@@ -134,9 +150,15 @@ def _find_problems(
     """Yield what keeps runs on the repository, `check` for one, from beginning. `claims`: those that exist."""
     yield from find_claim_problems(check, claims)
     yield from find_forbidden(check, world.settings)
-    if times := _check_times(repository):
-        namespace, name = repository.metadata.key
-        yield from find_time_problems(times.schedule, times.time_zone, (namespace, check_name(name)))
+    asked = repository.spec.verification or Verification()
+    kinds: tuple[tuple[CronJobKind, CheckTimes | DrillTimes | None], ...] = (
+        (CHECKS, asked.check),
+        (DRILLS, asked.drill),
+    )
+    namespace, name = repository.metadata.key
+    for kind, times in kinds:
+        if times:
+            yield from find_time_problems(times.schedule, times.time_zone, (namespace, kind.name(name)))
 
 
 def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, ...]:
@@ -216,10 +238,6 @@ def _find_aliases(around: Surroundings) -> Iterator[Finding]:
         yield Finding(ConditionType.ALIASED.value, True, reason.value, message)
 
 
-def _check_times(repository: BorgRepository) -> CheckTimes | None:
-    return repository.spec.verification.check if repository.spec.verification else None
-
-
 def _host(
     repository: BorgRepository,
     owner: Owner,
@@ -234,7 +252,7 @@ def _host(
         owner=owner,
         history_limit=HISTORY_LIMIT,
         hindrances=lambda _: problems,
-        workload=lambda operation, dead: _workload(repository, operation, around.options, dead, listing),
+        workload=lambda operation, dead: _workload(repository, operation, around, dead, listing=listing),
         has_cron_job=checks.scheduled,
         clock=checks.clock,
         kept=keep_finders(repository.status.listing),
@@ -245,8 +263,10 @@ def _host(
 def _workload(
     repository: BorgRepository,
     operation: Operation,
-    options: JobOptions,
+    around: Surroundings,
     dead_holders: tuple[str, ...] = (),
+    *,
+    in_slices: bool = False,
     listing: ListingPlan | None = None,
 ) -> Workload:
     return Workload(
@@ -255,8 +275,10 @@ def _workload(
         targets=(Target(repository),),
         compact_threshold=Compact().threshold if operation is Operation.COMPACT else None,
         dead_holders=dead_holders,
+        in_slices=in_slices,
+        drill=derive_drill_plan(repository, around.names) if operation is Operation.DRILL else None,
         listing=listing if operation is Operation.LIST else None,
-        options=options,
+        options=around.options,
     )
 
 
@@ -266,4 +288,4 @@ def _owner(repository: BorgRepository) -> Owner:
 
 
 # Many schedules may change at once around one repository: its status is written once for all of them.
-REPOSITORY = Reconciler(REPOSITORIES, reconcile_repository, check_name, delay_seconds=0.5)
+REPOSITORY = Reconciler(REPOSITORIES, reconcile_repository, CHECKS.name, DRILLS.name, delay_seconds=0.5)

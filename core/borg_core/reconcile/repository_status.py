@@ -1,17 +1,17 @@
 """What a BorgRepository says about itself, from the newest runs on it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from borg_contract.pod import parse_lock_holder
 from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
-from borg_contract.run import Operation, Phase
+from borg_contract.run import Phase
 from borg_core.archives.plan import NOTHING, ArchivesPlan
-from borg_core.clock import Clock
-from borg_core.formats import format_size, format_time
+from borg_core.formats import format_size
 from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.parts.targets import RepositoryIdentity, RepositoryLock
+from borg_core.kinds.parts.verification import VerificationStatus
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
@@ -24,6 +24,7 @@ from borg_core.reconcile.identity import (
     select_standing,
 )
 from borg_core.runs.run_status import is_own_listing
+from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_verified
 
 _BEHIND_THE_LOCK = frozenset(
     {
@@ -47,14 +48,16 @@ def derive_repository_status(
     died: Iterable[BorgRun] = (),
     others: Iterable[Finding] = (),
     archives: ArchivesPlan = NOTHING,
-    check_cron_job: str | None = None,
-    clock: Clock | None,
+    names: Collection[str] = (),
+    checks: Timed = NEVER,
+    drills: Timed = NEVER,
     now: datetime,
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
     `runs`: those that used it, whoever asked for them; `died`: those that may have pruned, and said nothing. `others`:
-    what there is to say beside how the newest run fared; `clock`: that of the checks' CronJob.
+    what there is to say beside how the newest run fared; `names`: of the schedules; `checks`, `drills`: their
+    CronJobs.
     """
     before = repository.status
     runs = tuple(runs)
@@ -65,21 +68,24 @@ def derive_repository_status(
     done = [(run.status.completion_time or "", run, result) for run, result in told]
     newest = done[-1] if done else None
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
-    is_used = schedules > 0 or clock is not None
+    is_used = schedules > 0 or checks.clock is not None or drills.clock is not None
     if newest and _locked(newest[2]) and not is_used:
         newest = None
     totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
     count = next((_count(result) for _, _, result in reversed(done) if _count(result) is not None), before.archives)
     known_id = identity.id if identity else ""
     backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
-    checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
-    next_check = clock.next_after(now) if clock else None
+    verification = derive_verification(before, done, schedules=names, checks=checks, drills=drills, now=now)
+    verified = VerificationStatus(**verification)
+    damaged = tuple(find_damaged(verified.damage))
     generation = repository.metadata.generation
     compacted = [item for item in done if item[2].compact]
     standing = select_standing(before, identity, told) if is_used else ()
     findings = [
-        *([_finding(*newest[1:], standing)] if newest else []),
+        *([_finding(*newest[1:], (*standing, *damaged))] if newest else []),
         *others,
+        *damaged,
+        *find_verified(repository, verified, done, before.conditions),
         *find_missing(repository, identity, told),
         *find_replacement(repository, identity, told),
         *([*find_rollback(told, died)] or [*([archives.vanished] if archives.vanished else [])]),
@@ -114,10 +120,7 @@ def derive_repository_status(
             default=before.last_compact_time,
         ),
         schedules=schedules,
-        check_cron_job_name=check_cron_job,
-        last_check_time=checked[-1][0] if checked else before.last_check_time,
-        last_check_result=checked[-1][2].phase.value if checked else before.last_check_result,
-        next_check_time=format_time(next_check) if next_check else None,
+        **verification,
     )
 
 
@@ -173,7 +176,7 @@ def _had_the_lock(result: RepositoryResult) -> bool:
     return result.phase.succeeded or any(facts) or result.reason in _BEHIND_THE_LOCK
 
 
-def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Condition]) -> Finding:
+def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Condition | Finding]) -> Finding:
     """Return whether it is ready: by the newest run, unless something is `standing` that an earlier good one hides."""
     name = run.metadata.name
     if result.phase is Phase.FAILED:

@@ -4,6 +4,7 @@ from borg_contract.restore.plan import TARGET_DIR, LatestPlan, Ownership, Restor
 from borg_contract.run import Operation
 from borg_core.formats import format_time, parse_time
 from borg_core.kinds.parts.job import FileAccess, JobOptions
+from borg_core.kinds.parts.timing import parse_age
 from borg_core.kinds.parts.volumes import PersistentVolumeClaimSource, VolumeSource
 from borg_core.kinds.restore import BorgRestore
 from borg_core.kinds.restoring import Latest
@@ -14,8 +15,6 @@ _TO_LOOK: tuple[str, ...] = ()
 _TO_RESTORE = ("CHOWN", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
 """What root needs to give files their owners, modes, set-uid bits, device numbers and file capabilities; all of these
 are in the baseline Pod Security Standard."""
-
-_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
 def render_workload(facts: Facts, operation: Operation, dead_holders: tuple[str, ...] = ()) -> Workload:
@@ -76,5 +75,5 @@ def _latest(latest: Latest) -> LatestPlan:
     return LatestPlan(
         schedule=latest.schedule_ref.name if latest.schedule_ref else "",
         before=format_time(parse_time(latest.before)) if latest.before else "",
-        max_age_seconds=int(age[:-1]) * _MINUTES[age[-1]] * 60 if age else None,
+        max_age_seconds=parse_age(age) if age else None,
     )

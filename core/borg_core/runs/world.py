@@ -54,6 +54,8 @@ class World:
     """Pods that have not ended although their Job is gone or suspended."""
     cron_job: ObservedCronJob | None = None
     """Its CronJob, if it has one."""
+    drill_cron_job: ObservedCronJob | None = None
+    """Of a repository: that of its drills. Its runs take turns by borg's locks alone."""
     words: Mapping[str, str] = field(default_factory=dict)
     """The newest warning about a Job, pod or CronJob that makes no progress, by the uid of that object."""
     refusals: Mapping[Reference, Refusal] = field(default_factory=dict)

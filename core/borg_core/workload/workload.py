@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from borg_contract.archives.plan import ListingPlan
 from borg_contract.restore.plan import RestorePlan
+from borg_contract.restore.proof import DrillPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 from borg_core.kinds.parts.hooks import Hook, Hooks
@@ -57,6 +58,9 @@ class Workload:
     listing: ListingPlan | None = None
     """For List: which archives are to be told."""
     mounts: tuple[Mount, ...] = ()
+    in_slices: bool = False
+    """Whether a check may go on another time, where the repository says so."""
+    drill: DrillPlan | None = None
     restore: RestorePlan | None = None
     capabilities: tuple[str, ...] = ()
     """What a root pod is allowed besides reading and writing every file."""

@@ -4,7 +4,7 @@ That is asked where something missing would be taken for something gone.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from types import MappingProxyType
@@ -65,7 +65,8 @@ class Gatherer:
         recorded = frozenset(run.status.job_uid for run in runs if run.finished and run.status.job_uid)
         self._release(pods, runs, jobs, recorded)
         by_job |= await self._fetch_unseen_pods(jobs, by_job, recorded)
-        cron_job = self._cron_job(subject)
+        reconciler = find_reconcilers()[subject.kind]
+        cron_job = self._cron_job(subject, reconciler.cron_job_name)
         may_work = {job.uid for job in jobs if not job.suspended}
         return World(
             subject=subject,
@@ -80,6 +81,7 @@ class Gatherer:
                 pod for pod in store.referring_to(PODS, subject) if not pod.finished and pod.job_uid not in may_work
             ),
             cron_job=cron_job,
+            drill_cron_job=self._cron_job(subject, reconciler.drill_cron_job_name),
             words=await self._fetch_words(jobs, by_job, cron_job, now),
             refusals=refusals,
             doubts=dict(self._doubts),
@@ -87,8 +89,7 @@ class Gatherer:
             scaled=await self._fetch_scaled(subject),
         )
 
-    def _cron_job(self, subject: Reference) -> ObservedCronJob | None:
-        derive_name = find_reconcilers()[subject.kind].cron_job_name
+    def _cron_job(self, subject: Reference, derive_name: Callable[[str], str] | None) -> ObservedCronJob | None:
         return self._store.get(CRON_JOBS, subject.namespace, derive_name(subject.name)) if derive_name else None
 
     async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:

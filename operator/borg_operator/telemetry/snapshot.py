@@ -112,6 +112,38 @@ _REPOSITORY: Gauges[RepositoryReading] = (
     ("replaced", "Whether runs find another borg repository in its place than before.", lambda r: r.replaced),
     ("rolled_back", "Whether an archive was gone when the next one was made.", lambda r: r.rolled_back),
     (
+        "verified",
+        "Whether the newest check and the newest drill went well: the condition Verified; absent while neither ended.",
+        lambda r: r.verified,
+    ),
+    ("damaged", "Whether damage is known, so that nothing is pruned or compacted.", lambda r: r.damaged),
+    (
+        "last_check_timestamp_seconds",
+        "When its newest check ended; before the first one, when checks were asked for.",
+        lambda r: r.last_check,
+    ),
+    (
+        "check_interval_seconds",
+        "The longest time that the checks' cron expression leaves between two.",
+        lambda r: r.check_interval,
+    ),
+    (
+        "last_drill_timestamp_seconds",
+        "When its newest drill ended; before the first one, when drills were asked for.",
+        lambda r: r.last_drill,
+    ),
+    (
+        "drill_interval_seconds",
+        "The longest time that the drills' cron expression leaves between two.",
+        lambda r: r.drill_interval,
+    ),
+    (
+        "drill_coverage_percent",
+        "How many percent of the newest archives' files were drilled as they are.",
+        lambda r: r.coverage,
+    ),
+    ("restore_bytes_per_second", "How fast the last drill restored.", lambda r: r.restore_rate),
+    (
         "clock_disagrees",
         "Whether its newest check by the clock came at a time that was not foretold: the condition ClockDisagrees.",
         lambda r: r.clock_disagrees,

@@ -34,7 +34,7 @@ _FIGURES = (
     ("compressed_size", "seconds", "lock_wait_seconds", "prune", "compact"),
     ("original_size", "deduplicated_size", "files", "totals"),
     ("place",),
-    ("repository_id", "previous", "archive_id", "archive_time"),
+    ("drill", "check", "repository_id", "previous", "archive_id", "archive_time"),
 )
 """By their use: the last ones are those by which the operator notices another repository, or a lost archive."""
 

@@ -1,5 +1,6 @@
 """One repository's part of a run: the operation that the plan asks for, and a result whatever happens."""
 
+import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
+from borg_runner.drill.drill import drill
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.restore.reckon import Task, preview
 from borg_runner.restore.restore import restore
@@ -26,7 +28,7 @@ from borg_runner.work.backup import back_up
 from borg_runner.work.listing.part import Tell, tell_archives
 from borg_runner.work.recognition import recognize
 from borg_runner.work.record import Record
-from borg_runner.work.steps import compact_as_asked, count_after, prune_own_archives, take_stock
+from borg_runner.work.steps import compact_as_asked, count_after, prune_own_archives, take_stock, withhold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +76,10 @@ def work_on_repository(plan: RunPlan, repository: Repository, around: Surroundin
 def _operate(
     plan: RunPlan, repository: Repository, record: Record, around: Surroundings, tell: Callable[[Fault], None]
 ) -> None:
-    if plan.operation.needs_schedule and not plan.schedule:
-        text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
-        raise FaultError(Fault(Reason.INVALID_PLAN, text))
-    # Dead holders' locks alone may go from whatever repository it is.
-    if plan.operation is not Operation.BREAK_LOCK or not plan.dead_holders:
-        recognize(repository, record, plan.operation)
+    _make_sure(plan, repository, record)
+    if (left := withhold(plan, repository)) is None:
+        return
+    plan = left
     match plan.operation:
         case Operation.BACKUP:
             back_up(plan, repository, record, sources_root=around.sources_root, run=around.run, tell=tell)
@@ -88,16 +88,32 @@ def _operate(
             deleted = prune_own_archives(plan, repository, record, retention, take_stock(plan, repository, record))
             count_after(repository, record, deleted=deleted, written=None)
         case Operation.COMPACT:
-            threshold = DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
-            compact_as_asked(repository, record, threshold=threshold)
+            compact_as_asked(repository, record, threshold=_threshold_of(plan))
         case Operation.CHECK:
-            check(repository)
+            record.add(check=check(repository, now=dt.datetime.now(dt.UTC)))
+        case Operation.DRILL:
+            scratch = make_unique_folder(around.scratch, "drill-", "")
+            drill(plan, repository, lambda result: record.add(drill=result), scratch=scratch)
         case Operation.LIST:
             tell_archives(repository, record, plan.listing, around.tell_part)
         case Operation.BREAK_LOCK:
             _break_lock(plan, repository, record)
         case Operation.PREVIEW | Operation.RESTORE:
             _restore(plan, repository, record, around)
+
+
+def _make_sure(plan: RunPlan, repository: Repository, record: Record) -> None:
+    """Raise FaultError where the plan makes no sense, or another repository is in the place of the known one."""
+    if plan.operation.needs_schedule and not plan.schedule:
+        text = f"{plan.operation} works on the archives of a schedule, and the plan names none."
+        raise FaultError(Fault(Reason.INVALID_PLAN, text))
+    # Dead holders' locks alone may go from whatever repository it is.
+    if plan.operation is not Operation.BREAK_LOCK or not plan.dead_holders:
+        recognize(repository, record, plan.operation)
+
+
+def _threshold_of(plan: RunPlan) -> int:
+    return DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
 
 
 def explain_error(error: Exception, executable: str = "borg") -> Fault:

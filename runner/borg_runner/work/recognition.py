@@ -23,7 +23,7 @@ from borg_runner.work.unfinished import is_unfinished
 _CONFIG = "config"
 _SEGMENTS = "data/0"
 _ID = re.compile("[0-9a-f]{64}")
-_LISTED_BEFORE = frozenset({Operation.PRUNE, Operation.COMPACT, Operation.CHECK, Operation.LIST})
+_LISTED_BEFORE = frozenset({Operation.PRUNE, Operation.COMPACT, Operation.CHECK, Operation.DRILL, Operation.LIST})
 """Over SSH a BreakLock cannot be told: to ask would take the very lock that it is to break."""
 
 

@@ -13,6 +13,7 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryTotals
 from borg_contract.retention import Retention
+from borg_contract.run import Operation
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.compact import NOTHING_GIVEN_BACK, compact
 from borg_runner.verbs.create import ArchiveFigures, change_comment, rename
@@ -87,6 +88,23 @@ def _mark_unjudged(repository: Repository, archive: ListedArchive) -> ListedArch
     comment = mark_suspect(archive.comment)
     change_comment(repository, archive.name, comment)
     return replace(archive, comment=comment)
+
+
+def withhold(plan: RunPlan, repository: Repository) -> RunPlan | None:
+    """Return the plan without prune and compact, after a warning, where the repository is known to be damaged.
+
+    None: then nothing is left to be done. What old archives hold may be the last good copy of a file, and both would
+    write over it.
+    """
+    asked = plan.prune is not None or plan.compact_threshold is not None
+    is_meant = plan.operation in (Operation.PRUNE, Operation.COMPACT) or (plan.operation is Operation.BACKUP and asked)
+    if not repository.plan.damage or not is_meant:
+        return plan
+    repository.warn(
+        f"Nothing was pruned or compacted, as the repository is damaged: {repository.plan.damage.rstrip('.')}. See "
+        "CheckFailed in Troubleshooting; when a Check finds nothing wrong any more, both go on"
+    )
+    return replace(plan, prune=None, compact_threshold=None) if plan.operation is Operation.BACKUP else None
 
 
 def ask_past_archives(

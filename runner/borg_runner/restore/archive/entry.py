@@ -43,6 +43,8 @@ class Entry:
     """Whether hard links to it may follow."""
     has_content: bool = False
     """Whether the archive tells its content here, as of each file but further hard links."""
+    is_patched: bool = False
+    """Whether a repair put zeros where parts of its content were lost."""
     extra: Extra = NOTHING
 
     @property
@@ -85,6 +87,7 @@ def parse_item(item: Mapping[bytes, Any]) -> Entry:
         # Borg before 1.2 did not say which files have others linked to them.
         is_master=_is_linkable(mode) and b"source" not in item and bool(item.get(b"hardlink_master", True)),
         has_content=chunks is not None,
+        is_patched=b"chunks_healthy" in item,
         extra=_parse_extra(item),
     )
 

@@ -68,8 +68,8 @@ def _find_latest(run: RunPlan, latest: LatestPlan, repository: Repository, now: 
         seconds=latest.max_age_seconds
     ):
         text = (
-            f'The newest archive that fits, "{chosen.name}", is {_describe_age(age)} old, and `latest.maxAge` allows '
-            f"{_describe_age(dt.timedelta(seconds=latest.max_age_seconds))}. Nothing was changed. If it is good "
+            f'The newest archive that fits, "{chosen.name}", is {describe_age(age)} old, and `latest.maxAge` allows '
+            f"{describe_age(dt.timedelta(seconds=latest.max_age_seconds))}. Nothing was changed. If it is good "
             f"enough, name it: `archive: {chosen.name}`."
         )
         raise FaultError(Fault(Reason.ARCHIVE_NOT_FOUND, text))
@@ -132,6 +132,7 @@ def find_nearest(name: str, names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda other: (-likeness(other), other))[:_NEAREST]
 
 
-def _describe_age(age: dt.timedelta) -> str:
+def describe_age(age: dt.timedelta) -> str:
+    """Return how old something is, for people."""
     hours = age.total_seconds() / 3600
     return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:.1f} days"  # noqa: PLR2004 - three days read well in hours
