@@ -85,7 +85,7 @@ def test_a_volume_is_previewed_approved_brought_back_and_taken_back(team: Team) 
     restore(team, "mirror", mode="Mirror")
     status = reached(team, "mirror", "Previewed")
     assert status["reason"] == "WaitingForApproval"
-    assert (status["preview"]["overwrite"], status["preview"]["delete"]) == (1, 1)
+    assert (status["preview"]["overwrite"], status["preview"]["delete"]) == (2, 1)  # the folder's times as well
     assert "- etc/more" in status["preview"]["sample"]
     assert team.work(DIGEST) == lost
     team.patch("brest", "mirror", approve=status["preview"]["digest"])
@@ -148,10 +148,8 @@ def test_an_application_is_stopped_for_it_and_its_schedule_waits(team: Team) -> 
         "volumeMounts": [{"name": "data", "mountPath": "/data"}],
     }
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "app-data"}}
-    template = {
-        "metadata": {"labels": {"app": "web"}},
-        "spec": {"containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 0},
-    }
+    pod = {"containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 0}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {**pod, "securityContext": {"runAsUser": 0}}}
     spec = {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template}
     team.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
     team("rollout", "status", "deployment/web", "--timeout=60s")

@@ -286,7 +286,7 @@ def test_a_result_too_long_loses_samples_first_and_never_what_the_operator_waits
     restore = RestoreResult(
         ResolvedArchive("night", "ab" * 32, "2026-11-24T03:00:00Z", "data"),
         size=5,
-        preview=RestorePreview(create=32, digest="cd" * 32, sample=sample),
+        preview=RestorePreview(create=32, overwrite=0, delete=0, digest="cd" * 32, sample=sample),
         undo_archive="back-undo-2026-11-24T03:00:05Z",
     )
     result = RunResult(Phase.FAILED, (RepositoryResult("main", Phase.FAILED, error="x" * 9000, restore=restore),))

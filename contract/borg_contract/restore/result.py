@@ -29,9 +29,9 @@ class ResolvedArchive:
 class RestorePreview:
     """What a restore would do with the target as it is."""
 
-    create: Annotated[int, _count("How many files, folders and links would be made.")] = 0
-    overwrite: Annotated[int, _count("How many that are there would be replaced.")] = 0
-    delete: Annotated[int, _count("How many that are there would be deleted, for Mirror.")] = 0
+    create: Annotated[int, _count("How many files, folders and links would be made.")]
+    overwrite: Annotated[int, _count("How many that are there would be replaced.")]
+    delete: Annotated[int, _count("How many that are there would be deleted, for Mirror.")]
     same: Annotated[int, _count("How many are there and as in the archive: they are left alone.")] = 0
     keep: Annotated[int, _count("How many are there, differ, and are left alone, for OnlyMissing.")] = 0
     bytes: Annotated[int, _count("How many bytes would be written.")] = 0

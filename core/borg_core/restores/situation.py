@@ -13,7 +13,7 @@ from borg_core.kinds.restore import BorgRestore
 from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.run import BorgRun
 from borg_core.policies.problem import Problem, Severity
-from borg_core.restores.facts import Facts, restored_by
+from borg_core.restores.facts import Facts, restored_by, told_by
 from borg_core.runs.world import World
 
 _KILLED = frozenset(
@@ -83,9 +83,17 @@ def succeeded(run: BorgRun) -> bool:
 
 
 def is_outdated(run: BorgRun) -> bool:
-    return run.status.reason == Reason.PREVIEW_OUTDATED.value
+    return explain(run)[0] == Reason.PREVIEW_OUTDATED.value
 
 
 def is_killed(run: BorgRun) -> bool:
     """Tell whether the cluster ended it."""
-    return run.status.phase is not Phase.CANCELLED and run.status.reason in _KILLED
+    return run.status.phase is not Phase.CANCELLED and bool({run.status.reason, explain(run)[0]} & _KILLED)
+
+
+def explain(run: BorgRun) -> tuple[str | None, str]:
+    """Return reason and message of a run that has ended: what it says of the repository, if it came so far."""
+    told = told_by(run)
+    if told and told.reason and told.error:
+        return told.reason, told.error
+    return run.status.reason, run.status.message

@@ -16,7 +16,16 @@ from borg_core.policies.problem import Problem
 from borg_core.registry import Reference
 from borg_core.restores.facts import Facts, restored_by, select_runs
 from borg_core.restores.room import SOON_SECONDS, begin
-from borg_core.restores.situation import UNTOLD, Situation, Stage, hindered, is_killed, succeeded
+from borg_core.restores.situation import (
+    UNTOLD,
+    Situation,
+    Stage,
+    explain,
+    hindered,
+    is_killed,
+    is_outdated,
+    succeeded,
+)
 from borg_core.runs.world import World
 
 ATTEMPTS = 3
@@ -63,7 +72,7 @@ def _after_preview(seen: Situation) -> Stage:
     if not succeeded(run):
         if is_killed(run) and len(seen.previews) < ATTEMPTS:
             return Stage(RestorePhase.PENDING, message="Looks once more", next_run=Operation.PREVIEW)
-        return Stage(RestorePhase.FAILED, run.status.reason, run.status.message)
+        return Stage(RestorePhase.FAILED, *explain(run))
     return _wait_for_approval(seen) or begin(seen)
 
 
@@ -71,16 +80,19 @@ def _after_attempt(seen: Situation) -> Stage:
     run = seen.attempts[-1]
     if not run.finished:
         return replace(_mirror(RestorePhase.RUNNING, run, ""), holds=True)
-    reason = run.status.reason
+    reason, message = explain(run)
     if succeeded(run) and run.status.phase:
-        return Stage(RestorePhase(run.status.phase.value), reason, run.status.message or _praise(seen.restore, run))
-    if reason == Reason.PREVIEW_OUTDATED.value:
-        return _wait_for_approval(seen, outdated=run.status.message) or begin(seen)
+        return Stage(RestorePhase(run.status.phase.value), reason, message or _praise(seen.restore, run))
+    if is_outdated(run):
+        found = restored_by(run).preview
+        if found is None or found.digest == seen.restore.status.approved:
+            return Stage(RestorePhase.FAILED, reason, message)  # it does not say what would be done instead
+        return _wait_for_approval(seen, outdated=message) or begin(seen)
     killed = [attempt for attempt in seen.attempts if is_killed(attempt)]
-    again = is_killed(run) or (reason in UNTOLD and seen.restore.spec.writers is not Writers.IGNORE)
+    again = is_killed(run) or (run.status.reason in UNTOLD and seen.restore.spec.writers is not Writers.IGNORE)
     if again and len(killed) < ATTEMPTS and len(seen.attempts) < 2 * ATTEMPTS:
         return replace(begin(seen), holds=True)
-    return Stage(RestorePhase.FAILED, reason, run.status.message)
+    return Stage(RestorePhase.FAILED, reason, message)
 
 
 def _wait_for_approval(seen: Situation, outdated: str = "") -> Stage | None:

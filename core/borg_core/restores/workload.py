@@ -11,10 +11,9 @@ from borg_core.kinds.restoring import Latest
 from borg_core.restores.facts import Facts
 from borg_core.workload.workload import Mount, Target, Workload
 
-_TO_LOOK: tuple[str, ...] = ()
-_TO_RESTORE = ("CHOWN", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
+_POWERS = ("CHOWN", "FOWNER", "FSETID", "MKNOD", "SETFCAP")
 """What root needs to give files their owners, modes, set-uid bits, device numbers and file capabilities; all of these
-are in the baseline Pod Security Standard."""
+are in the baseline Pod Security Standard. A preview has the same: it says whether the restore could do it."""
 
 
 def render_workload(facts: Facts, operation: Operation, dead_holders: tuple[str, ...] = ()) -> Workload:
@@ -32,7 +31,7 @@ def render_workload(facts: Facts, operation: Operation, dead_holders: tuple[str,
         dead_holders=dead_holders,
         mounts=(_mount(restore, writable=writes),) if has_target else (),
         restore=_plan(restore, operation, has_target=has_target) if operation.needs_restore else None,
-        capabilities=(_TO_RESTORE if writes else _TO_LOOK) if keeps_owners else (),
+        capabilities=_POWERS if keeps_owners else (),
         # An application's files stay its group's.
         gives_groups=not (operation.needs_restore and restore.spec.target.claim),
         options=_as_root(facts.options) if keeps_owners else facts.options,

@@ -46,6 +46,7 @@ def restore(task: Task) -> None:
     changes = reckon(task, meant, since=since)
     digest = journal.digest if journal is not None else derive_digest(task, meant, changes)
     if plan.digest and digest != plan.digest:
+        task.add(preview=describe(task, meant, changes, digest))  # to be looked at in place of the old one
         raise FaultError(_explain_outdated(plan.digest, digest))
     if journal is not None:
         _hold_to_list(task, journal, changes)
@@ -96,7 +97,7 @@ def _find_journal(task: Task, meant: Meant) -> Journal | None:
 def _explain_outdated(wanted: str, found: str) -> Fault:
     text = (
         f"The target has changed since the preview: what would be done now is another thing ({found[:12]}…) than "
-        f"what was to be done ({wanted[:12]}…). Nothing was changed. Make a new preview, and approve that."
+        f"what was to be done ({wanted[:12]}…). Nothing was changed."
     )
     return Fault(Reason.PREVIEW_OUTDATED, text)
 
