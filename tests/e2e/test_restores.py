@@ -138,9 +138,9 @@ def test_a_claim_is_made_as_large_as_it_has_to_be(team: Team) -> None:
     assert team.find("pvc", "fresh")
 
 
-def test_an_application_is_stopped_for_it_and_its_schedule_waits(team: Team) -> None:
-    """With a real Deployment: also when the restore's pod is killed in the middle."""
-    team("delete", "pod", "workbench", "--wait")
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_an_application_is_stopped_for_it_and_its_schedule_waits(team: Team, kind: str) -> None:
+    team("delete", "pod", "workbench", "--wait", "--ignore-not-found")
     container = {
         "name": "app",
         "image": team.images["runner"],
@@ -150,31 +150,36 @@ def test_an_application_is_stopped_for_it_and_its_schedule_waits(team: Team) -> 
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "app-data"}}
     pod = {"containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 0}
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {**pod, "securityContext": {"runAsUser": 0}}}
-    spec = {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template}
-    team.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
-    team("rollout", "status", "deployment/web", "--timeout=60s")
+    service = {"serviceName": "web"} if kind == "StatefulSet" else {}
+    spec = {"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template, **service}
+    team.apply({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec})
+    team("rollout", "status", f"{kind}/web", "--timeout=60s")
 
-    restore(team, "refused", writers="Refuse")
+    refused, stopped = f"refused-{kind.lower()}", f"stopped-{kind.lower()}"
+    restore(team, refused, writers="Refuse")
     waiting = team.eventually(
-        lambda: team.get("brest", "refused").get("status", {}),
+        lambda: team.get("brest", refused).get("status", {}),
         "it says who is in the way",
         holds=lambda seen: seen.get("reason") == "ClaimInUse",
     )
-    assert 'Deployment "web"' in waiting["message"]
-    team("delete", "brest", "refused")
+    assert f'{kind} "web"' in waiting["message"]
+    team("delete", "brest", refused)
 
-    team("exec", "deployment/web", "--", "sh", "-c", "rm -rf /data/etc")
-    restore(team, "stopped", writers="ScaleDown")
-    status = reached(team, "stopped", "Completed", "Running")
-    status = reached(team, "stopped")
+    team("exec", f"{kind}/web", "--", "sh", "-c", "rm -rf /data/etc")
+    restore(team, stopped, writers="ScaleDown")
+    status = reached(team, stopped, "Completed", "Running")
+    status = reached(team, stopped)
     assert status["phase"] == "Completed", f"{json.dumps(status, indent=1)}\n{team.story()}"
     scaled = team.eventually(
-        lambda: team.get("brest", "stopped")["status"].get("scaled", []),
+        lambda: team.get("brest", stopped)["status"].get("scaled", []),
         "the replicas are given back",
         holds=lambda seen: bool(seen and seen[0].get("restored")),
     )
-    assert [(item["kind"], item["name"], item["replicas"]) for item in scaled] == [("Deployment", "web", 2)]
-    assert "finalizers" not in team.get("brest", "stopped")["metadata"]
-    team("rollout", "status", "deployment/web", "--timeout=60s")
-    assert team("exec", "deployment/web", "--", "cat", "/data/etc/app.conf").stdout == "one\n"
-    assert not team.get("cronjob", "night")["spec"].get("suspend")
+    assert [(item["kind"], item["name"], item["replicas"]) for item in scaled] == [(kind, "web", 2)]
+    team.eventually(
+        lambda: "finalizers" not in team.get("brest", stopped)["metadata"], "nothing holds the BorgRestore any more"
+    )
+    team("rollout", "status", f"{kind}/web", "--timeout=60s")
+    assert team("exec", f"{kind}/web", "--", "cat", "/data/etc/app.conf").stdout == "one\n"
+    team.eventually(lambda: not team.get("cronjob", "night")["spec"].get("suspend"), "the schedule goes on")
+    team("delete", kind, "web", "--cascade=foreground")

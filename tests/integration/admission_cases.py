@@ -1015,7 +1015,7 @@ REFUSALS = (
     Refusal(
         "BorgRun",
         "an unknown operation",
-        {"operation": "Restore"},
+        {"operation": "Repair"},
         "spec.operation",
         'supported values: "Backup", "Prune", "Compact", "Check", "List", "BreakLock"',
     ),

@@ -73,6 +73,19 @@ def test_an_access_control_list_is_the_same_as_a_text_and_as_an_attribute() -> N
     assert acl.parse_attribute(acl.render_attribute(entries)) == entries
 
 
+@pytest.mark.parametrize(
+    ("text", "says_more"),
+    [
+        (b"user::rwx\ngroup::r-x\nother::r-x\n", False),
+        (b"", False),
+        (b"user::rwx\nuser:1001:r--:1001\ngroup::r-x\nmask::r-x\nother::r-x\n", True),
+        (b"user::rwx\ngroup::r-x\nmask::r-x\nother::r-x\n", True),
+    ],
+)
+def test_a_list_that_says_no_more_than_the_mode_is_none(text: bytes, says_more: bool) -> None:
+    assert bool(acl.without_mode(acl.parse_text(text))) is says_more
+
+
 @pytest.mark.parametrize("path", ["/a", "a//b", "a/", "..", "a/../b", "./a", ""])
 def test_paths_that_borg_never_writes_are_not_safe(path: str) -> None:
     assert not is_safe(path)

@@ -6,6 +6,7 @@ ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 _VERSION = 2
 _TAGS = {b"user": (0x01, 0x02), b"group": (0x04, 0x08), b"mask": (0x10, 0x10), b"other": (0x20, 0x20)}
 """Of an entry without a name, and of one with."""
+_IN_THE_MODE = {0x01, 0x04, 0x20}
 _NOBODY = 0xFFFFFFFF
 _BITS = {b"r": 4, b"w": 2, b"x": 1}
 _HEAD, _ENTRY = struct.Struct("<I"), struct.Struct("<HHI")
@@ -38,6 +39,14 @@ def parse_attribute(value: bytes) -> frozenset[tuple[int, int, int]]:
     if version != _VERSION:
         raise ValueError(f"version {version} of access control lists")
     return entries
+
+
+def without_mode(entries: frozenset[tuple[int, int, int]]) -> frozenset[tuple[int, int, int]]:
+    """Return the entries, none where they say only what the mode says: a folder has such a list beside a default one.
+
+    Borg keeps both lists of a folder that has one of them.
+    """
+    return frozenset() if {tag for tag, _, _ in entries} <= _IN_THE_MODE else entries
 
 
 def render_attribute(entries: frozenset[tuple[int, int, int]]) -> bytes:

@@ -62,9 +62,10 @@ def _find_extra_differences(entry: Entry, path: str) -> Iterator[str]:
     for name, text in ((acl.ACCESS, entry.extra.acl_access), (acl.DEFAULT, entry.extra.acl_default)):
         value = os.getxattr(path, name, follow_symlinks=False) if name in acls else b""
         with contextlib.suppress(ValueError, KeyError):
-            if (acl.parse_text(text) if text else frozenset()) != (
-                acl.parse_attribute(value) if value else frozenset()
-            ):
+            meant, found = acl.parse_text(text or b""), acl.parse_attribute(value) if value else frozenset()
+            if name == acl.ACCESS:  # one that says no more than the mode is not kept as a list
+                meant, found = acl.without_mode(meant), acl.without_mode(found)
+            if meant != found:
                 yield "access control list"
     if entry.extra.flags and (stat.S_ISREG(entry.mode) or entry.is_folder):
         flags = _read_flags(path)
