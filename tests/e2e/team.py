@@ -106,9 +106,16 @@ class Team:
         return status
 
     def run(self, name: str, schedule: str, operation: str = "Backup", within: float = 120) -> Object:
-        """Ask for a run and return its status when it has ended."""
+        """Ask for a run and return its status when it has ended and its schedule tells of it, if it is a backup."""
         self.begin(name, schedule, operation)
-        return self.finished(name, within)
+        status = self.finished(name, within)
+        if operation == "Backup" and "startTime" in status:
+            self.eventually(
+                lambda: self.get("bsched", schedule)["status"],
+                f"BorgSchedule {schedule} tells of BorgRun {name}",
+                holds=lambda seen: _tells_of(seen, name, status),
+            )
+        return status
 
     def completed(self, name: str, schedule: str, operation: str = "Backup") -> Object:
         """Return the status of a run that must end well."""
@@ -287,6 +294,13 @@ def condition(resource: Object, type_: str) -> Object:
 def is_time(text: str) -> bool:
     """Tell whether it is a time as Kubernetes writes them."""
     return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text))
+
+
+def _tells_of(schedule: Object, run: str, status: Object) -> bool:
+    """Tell whether the status of a schedule is of a time after the end of that run of it."""
+    if schedule.get("lastRunName") == run:
+        return bool(schedule.get("lastRunPhase") == status["phase"])
+    return run not in schedule.get("active", []) and schedule.get("lastRunTime", "") >= status["startTime"]
 
 
 def _claim(name: str) -> Object:

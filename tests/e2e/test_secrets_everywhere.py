@@ -1,7 +1,7 @@
 """A passphrase, a key and a secret parameter that are like nothing else, looked for in all that a cluster keeps.
 
 Runs succeed, fail, are killed and have the wrong passphrase, and their scripts print all they can read. Where the
-secrets may be is named in `ALLOWED`; they must be nowhere else.
+secrets may be is named in `ALLOWED` and `SCRIPTS_OWN`; they must be nowhere else.
 """
 
 import json
@@ -26,9 +26,10 @@ from support.rest import Rest, find_facade, make_account
 
 ALLOWED = {
     "objects": {"borg-passphrase", "borg-ssh", "token"},  # the Secrets that a person made
-    "environment": {"script-"},  # a script's own process, which is to have its secret parameters
     "node": {"kubernetes.io~secret"},  # where the kubelet mounts Secrets, in memory
 }
+SCRIPTS_OWN = re.compile(rb"(^|\0)TMPDIR=/tmp/run-[^/\0]+/script-[^/\0]+/tmp(\0|$)")
+"""In the environment of a script and of what it calls, which are to have its secret parameters; borg has none of it."""
 BETRAY = r"""#!/bin/bash
 env; set; export -p
 printf '%s\n' "$TOKEN"
@@ -132,7 +133,7 @@ def processes_watched(known: Secrets) -> Iterator[set[str]]:
             for _, parts in process_arguments():
                 program = parts["cmdline"].replace(b"\0", b" ")[:80].decode(errors="replace")
                 for part, text in parts.items():
-                    if part == "environ" and any(word in program for word in ALLOWED["environment"]):
+                    if part == "environ" and SCRIPTS_OWN.search(text):
                         continue
                     seen.update(f"{part} of {program!r}: {what}" for what in known.find(text))
 

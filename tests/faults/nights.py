@@ -45,6 +45,8 @@ class Nights:
         self.pod = Pod(root, find_borg())
         self.killer = Killer(self.pod)
         self.jobs = self.places = 0
+        self.holder = ""
+        """As whom the newest Job takes locks."""
         self._second = 0
         for number in range(6):
             folder = self.pod.data / f"folder {number}"
@@ -78,6 +80,7 @@ class Nights:
         """Make a pod of a new Job, which has nothing of the last one but the volumes."""
         self.jobs += 1
         self.pod.job_uid, self.pod.job_name = f"uid-{self.jobs}", f"db-{self.jobs}"
+        self.holder = self.pod.holder(self.pod.job_name, self.pod.job_uid)
         for folder in (self.pod.root / "tmp").glob("run-*"):
             shutil.rmtree(folder)
         if self.lane.cache == "fresh":

@@ -62,7 +62,7 @@ def live_through(nights: Nights, moment: Moment, chance: random.Random) -> str:
     tree = read_tree(nights.pod.data)
     operation = Operation.CHECK if moment.step == CHECK else Operation.BACKUP
     death = nights.work(moment, operation=operation)
-    hurt = nights.pod.holder(nights.pod.job_name, nights.pod.job_uid)
+    hurt = nights.holder
     print(f"{moment}: {death.hit or 'missed'}\n{death.log}\n{death.result}")  # noqa: T201 - shown when the test fails
     if moment.victim in (Victim.TERM, Victim.BORG):
         assert death.result is not None

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,9 @@ from borg_runner.borg.environment import make_borg_environment
 from borg_runner.interruption import Interruption
 from borg_runner.locks.reading import read_exclusive
 from borg_runner.log import Log
-from borg_runner.notice import Notice
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, wait_until
-
-
-@dataclass(frozen=True)
-class Told(Notice):
-    """A notice that remembers what it said."""
-
-    told: list[str]
-
-    def post(self, words: str) -> None:
-        self.told.append(words)
-        super().post(words)
+from runner_kit.told import Told
 
 
 @pytest.fixture

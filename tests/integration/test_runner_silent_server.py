@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,13 @@ from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.interruption import Interruption
 from borg_runner.locks.reading import read_exclusive
 from borg_runner.log import Log
-from borg_runner.notice import Notice
 from borg_runner.ssh.command import make_rsh
 from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.ssh.silence import Bound, Patience
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import PASSPHRASE, Pod, process_arguments, wait_until
 from runner_kit.ssh_server import SshServer, serve_ssh
+from runner_kit.told import Told
 
 NEVER = Bound(600, 600)
 SOON = Bound(2, 6)
@@ -37,17 +36,6 @@ def pod(tmp_path: Path) -> Pod:
     pod = Pod(tmp_path, find_borg())
     (pod.data / "much").write_bytes(os.urandom(4_000_000))
     return pod
-
-
-@dataclass(frozen=True)
-class Told(Notice):
-    """A notice that remembers what it said."""
-
-    told: list[str]
-
-    def post(self, words: str) -> None:
-        self.told.append(words)
-        super().post(words)
 
 
 class Client:
