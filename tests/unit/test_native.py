@@ -129,7 +129,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "status": {
             "phase": "Failed",
             "resolved": {"archive": "db-2026", "id": "0a1b", "time": AT},
-            "preview": {"create": 1, "sample": ["+ x"], "digest": "d"},
+            "preview": {"create": 1, "overwrite": 0, "delete": 0, "sample": ["+ x"], "digest": "d"},
             "scaled": [{"kind": "Deployment", "name": "web", "uid": "u", "replicas": 3}],
         },
     },
