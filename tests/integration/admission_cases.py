@@ -1017,7 +1017,7 @@ REFUSALS = (
         "an unknown operation",
         {"operation": "Repair"},
         "spec.operation",
-        'supported values: "Backup", "Prune", "Compact", "Check", "List", "BreakLock"',
+        'supported values: "Backup", "Prune", "Compact", "Check", "Drill", "List", "BreakLock", "Preview", "Restore"',
     ),
     Refusal(
         "BorgRun",

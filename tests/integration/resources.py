@@ -32,17 +32,20 @@ def run(name: str, schedule_name: str = "db", **spec: Any) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": "BorgRun", "metadata": {"name": name}, "spec": body}
 
 
-def archive(name: str, archive_name: str = "nightly-1", **spec: Any) -> dict[str, Any]:
-    """Return what stands for an archive of the repository `main`, as the operator makes it."""
+def archive(name: str, repository: dict[str, Any], archive_name: str = "nightly-1", **spec: Any) -> dict[str, Any]:
+    """Return what stands for an archive of the BorgRepository, which owns it: the operator takes others away."""
+    owner = {key: repository[key] for key in ("apiVersion", "kind")}
+    owner |= {key: repository["metadata"][key] for key in ("name", "uid")}
     body = {
-        "repositoryRef": {"name": "main"},
+        "repositoryRef": {"name": owner["name"]},
         "archive": archive_name,
         "id": sha256(name.encode()).hexdigest(),
         "time": "2026-11-24T03:00:02Z",
         "sources": ["data"],
         **spec,
     }
-    return {"apiVersion": API_VERSION, "kind": "BorgArchive", "metadata": {"name": name}, "spec": body}
+    metadata = {"name": name, "ownerReferences": [owner]}
+    return {"apiVersion": API_VERSION, "kind": "BorgArchive", "metadata": metadata, "spec": body}
 
 
 def restore(name: str, **spec: Any) -> dict[str, Any]:

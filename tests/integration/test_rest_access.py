@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from integration import resources
+from integration.cluster import make_archive
 from support.cluster import REPOSITORY, Kubectl, fresh_namespace
 from support.rest import Rest, make_account, problem
 from support.waiting import wait_for
@@ -57,7 +58,7 @@ ENDPOINTS = (
     Endpoint("POST", "/api/repositories/main/check", "operator", "create borgruns", good=(200, 409)),
     Endpoint("POST", "/api/restore/preview", "restorer", "create borgrestores", BACK),
     Endpoint("POST", "/api/restore/start", "restorer", "create borgrestores", BACK, good=(200, 409)),
-    Endpoint("POST", "/api/restore/cancel/target-restore", "restorer", "patch borgrestores"),
+    Endpoint("POST", "/api/restore/cancel/target-restore", "restorer", "patch borgrestores", good=(200, 400)),
     Endpoint("PUT", "/api/repositories/main/check-schedule", "admin", "patch borgrepositories", CHECKS),
     Endpoint("POST", "/api/schedule/", "admin", "create borgschedules", NEW),
     Endpoint("PUT", "/api/schedule/target", "admin", "update borgschedules", {"description": "edited"}),
@@ -84,9 +85,9 @@ def callers(rest: Rest, kubectl: Kubectl) -> dict[str, Rest]:
     for role in ROLES:
         rest.create(f"victim of {role}")
     run = resources.run("target-run", "target", operation="Check")
-    items = [run, resources.archive("main-1"), resources.restore("target-restore")]
-    for item in items:
+    for item in (run, resources.restore("target-restore")):
         kubectl("-n", rest.namespace, "create", "-f", "-", stdin=json.dumps(item))
+    make_archive(kubectl, rest.namespace, "main-1")
     path = "/api/restore/status/target-restore"
     wait_for(lambda: rest("GET", path).status_code, lambda status: status == 200, 5, "the facade sees the restore")
     tokens = {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from integration import resources
+from integration.cluster import make_archive
 from support.cluster import Kubectl, fresh_namespace
 from support.rest import Rest, make_account
 from support.waiting import wait_for
@@ -29,11 +30,11 @@ def fuzzed(kubectl: Kubectl, facade_url: str) -> Iterator[Rest]:
             resources.repository("main"),
             resources.repository("offsite"),
             resources.script("wake", {"name": "HOST", "required": True}),
-            resources.archive("main-1"),
         ]
         kubectl(
             "-n", namespace, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         )
+        make_archive(kubectl, namespace, "main-1")
         admin = Rest(facade_url, namespace, make_account(kubectl, namespace, "fuzz", "borg-admin"))
         wait_for(lambda: admin.look("/api/scripts"), bool, 5, "the facade sees the script")
         yield admin

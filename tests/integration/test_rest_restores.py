@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from integration import resources
-from integration.test_rest_kubectl import LOOKS, apply
+from integration.cluster import make_archive
+from integration.test_rest_kubectl import LOOKS
 from support.cluster import Kubectl
 from support.rest import Rest, make_account, problem
 from support.waiting import wait_for
 
-PREVIEW = {"create": 2, "overwrite": 1, "bytes": 2048, "sample": ["~ etc/app.conf", "+ uploads"], "digest": "d1"}
+CHANGES = {"create": 2, "overwrite": 1, "delete": 0}
+PREVIEW = {**CHANGES, "bytes": 2048, "sample": ["~ etc/app.conf", "+ uploads"], "digest": "d1"}
 RESOLVED = {"archive": "nightly-1", "id": "ab" * 32, "time": "2026-11-24T03:00:02Z", "source": "data"}
 
 
@@ -25,7 +26,7 @@ def archives(rest: Rest, kubectl: Kubectl) -> None:
     """Let there be five archives, the newest first."""
     times = {f"main-{number}": f"2026-11-2{9 - number}T03:00:02Z" for number in range(1, 6)}
     for name, time in times.items():
-        apply(kubectl, rest.namespace, resources.archive(name, name.replace("main", "nightly"), time=time))
+        make_archive(kubectl, rest.namespace, name, name.replace("main", "nightly"), time=time)
     path = "/api/repositories/main/archives"
     everywhere(lambda: len(rest.get(path)["archives"]), lambda count: count == len(times), "the archives over REST")
 
@@ -90,7 +91,7 @@ def test_archives_are_listed_oldest_first_whole_and_in_pages(rest: Rest) -> None
 
 
 def test_an_archive_that_is_gone_is_not_listed_any_more(rest: Rest, kubectl: Kubectl) -> None:
-    apply(kubectl, rest.namespace, resources.archive("going", "going"))
+    make_archive(kubectl, rest.namespace, "going", "going")
     path = "/api/archives/going/info?repository=main"
     everywhere(lambda: rest("GET", path).status_code, lambda status: status == 200, "the archive over REST")
     kubectl("-n", rest.namespace, "delete", "barch", "going")
@@ -141,7 +142,7 @@ def test_fifty_previews_of_one_restore_are_one(rest: Rest, kubectl: Kubectl) -> 
 
 
 def test_a_preview_is_shown_approved_once_and_outlives_its_archive(restorer: Rest, kubectl: Kubectl) -> None:
-    apply(kubectl, restorer.namespace, resources.archive("short-lived", "short-lived"))
+    make_archive(kubectl, restorer.namespace, "short-lived", "short-lived")
     path = "/api/archives/short-lived/info?repository=main"
     everywhere(lambda: restorer("GET", path).status_code, lambda status: status == 200, "the archive over REST")
     approved = restorer.send("POST", "/api/restore/preview", back("approved", archive="short-lived"))
