@@ -111,10 +111,24 @@ def find_tick_problems(world: World, clock: Clock | None, now: datetime) -> Iter
 
 def find_overdue(cron_job: ObservedCronJob | None, clock: Clock | None, now: datetime) -> datetime | None:
     """Return the first tick that should have begun a run by now and has not, None where there is none."""
+    due = _find_due(cron_job, clock)
+    return due if due and due <= now - OVERDUE_AFTER else None
+
+
+def derive_wait_for_tick(cron_job: ObservedCronJob | None, clock: Clock | None, now: datetime) -> float | None:
+    """Return after how many seconds a tick that is due now is overdue, if it has not begun a run until then.
+
+    One that is refused brings no event, and the next run that the status names is the one after it.
+    """
+    due = _find_due(cron_job, clock)
+    return (due + OVERDUE_AFTER - now).total_seconds() if due and now - OVERDUE_AFTER < due <= now else None
+
+
+def _find_due(cron_job: ObservedCronJob | None, clock: Clock | None) -> datetime | None:
+    """Return the first tick that the CronJob has not seen to, past or to come."""
     if cron_job is None or clock is None or cron_job.active:
         return None
-    due = clock.times.next_after(clock.since)
-    return due if due and due <= now - OVERDUE_AFTER else None
+    return clock.times.next_after(clock.since)
 
 
 def derive_clock(current: ObservedCronJob | None, desired: dict[str, Any] | None, now: datetime) -> Clock | None:
@@ -153,10 +167,10 @@ def derive_lasting(
     return {"spec": current.spec}
 
 
-def derive_requeue(refused: Sequence[Problem], seconds: float | None) -> float | None:
-    """Return after how many seconds to look again, `seconds` being when the runs ask for it."""
+def derive_requeue(refused: Sequence[Problem], *waits: float | None) -> float | None:
+    """Return after how many seconds to look again; `waits`: those that are asked for already, None for no need."""
     taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
-    return min(seconds or _TAKEN_SECONDS, _TAKEN_SECONDS) if taken else seconds
+    return min((wait for wait in (*waits, _TAKEN_SECONDS if taken else None) if wait is not None), default=None)
 
 
 def is_waiting(problems: Sequence[Problem]) -> bool:

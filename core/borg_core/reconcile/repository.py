@@ -135,8 +135,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     said: tuple[Action, ...] = ()
     if patch:
         said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, earlier, status.conditions))
-    waits = _soonest(runs.requeue_after, archives.requeue_after)
-    requeue_after = derive_requeue((*checks.refused, *drills.refused), waits)
+    requeue_after = derive_requeue((*checks.refused, *drills.refused), runs.requeue_after, archives.requeue_after)
     # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
     # told is in its pod alone: it is recorded as done once the objects are there.
     before, after = (said, ()) if archives.has_news else ((), said)
@@ -218,10 +217,6 @@ def _derive_listing(world: World, around: Surroundings) -> ListingPlan:
     was_cut = any(result.phase.succeeded and not result.listing for run in listed for result in run.status.repositories)
     known = pack_ids(archive.id for archive in around.archives if ID.fullmatch(archive.id))
     return ListingPlan(known, LITTLE_ROOM if was_cut else ROOM, automatic=not by_hand)
-
-
-def _soonest(*seconds: float | None) -> float | None:
-    return min((item for item in seconds if item is not None), default=None)
 
 
 def _find_aliases(around: Surroundings) -> Iterator[Finding]:
