@@ -72,6 +72,7 @@ class Reason(StrEnum):
     # Of a restore, as the runner found it.
     ARCHIVE_NOT_FOUND = "ArchiveNotFound"
     ARCHIVE_AMBIGUOUS = "ArchiveAmbiguous"
+    ARCHIVE_EMPTY = "ArchiveEmpty"
     SOURCE_NOT_FOUND = "SourceNotFound"
     PATHS_NOT_FOUND = "PathsNotFound"
     NOT_ENOUGH_SPACE = "NotEnoughSpace"

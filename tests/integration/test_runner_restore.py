@@ -171,6 +171,23 @@ def test_the_latest_is_the_schedules_own_and_never_an_undo_archive_or_too_old(po
         assert failed(run(pod, Operation.PREVIEW, replace(latest, latest=fits_none))).reason == "ArchiveNotFound"
 
 
+def test_an_archive_without_a_file_is_not_the_latest_that_was_meant(pod: Pod, target: Path) -> None:
+    """As a schedule makes them that goes on after a claim was lost and made anew."""
+    back_up(pod, "whole")
+    (pod.data / "hello.txt").unlink()
+    (pod.data / "folder").mkdir()
+    back_up(pod, "empty")
+    latest = RestorePlan(name="back", latest=LatestPlan(schedule="db"))
+    told = failed(run(pod, Operation.PREVIEW, latest))
+    assert told.reason == "ArchiveEmpty"
+    assert 'archive "empty" has no file' in (told.error or "")
+    assert "`latest.before`" in (told.error or "")
+    by_name = run(pod, Operation.RESTORE, RestorePlan(name="back", archive="empty"))
+    assert restored(by_name).files == 1
+    assert by_name.result.repositories[0].warnings == ('Archive "empty" has no file of what is to be restored.',)
+    assert [path.name for path in target.iterdir()] == ["folder"]
+
+
 def test_undo_archives_are_in_no_prunes_way(pod: Pod, target: Path) -> None:
     template = "db-undo-{now}Z"  # as undo archives of a restore of that name are called
     (target / "hello.txt").write_text("changed")

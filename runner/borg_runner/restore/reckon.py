@@ -88,6 +88,8 @@ def find_meant(task: Task) -> Meant:
     for path in [path for path in selection.entries if task.target.is_own(path)]:
         selection.drop(path)
     task.add(resolved=replace(resolved, source=source), size=count_bytes(selection, set(selection.entries)))
+    if archive.undo is None and all(entry.is_folder for entry in selection.entries.values()):
+        _tell_empty(task, archive)
     if selection.unsafe:
         repository.warn(
             f"{describe_paths(sorted(selection.unsafe))} left out: borg never archives such paths, which lead out of "
@@ -108,6 +110,22 @@ def _find_source(task: Task, archive: ListedArchive) -> str:
     held = f"{len(names)} sources: {', '.join(names)}" if names else "no source"
     text = f'Archive "{archive.name}" has {held}. Say with `source` which of them is meant. Nothing was changed.'
     raise FaultError(Fault(Reason.SOURCE_NOT_FOUND, text))
+
+
+def _tell_empty(task: Task, archive: ListedArchive) -> None:
+    """Say that the archive has nothing but folders. Where it is only the newest, it is hardly what was meant.
+
+    Backups go on after data is lost, or a claim made anew, and these are then the newest.
+    """
+    what = f'archive "{archive.name}" has no file of what is to be restored'
+    if task.plan.latest is None or task.plan.archive_id:
+        task.repository.warn(f"{what[0].upper()}{what[1:]}.")
+        return
+    text = (
+        f"The newest that fits, {what}: it was made when the data was gone already. Nothing was changed. Set "
+        "`latest.before` to a time before that, or name the one that you mean with `archive`."
+    )
+    raise FaultError(Fault(Reason.ARCHIVE_EMPTY, text))
 
 
 def find_sources(task: Task) -> list[str]:
