@@ -64,7 +64,7 @@ def check(pod: Pod, number: int) -> None:
     assert {path for path in after if path} == {path for path in archived if path}
     assert all(after[path].like(archived[path]) for path in archived), death.log
     assert all(after[path].links == archived[path].links for path in archived)
-    undo = finished.undo_archive or _undo_of(death)
+    undo = _undo_of(death) or finished.undo_archive  # as the operator chooses it
     assert undo is not None
     restored(killer.run(_undo(plan, undo)))
     assert snapshot(target) == before

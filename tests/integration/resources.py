@@ -34,7 +34,7 @@ def run(name: str, schedule_name: str = "db", **spec: Any) -> dict[str, Any]:
 
 def archive(name: str, repository: dict[str, Any], archive_name: str = "nightly-1", **spec: Any) -> dict[str, Any]:
     """Return what stands for an archive of the BorgRepository, which owns it: the operator takes others away."""
-    owner = {key: repository[key] for key in ("apiVersion", "kind")}
+    owner = {key: repository[key] for key in ("apiVersion", "kind")} | {"controller": True}
     owner |= {key: repository["metadata"][key] for key in ("name", "uid")}
     body = {
         "repositoryRef": {"name": owner["name"]},

@@ -275,6 +275,18 @@ def test_a_restore_whose_pod_is_killed_is_tried_three_times(killed: int) -> None
     assert status.phase is (RestorePhase.COMPLETED if killed < 3 else RestorePhase.FAILED)
 
 
+def test_the_undo_archive_is_that_of_the_first_attempt() -> None:
+    """One that is killed after it has finished leaves nothing in the target that a second one could go on by."""
+    lost = told(Phase.FAILED, RestoreResult(undo_archive="back-undo-first"), reason="Killed", message="was killed")
+
+    def tell(pod: dict[str, Any]) -> RunResult | None:
+        return lost if pod["metadata"]["name"] == "back-restore-pod" else answer(pod)
+
+    status = play((0, answering(tell)), (40, lambda _: None)).restore.status
+    assert (status.phase, status.attempts, status.undo_archive) == (RestorePhase.COMPLETED, 2, "back-undo-first")
+    assert "what was there is in archive back-undo-first" in (status.message or "")
+
+
 def test_a_failure_of_the_archive_is_told_and_not_tried_again() -> None:
     missing = told(Phase.FAILED, RestoreResult(), reason="ArchiveNotFound", message="There is no archive db-2025.")
     cluster = play((0, lambda cluster: setattr(cluster, "answer", lambda _: missing)))

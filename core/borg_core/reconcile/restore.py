@@ -23,7 +23,7 @@ from borg_core.registry import Reference
 from borg_core.restores.claims import find_target_problems
 from borg_core.restores.facts import Facts, gather_facts, is_own, restored_by, select_runs, told_by
 from borg_core.restores.room import SOON_SECONDS
-from borg_core.restores.situation import Stage
+from borg_core.restores.situation import Stage, find_undo_archive
 from borg_core.restores.stage import derive_stage
 from borg_core.restores.workload import render_workload
 from borg_core.restores.writers import describe_stopped, give_back
@@ -224,13 +224,13 @@ def _derive_status(restore: BorgRestore, stage: Stage, runs: Sequence[BorgRun], 
             "files": found.files,
             "bytes": found.bytes,
             "deleted": found.deleted,
-            "undo_archive": found.undo_archive,
             "verified": found.verified,
             "warnings": told.warnings[:32] if told else None,
             "start_time": before.start_time or run.status.start_time,
             "run_name": run.metadata.name,
         }
         update |= {field: value for field, value in facts.items() if value is not None}
+    update["undo_archive"] = find_undo_archive(restore, attempts)
     if stage.phase.finished and before.completion_time is None:
         update["completion_time"] = format_time(now)
     succeeded = None

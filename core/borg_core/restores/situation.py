@@ -1,6 +1,6 @@
 """What a restore is judged by, and what comes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -69,6 +69,15 @@ class Situation:
         """The newest that a person can have seen."""
         told = (restored_by(run).preview for run in (*reversed(self.attempts), *reversed(self.previews)))
         return next((preview for preview in told if preview), self.restore.status.preview)
+
+
+def find_undo_archive(restore: BorgRestore, runs: Iterable[BorgRun]) -> str | None:
+    """Return what takes the restore back. `runs`: its own, the oldest first.
+
+    The first that was made: one of a later attempt holds what an earlier one, whose end nobody saw, had restored.
+    """
+    told = (restored_by(run).undo_archive for run in runs)
+    return restore.status.undo_archive or next(filter(None, told), None)
 
 
 def hindered(problems: Sequence[Problem]) -> Stage:

@@ -21,6 +21,7 @@ from borg_core.restores.situation import (
     Situation,
     Stage,
     explain,
+    find_undo_archive,
     hindered,
     is_killed,
     is_outdated,
@@ -57,7 +58,7 @@ def _cancel(seen: Situation) -> Stage:
     unfinished = [run for run in (*seen.previews, *seen.attempts) if not run.finished]
     if not (unfinished or seen.world.lingering):
         said = "spec.cancel was set" if restore.spec.cancel else "it was deleted"
-        undo = restored_by(seen.attempts[-1]).undo_archive if seen.attempts else restore.status.undo_archive
+        undo = find_undo_archive(restore, seen.attempts)
         way_back = f"; to go back, restore archive {undo}" if undo else ""
         return Stage(RestorePhase.CANCELLED, Phase.CANCELLED.value, f"{said}{way_back}")
     actions = tuple(CancelRun(_reference(run), run.metadata.uid) for run in unfinished if not run.spec.cancel)
@@ -82,7 +83,7 @@ def _after_attempt(seen: Situation) -> Stage:
         return replace(_mirror(RestorePhase.RUNNING, run, ""), holds=True)
     reason, message = explain(run)
     if succeeded(run) and run.status.phase:
-        return Stage(RestorePhase(run.status.phase.value), reason, message or _praise(seen.restore, run))
+        return Stage(RestorePhase(run.status.phase.value), reason, message or _praise(seen, run))
     if is_outdated(run):
         found = restored_by(run).preview
         if found is None or found.digest == seen.restore.status.approved:
@@ -122,11 +123,12 @@ def _mirror(phase: RestorePhase, run: BorgRun, otherwise: str) -> Stage:
     return Stage(phase, run.status.reason, run.status.message or otherwise)
 
 
-def _praise(restore: BorgRestore, run: BorgRun) -> str:
-    found = restored_by(run)
+def _praise(seen: Situation, run: BorgRun) -> str:
+    restore, found = seen.restore, restored_by(run)
     archive = found.resolved.archive if found.resolved else restore.spec.archive or ""
     checked = f"; {found.verified.files:,} files read back and compared" if found.verified else ""
-    undo = f"; what was there is in archive {found.undo_archive}" if found.undo_archive else ""
+    undo_archive = find_undo_archive(restore, seen.attempts)
+    undo = f"; what was there is in archive {undo_archive}" if undo_archive else ""
     return f'{found.files or 0:,} restored from {archive} into claim "{restore.claim_name}"{checked}{undo}'
 
 
