@@ -6,12 +6,13 @@ What becomes of the restores is not looked at here: they are into claims that th
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from integration.cluster import make_archive
-from integration.test_rest_kubectl import LOOKS
+from integration.test_rest_kubectl import LOOKS, apply
 from support.cluster import Kubectl
 from support.rest import Rest, make_account, problem
 from support.waiting import wait_for
@@ -65,11 +66,35 @@ def restores_into(kubectl: Kubectl, rest: Rest, claim: str) -> list[dict[str, An
     return [item for item in items if item["spec"]["target"].get("claim", {}).get("claimName") == claim]
 
 
-def report(kubectl: Kubectl, rest: Rest, name: str, **status: Any) -> None:
-    """Write the status, as the operator does, and wait until each replica has seen it."""
+def patch_status(kubectl: Kubectl, rest: Rest, kind: str, name: str, status: dict[str, Any]) -> None:
     patch = json.dumps({"status": status})
-    kubectl("-n", rest.namespace, "patch", "brest", name, "--subresource=status", "--type=merge", "-p", patch)
-    path, phase = f"/api/restore/status/{name}", str(status["phase"]).lower()
+    kubectl("-n", rest.namespace, "patch", kind, name, "--subresource=status", "--type=merge", "-p", patch)
+
+
+def report_previewed(kubectl: Kubectl, rest: Rest, made: dict[str, Any]) -> None:
+    """Let there be the run that has looked at the restore, from which the operator takes what it found."""
+    owner = {key: made[key] for key in ("apiVersion", "kind")} | {"controller": True}
+    owner |= {key: made["metadata"][key] for key in ("name", "uid")}
+    name, spec = f"{owner['name']}-preview", {"restoreRef": {"name": owner["name"]}, "operation": "Preview"}
+    run = {"apiVersion": made["apiVersion"], "kind": "BorgRun", "spec": spec}
+    apply(kubectl, rest.namespace, {**run, "metadata": {"name": name, "ownerReferences": [owner]}})
+    found = {"name": "main", "phase": "Completed", "restore": {"resolved": RESOLVED, "preview": PREVIEW}}
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"  # it is shown again for a while
+    times = {"startTime": now, "completionTime": now}
+    patch_status(kubectl, rest, "brun", name, {"phase": "Completed", **times, "repositories": [found]})
+    wait_for_phase(rest, owner["name"], "previewed")
+
+
+def report_failed(kubectl: Kubectl, rest: Rest, name: str) -> None:
+    """Write the status, as the operator does."""
+    failure = {"phase": "Failed", "reason": "ArchiveNotFound", "message": "None fits."}
+    patch_status(kubectl, rest, "brest", name, failure)
+    wait_for_phase(rest, name, "failed")
+
+
+def wait_for_phase(rest: Rest, name: str, phase: str) -> None:
+    """Wait until each replica has seen it."""
+    path = f"/api/restore/status/{name}"
     everywhere(lambda: rest.get(path)["status"], lambda shown: shown == phase, f"the phase {phase} over REST")
 
 
@@ -151,7 +176,7 @@ def test_a_preview_is_shown_approved_once_and_outlives_its_archive(restorer: Res
     problem(restorer("POST", "/api/restore/start", {"preview_id": approved["job_id"]}), 409)
     (made,) = restores_into(kubectl, restorer, "approved")
     name = made["metadata"]["name"]
-    report(kubectl, restorer, name, phase="Previewed", preview=PREVIEW, resolved=RESOLVED)
+    report_previewed(kubectl, restorer, made)
 
     shown = restorer.send("POST", "/api/restore/preview", back("approved", archive="short-lived"))
     assert shown["job_id"] == approved["job_id"]
@@ -170,7 +195,7 @@ def test_a_preview_is_shown_approved_once_and_outlives_its_archive(restorer: Res
 def test_a_preview_that_is_asked_for_again_after_it_failed_is_another(rest: Rest, kubectl: Kubectl) -> None:
     failed = rest.send("POST", "/api/restore/preview", back("failed"))
     (made,) = restores_into(kubectl, rest, "failed")
-    report(kubectl, rest, made["metadata"]["name"], phase="Failed", reason="ArchiveNotFound", message="None fits.")
+    report_failed(kubectl, rest, made["metadata"]["name"])
     assert rest.send("POST", "/api/restore/preview", back("failed"))["job_id"] != failed["job_id"]
 
 
