@@ -6,7 +6,7 @@ Paths here are below the source's root, which is the empty path. An archive is n
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from borg_contract.reasons import Reason
@@ -80,9 +80,7 @@ class Scope:
 
 def derive_scope(plan: RestorePlan) -> Scope:
     """Return what the plan asks for. Raises FaultError where that cannot be understood."""
-    paths = tuple(dict.fromkeys(_normalize(path) for path in plan.paths))
-    if any(path == ".." or path.startswith("../") for path in paths):
-        raise FaultError(Fault(Reason.INVALID_ARGUMENT, "A path of `paths` leads out of the source: correct it."))
+    scope = make_scope(plan.paths)
     for pattern in plan.exclude:
         if pattern.startswith("re:"):
             try:
@@ -90,7 +88,15 @@ def derive_scope(plan: RestorePlan) -> Scope:
             except re.error as error:
                 text = f'The pattern "{pattern}" of `exclude` is no regular expression: {error}. Correct it.'
                 raise FaultError(Fault(Reason.INVALID_ARGUMENT, text)) from error
-    return Scope(() if "" in paths else paths, _exclude(plan.exclude))
+    return Scope(() if "" in scope.paths else scope.paths, _exclude(plan.exclude))
+
+
+def make_scope(given: Sequence[str]) -> Scope:
+    """Return the paths, as they are in archives. Raises FaultError for one that leads elsewhere."""
+    paths = tuple(dict.fromkeys(_normalize(path) for path in given))
+    if any(path == ".." or path.startswith("../") for path in paths):
+        raise FaultError(Fault(Reason.INVALID_ARGUMENT, "A path of `paths` leads out of the source: correct it."))
+    return Scope(paths, lambda _: False)
 
 
 def is_own(path: str) -> bool:
