@@ -75,8 +75,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     around = Surroundings(
         schedules=len(schedules),
         names=tuple(schedule.metadata.name for schedule in schedules),
-        # That an archive is not there, or a claim too small for it, is nothing wrong with the repository.
-        runs=tuple(run for run in view.referring_to(RUNS, subject) if not run.spec.operation.needs_restore),
+        runs=tuple(view.referring_to(RUNS, subject)),
         died=tuple(_find_untold(view, schedules, subject.name)),
         claims=gather_claims(view, _workload(repository, Operation.CHECK, Surroundings())),
         aliases=_sharing(view, repository, PLACE),
