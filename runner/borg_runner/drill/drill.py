@@ -16,7 +16,7 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.restore.plan import LatestPlan
 from borg_contract.restore.proof import Drilled, DrillPlan, DrillResult
-from borg_runner.borg.sizes import describe_size
+from borg_contract.restore.sizes import describe_size
 from borg_runner.drill.sample import Sample, add_always, choose_sample, find_files
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
@@ -253,7 +253,7 @@ def _explain_nothing(plan: DrillPlan, archives: list[ListedArchive]) -> Fault:
 
 def _explain_differences(this: _Drill, archive: ListedArchive, findings: Findings) -> Fault:
     for path, what in findings.different.items():
-        this.repository.log.say(f"differs: {path} ({what})", "  ")
+        this.repository.log.say(f"differs: {make_printable(path)} ({what})", "  ")
     shown = list(findings.different.items())[:_SHOWN]
     named = ", ".join(f"{make_printable(path)} ({what})" for path, what in shown)
     more = f" and {findings.count - _SHOWN:,} more" if findings.count > _SHOWN else ""
