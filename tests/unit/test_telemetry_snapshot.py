@@ -270,16 +270,10 @@ def test_no_label_names_a_run() -> None:
     assert not {item.metadata.name for item in runs} & shown
 
 
-def restore(
-    number: int, phase: str, claim: str = "app", spec: dict[str, Any] | None = None, **status: Any
-) -> BorgRestore:
+def restore(number: int, phase: str, claim: str = "app", *, preview: bool = False, **status: Any) -> BorgRestore:
     ended = {} if phase in ("Pending", "Running") else {"completionTime": f"2026-03-02T0{number}:00:00Z"}
-    body = {
-        "repositoryRef": {"name": "main"},
-        "archive": "db-1",
-        "target": {"claim": {"claimName": claim}},
-        **(spec or {}),
-    }
+    target = {"claim": {"claimName": claim}}
+    body = {"repositoryRef": {"name": "main"}, "archive": "db-1", "target": target, "preview": preview}
     told = {"phase": phase, **ended, **status}
     return BorgRestore.model_validate({"metadata": builders.metadata(f"r{number}"), "spec": body, "status": told})
 
