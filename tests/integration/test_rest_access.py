@@ -56,6 +56,7 @@ ENDPOINTS = (
     Endpoint("GET", "/api/repositories/main/running-jobs", "viewer", "list borgruns"),
     Endpoint("GET", "/api/activity/recent", "viewer", "list borgruns"),
     Endpoint("POST", "/api/repositories/main/check", "operator", "create borgruns", good=(200, 409)),
+    Endpoint("POST", "/api/repositories/main/restore-check", "operator", "create borgruns", good=(200, 409)),
     Endpoint("POST", "/api/restore/preview", "restorer", "create borgrestores", BACK),
     Endpoint("POST", "/api/restore/start", "restorer", "create borgrestores", BACK, good=(200, 409)),
     Endpoint("POST", "/api/restore/cancel/target-restore", "restorer", "patch borgrestores"),
