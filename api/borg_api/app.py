@@ -19,6 +19,7 @@ from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
 from borg_api.resources.activity import route as activity
 from borg_api.resources.archives import route as archives
+from borg_api.resources.checks import drills
 from borg_api.resources.checks import route as checks
 from borg_api.resources.cron import route as cron
 from borg_api.resources.repositories import route as repositories
@@ -43,6 +44,7 @@ _ROUTERS = (
     archives.router,
     restores.router,
     checks.router,
+    drills.router,
     activity.router,
     scripts.router,
     health.router,

@@ -83,6 +83,10 @@ class Reason(StrEnum):
     VERIFICATION_FAILED = "VerificationFailed"
     ARCHIVE_TOO_OLD = "ArchiveTooOld"
 
+    # Of a drill, as the operator sees how the application's container ended.
+    APP_FAILED = "AppFailed"
+    APP_TIMED_OUT = "AppTimedOut"
+
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
     APPEND_ONLY = "AppendOnly"

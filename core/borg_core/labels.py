@@ -59,6 +59,12 @@ OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
 TIMES = "borgoperator.io/times"
 """Annotation on a CronJob's Jobs: time zone and schedule that the CronJob had when it made them."""
 
+APP_SECONDS = "borgoperator.io/app-seconds"
+"""Annotation on a drill's pod: how long the container `app` has, once `borg` has ended."""
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""Annotation on a pod: of which container `kubectl logs` shows the log."""
+
 INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 """Annotation that `kubectl create job --from` puts on a Job, with the value `manual`."""
 

@@ -25,6 +25,11 @@ class Places:
         return self._below(TARGET_DIR)
 
     @property
+    def restored(self) -> Path:
+        """What a drill leaves for an application."""
+        return self._below(pod.RESTORED_DIR)
+
+    @property
     def cache(self) -> Path:
         return self._below(pod.CACHE_DIR)
 

@@ -41,7 +41,7 @@ def before_call(context: Any, case: Any, **_: Any) -> None:  # noqa: ARG001 - th
         _mend(case.body, number)
     if isinstance(case.body, dict) and path.startswith("/api/restore/"):
         _mend_restore(case.body, number)
-    if isinstance(case.body, dict) and path.endswith("/check-schedule"):
+    if isinstance(case.body, dict) and path.endswith("check-schedule"):
         _mend(case.body, number)
 
 

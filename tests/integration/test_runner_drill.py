@@ -100,6 +100,49 @@ def test_what_changed_since_is_drilled_anew_before_it_counts(pod: Pod) -> None:
     assert (bounded.rounds, bounded.round, bounded.before) > (4, 0, "")
 
 
+def test_what_an_application_needs_is_restored_with_the_sample_and_stays(pod: Pod) -> None:
+    fill(pod)
+    dump = pod.data / "dump"
+    dump.mkdir()
+    (dump / "db.sql").write_text("select 1;\n")
+    os.link(dump / "db.sql", pod.data / "latest.sql")
+    back_up(pod, 1)
+    (pod.root / "restored").mkdir()
+    inside = str(pod.data).lstrip("/")  # in a real pod: sources/data
+    ended = drill(pod, for_app=True, app_paths=(f"{inside}/dump", f"{inside}/many/file-7"))
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+    told = only(ended).drill
+    assert told
+    root = pod.root / "restored/db" / inside
+    assert (root / "dump/db.sql").read_text() == "select 1;\n"
+    assert (root / "many/file-7").read_bytes() == (pod.data / "many/file-7").read_bytes()
+    assert (root / "latest.sql").exists(), "a hard link goes with the file"
+    there = [path for path in root.rglob("*") if path.is_symlink() or path.is_file()]
+    assert len(there) == told.files < FILES, "a part of the archive, and no more than was compared"
+    assert not list((pod.root / "tmp").rglob("file-7")), "once"
+
+
+@pytest.mark.parametrize(
+    ("paths", "changes", "reason", "says"),
+    [
+        (("many", "not/there"), {}, "PathsNotFound", "not/there"),
+        (("../../../../../../../../etc",), {}, "InvalidArgument", "leads out"),
+        (("many",), {"max_bytes": 60_000}, "NotEnoughSpace", "drill.maxBytes"),
+    ],
+    ids=["missing", "outside", "too much"],
+)
+def test_what_an_application_cannot_be_given_fails_the_drill(
+    pod: Pod, paths: tuple[str, ...], changes: dict[str, object], reason: str, says: str
+) -> None:
+    fill(pod)
+    back_up(pod, 1)
+    (pod.root / "restored").mkdir()
+    asked = tuple(f"{pod.data}/{path}" for path in paths)
+    result = only(drill(pod, for_app=True, app_paths=asked, **changes))
+    assert (result.phase, result.reason) == (Phase.FAILED, reason)
+    assert says in (result.error or "")
+
+
 def _drilled(ended: Ended) -> Drilled:
     assert ended.result.phase is Phase.COMPLETED, ended.log
     told = only(ended).drill

@@ -9,7 +9,13 @@ from pydantic import TypeAdapter
 
 from borg_api.picture.records import derive_id
 from borg_api.resources.activity.response import Activity
-from borg_api.resources.checks.response import CheckSchedule, CheckScheduleWritten, RunningJobs
+from borg_api.resources.checks.response import (
+    CheckSchedule,
+    CheckScheduleWritten,
+    DrillSchedule,
+    DrillScheduleWritten,
+    RunningJobs,
+)
 from support.rest_world import World
 
 MAIN = {
@@ -62,7 +68,13 @@ def test_a_listing_does_not_keep_a_check_from_beginning(world: World) -> None:
 
 def test_what_works_on_a_repository_is_shown_also_for_a_schedule(world: World) -> None:
     idle = good(send(world, "GET", f"{BASE}/running-jobs"))
-    assert idle == {"has_running_jobs": False, "check_job": None, "compact_job": None, "prune_job": None}
+    assert idle == {
+        "has_running_jobs": False,
+        "check_job": None,
+        "compact_job": None,
+        "prune_job": None,
+        "restore_check_job": None,
+    }
     spec = {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]}
     world.cluster.add("BorgSchedule", "db", spec)
     world.cluster.add("BorgRun", "db-1", {"scheduleRef": {"name": "db"}, "operation": "Backup"})
@@ -183,3 +195,56 @@ def test_recent_activity_is_runs_and_restores_newest_first(world: World) -> None
     world.cluster.denied = {"borgrestores", "borgschedules"}
     items = recent(world, Authorization="Bearer other")
     assert [(item["type"], item["schedule_name"]) for item in items] == [("check", None), ("backup", "db")]
+
+
+DRILLS = f"{BASE}/restore-check-schedule"
+
+
+def test_drills_are_begun_changed_and_ended_and_tell_what_they_showed(world: World) -> None:
+    before = good(send(world, "GET", DRILLS))
+    TypeAdapter(DrillSchedule).validate_python(before, strict=True)
+    assert (before["enabled"], before["coverage_percent"], before["timezone"]) == (False, None, "UTC")
+    written = good(
+        send(world, "PUT", DRILLS, {"cron_expression": "0 5 * * 6", "restore_check_timezone": "Europe/Berlin"})
+    )
+    TypeAdapter(DrillScheduleWritten).validate_python(written, strict=True)
+    assert verification(world) == {"drill": {"schedule": "0 5 * * 6", "timeZone": "Europe/Berlin"}}
+    world.cluster.objects["BorgRepository", "main"]["spec"]["verification"]["drill"]["sample"] = 25
+    good(send(world, "PUT", DRILLS, {"cron_expression": "H 5 * * 6"}))
+    assert verification(world)["drill"] == {"schedule": "H 5 * * 6", "timeZone": "Europe/Berlin", "sample": 25}
+    world.cluster.report(
+        "BorgRepository", "main", coverage=40, restoreRate=1000, estimatedRestoreTime="2h5m", lastDrillResult="Failed"
+    )
+    told = good(send(world, "GET", DRILLS))
+    assert (told["coverage_percent"], told["restore_rate"], told["estimated_restore_time"]) == (40, 1000, "2h5m")
+    assert told["last_restore_check_result"] == "failed"
+    assert send(world, "PUT", DRILLS, {"cron_expression": "0 5 * * 7"}).status_code == 400
+    good(send(world, "PUT", DRILLS, {"cron_expression": ""}))
+    assert not verification(world).get("drill")
+
+
+def test_a_drill_is_a_run_on_the_repository_and_an_activity_with_what_it_restored(world: World) -> None:
+    first = good(send(world, "POST", f"{BASE}/restore-check", Idempotency_Key="one"))
+    ((name, run),) = runs(world).items()
+    assert run["spec"] == {"repositoryRef": {"name": "main"}, "operation": "Drill"}
+    assert first["job_id"] == derive_id("BorgRun", "team", name)
+    assert good(send(world, "POST", f"{BASE}/restore-check", Idempotency_Key="one")) == first
+    assert send(world, "POST", f"{BASE}/restore-check").status_code == 409
+    assert good(send(world, "POST", f"{BASE}/check"))["job_id"] != first["job_id"], "a check may be asked for beside it"
+    running = good(send(world, "GET", f"{BASE}/running-jobs"))
+    assert running["restore_check_job"]["id"] == first["job_id"]
+    archive = {
+        "schedule": "db", "archive": "db-1", "time": AT, "round": 0, "rounds": 4, "since": AT, "files": 8, "covered": 2,
+    }  # fmt: skip
+    drilled = {"archives": [archive], "files": 2, "bytes": 3000, "seconds": 1.5}
+    world.cluster.report("BorgRun", name, phase="Completed", repositories=[
+        {"name": "main", "phase": "Completed", "drill": drilled},
+    ])  # fmt: skip
+    [item] = good(send(world, "GET", "/api/activity/recent?job_type=restore_check"))
+    TypeAdapter(Activity).validate_python(item, strict=True)
+    assert item["restore_check"] == {
+        "archives": ["db-1"], "files": 2, "bytes": 3000, "coverage_percent": 25, "restore_rate": 2000,
+    }  # fmt: skip
+
+
+AT = "2026-03-01T00:00:00Z"

@@ -405,9 +405,10 @@ def running(world: World, log: str) -> str:
     return f"{PATH}/status/{job_id}"
 
 
-LOG = """restoring: 3 % (12 of 2,931 files, 1.0 MiB)
+LOG = """restoring: 3 % (12 of 2,931 files, 1.0 MiB, 1.0 MiB/s)
 something else
-restoring: 41 % (1,204 of 2,931 files, 1.2 GiB, 85 MiB/s, about 40 s left)
+restoring: 41 % (1,204 of 2,931 files, 1.2 GiB, 85.0 MiB/s, about 40 s left) at "etc/caf\\u00e9"
+  restoring: 99 % (1 files, 1 B, 1 B/s)
 restoring: 42 % (1,3"""
 
 
@@ -417,7 +418,7 @@ def test_how_far_a_restore_has_come_stands_in_its_log(world: World) -> None:
     TypeAdapter(RestoreJob).validate_python(job, strict=True)
     assert job["progress_details"] == {
         "nfiles": 1204,
-        "current_file": "",
+        "current_file": "etc/caf\u00e9",
         "progress_percent": 41,
         "restore_speed": 89.13,
         "estimated_time_remaining": 40,

@@ -22,6 +22,7 @@ from borg_contract.ownership import (
 )
 from borg_contract.plan import RepositoryPlan, RunPlan
 from borg_contract.restore.plan import LatestPlan, Mode, RestorePlan
+from borg_contract.restore.progress import describe_progress
 from borg_contract.restore.result import ResolvedArchive, RestorePreview, RestoreResult
 from borg_contract.result import RepositoryResult, RunResult
 from borg_contract.run import Operation, Phase
@@ -33,7 +34,7 @@ from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, find_nearest
 from borg_runner.restore.archive.scope import Selection, derive_scope, is_safe, select
 from borg_runner.restore.compare import Changes, Rules, compare
-from borg_runner.restore.extract import Progress
+from borg_runner.restore.extract import Work
 from borg_runner.run.report import encode_result
 from borg_runner.verbs.list import ListedArchive
 
@@ -287,9 +288,10 @@ def test_the_nearest_names_come_first() -> None:
 
 
 def test_progress_says_how_far_how_fast_and_how_long() -> None:
-    said = Progress(files=2931, size=3 * 1024**3).describe(files=1204, size=round(1.2 * 1024**3), seconds=15.0)
+    far = Work(files=2931, size=3 * 1024**3).reckon(files=1204, size=round(1.2 * 1024**3), seconds=15.0)
+    said = describe_progress(far)
     assert said == "restoring: 40 % (1,204 of 2,931 files, 1.2 GiB, 81.9 MiB/s, about 22 s left)"
-    assert Progress(files=3, size=0).describe(files=None, size=10, seconds=0.0) == (
+    assert describe_progress(Work(files=3, size=0).reckon(files=None, size=10, seconds=0.0)) == (
         "restoring: 100 % (3 files, 0 B, 0 B/s, about 0 s left)"
     )
 

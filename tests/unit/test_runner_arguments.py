@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from borg_contract.plan import RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
+from borg_contract.restore.sizes import describe_size
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.borg.arguments import make_connection_arguments
@@ -15,7 +16,6 @@ from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
 from borg_runner.borg.message import BorgMessage, parse_message
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.borg.sizes import describe_size
 from borg_runner.interruption import Interruption
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log

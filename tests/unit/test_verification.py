@@ -11,6 +11,7 @@ from borg_contract.codec import decode_plan
 from borg_contract.plan import RunPlan
 from borg_contract.restore.proof import Drilled
 from borg_contract.run import Operation
+from borg_core import labels
 from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RepairCronJob
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
@@ -53,8 +54,11 @@ def ended(number: int, operation: str, **told: Any) -> BorgRun:
     status = {"phase": result["phase"], "startTime": time, "completionTime": time, "repositories": [result]}
     if operation == "Backup":
         return builders.run(f"db-{number}", status)
-    reference = {"scheduleRef": None, "repositoryRef": {"name": "main"}, "operation": operation}
-    return builders.run(f"run-{number}", status, **reference)
+    kind, name = ("restoreRef", "back") if operation in ("Preview", "Restore") else ("repositoryRef", "main")
+    own, _, word = operation.rpartition(" ")
+    run = builders.run(f"run-{number}", status, operation=word, **{"scheduleRef": None, kind: {"name": name}})
+    notes = {labels.LISTING: "1"} if own else {}
+    return run.model_copy(update={"metadata": run.metadata.model_copy(update={"annotations": notes})})
 
 
 def drilled(number: int = 1, **more: Any) -> dict[str, Any]:
@@ -88,6 +92,13 @@ DAMAGE = {
     "a check": ([("Check", FAILED_CHECK)], "CheckFailed"),
     "a drill that found other content": ([("Drill", MISMATCH)], "VerificationFailed"),
     "a backup that met damage": ([("Backup", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a preview that met damage": ([("Preview", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a restore that met damage": ([("Restore", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a backup before it": ([("Backup", {"archive": "db-1"}), ("Restore", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a listing that nobody asked for": ([("own List", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a check of all data after a restore": ([("Restore", DAMAGED_BACKUP), ("Check", DATA)], None),
+    "a restore of no archive": ([("Restore", {"phase": "Failed", "reason": "ArchiveNotFound"})], None),
+    "a target that others write to": ([("Restore", MISMATCH)], None),
     "a good backup after it": ([("Check", FAILED_CHECK), ("Backup", {"archive": "db-1"})], "CheckFailed"),
     "a check that read no data after it": ([("Drill", MISMATCH), ("Check", WHOLE)], "VerificationFailed"),
     "a check of all data after it": ([("Check", FAILED_CHECK), ("Check", DATA)], None),

@@ -73,6 +73,10 @@ class DrillPlan:
     """How many files an archive must hold."""
     max_age_seconds: int | None = None
     """How old an archive may be; None: as old as it is."""
+    for_app: bool = False
+    """Whether what is restored stays, below `borg_contract.pod.RESTORED_DIR`."""
+    app_paths: tuple[str, ...] = ()
+    """What is restored for that besides the sample: paths in the archive, those of folders with all in them."""
     drilled: tuple[Drilled, ...] = ()
     """What the drills before told."""
 

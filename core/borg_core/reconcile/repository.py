@@ -34,7 +34,7 @@ from borg_core.runs.plan import plan_runs
 from borg_core.runs.run_status import is_automatic
 from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
-from borg_core.verification.plan import derive_drill_plan
+from borg_core.verification.plan import derive_drill_plan, find_app
 from borg_core.verification.status import Timed
 from borg_core.view import View
 from borg_core.workload.bundle import gather_claims
@@ -75,8 +75,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     around = Surroundings(
         schedules=len(schedules),
         names=tuple(schedule.metadata.name for schedule in schedules),
-        # That an archive is not there, or a claim too small for it, is nothing wrong with the repository.
-        runs=tuple(run for run in view.referring_to(RUNS, subject) if not run.spec.operation.needs_restore),
+        runs=tuple(view.referring_to(RUNS, subject)),
         died=tuple(_find_untold(view, schedules, subject.name)),
         claims=gather_claims(view, _workload(repository, Operation.CHECK, Surroundings())),
         aliases=_sharing(view, repository, PLACE),
@@ -97,16 +96,19 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     check = _workload(repository, Operation.CHECK, around, in_slices=True)
     drill = _workload(repository, Operation.DRILL, around)
     problems = tuple(_find_problems(world, repository, check, around.claims))
+    # What a drill alone must not do, keeps no check from being done.
+    of_drills = tuple(dict.fromkeys((*problems, *find_forbidden(drill, world.settings))))
     asked = repository.spec.verification or Verification()
     checks = plan_checks(world, owner, CHECKS, asked.check, check, problems=problems, now=now)
     beside = replace(world, cron_job=world.drill_cron_job)
-    drills = plan_checks(beside, owner, DRILLS, asked.drill, drill, problems=problems, now=now)
+    drills = plan_checks(beside, owner, DRILLS, asked.drill, drill, problems=of_drills, now=now)
     host = _host(
         repository,
         owner,
         around,
         checks=checks,
         problems=(*problems, *checks.hindrances),
+        of_drills=(*of_drills, *checks.hindrances),
         listing=_derive_listing(world, around),
     )
     # No run may be made to depend on a CronJob that goes, or is another's.
@@ -240,13 +242,14 @@ def _host(
     *,
     checks: Checks,
     problems: Sequence[Problem],
+    of_drills: Sequence[Problem],
     listing: ListingPlan,
 ) -> Host:
     spec = repository.spec
     return Host(
         owner=owner,
         history_limit=HISTORY_LIMIT,
-        hindrances=lambda _: problems,
+        hindrances=lambda operation: of_drills if operation is Operation.DRILL else problems,
         workload=lambda operation, dead: _workload(repository, operation, around, dead, listing=listing),
         has_cron_job=checks.scheduled,
         clock=checks.clock,
@@ -272,6 +275,7 @@ def _workload(
         dead_holders=dead_holders,
         in_slices=in_slices,
         drill=derive_drill_plan(repository, around.names) if operation is Operation.DRILL else None,
+        app=find_app(repository) if operation is Operation.DRILL else None,
         listing=listing if operation is Operation.LIST else None,
         options=around.options,
     )

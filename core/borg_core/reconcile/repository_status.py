@@ -1,6 +1,7 @@
 """What a BorgRepository says about itself, from the newest runs on it."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from borg_contract.pod import parse_lock_holder
@@ -75,7 +76,17 @@ def derive_repository_status(
     count = next((_count(result) for _, _, result in reversed(done) if _count(result) is not None), before.archives)
     known_id = identity.id if identity else ""
     backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
-    verification = derive_verification(before, done, schedules=names, checks=checks, drills=drills, now=now)
+    # Damage is damage, by whatever it was found: by a restore, or by a listing that nobody asked for.
+    witnesses = select_begun(repository, identity, _read_ended(repository, runs))
+    verification = derive_verification(
+        before,
+        done,
+        witnesses=[(run.status.completion_time or "", run, result) for run, result in witnesses],
+        schedules=names,
+        checks=checks,
+        drills=drills,
+        now=now,
+    )
     verified = VerificationStatus(**verification)
     damaged = tuple(find_damaged(verified.damage))
     generation = repository.metadata.generation
@@ -83,6 +94,7 @@ def derive_repository_status(
     standing = select_standing(before, identity, told) if is_used else ()
     findings = [
         *([_finding(*newest[1:], (*standing, *damaged))] if newest else []),
+        *(replace(found, type=ConditionType.READY.value, status=False) for found in damaged if not newest),
         *others,
         *damaged,
         *find_verified(repository, verified, done, before.conditions),
@@ -96,7 +108,7 @@ def derive_repository_status(
     conditions += tuple(standing)
     if not compacted:  # what the last one said still holds
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.APPEND_ONLY)
-    if not newest:
+    if not (newest or damaged):
         kept = (c for c in before.conditions if c.type == ConditionType.READY)
         conditions = (*(c for c in kept if is_used or c.reason != Reason.LOCKED.value), *conditions)
     lock = before.lock if is_used else None
@@ -128,16 +140,20 @@ def read_runs(
     repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
 ) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
     """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
-    name = repository.metadata.name
-    seen = [
+    # That an archive is not there, or a claim too small for it, is nothing wrong with the repository.
+    seen = [item for item in _read_ended(repository, runs) if not item[0].spec.operation.needs_restore]
+    identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
+    return identity, select_begun(repository, identity, seen)
+
+
+def _read_ended(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence[tuple[BorgRun, RepositoryResult]]:
+    return [
         (run, result)
         for run in sorted(runs, key=lambda run: run.status.completion_time or "")
         if run.finished
         for result in run.status.repositories
-        if result.name == name and result.phase is not Phase.SKIPPED
+        if result.name == repository.metadata.name and result.phase is not Phase.SKIPPED
     ]
-    identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
-    return identity, select_begun(repository, identity, seen)
 
 
 def _is_aside(run: BorgRun, result: RepositoryResult) -> bool:

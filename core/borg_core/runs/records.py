@@ -64,14 +64,15 @@ def plan_records(
             yield MarkJob(entry.job.reference, entry.job.uid, entry.run.metadata.uid)
 
 
-def plan_stops(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
-    """Yield what ends cancelled runs, pods that outlive their container `borg`, and Jobs whose BorgRun is gone."""
+def plan_stops(world: World, entries: Sequence[Entry], now: datetime) -> Iterator[Action]:
+    """Yield what ends cancelled runs, pods that outlive what is awaited of them, and Jobs whose BorgRun is gone."""
     for entry in entries:
         job, pod = entry.job, entry.pod
         if job is None or job.finished or job.deleting:
             continue
         cancelled = entry.run is not None and entry.run.spec.cancel
-        if pod and pod.began and (cancelled or (pod.ending and pod.others_running and not pod.disrupted)):
+        late = pod is not None and pod.app_deadline is not None and pod.app_deadline <= now
+        if pod and pod.began and (cancelled or late or (pod.ending and pod.others_running and not pod.disrupted)):
             yield from _end(pod)
         elif cancelled:
             yield DeleteJob(job.reference, job.uid)  # nothing of it has begun

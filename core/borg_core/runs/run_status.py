@@ -66,6 +66,8 @@ def derive_run_status(
         reason = None
         if words and not cancel:
             reason = next((reason.value for begin, reason in NOTICES.items() if words.startswith(begin)), None)
+        if pod.waiting and not (cancel or reason):  # of a drill's application
+            reason, words = Reason.WAITING_FOR_POD.value, pod.waiting
         message = _STOPPING if cancel else words
         return known.model_copy(update={"phase": Phase.RUNNING, "reason": reason, "message": message})
     waiting = (pod.waiting if pod else "") or words

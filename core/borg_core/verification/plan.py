@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from borg_contract.restore.proof import CheckPlan, DrillPlan
 from borg_core.kinds.parts.timing import parse_age
+from borg_core.kinds.parts.verification import DrillApp
 from borg_core.kinds.repository import BorgRepository
 from borg_core.quantity import parse_quantity
 
@@ -38,8 +39,16 @@ def derive_drill_plan(repository: BorgRepository, schedules: Collection[str]) ->
         max_bytes=int(size) if size else plan.max_bytes,
         min_files=given.min_files,
         max_age_seconds=parse_age(given.max_age) if given.max_age else None,
+        for_app=given.app is not None,
+        app_paths=given.app.paths if given.app else (),
         drilled=plan.drilled,
     )
+
+
+def find_app(repository: BorgRepository) -> DrillApp | None:
+    """Return the container that tries what a drill restores, None where none is asked for."""
+    given = repository.spec.verification.drill if repository.spec.verification else None
+    return given.app if given else None
 
 
 def describe_damage(repository: BorgRepository) -> str:

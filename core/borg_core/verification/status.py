@@ -46,12 +46,16 @@ def derive_verification(
     before: VerificationStatus,
     told: Told,
     *,
+    witnesses: Told,
     schedules: Collection[str],
     checks: Timed,
     drills: Timed,
     now: datetime,
 ) -> dict[str, Any]:
-    """Return the fields of the status that are of verification. `schedules`: those that write into the repository."""
+    """Return the fields of the status that are of verification.
+
+    `witnesses`: all runs that could have found damage. `schedules`: those that write into the repository.
+    """
     checked = [item for item in told if item[1].spec.operation is Operation.CHECK]
     drill_runs = [item for item in told if item[1].spec.operation is Operation.DRILL]
     passed = [item for item in told if item[2].phase.succeeded and _verifies(item[2])]
@@ -80,7 +84,7 @@ def derive_verification(
         "restore_rate": rate,
         "estimated_restore_time": format_duration(size / rate) if rate and drilled else None,
         "drilled": drilled,
-        "damage": _fold_damage(before, told),
+        "damage": _fold_damage(before, witnesses),
     }
 
 
@@ -129,13 +133,13 @@ def _verifies(result: RepositoryResult) -> bool:
     return bool((result.check and result.check.complete) or result.drill)
 
 
-def _fold_damage(before: VerificationStatus, told: Told) -> Damage | None:
+def _fold_damage(before: VerificationStatus, witnesses: Told) -> Damage | None:
     """Return the damage that is known after these runs.
 
     Only a check that read all data shows that it is gone: by whatever it was found, another one may not see it.
     """
     found, settled = before.damage, before.last_data_check_time or ""
-    for time, run, result in told:
+    for time, run, result in witnesses:
         if time < (before.damage.time if before.damage else settled):
             continue
         if result.check and result.check.data and result.phase.succeeded:

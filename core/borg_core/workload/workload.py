@@ -10,6 +10,7 @@ from borg_contract.retention import Retention
 from borg_contract.run import Operation
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.parts.job import JobOptions
+from borg_core.kinds.parts.verification import DrillApp
 from borg_core.kinds.parts.volumes import Source, VolumeSource
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.script import BorgScript
@@ -61,6 +62,8 @@ class Workload:
     in_slices: bool = False
     """Whether a check may go on another time, where the repository says so."""
     drill: DrillPlan | None = None
+    app: DrillApp | None = None
+    """What tries the files that the drill restored, in a container of its own."""
     restore: RestorePlan | None = None
     capabilities: tuple[str, ...] = ()
     """What a root pod is allowed besides reading and writing every file."""

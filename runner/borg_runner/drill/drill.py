@@ -8,7 +8,7 @@ import datetime as dt
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.restore.plan import LatestPlan
 from borg_contract.restore.proof import Drilled, DrillPlan, DrillResult
-from borg_runner.borg.sizes import describe_size
-from borg_runner.drill.sample import Sample, choose_sample, find_files
+from borg_contract.restore.sizes import describe_size
+from borg_runner.drill.sample import Sample, add_always, choose_sample, find_files
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
 from borg_runner.restore.archive.attributes import MISSING
+from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.listing import fetch_items, read_items
 from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, describe_age
-from borg_runner.restore.archive.scope import Scope, Selection, select
+from borg_runner.restore.archive.scope import Scope, Selection, make_scope, select
 from borg_runner.restore.extract import extract
 from borg_runner.restore.reckon import describe_paths
 from borg_runner.restore.target import Target
@@ -50,14 +51,22 @@ class _Drill:
     """Told what is known so far."""
     plan: DrillPlan
     scratch: Path
+    restored: Path
+    app_scope: Scope
+    """What is restored besides the samples, for the application."""
+    present: set[str] = field(default_factory=set)
+    """Those of its paths that an archive has."""
     result: DrillResult = field(default_factory=DrillResult)
     faults: list[Fault] = field(default_factory=list)
 
 
-def drill(run: RunPlan, repository: Repository, keep: Callable[[DrillResult], None], *, scratch: Path) -> None:
+def drill(
+    run: RunPlan, repository: Repository, keep: Callable[[DrillResult], None], *, scratch: Path, restored: Path
+) -> None:
     """Do it, for all archives even if one is not as it should be. Raises FaultError when one is not; OSError.
 
-    `keep` is told what is known so far; `scratch`: a folder of the pod's own, which has to hold what is restored.
+    `keep` is told what is known so far; `scratch`: a folder of the pod's own, which has to hold what is restored;
+    `restored`: what has to hold it instead where an application is to try it.
     """
     plan = run.drill
     if plan is None:
@@ -68,7 +77,7 @@ def drill(run: RunPlan, repository: Repository, keep: Callable[[DrillResult], No
     found = [(name, archive) for name, archive in newest if archive is not None][:_MOST_ARCHIVES]
     if not found:
         raise FaultError(_explain_nothing(plan, archives))
-    this = _Drill(repository, keep, plan, scratch)
+    this = _Drill(repository, keep, plan, scratch, restored, make_scope(plan.app_paths))
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     for number, (name, archive) in enumerate(found):
         folder = scratch / f"drill-{number}"
@@ -82,6 +91,10 @@ def drill(run: RunPlan, repository: Repository, keep: Callable[[DrillResult], No
             this.faults.append(error.fault)
         finally:
             remove_tree(folder)
+    if not this.faults and (missing := [path for path in this.app_scope.paths if path not in this.present]):
+        named = describe_paths(missing)
+        text = f"No archive that was drilled has {named}, which `drill.app.paths` asks for: correct that."
+        this.faults.append(Fault(Reason.PATHS_NOT_FOUND, text))
     if this.faults:
         raise FaultError(_sum_up(this.faults))
 
@@ -102,6 +115,7 @@ def _drill_archive(this: _Drill, schedule: str, archive: ListedArchive, folder: 
     if sample is None:
         text = f'Archive "{archive.name}" holds no file that is smaller than `drill.maxBytes`: raise that.'
         raise FaultError(Fault(Reason.ARCHIVE_NOT_FOUND, f"Nothing could be restored. {text}"))
+    sample = _add_for_app(this, archive, sample, files, masters)
     if sample.oversize:
         repository.warn(f"{describe_paths(sample.oversize)}: never drilled, larger than `drill.maxBytes`")
     if patched := sorted(entry.path for entry in files if entry.is_patched):
@@ -114,7 +128,8 @@ def _drill_archive(this: _Drill, schedule: str, archive: ListedArchive, folder: 
         f'drilling "{archive.name}": round {position.round + 1:,} of {position.rounds:,}, {len(sample.paths):,} of '
         f"{position.files:,} files, {describe_size(sample.bytes)}"
     )
-    seconds = _restore(this, archive, selection, sample, folder)
+    data = this.restored / schedule if plan.for_app else folder / "data"
+    seconds = _restore(this, archive, selection, sample, (data, folder))
     result = this.result
     this.result = replace(
         result,
@@ -126,10 +141,35 @@ def _drill_archive(this: _Drill, schedule: str, archive: ListedArchive, folder: 
     this.keep(this.result)
 
 
-def _restore(this: _Drill, archive: ListedArchive, selection: Selection, sample: Sample, folder: Path) -> float:
-    """Return how long borg took to restore the sample, which is as in the archive. Raises FaultError, OSError."""
-    repository, target = this.repository, Target(folder / "data", "")
-    target.root.mkdir()
+def _add_for_app(
+    this: _Drill, archive: ListedArchive, sample: Sample, files: Sequence[Entry], masters: dict[str, int]
+) -> Sample:
+    """Return the sample with what the application needs. Raises FaultError where that is too much."""
+    scope = this.app_scope
+    if not scope.paths:
+        return sample
+    for entry in files:
+        this.present.update(path for path in scope.paths if entry.path == path or entry.path.startswith(f"{path}/"))
+    whole = add_always(sample, files, masters, scope.has)
+    if (size := whole.bytes - sample.bytes) > this.plan.max_bytes:
+        text = (
+            f'Of archive "{archive.name}", `drill.app.paths` asks for {describe_size(size)} besides the sample, and '
+            f"`drill.maxBytes` allows {describe_size(this.plan.max_bytes)}: raise that, and give nodes the room."
+        )
+        raise FaultError(Fault(Reason.NOT_ENOUGH_SPACE, text))
+    return whole
+
+
+def _restore(
+    this: _Drill, archive: ListedArchive, selection: Selection, sample: Sample, places: tuple[Path, Path]
+) -> float:
+    """Return how long borg took to restore the sample, which is as in the archive. Raises FaultError, OSError.
+
+    `places`: where the files go, and a folder for what is needed meanwhile.
+    """
+    data, folder = places
+    repository, target = this.repository, Target(data, "")
+    target.root.mkdir(mode=0o700)
     _check_room(target.root, sample.bytes)
     wanted = set(sample.paths)
     choice = choose(selection, wanted, selection.entries.keys() - wanted)
@@ -213,7 +253,7 @@ def _explain_nothing(plan: DrillPlan, archives: list[ListedArchive]) -> Fault:
 
 def _explain_differences(this: _Drill, archive: ListedArchive, findings: Findings) -> Fault:
     for path, what in findings.different.items():
-        this.repository.log.say(f"differs: {path} ({what})", "  ")
+        this.repository.log.say(f"differs: {make_printable(path)} ({what})", "  ")
     shown = list(findings.different.items())[:_SHOWN]
     named = ", ".join(f"{make_printable(path)} ({what})" for path, what in shown)
     more = f" and {findings.count - _SHOWN:,} more" if findings.count > _SHOWN else ""

@@ -6,7 +6,7 @@ A file's group follows from a digest of its path alone, so a file that stays kee
 import datetime as dt
 import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -25,6 +25,14 @@ class Sample:
     drilled: Drilled
     oversize: tuple[str, ...]
     """Files that are larger than all that one drill may restore: never drilled."""
+
+
+def add_always(sample: Sample, files: Sequence[Entry], masters: dict[str, int], paths: Callable[[str], bool]) -> Sample:
+    """Return the sample with all files that `paths` is true for, each with its hard links."""
+    wanted = {entry.master or entry.path for entry in files if paths(entry.path)}
+    more = frozenset(entry.path for entry in files if (entry.master or entry.path) in wanted) - sample.paths
+    size = sample.bytes + _count_bytes(files, masters, more)
+    return replace(sample, paths=sample.paths | more, bytes=size)
 
 
 def find_files(entries: Iterable[Entry]) -> list[Entry]:

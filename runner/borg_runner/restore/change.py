@@ -208,7 +208,7 @@ def _raise_for(task: Task, meant: Meant, findings: Findings, outcome: BorgOutcom
     if reason is Reason.EXTRACT_FAILED:
         _drop_losses(task, meant, findings)
     for path, what in findings.different.items():
-        task.repository.log.say(f"differs: {path} ({what})", "  ")
+        task.repository.log.say(f"differs: {make_printable(path)} ({what})", "  ")
     if not findings.count:
         return
     named = ", ".join(f"{make_printable(path)} ({what})" for path, what in list(findings.different.items())[:_SHOWN])

@@ -83,7 +83,7 @@ def count_bytes(selection: Selection, paths: set[str], *, least: bool = False) -
         entry = selection.entries.get(path)
         if entry is None:
             continue
-        if master := entry.master:
+        if master := selection.group_of(entry):
             if master in counted:
                 continue
             counted.add(master)
@@ -132,9 +132,10 @@ class _Comparison:
         found = self.place.look(path) if stands else None
         if found is None:
             changes.create.add(path)
-            self.folders[path] = False
+            if entry.is_folder:  # nothing is below a file, and there may be a million of them
+                self.folders[path] = False
             return
-        if entry.master:
+        if self.selection.group_of(entry):
             self.found[path] = found
         is_folder = stat.S_ISDIR(found.st_mode)
         if self._is_same(path, entry, found):
@@ -235,7 +236,7 @@ class _Comparison:
             return
         groups: dict[str, list[str]] = {}
         for path, entry in self.selection.entries.items():
-            if master := entry.master:
+            if master := self.selection.group_of(entry):
                 groups.setdefault(master, []).append(path)
         changes = self.changes
         for paths in groups.values():

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
+from borg_contract.restore.progress import Progress, describe_progress
 from borg_runner.borg.arguments import make_connection_arguments
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.borg.sizes import describe_size
 from borg_runner.log import Log
 from borg_runner.restore.archive.listing import name_archive
 from borg_runner.verbs.repository import Repository
@@ -39,8 +39,7 @@ def extract(
     `words`: arguments that choose paths. `files`, `size` in bytes: how many there are of it. Raises FaultError when the
     lock cannot be had.
     """
-    progress = Progress(files=files, size=size)
-    with _show(progress, repository.log, root) as watch:
+    with _show(Work(files, size), repository.log, root) as watch:
         return repository.with_borg(directory=str(root), on_start=watch).try_borg(
             lambda lock_wait: make_extract_arguments(
                 repository.plan, archive, depth=depth, words=words, lock_wait=lock_wait
@@ -64,39 +63,40 @@ def make_extract_arguments(
 
 
 @dataclass(frozen=True)
-class Progress:
+class Work:
     """All that there is to restore."""
 
     files: int
     size: int
 
-    def describe(self, *, files: int | None, size: int, seconds: float) -> str:
-        """Return, for people, how far it is after so many seconds; `files` is None where nobody knows."""
+    def reckon(self, *, files: int | None, size: int, seconds: float, current: str = "") -> Progress:
+        """Return how far it is after so many seconds; `files` is None where nobody knows."""
         size = min(size, self.size)
         done, all_of_it = size, self.size
         if files is not None:  # a file without content takes its time too
             files = max(0, min(files, self.files))
             done, all_of_it = done + files * _FILE_COST, all_of_it + self.files * _FILE_COST
         share = done / all_of_it if all_of_it else 1.0
-        counted = f"{self.files:,} files" if files is None else f"{files:,} of {self.files:,} files"
-        rate = describe_size(round(size / seconds)) if seconds > 0 else "0 B"
-        left = f", about {_describe_seconds(seconds / share - seconds)} left" if share > 0 else ""
-        return f"restoring: {share * 100:.0f} % ({counted}, {describe_size(size)}, {rate}/s{left})"
+        return Progress(
+            percent=round(share * 100),
+            all_files=self.files,
+            bytes=size,
+            bytes_per_second=round(size / seconds) if seconds > 0 else 0,
+            files=files,
+            seconds_left=round(seconds / share - seconds) if share > 0 else None,
+            current=current,
+        )
 
 
 _FILE_COST = 32 * 1024
 """Bytes that could be written in the time that a file takes."""
 
 
-def _describe_seconds(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"  # noqa: PLR2004 - two minutes
-
-
 class _Watch:
     """Looks, in a thread of its own, at what the newest borg has written so far."""
 
-    def __init__(self, progress: Progress, log: Log, root: Path) -> None:
-        self._progress, self._log, self._root = progress, log, root
+    def __init__(self, work: Work, log: Log, root: Path) -> None:
+        self._work, self._log, self._root = work, log, root
         self._ended = threading.Event()
         self._pid = 0
         self._began = time.monotonic()
@@ -112,11 +112,22 @@ class _Watch:
                 size = int(next(line for line in lines if line.startswith(_LINE)).split()[1])
                 free = self._count_free()
                 files = None if free is None or self._free_at_first is None else self._free_at_first - free
-                said = self._progress.describe(files=files, size=size, seconds=time.monotonic() - self._began)
-                self._log.say(said, "  ")
+                seconds = time.monotonic() - self._began
+                progress = self._work.reckon(files=files, size=size, seconds=seconds, current=self._find_current())
+                self._log.say(describe_progress(progress))
 
     def end(self) -> None:
         self._ended.set()
+
+    def _find_current(self) -> str:
+        """Return which file below the root borg has open, empty where none is."""
+        root = f"{os.path.realpath(self._root)}/"
+        with suppress(OSError):
+            for found in Path(f"/proc/{self._pid}/fd").iterdir():
+                with suppress(OSError):  # closed meanwhile
+                    if (path := os.readlink(found)).startswith(root):  # noqa: PTH115 - a text is wanted
+                        return path.removeprefix(root)
+        return ""
 
     def _count_free(self) -> int | None:
         """Return how many more files the file system has room for; None where it does not count them."""
@@ -127,8 +138,8 @@ class _Watch:
 
 
 @contextmanager
-def _show(progress: Progress, log: Log, root: Path) -> Iterator[_Watch]:
-    watch = _Watch(progress, log, root)
+def _show(work: Work, log: Log, root: Path) -> Iterator[_Watch]:
+    watch = _Watch(work, log, root)
     thread = threading.Thread(target=watch.run, name="progress", daemon=True)
     thread.start()
     try:

@@ -10,7 +10,7 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.restore.plan import Mode, Ownership, RestorePlan
 from borg_contract.restore.result import ResolvedArchive, RestorePreview, RestoreResult
-from borg_runner.borg.sizes import describe_size
+from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
 from borg_runner.restore.archive.listing import fetch_file, fetch_items, read_items

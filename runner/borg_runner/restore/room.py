@@ -8,7 +8,7 @@ from pathlib import Path
 
 from borg_contract.reasons import Reason
 from borg_contract.restore.plan import Ownership
-from borg_runner.borg.sizes import describe_size
+from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
 from borg_runner.restore.archive.attributes import FLAGS, MISSING

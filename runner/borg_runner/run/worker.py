@@ -69,6 +69,7 @@ class Worker:
             sources_root=self.places.sources,
             run=self.identity.run,
             target=self.places.target,
+            restored=self.places.restored,
             scratch=self.scratch,
             tell=tell,
             tell_part=self.tell_part,

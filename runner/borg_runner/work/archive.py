@@ -13,9 +13,9 @@ from borg_contract.archive_name import render_archive_name
 from borg_contract.ownership import mark_suspect, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
+from borg_contract.restore.sizes import describe_size
 from borg_runner.borg.exit_codes import ABSENT
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.borg.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.locks.cache import failed_at_the_end
 from borg_runner.verbs.create import ArchiveFigures, Created, Request, change_comment, create, parse_create_output

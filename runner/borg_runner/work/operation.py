@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from borg_contract.plan import RunPlan
-from borg_contract.pod import SCRATCH_DIR
+from borg_contract.pod import RESTORED_DIR, SCRATCH_DIR
 from borg_contract.reasons import Reason
 from borg_contract.restore.plan import TARGET_DIR
 from borg_contract.restore.result import RestoreResult
@@ -39,6 +39,8 @@ class Surroundings:
     run: str
     target: Path = Path(TARGET_DIR)
     """The volume that is restored into."""
+    restored: Path = Path(RESTORED_DIR)
+    """Where a drill leaves what it restored, if an application is to try it."""
     scratch: Path = Path(SCRATCH_DIR)
     """The run's own folder."""
     tell: Callable[[RepositoryResult], object] = lambda _: None
@@ -93,7 +95,13 @@ def _operate(
             record.add(check=check(repository, now=dt.datetime.now(dt.UTC)))
         case Operation.DRILL:
             scratch = make_unique_folder(around.scratch, "drill-", "")
-            drill(plan, repository, lambda result: record.add(drill=result), scratch=scratch)
+            drill(
+                plan,
+                repository,
+                lambda result: record.add(drill=result),
+                scratch=scratch,
+                restored=around.restored,
+            )
         case Operation.LIST:
             tell_archives(repository, record, plan.listing, around.tell_part)
         case Operation.BREAK_LOCK:

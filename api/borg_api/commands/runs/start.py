@@ -47,15 +47,19 @@ async def start_run(
 
 
 async def start_check(
-    view: View, writer: Writer[RunRecord], repository: BorgRepository, idempotency_key: str | None
+    view: View,
+    writer: Writer[RunRecord],
+    repository: BorgRepository,
+    idempotency_key: str | None,
+    operation: Operation = Operation.CHECK,
 ) -> RunRecord:
-    """Ask for a check of the repository, as `start_run` does; one that is in progress raises InUseError."""
+    """Ask for a check or a drill of the repository, as `start_run` does; one that is in progress raises InUseError."""
     name = repository.metadata.name
     runs = view.runs_on(name)
-    spec = {"repositoryRef": {"name": name}, "operation": Operation.CHECK.value}
-    checks = [run for run in runs if run.operation is Operation.CHECK]
+    spec = {"repositoryRef": {"name": name}, "operation": operation.value}
+    alike = [run for run in runs if run.operation is operation]
     seed = derive_run_seed(repository.metadata.uid, runs, HISTORY_LIMIT)
-    wish = _Wish(name, "A check of this repository", labels.REPOSITORY, spec, checks, seed)
+    wish = _Wish(name, f"A {operation.value.lower()} of this repository", labels.REPOSITORY, spec, alike, seed)
     return await _start(writer, wish, idempotency_key)
 
 

@@ -21,10 +21,20 @@ TYPES = {
     Operation.PRUNE: "prune",
     Operation.COMPACT: "compact",
     Operation.CHECK: "check",
+    Operation.DRILL: "restore_check",
     Operation.LIST: "list",
     Operation.BREAK_LOCK: "break_lock",
 }
 """What runs are called here; those of a restore are parts of it, and none of their own."""
+
+
+@answer
+class RestoreCheck(TypedDict):
+    archives: Annotated[list[str], Field(description="Those of which a part was as it should be.")]
+    files: int
+    bytes: int
+    coverage_percent: Annotated[int | None, Field(description="Of these archives' files, those drilled as they are.")]
+    restore_rate: Annotated[int | None, Field(description="Bytes per second.")]
 
 
 @answer
@@ -48,6 +58,7 @@ class Activity(TypedDict):
     log_file_path: str | None
     has_logs: Annotated[bool, Field(description="Whether there is, or was, a log.")]
     run_id: Annotated[int | None, Field(description="/api/backup/logs/{run_id}/stream has it.")]
+    restore_check: Annotated[RestoreCheck | None, Field(description="What a drill restored on trial; of others null.")]
 
 
 def render_run(run: RunRecord, view: View, *, with_titles: bool) -> Activity:
@@ -73,6 +84,7 @@ def render_run(run: RunRecord, view: View, *, with_titles: bool) -> Activity:
         "log_file_path": None,
         "has_logs": has_logs(run),
         "run_id": number,
+        "restore_check": _render_drill(run),
     }
 
 
@@ -97,6 +109,21 @@ def render_restore(restore: RestoreRecord, view: View) -> Activity:
         "log_file_path": None,
         "has_logs": run is not None and has_logs(run),
         "run_id": derive_run_id(run) if run else None,
+        "restore_check": None,
+    }
+
+
+def _render_drill(run: RunRecord) -> RestoreCheck | None:
+    told = next((item.drill for item in run.repositories if item.drill), None)
+    if told is None:
+        return None
+    files = sum(archive.files for archive in told.archives)
+    return {
+        "archives": [archive.archive for archive in told.archives],
+        "files": told.files,
+        "bytes": told.bytes,
+        "coverage_percent": 100 * sum(archive.covered for archive in told.archives) // files if files else None,
+        "restore_rate": round(told.bytes / told.seconds) if told.seconds > 0 else None,
     }
 
 

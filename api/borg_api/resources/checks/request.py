@@ -17,6 +17,9 @@ class CheckSchedule(BaseModel):
     check_timezone: str | None = Field(
         default=None, min_length=1, max_length=64, description="The same, as answers call it; `timezone` goes first."
     )
+    restore_check_timezone: str | None = Field(
+        default=None, min_length=1, max_length=64, description="The same, as answers about drills call it."
+    )
     schedule_enabled: bool | None = Field(
         default=None, description="true is how it is while there is a cron_expression; there is no pause."
     )
@@ -24,4 +27,4 @@ class CheckSchedule(BaseModel):
     @property
     def zone(self) -> str | None:
         """The time zone that was sent."""
-        return self.timezone or self.check_timezone
+        return self.timezone or self.check_timezone or self.restore_check_timezone

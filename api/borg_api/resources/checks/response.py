@@ -51,6 +51,43 @@ class CheckScheduleWritten(TypedDict):
     repository: CheckedRepository
 
 
+class Drills(TypedDict):
+    """When a repository's archives are restored on trial, and what that has shown."""
+
+    restore_check_cron_expression: str | None
+    restore_check_schedule_enabled: bool
+    restore_check_timezone: str
+    timezone: str
+    last_restore_check: Annotated[str | None, Field(description="When the newest drill ended, regular or not.")]
+    last_restore_check_result: Annotated[str | None, Field(examples=["completed", "failed"])]
+    next_scheduled_restore_check: str | None
+    last_archive: Annotated[str | None, Field(description="The archive that was drilled last, and as it should be.")]
+    coverage_percent: Annotated[int | None, Field(description="Of the newest archives' files, what was drilled.")]
+    restore_rate: Annotated[int | None, Field(description="Bytes per second of the last drill.")]
+    estimated_restore_time: Annotated[str | None, Field(description="Of all of these archives.", examples=["2h5m"])]
+    last_verified: Annotated[str | None, Field(description="When a check or drill last found all as it should be.")]
+
+
+@answer
+class DrillSchedule(Drills):
+    repository_id: int
+    repository_name: str
+    repository_path: str
+    enabled: bool
+
+
+@answer
+class DrilledRepository(Drills):
+    id: int
+    name: str
+
+
+@answer
+class DrillScheduleWritten(TypedDict):
+    success: bool
+    repository: DrilledRepository
+
+
 @answer
 class RunningJob(TypedDict):
     id: int
@@ -66,6 +103,7 @@ class RunningJobs(TypedDict):
     check_job: RunningJob | None
     compact_job: RunningJob | None
     prune_job: RunningJob | None
+    restore_check_job: RunningJob | None
 
 
 def render_schedule(repository: BorgRepository) -> CheckSchedule:
@@ -84,6 +122,21 @@ def render_checked(repository: BorgRepository) -> CheckedRepository:
     return {"id": _id_of(repository), "name": repository.metadata.name, **_render_times(repository)}
 
 
+def render_drill_schedule(repository: BorgRepository) -> DrillSchedule:
+    drills = _render_drills(repository)
+    return {
+        "repository_id": _id_of(repository),
+        "repository_name": repository.metadata.name,
+        "repository_path": derive_location(repository),
+        "enabled": drills["restore_check_schedule_enabled"],
+        **drills,
+    }
+
+
+def render_drilled(repository: BorgRepository) -> DrilledRepository:
+    return {"id": _id_of(repository), "name": repository.metadata.name, **_render_drills(repository)}
+
+
 def render_running(running: Mapping[Operation, RunRecord]) -> RunningJobs:
     """Return what keeps a repository busy, by what is done."""
     return {
@@ -91,6 +144,7 @@ def render_running(running: Mapping[Operation, RunRecord]) -> RunningJobs:
         "check_job": _render_job(running.get(Operation.CHECK)),
         "compact_job": _render_job(running.get(Operation.COMPACT)),
         "prune_job": _render_job(running.get(Operation.PRUNE)),
+        "restore_check_job": _render_job(running.get(Operation.DRILL)),
     }
 
 
@@ -109,6 +163,26 @@ def _render_times(repository: BorgRepository) -> Times:
         "check_extra_flags": None,
         "notify_on_check_success": False,
         "notify_on_check_failure": False,
+    }
+
+
+def _render_drills(repository: BorgRepository) -> Drills:
+    verification, status = repository.spec.verification, repository.status
+    times = verification.drill if verification else None
+    zone = times.time_zone if times else DEFAULT_ZONE
+    return {
+        "restore_check_cron_expression": times.schedule if times else None,
+        "restore_check_schedule_enabled": times is not None,
+        "restore_check_timezone": zone,
+        "timezone": zone,
+        "last_restore_check": status.last_drill_time,
+        "last_restore_check_result": STATUSES[status.last_drill_result] if status.last_drill_result else None,
+        "next_scheduled_restore_check": status.next_drill_time if times else None,
+        "last_archive": status.last_drill_archive,
+        "coverage_percent": status.coverage,
+        "restore_rate": status.restore_rate,
+        "estimated_restore_time": status.estimated_restore_time,
+        "last_verified": status.last_verified_time,
     }
 
 

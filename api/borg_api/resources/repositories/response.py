@@ -29,7 +29,7 @@ _NOTICES = (
 )
 """Conditions that hold only where there is something to tell."""
 
-MAINTENANCE = (Operation.CHECK, Operation.COMPACT, Operation.PRUNE)
+MAINTENANCE = (Operation.CHECK, Operation.DRILL, Operation.COMPACT, Operation.PRUNE)
 """What keeps a repository busy besides backups and restores."""
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")

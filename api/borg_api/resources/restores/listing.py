@@ -11,11 +11,11 @@ from borg_api.edge.paging import cut_page, decode_token
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
 from borg_api.picture.restoring import RestoreRecord
-from borg_api.resources.restores.progress import Progress, parse_progress
 from borg_api.resources.restores.response import RestoreJob, render_restore
 from borg_api.resources.runs.logs import READ_LOG, read_last_lines
 from borg_cluster.errors import ApiError
 from borg_cluster.turns import in_turns
+from borg_contract.restore.progress import Progress, parse_progress
 from borg_contract.run import Operation, Phase
 from borg_core.kinds.restore_status import RestorePhase
 

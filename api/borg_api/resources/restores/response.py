@@ -11,7 +11,7 @@ from borg_api.picture.picture import View
 from borg_api.picture.records import derive_id
 from borg_api.picture.restoring import RestoreRecord
 from borg_api.resources.restores.preview import render_text
-from borg_api.resources.restores.progress import Progress
+from borg_contract.restore.progress import Progress
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.restore_status import RestorePhase
@@ -185,8 +185,8 @@ def _render_progress(restore: RestoreRecord, progress: Progress | None) -> Resto
     done = restore.phase in _SUCCEEDED
     percent = progress.percent if progress else 100 if done else 0
     return {
-        "nfiles": progress.files if progress else restore.resource.status.files or 0,
-        "current_file": "",
+        "nfiles": (progress.files or 0) if progress else restore.resource.status.files or 0,
+        "current_file": progress.current if progress else "",
         "progress_percent": percent,
         "restore_speed": round(progress.bytes_per_second / _MEGABYTE, 2) if progress else 0.0,
         "estimated_time_remaining": (progress.seconds_left or 0) if progress else 0,

@@ -6,6 +6,8 @@ from borg_contract.restore.proof import Drilled
 from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import Model, Time
+from borg_core.kinds.parts.hooks import ParameterValueSource, VariableName, VariableValue
+from borg_core.kinds.parts.job import Image
 from borg_core.kinds.parts.timing import AGE, TimeZone, describe_times
 
 
@@ -34,6 +36,84 @@ class CheckTimes(Model):
             maxLength=10,
         ),
     ] = None
+
+
+_Word = Annotated[
+    str,
+    Schema("One word.", Rule(r"!self.matches(r'\x00')", "a word cannot contain a NUL character"), maxLength=1024),
+]
+
+
+class AppVariable(Model):
+    name: Annotated[VariableName, Schema("The variable's name, for example `PGPASSWORD`.")]
+    value: Annotated[VariableValue | None, Schema("A plain text, visible to whoever may read this resource.")] = None
+    value_from: Annotated[ParameterValueSource | None, Schema("Where the value comes from instead.")] = None
+
+
+class DrillApp(Model):
+    """What tries the restored files. It has the pod's user, no API token, and none of the repository's Secrets."""
+
+    image: Annotated[
+        Image, Schema("The image. Refused (DrillsScheduled=False) unless whoever installed the operator allowed it.")
+    ]
+    command: Annotated[
+        tuple[_Word, ...], Schema("As in a container: the program and its words; default: the image's.", maxItems=32)
+    ] = ()
+    args: Annotated[tuple[_Word, ...], Schema("As in a container: more words; default: the image's.", maxItems=32)] = ()
+    env: Annotated[
+        tuple[
+            Annotated[
+                AppVariable,
+                Schema(
+                    "One variable.",
+                    Rule(
+                        "has(self.value) != has(self.valueFrom)",
+                        "give exactly one of value (a plain text) and valueFrom (from a Secret)",
+                    ),
+                ),
+            ],
+            ...,
+        ],
+        Schema(
+            "Variables of its environment. With one from a Secret, nothing that it prints is told but in its log.",
+            maxItems=64,
+            listMapKeys=["name"],
+        ),
+    ] = ()
+    paths: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Schema(
+                    "One path in the archive.",
+                    Rule("!self.startsWith('/')", "give it as `borg list` shows it, without a slash before it"),
+                    Rule(r"!self.matches(r'\p{Cc}')", "a path is one line without control characters"),
+                    minLength=1,
+                    maxLength=1024,
+                ),
+            ],
+            ...,
+        ],
+        Schema(
+            "Files and folders that it needs, as paths in the archive, for example `sources/data/dump.sql`: every "
+            "drill restores them besides its sample, `maxBytes` of an archive at most. Default: it has the sample.",
+            maxItems=64,
+        ),
+    ] = ()
+    timeout_seconds: Annotated[
+        int,
+        Schema(
+            "So many seconds after the files are there, it has to have ended, else the drill fails; default 3600.",
+            format="int32",
+            minimum=1,
+            maximum=86400,
+        ),
+    ] = 3600
+
+    @property
+    def is_told_secrets(self) -> bool:
+        """Whether what it prints may hold one."""
+        return any(variable.value_from for variable in self.env)
 
 
 class DrillTimes(Model):
@@ -73,6 +153,14 @@ class DrillTimes(Model):
             "How old the newest archive may be, for example `48h`, else the drill fails. Default: as old as it is.",
             AGE,
             maxLength=10,
+        ),
+    ] = None
+    app: Annotated[
+        DrillApp | None,
+        Schema(
+            "A container that tries the restored files, for example `pg_restore --list`: it finds them below "
+            "/restored, read-only, as `/restored/<schedule>/sources/<source>/…`. An exit code other than 0 fails the "
+            "drill. Default: none; they are compared with the archive in any case."
         ),
     ] = None
 

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 
@@ -73,16 +74,18 @@ def parse_item(item: Mapping[bytes, Any]) -> Entry:
     chunks = item.get(b"chunks")
     mtime = _number(item[b"mtime"])
     ctime = item.get(b"ctime")
-    sizes = {chunk[0]: chunk[1] for chunk in chunks} if chunks else {}
+    size = least = sum(chunk[1] for chunk in chunks) if chunks else 0
+    if chunks and len(chunks) > 1:
+        least = sum({chunk[0]: chunk[1] for chunk in chunks}.values())
     return Entry(
         path=os.fsdecode(item[b"path"]),
-        mode=mode,
-        size=sum(chunk[1] for chunk in chunks) if chunks else 0,
-        least=sum(sizes.values()),
+        mode=_shared(mode),
+        size=size,
+        least=least,
         mtime=mtime,
         ctime=None if ctime is None else _number(ctime),
-        uid=int(item[b"uid"]),
-        gid=int(item[b"gid"]),
+        uid=_shared(int(item[b"uid"])),
+        gid=_shared(int(item[b"gid"])),
         link=os.fsdecode(item.get(b"source", b"")),
         # Borg before 1.2 did not say which files have others linked to them.
         is_master=_is_linkable(mode) and b"source" not in item and bool(item.get(b"hardlink_master", True)),
@@ -90,6 +93,12 @@ def parse_item(item: Mapping[bytes, Any]) -> Entry:
         is_patched=b"chunks_healthy" in item,
         extra=_parse_extra(item),
     )
+
+
+@lru_cache(maxsize=4096)
+def _shared(number: int) -> int:
+    """Return one object for all that are equal: of modes and owners there are few, of entries a million."""
+    return number
 
 
 def _is_linkable(mode: int) -> bool:

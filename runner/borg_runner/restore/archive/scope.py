@@ -6,7 +6,7 @@ Paths here are below the source's root, which is the empty path. An archive is n
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from borg_contract.reasons import Reason
@@ -35,7 +35,7 @@ class Selection:
     above: dict[str, Entry] = field(default_factory=dict)
     """The folders that lead to it: made where they are missing, and else left as they are."""
     masters: dict[str, Entry] = field(default_factory=dict)
-    """The first of the hard links that the archive has, whether meant or not."""
+    """The first of the hard links that the archive has, whether meant or not; none of a file without others."""
     unsafe: list[str] = field(default_factory=list)
     """What is left out as it could lead out of the target, by its path in the archive."""
     dropped: list[str] = field(default_factory=list)
@@ -50,6 +50,11 @@ class Selection:
         if path.startswith(_OUTSIDE):
             return path.removeprefix(_OUTSIDE)
         return posixpath.join(self.prefix, path) if path else self.prefix
+
+    def group_of(self, entry: Entry) -> str:
+        """Return the path of the first of its hard links, empty where the archive has no other one."""
+        master = entry.master
+        return master if master != entry.path or master in self.masters else ""
 
     def drop(self, path: str) -> None:
         """Leave out what was meant."""
@@ -80,9 +85,7 @@ class Scope:
 
 def derive_scope(plan: RestorePlan) -> Scope:
     """Return what the plan asks for. Raises FaultError where that cannot be understood."""
-    paths = tuple(dict.fromkeys(_normalize(path) for path in plan.paths))
-    if any(path == ".." or path.startswith("../") for path in paths):
-        raise FaultError(Fault(Reason.INVALID_ARGUMENT, "A path of `paths` leads out of the source: correct it."))
+    scope = make_scope(plan.paths)
     for pattern in plan.exclude:
         if pattern.startswith("re:"):
             try:
@@ -90,7 +93,15 @@ def derive_scope(plan: RestorePlan) -> Scope:
             except re.error as error:
                 text = f'The pattern "{pattern}" of `exclude` is no regular expression: {error}. Correct it.'
                 raise FaultError(Fault(Reason.INVALID_ARGUMENT, text)) from error
-    return Scope(() if "" in paths else paths, _exclude(plan.exclude))
+    return Scope(() if "" in scope.paths else scope.paths, _exclude(plan.exclude))
+
+
+def make_scope(given: Sequence[str]) -> Scope:
+    """Return the paths, as they are in archives. Raises FaultError for one that leads elsewhere."""
+    paths = tuple(dict.fromkeys(_normalize(path) for path in given))
+    if any(path == ".." or path.startswith("../") for path in paths):
+        raise FaultError(Fault(Reason.INVALID_ARGUMENT, "A path of `paths` leads out of the source: correct it."))
+    return Scope(paths, lambda _: False)
 
 
 def is_own(path: str) -> bool:
@@ -123,6 +134,7 @@ def select(found: Iterable[Entry], prefix: str, scope: Scope) -> Selection:
     choosing = _Choosing(Selection(prefix), scope)
     for entry in found:
         choosing.take(entry)
+    choosing.settle_masters()
     choosing.drop_forged()
     _set_apart(choosing.selection, choosing.forged)
     if missing := [path for path in scope.paths if path not in choosing.present]:
@@ -141,6 +153,8 @@ class _Choosing:
     forged: set[str] = field(default_factory=set)
     present: set[str] = field(default_factory=set)
     """Those of the scope's paths that the archive has."""
+    linked: set[str] = field(default_factory=set)
+    """To what there are hard links."""
 
     def take(self, entry: Entry) -> None:
         selection, prefix = self.selection, self.selection.prefix
@@ -157,9 +171,8 @@ class _Choosing:
         if link and not entry.is_symlink:
             linked = _inner(link, prefix)
             link = f"{_OUTSIDE}{link}" if linked is None else linked
+            self.linked.add(link)
         seen = replace(entry, path=inner, link=link)
-        if seen.is_master:
-            selection.masters[inner] = seen
         if not inner:
             selection.root = None if self.scope.paths else seen
             if not prefix:  # borg would give the folder it works in what the root has
@@ -167,7 +180,7 @@ class _Choosing:
         elif self.scope.has(inner):
             self._take_below(seen)
         else:
-            selection.dropped.append(inner)
+            self._drop(seen)
             if seen.is_folder and self.scope.leads_to(inner):
                 selection.above[inner] = seen
 
@@ -177,7 +190,7 @@ class _Choosing:
             if path == root or path.startswith(f"{root}/"):
                 self.present.add(root)
         if is_own(path) or posixpath.dirname(path) in self.left_out or self.scope.leaves_out(path):
-            selection.dropped.append(path)
+            self._drop(entry)
             if entry.is_folder:
                 self.left_out.add(path)
             return
@@ -189,6 +202,17 @@ class _Choosing:
             if entry.link == path and not entry.is_symlink:  # the same file, of paths that overlap: a link to itself
                 return
         selection.entries[path] = entry
+
+    def _drop(self, entry: Entry) -> None:
+        self.selection.dropped.append(entry.path)
+        if entry.is_master:
+            self.selection.masters[entry.path] = entry
+
+    def settle_masters(self) -> None:
+        """Find the first of all hard links. Which files have others is known at the end: nearly none do."""
+        masters, entries = self.selection.masters, self.selection.entries
+        first = {path: entries.get(path) or masters.get(path) for path in self.linked}
+        self.selection.masters = {path: entry for path, entry in first.items() if entry is not None and entry.is_master}
 
     def drop_forged(self) -> None:
         """Take out what borg could not be told to leave out alone."""
