@@ -51,7 +51,7 @@ def test_an_application_that_fails_fails_the_drill_with_what_it_said(filled: Tea
 
 
 def test_an_application_that_never_ends_is_ended(filled: Team) -> None:
-    status, result = drilled(filled, "slow", "sleep 3600", timeoutSeconds=5)
+    status, result = drilled(filled, "slow", "trap 'exit 9' TERM; sleep 3600 & wait", timeoutSeconds=5)
     assert (status["phase"], status["reason"]) == ("Failed", "AppTimedOut"), filled.story()
     assert "had not ended 5 s" in result["error"]
 
