@@ -12,6 +12,7 @@ from borg_contract.restore.plan import LatestPlan, Mode, Ownership, RestorePlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.restore.archive import acl
+from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod, during
 from runner_kit.restoring import back_up, failed, restored, run
 from runner_kit.trees import snapshot
@@ -254,6 +255,52 @@ def test_an_undo_archive_that_would_lack_something_changes_nothing(pod: Pod, tar
     assert result.reason == "UndoFailed"
     assert "hello.txt" in (result.error or "")
     assert snapshot(target) == before
+
+
+def test_what_could_not_be_undone_as_the_repository_is_damaged_is_not_overwritten(pod: Pod, target: Path) -> None:
+    """An undo archive shares the data of older archives, and with it their damage."""
+    content = os.urandom(2_000_000)
+    (pod.data / "big").write_bytes(content)
+    archive = back_up(pod)
+    segment = max((pod.root / "repositories/main/data/0").iterdir(), key=lambda path: path.stat().st_size)
+    with segment.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(bytes(64))
+    (target / "big").write_bytes(content + b"and more")
+    before = snapshot(target)
+    told = failed(run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive)))
+    assert told.reason == "UndoFailed"
+    assert "Nothing was changed" in (told.error or "")
+    assert snapshot(target) == before
+
+
+def test_what_would_be_lost_for_good_is_part_of_what_is_approved(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("old")
+    plan = RestorePlan(name="back", archive=archive, undo=False)
+    seen = restored(run(pod, Operation.PREVIEW, plan)).preview
+    assert seen is not None
+    (target / "hello.txt").write_text("precious")
+    told = failed(run(pod, Operation.RESTORE, replace(plan, digest=seen.digest)))
+    assert told.reason == "PreviewOutdated"
+    assert (target / "hello.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("undo", [False, True])
+def test_nothing_is_left_of_a_half_done_restore_by_what_covers_it(pod: Pod, target: Path, *, undo: bool) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("old")
+    before = snapshot(target)
+    during(pod, "extract", '[ -z "$(ls -A ' + str(target) + ' | grep json)" ] || exit 2')
+    half = failed(run(pod, Operation.RESTORE, RestorePlan(name="half", archive=archive)))
+    assert half.restore is not None
+    pod.borg = find_borg()
+    left = {path.name for path in target.iterdir()}
+    assert left > {".borg-restore.half.json"}
+    name = half.restore.undo_archive if undo else archive
+    assert name is not None
+    restored(run(pod, Operation.RESTORE, RestorePlan(name="whole", archive=name, mode=Mode.MIRROR, undo=False)))
+    assert snapshot(target) == (before if undo else snapshot(pod.data))
 
 
 def test_a_file_that_changes_while_it_is_restored_fails_the_reading_back(pod: Pod, target: Path) -> None:

@@ -112,7 +112,10 @@ class TargetNewClaim(Model):
         str,
         Schema(
             "How large, for example `10Gi`; default: what is restored and a tenth more.",
-            Rule("self == '' || isQuantity(self)", "give a quantity, for example 10Gi"),
+            Rule(
+                "self == '' || (isQuantity(self) && quantity(self).isGreaterThan(quantity('0')))",
+                "give a quantity above 0, for example 10Gi",
+            ),
             maxLength=32,
         ),
     ] = ""

@@ -14,7 +14,7 @@ from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.policies.problem import Problem
 from borg_core.registry import Reference
-from borg_core.restores.facts import Facts, restored_by, select_runs
+from borg_core.restores.facts import Facts, restored_by, select_runs, told_by
 from borg_core.restores.room import SOON_SECONDS, begin
 from borg_core.restores.situation import (
     UNTOLD,
@@ -59,6 +59,9 @@ def _cancel(seen: Situation) -> Stage:
     if not (unfinished or seen.world.lingering):
         said = "spec.cancel was set" if restore.spec.cancel else "it was deleted"
         undo = find_undo_archive(restore, seen.attempts)
+        told = told_by(seen.attempts[-1]) if seen.attempts else None
+        if told and told.error:  # it was at work, and says how much is done and how to go on, or back
+            return Stage(RestorePhase.CANCELLED, Phase.CANCELLED.value, f"{said}. {told.error}")
         way_back = f"; to go back, restore archive {undo}" if undo else ""
         return Stage(RestorePhase.CANCELLED, Phase.CANCELLED.value, f"{said}{way_back}")
     actions = tuple(CancelRun(_reference(run), run.metadata.uid) for run in unfinished if not run.spec.cancel)

@@ -6,7 +6,7 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from borg_contract.reasons import Reason
@@ -49,14 +49,15 @@ def change(task: Task, meant: Meant, changes: Changes) -> None:
         _raise_for(task, meant, findings, outcome, Reason.EXTRACT_FAILED)
 
 
-def finish(task: Task) -> None:
-    """Let the disk have all of it, and remove the journal. Raises OSError."""
+def finish(task: Task, covers: Iterable[str]) -> None:
+    """Let the disk have all of it; remove the journals of this restore and of those that it covers. Raises OSError."""
     root = task.target.root
     if not root.is_dir():
         return
     _sync(task.target)
     with held_times(task.target, {""}):
-        remove_journal(root, task.plan.name)
+        for name in {task.plan.name, *covers}:
+            remove_journal(root, name)
 
 
 def _sets_root(task: Task, meant: Meant) -> bool:

@@ -1,8 +1,10 @@
 """What a restore would do: the archive that is meant, what of it, and what that changes in the target as it is now."""
 
 import datetime as dt
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -122,8 +124,9 @@ def _tell_empty(task: Task, archive: ListedArchive) -> None:
         task.repository.warn(f"{what[0].upper()}{what[1:]}.")
         return
     text = (
-        f"The newest that fits, {what}: it was made when the data was gone already. Nothing was changed. Set "
-        "`latest.before` to a time before that, or name the one that you mean with `archive`."
+        f"The newest that fits, {what}: it was made when the data was gone already, or `paths` and `exclude` leave "
+        "nothing of it. Nothing was changed. Set `latest.before` to a time before that, or name the one that you mean "
+        "with `archive`."
     )
     raise FaultError(Fault(Reason.ARCHIVE_EMPTY, text))
 
@@ -183,8 +186,16 @@ def check(task: Task, meant: Meant, changes: Changes) -> None:
 
 
 def derive_digest(task: Task, meant: Meant, changes: Changes) -> str:
-    """Return what tells these changes from any others."""
-    return changes.digest(meant.archive.id, task.plan.folder, task.plan.mode)
+    """Return what tells these changes from any others; where nothing can be undone, what would be lost as well."""
+    lost = () if task.plan.undo else sorted(changes.overwrite | changes.delete)
+    return changes.digest(meant.archive.id, task.plan.folder, task.plan.mode, *map(partial(_describe_lost, task), lost))
+
+
+def _describe_lost(task: Task, path: str) -> str:
+    found = task.target.look(path)
+    if found is None or stat.S_ISDIR(found.st_mode):
+        return ""  # of a folder nothing is lost but its times
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def describe(task: Task, meant: Meant, changes: Changes, digest: str) -> RestorePreview:

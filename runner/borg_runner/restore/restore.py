@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from borg_contract.ownership import UndoOf
 from borg_contract.reasons import Reason
+from borg_contract.restore.plan import Mode
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.restore.change import change, find_folders_above, finish, held_times
 from borg_runner.restore.compare import Changes
@@ -64,7 +65,7 @@ def restore(task: Task) -> None:
         task.add(undo_archive=journal.undo_archive or None)
     try:
         change(task, meant, changes)
-        finish(task)
+        finish(task, covers=_find_covered(task, meant))
     except FaultError as error:
         raise FaultError(replace(error.fault, text=f"{error} {_describe_half(journal)}".rstrip())) from error
     except OSError as error:
@@ -92,6 +93,17 @@ def _find_journal(task: Task, meant: Meant) -> Journal | None:
             f"never finished; this one goes over it.{undo}"
         )
     return own
+
+
+def _find_covered(task: Task, meant: Meant) -> set[str]:
+    """Return the restores that left the target half restored and of which nothing is left once this one has ended."""
+    plan, undone = task.plan, meant.archive.undo
+    is_whole = not (plan.paths or plan.exclude) and plan.mode is not Mode.ONLY_MISSING
+    return {
+        journal.restore
+        for journal in read_journals(task.target.root)
+        if is_whole or (undone is not None and undone.restore == journal.restore)
+    }
 
 
 def _explain_outdated(wanted: str, found: str) -> Fault:
@@ -181,4 +193,4 @@ def _describe_half(journal: Journal | None) -> str:
         if journal.undo_archive
         else "There is no undo archive, as the folder was empty or `undo` is false."
     )
-    return f"The target may be half restored: another attempt at the same BorgRestore goes on from here. {undo}"
+    return f"The target may be half restored: a BorgRestore of the same name and archive goes on from here. {undo}"

@@ -30,7 +30,7 @@ def make_undo_archive(
 ) -> str:
     """Archive the `paths` below `root`, themselves and nothing below them; return the archive's name.
 
-    Raises FaultError, also where a path could not be archived: then nothing is to be changed.
+    Raises FaultError, also where a path could not be archived or not be read back: then nothing is to be changed.
     """
     name = derive_undo_name(undo.restore, dt.datetime.now(dt.UTC))
     comment = render_undo_comment(undo, run_name or "-")
@@ -55,6 +55,7 @@ def make_undo_archive(
         )
         if not outcome.warned or outcome.exit_code == _FILE_CHANGED:
             repository.accept(outcome)
+            _read_back(repository, name)
             return name
     except FaultError as error:
         reason = error.fault.reason if error.fault.reason is Reason.INTERRUPTED else Reason.UNDO_FAILED
@@ -66,6 +67,19 @@ def make_undo_archive(
         "(`job.runAsUser`, `ownership: Keep`), or do without: `undo: false`."
     )
     raise FaultError(Fault(Reason.UNDO_FAILED, text))
+
+
+def _read_back(repository: Repository, name: str) -> None:
+    """Raise FaultError where it cannot be restored: it may share data with older archives, and that be damaged."""
+    outcome = repository.try_borg(
+        lambda lock_wait: [
+            "extract",
+            *make_connection_arguments(repository.plan, lock_wait=lock_wait),
+            "--dry-run",
+            name_archive(repository.plan, name),
+        ]
+    )
+    repository.accept(outcome)
 
 
 def find_linked(target: Target, paths: Iterable[str]) -> set[str]:
