@@ -14,11 +14,16 @@ from borg_api.edge.openapi import render_document
 from borg_api.edge.parts import install_parts
 from borg_api.edge.problem import add_error_handlers
 from borg_api.metrics import Metrics
-from borg_api.picture.picture import Picture
+from borg_api.picture.picture import WATCHES, Picture
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
+from borg_api.resources.activity import route as activity
+from borg_api.resources.archives import route as archives
+from borg_api.resources.checks import drills
+from borg_api.resources.checks import route as checks
 from borg_api.resources.cron import route as cron
 from borg_api.resources.repositories import route as repositories
+from borg_api.resources.restores import route as restores
 from borg_api.resources.runs import route as runs
 from borg_api.resources.schedules import route as schedules
 from borg_api.resources.schedules.listing import Listing
@@ -36,19 +41,24 @@ _ROUTERS = (
     schedules.router,
     runs.router,
     repositories.router,
+    archives.router,
+    restores.router,
+    checks.router,
+    drills.router,
+    activity.router,
     scripts.router,
     health.router,
     replicas.router,
     documents.router,
 )
-_TAGS = ("Schedules", "Runs", "Cron expressions", "Choices", "Health")
+_TAGS = ("Schedules", "Runs", "Restores", "Checks", "Activity", "Cron expressions", "Choices", "Health")
 _DESCRIPTION = """
-Backup schedules of a Kubernetes cluster over HTTP: the schedule API of Borg UI on custom resources.
+Backups of a Kubernetes cluster over HTTP, and restores of them: Borg UI's API on custom resources.
 
 Send a Kubernetes token as `Authorization: Bearer …`; what it may do is RBAC's business. Errors are
 `application/problem+json` (RFC 9457). Times are RFC 3339 in UTC.
 """
-_OWN_CONNECTIONS = 20  # four watches a namespace, a heartbeat
+_OWN_CONNECTIONS = 20  # besides the watches: a heartbeat, and what is read once more
 _CALLERS_CONNECTIONS = 64
 
 
@@ -91,7 +101,7 @@ def create_app(configuration: Configuration) -> FastAPI:
 @asynccontextmanager
 async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics) -> AsyncIterator[None]:
     """Connect to the cluster, begin to watch it, and let the routes find the parts, until this is left."""
-    client = await connect(_OWN_CONNECTIONS + 4 * len(configuration.namespaces), manager=MANAGER)
+    client = await connect(_OWN_CONNECTIONS + WATCHES * len(configuration.namespaces), manager=MANAGER)
     own = ApiServer(client, observe=metrics.asked_as_itself)
     anonymous = ApiServer(without_credentials(client, _CALLERS_CONNECTIONS), observe=metrics.asked_as_caller)
     picture, others, timetable = Picture(own, configuration.namespaces), Replicas(configuration), Timetable()

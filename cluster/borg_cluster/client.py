@@ -54,9 +54,11 @@ class ApiServer:
         """Return when the API server answers that it lives."""
         await self._transport.read(Request("GET", "/livez"), self._timeouts.ping)
 
-    async def get(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
-        """Return the object, None when there is none."""
-        request = Request("GET", resource.path(namespace, name))
+    async def get(
+        self, resource: ResourceType, namespace: str, name: str, subresource: str | None = None
+    ) -> Object | None:
+        """Return the object, or its subresource, None when there is none."""
+        request = Request("GET", resource.path(namespace, name, subresource))
         try:
             found = await self._transport.exchange(request)
         except NotFound:
@@ -122,9 +124,12 @@ class ApiServer:
             yield _events(request, lines_of(request, response))
 
     @asynccontextmanager
-    async def log(self, namespace: str, pod: str, container: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Give what the container has written until now, in pieces as they come."""
-        request = Request("GET", PODS.path(namespace, pod, "log"), (("container", container),), accept="*/*")
+    async def log(
+        self, namespace: str, pod: str, container: str, tail: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give what the container has written until now, in pieces as they come; with `tail` its last lines only."""
+        query = (("container", container), *((("tailLines", str(tail)),) if tail else ()))
+        request = Request("GET", PODS.path(namespace, pod, "log"), query, accept="*/*")
         async with await self._transport.stream(request) as response:
             yield pieces_of(request, response)
 

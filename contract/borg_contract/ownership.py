@@ -4,6 +4,7 @@ A name proves nothing: another cluster, namespace or BorgRepository may write in
 lists comments, but no figures: what the sources held is in the comment, so that the next run can compare.
 """
 
+import datetime as dt
 import hashlib
 import posixpath
 import re
@@ -17,6 +18,11 @@ _COMMENT = re.compile(
     r"(?: paths=(?P<paths>[^\s:,]+:[0-9a-f]{8}(?:,[^\s:,]+:[0-9a-f]{8})*))?(?P<suspect> suspect)?"
 )
 _OWNER = ("namespace", "schedule", "repository", "cluster")
+_UNDO = re.compile(
+    r"borgoperator\.io undo (?P<namespace>[^/\s]+)/(?P<restore>\S+) \S+ repository=(?P<repository>\S+)"
+    r"(?: cluster=(?P<cluster>\S+))? of=(?P<archive_id>[0-9a-f]{64})"
+)
+_UNDO_NAME = re.compile(r".+-undo-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SUSPECT = " suspect"
 _UID_LENGTH = 8
 
@@ -35,6 +41,19 @@ class ArchiveOwner:
         place = f' of cluster "{self.cluster}"' if self.cluster else ""
         whose = f'BorgSchedule "{self.schedule}" in namespace "{self.namespace}"{place}'
         return f'{whose} (BorgRepository "{self.repository}")'
+
+
+@dataclass(frozen=True)
+class UndoOf:
+    """What an undo archive is of: what a restore replaced or deleted. It is no schedule's, and no prune deletes it."""
+
+    namespace: str
+    restore: str
+    """The BorgRestore."""
+    repository: str
+    archive_id: str
+    """Borg's id of the archive that was restored."""
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,29 @@ def render_comment(owner: ArchiveOwner, run: str, content: ArchiveContent | None
     suspect = _SUSPECT if content and content.suspect else ""
     place = f"{owner.namespace}/{owner.schedule} {run} repository={owner.repository}"
     return f"borgoperator.io {place}{cluster}{held}{suspect}"
+
+
+def derive_undo_name(restore: str, now: dt.datetime) -> str:
+    """Return the name of the undo archive that the restore makes `now`, in UTC."""
+    return f"{restore}-undo-{now:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def is_undo_name(name: str) -> bool:
+    """Tell whether an archive is named like an undo archive, where nothing but its name is known."""
+    return _UNDO_NAME.fullmatch(name) is not None
+
+
+def render_undo_comment(undo: UndoOf, run_name: str) -> str:
+    """Return the comment of an undo archive. `parse_comment` knows no owner in it, in older versions neither."""
+    cluster = f" cluster={undo.cluster}" if undo.cluster else ""
+    place = f"{undo.namespace}/{undo.restore} {run_name} repository={undo.repository}"
+    return f"borgoperator.io undo {place}{cluster} of={undo.archive_id}"
+
+
+def parse_undo_comment(comment: str) -> UndoOf | None:
+    """Return what an undo archive is of; None for any other archive."""
+    found = _UNDO.fullmatch(comment)
+    return UndoOf(**{name: text or "" for name, text in found.groupdict().items()}) if found else None
 
 
 def parse_comment(comment: str) -> ArchiveOwner | None:

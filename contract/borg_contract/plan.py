@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from borg_contract.archives.ids import DEFAULT_LIMIT
+from borg_contract.archives.plan import ListingPlan
+from borg_contract.restore.plan import RestorePlan
+from borg_contract.restore.proof import CheckPlan, DrillPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 
@@ -85,6 +89,12 @@ class RepositoryPlan:
     min_files: int | None = None
     """How many files an archive must hold; 0: it may well be empty; None: that was not said."""
     hooks: HooksPlan | None = None
+    archive_limit: int = DEFAULT_LIMIT
+    """How many of its archives, the newest, the cluster is to know."""
+    damage: str = ""
+    """What is known to be damaged: until a check passes, nothing is pruned or compacted. Empty: nothing is known."""
+    check: CheckPlan | None = None
+    """How far a check goes; None: to its end, without reading all data."""
 
 
 @dataclass(frozen=True)
@@ -110,3 +120,9 @@ class RunPlan:
     lock_wait_seconds: int = 1800
     dead_holders: tuple[str, ...] = ()
     """Holders (`borg_contract.pod.lock_holder`) proven dead: their locks may be broken."""
+    listing: ListingPlan | None = None
+    """For List: which archives of the one repository of the plan are to be told. None: they are only counted."""
+    drill: DrillPlan | None = None
+    """For a Drill: what to restore."""
+    restore: RestorePlan | None = None
+    """For Preview and Restore: what to bring back from the one repository of the plan."""

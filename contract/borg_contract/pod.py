@@ -6,6 +6,12 @@ from typing import NamedTuple
 CONTAINER_NAME = "borg"
 """The container whose end is the run's end, whatever else was injected into the pod."""
 
+APP_NAME = "app"
+"""The container that tries what a drill restored: it begins when `borg`, an init container in such a pod, has ended."""
+
+RESTORED_DIR = "/restored"
+"""Where a drill leaves what it restored for that container: `<schedule>/<path in the archive>`."""
+
 RUNNER_UID = 10001
 """The image's own user and group, under whom pods run by default; repositories on volumes belong to this number."""
 

@@ -27,6 +27,9 @@ class Reason(StrEnum):
     SAME_PLACE = "SamePlace"
     SAME_REPOSITORY = "SameRepository"
     ARCHIVE_VANISHED = "ArchiveVanished"
+    ARCHIVES_LISTED = "ArchivesListed"
+    LISTING = "Listing"
+    LISTING_FAILED = "ListingFailed"
     JOB_REFUSED = "JobRefused"
     CLOCK_DISAGREES = "ClockDisagrees"
 
@@ -44,6 +47,8 @@ class Reason(StrEnum):
     RUN_NOT_RECORDED = "RunNotRecorded"
     COVERED_BY_RUN = "CoveredByRun"
     RESTORED = "Restored"
+    VERIFIED = "Verified"
+    NOT_YET_VERIFIED = "NotYetVerified"
 
     JOB_DELETED = "JobDeleted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -53,6 +58,34 @@ class Reason(StrEnum):
     RUNNER_CRASHED = "RunnerCrashed"
     RESULT_UNREADABLE = "ResultUnreadable"
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
+
+    # Of a restore, as the operator sees it.
+    RESTORE_NOT_FOUND = "RestoreNotFound"
+    CLAIM_IN_USE = "ClaimInUse"
+    CLAIM_EXISTS = "ClaimExists"
+    TARGET_IS_REPOSITORY = "TargetIsRepository"
+    WAITING_FOR_APPROVAL = "WaitingForApproval"
+    WAITING_FOR_RESTORE = "WaitingForRestore"
+    WAITING_FOR_WRITERS = "WaitingForWriters"
+    NOT_OF_A_RESTORE = "NotOfARestore"
+
+    # Of a restore, as the runner found it.
+    ARCHIVE_NOT_FOUND = "ArchiveNotFound"
+    ARCHIVE_AMBIGUOUS = "ArchiveAmbiguous"
+    ARCHIVE_EMPTY = "ArchiveEmpty"
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    PATHS_NOT_FOUND = "PathsNotFound"
+    NOT_ENOUGH_SPACE = "NotEnoughSpace"
+    OWNERSHIP_NOT_POSSIBLE = "OwnershipNotPossible"
+    PREVIEW_OUTDATED = "PreviewOutdated"
+    UNDO_FAILED = "UndoFailed"
+    EXTRACT_FAILED = "ExtractFailed"
+    VERIFICATION_FAILED = "VerificationFailed"
+    ARCHIVE_TOO_OLD = "ArchiveTooOld"
+
+    # Of a drill, as the operator sees how the application's container ended.
+    APP_FAILED = "AppFailed"
+    APP_TIMED_OUT = "AppTimedOut"
 
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
@@ -108,6 +141,9 @@ class Reason(StrEnum):
     VOLUME_FAILED = "VolumeFailed"
     WARNINGS = "Warnings"
 
+
+DAMAGE = frozenset({Reason.CHECK_FAILED.value, Reason.REPOSITORY_DAMAGED.value})
+"""What is damage in whatever run it is found; of a drill, VERIFICATION_FAILED is too."""
 
 SUSPECT = frozenset({Reason.SOURCE_EMPTY.value, Reason.SOURCE_SHRANK.value})
 """Why a backup that was made may not be what its owner thinks: a person is to look, and nothing is pruned meanwhile."""

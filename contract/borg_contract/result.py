@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from borg_contract.archives.result import ListingResult
+from borg_contract.restore.proof import CheckResult, DrillResult
+from borg_contract.restore.result import RestoreResult
 from borg_contract.run import Phase
 from borg_contract.schema import Schema
 
@@ -18,6 +21,10 @@ def _count(description: str) -> Schema:
 class PruneResult:
     kept: Annotated[int, _count("How many of the schedule's archives are left.")]
     deleted: Annotated[int, _count("How many of the schedule's archives were deleted.")]
+    archives: Annotated[
+        tuple[Annotated[str, Schema("One name.", maxLength=1024)], ...],
+        Schema("Which these were; absent where they are too many for a result.", maxItems=128),
+    ] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,14 @@ class RepositoryTotals:
     archives: Annotated[int, _count("How many archives are in it.")]
     original_size: Annotated[int, _count("Bytes of all archives together as if each were extracted.")]
     deduplicated_size: Annotated[int, _count("Bytes that they really take, compressed and deduplicated.")]
+    newest: Annotated[
+        str | None,
+        Schema(
+            "What tells the set of the newest archives, as many as `spec.archiveLimit` of the BorgRepository says, "
+            "from any other.",
+            maxLength=32,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,8 @@ class RepositoryResult:
             "one that lacks something. The next run that prunes marks it, and it takes no good one's place then."
         ),
     ] = False
+    archive_id: Annotated[str | None, Schema("Borg's own id of that archive.", maxLength=64)] = None
+    comment: Annotated[str | None, Schema("The comment of that archive.", maxLength=1024)] = None
     original_size: Annotated[int | None, _count("Bytes of the files in the archive.")] = None
     compressed_size: Annotated[int | None, _count("Bytes of the same after compression.")] = None
     deduplicated_size: Annotated[
@@ -114,6 +131,14 @@ class RepositoryResult:
     compact: Annotated[CompactResult | None, Schema("What compact did, when it was asked for and came to its end.")] = (
         None
     )
+    restore: Annotated[
+        RestoreResult | None, Schema("What was restored, or would be, for the operations Preview and Restore.")
+    ] = None
+    listing: Annotated[ListingResult | None, Schema("What a `List` of this repository alone told of its archives.")] = (
+        None
+    )
+    check: Annotated[CheckResult | None, Schema("How far a check went, when it found nothing wrong.")] = None
+    drill: Annotated[DrillResult | None, Schema("What a drill restored.")] = None
     totals: Annotated[
         RepositoryTotals | None, Schema("The whole repository after the run, with the archives of all schedules.")
     ] = None
@@ -148,5 +173,8 @@ class RunResult:
     repositories: Annotated[tuple[RepositoryResult, ...], Schema(maxItems=16)] = ()
     reason: Annotated[str | None, Schema(maxLength=1024, pattern=REASON_PATTERN)] = None
     message: Annotated[str, Schema(maxLength=32768)] = ""
+    part: Annotated[str, Schema(maxLength=4096)] = ""
+    """The archives themselves of which `listing` of the one repository tells, see `archives.part`. It is for the
+    operator alone, and in no status."""
     provisional: bool = False
     """Written after a repository, before the runner had come to its end: it stands where the runner was killed."""

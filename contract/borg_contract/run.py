@@ -10,13 +10,21 @@ class Operation(StrEnum):
     PRUNE = "Prune"
     COMPACT = "Compact"
     CHECK = "Check"
+    DRILL = "Drill"
     LIST = "List"
     BREAK_LOCK = "BreakLock"
+    PREVIEW = "Preview"
+    RESTORE = "Restore"
 
     @property
     def needs_schedule(self) -> bool:
         """Whether a schedule must say what is backed up or kept; the others can be done on a repository alone."""
         return self in (Operation.BACKUP, Operation.PRUNE)
+
+    @property
+    def needs_restore(self) -> bool:
+        """Whether a BorgRestore must say what is brought back."""
+        return self in (Operation.PREVIEW, Operation.RESTORE)
 
 
 class Phase(StrEnum):

@@ -123,6 +123,54 @@ class DeleteRun:
 
 
 @dataclass(frozen=True)
+class CancelRun:
+    """Set `spec.cancel` of a BorgRun."""
+
+    run: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class CreateArchive:
+    """Make the BorgArchive of an archive that there is. One of its name that is there is the same, by its name."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteArchive:
+    """Delete a BorgArchive. The archive itself is gone, or too old to be known."""
+
+    archive: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
+class CreateClaim:
+    """Make a claim that outlives its restore; one of that name that another made is left alone."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ScaleWorkload:
+    """Give a Deployment or StatefulSet so many replicas, if it is the one with `uid`."""
+
+    target: Reference
+    uid: str
+    replicas: int
+
+
+@dataclass(frozen=True)
+class MergeMetadata:
+    """Merge `metadata` into that of a BorgRestore as it is known. Lists in it, of finalizers say, are whole."""
+
+    target: Reference
+    uid: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class PatchStatus:
     """Merge `status` into that of the resource; None removes a field. `uid`: None for one that this plan makes."""
 
@@ -158,6 +206,12 @@ Action = (
     | CreateRun
     | AdoptRun
     | DeleteRun
+    | CancelRun
+    | CreateClaim
+    | ScaleWorkload
+    | MergeMetadata
+    | CreateArchive
+    | DeleteArchive
     | PatchStatus
     | RecordEvent
 )
@@ -174,7 +228,14 @@ class Plan:
 def object_of(action: Action) -> Reference:
     """Return what the action is done for: if that is refused, it is what a status has to speak of."""
     match action:
-        case CreateCronJob(manifest) | RepairCronJob(manifest) | CreateJob(manifest) | CreateRun(manifest):
+        case (
+            CreateCronJob(manifest)
+            | RepairCronJob(manifest)
+            | CreateJob(manifest)
+            | CreateRun(manifest)
+            | CreateClaim(manifest)
+            | CreateArchive(manifest)
+        ):
             metadata = manifest["metadata"]
             return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
         case (
@@ -186,12 +247,12 @@ def object_of(action: Action) -> Reference:
             | RecordTick(_, _, job)
         ):
             return job
-        case PatchStatus(target) | DeleteCronJob(target):
+        case PatchStatus(target) | DeleteCronJob(target) | ScaleWorkload(target) | MergeMetadata(target):
             return target
-        case AdoptRun(run) | DeleteRun(run):
+        case AdoptRun(run) | DeleteRun(run) | CancelRun(run):
             return run
-        case EndPod(pod):
-            return pod
+        case EndPod(found) | DeleteArchive(found):
+            return found
         case RecordEvent(regarding):
             return regarding
 
@@ -205,6 +266,8 @@ def describe(action: Action) -> str:
             return f"{line}: {', '.join(status)}"
         case RecordEvent(_, _, reason):
             return f"{line}: {reason}"
+        case ScaleWorkload(_, _, replicas):
+            return f"{line}: to {replicas}"
         case CreateRun(_, str() as holder):
             return f"{line}: if it is proven that {holder} is dead"
         case _:

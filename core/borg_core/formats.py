@@ -14,6 +14,15 @@ def parse_time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
+def is_time(text: str) -> bool:
+    """Tell whether it is a time that can be told in UTC."""
+    try:
+        parse_time(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def format_duration(seconds: float) -> str:
     """Return e.g. `45s`, `1m32s`, `3h05m`, as kubectl shows ages: two parts are enough for people."""
     whole = max(0, round(seconds))

@@ -7,11 +7,20 @@ MANAGED_BY = "app.kubernetes.io/managed-by"
 NAME = "app.kubernetes.io/name"
 SCHEDULE = "borgoperator.io/schedule"
 REPOSITORY = "borgoperator.io/repository"
+RESTORE = "borgoperator.io/restore"
 OPERATION = "borgoperator.io/operation"
 TRIGGER = "borgoperator.io/trigger"
 
-SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY}
-"""For whom a run is: the label whose value is the schedule's or the repository's name."""
+SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY, "BorgRestore": RESTORE}
+"""For whom a run is: the label whose value is the schedule's, the repository's or the restore's name."""
+
+RESTORE_UID = "borgoperator.io/restore-uid"
+"""Annotation on a claim: the BorgRestore that made it. On a BorgRestore: its own, once the operator has seen it. One
+that bears another was put back by a restore of the cluster, and is not done again.
+"""
+
+RESTORING = "borgoperator.io/restoring"
+"""Finalizer of a BorgRestore, as long as it may write to its claim or has stopped what uses it: others wait."""
 
 IDEMPOTENCY_KEY = "borgoperator.io/idempotency-key"
 """On a run that was asked for over REST: a digest of the key that the call came with."""
@@ -38,14 +47,23 @@ policy added, and theirs is left alone.
 DEAD_HOLDER = "borgoperator.io/dead-holder"
 """Annotation on a BreakLock run that the operator made: whose locks may go, because that pod is proven dead."""
 
+LISTING = "borgoperator.io/listing"
+"""Annotation on a List run that the operator made: the how manieth of its repository it is, from 1."""
+
 ATTEMPT = "borgoperator.io/attempt"
-"""Annotation beside that one: the how manieth such run it is, from 1, for the run that needs the lock."""
+"""Annotation beside one of these two: the how manieth run to the same end it is, from 1. Each waits longer."""
 
 OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
 """The same of an earlier version, which knew no more than the Job: it proves nothing, and such a run breaks no lock."""
 
 TIMES = "borgoperator.io/times"
 """Annotation on a CronJob's Jobs: time zone and schedule that the CronJob had when it made them."""
+
+APP_SECONDS = "borgoperator.io/app-seconds"
+"""Annotation on a drill's pod: how long the container `app` has, once `borg` has ended."""
+
+DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
+"""Annotation on a pod: of which container `kubectl logs` shows the log."""
 
 INSTANTIATE = "cronjob.kubernetes.io/instantiate"
 """Annotation that `kubectl create job --from` puts on a Job, with the value `manual`."""

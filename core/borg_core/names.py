@@ -8,6 +8,9 @@ JOB_NAME_LIMIT = 63
 CRON_JOB_NAME_LIMIT = 52
 """Of a CronJob, and so of a schedule, whose CronJob has its name: Kubernetes appends eleven characters for the Jobs."""
 
+RESTORE_NAME_LIMIT = 50
+"""Of a BorgRestore: its runs have its name and a word for the step, `-restore-2` for one."""
+
 _DIGEST_LENGTH = 8
 
 

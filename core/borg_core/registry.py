@@ -81,6 +81,8 @@ class Kind(ResourceType, Generic[T]):
     """What an object refers to: it is found by these, and looked at again when one of them changes."""
     groups: Callable[[T], Iterable[tuple[str, str]]] = _nothing
     """(index, value) by which objects of a namespace are found besides: those with one title, say."""
+    affects: Callable[[T], Iterable[Reference]] = _nothing
+    """Objects that it does something to: whoever refers to them is looked at again as well when it changes."""
     shown: Callable[[T], object] = _nothing
     """What others look at in the status of an object that is reconciled itself, besides what it is found by."""
     selector: str = ""

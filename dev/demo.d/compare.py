@@ -1,6 +1,7 @@
 """Compares two trees entry by entry: kind, content, owner, mode, time, links, holes, extended attributes.
 
 Usage: compare.py SOURCE RESTORED. Says what it compared; exits with 1 and names what differs when anything does.
+Or: compare.py TREE. Says what is in it, with a digest over all that would be compared.
 """
 
 import hashlib
@@ -100,6 +101,10 @@ def describe(tree: dict[str, Entry]) -> str:
 
 
 def main() -> int:
+    if len(sys.argv) == len(("compare.py", "TREE")):
+        tree = read_tree(Path(sys.argv[1]))
+        print(f"{describe(tree)}, digest {hashlib.sha256(repr(sorted(tree.items())).encode()).hexdigest()[:16]}")
+        return 0
     source, restored = (read_tree(Path(argument)) for argument in sys.argv[1:3])
     if differences := find_differences(source, restored):
         print(f"{len(differences)} differences:", *islice(differences, SHOWN), sep="\n  ")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from borg_contract import pod
+from borg_contract.restore.plan import TARGET_DIR
 
 ROOT_ENV = "BORG_RUNNER_ROOT"
 """A folder below which all of these places lie; unset in pods."""
@@ -17,6 +18,16 @@ class Places:
     @property
     def sources(self) -> Path:
         return self._below(pod.SOURCES_DIR)
+
+    @property
+    def target(self) -> Path:
+        """The volume that is restored into."""
+        return self._below(TARGET_DIR)
+
+    @property
+    def restored(self) -> Path:
+        """What a drill leaves for an application."""
+        return self._below(pod.RESTORED_DIR)
 
     @property
     def cache(self) -> Path:

@@ -46,12 +46,17 @@ class Exit:
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to run; `merge_errors` sends its stderr where its stdout goes."""
+    """What to run; `merge_errors` sends its stderr where its stdout goes.
+
+    `input_path`: the file that is its stdin. `output_fd`: where its stdout goes, unread here.
+    """
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     directory: str | None = None
     inherited_fds: tuple[int, ...] = ()
+    input_path: str = os.devnull
+    output_fd: int | None = None
     merge_errors: bool = False
     stop_group: bool = False
     """Signals go to the whole process group. What is left of it after a stop is killed in any case."""
@@ -71,16 +76,17 @@ def run_process(
     It is stopped when `time_left()` is no longer positive or `interruption` is requested; `stop_steps()` is asked for
     at that moment. Raises OSError when it cannot be started.
     """
-    process = subprocess.Popen(  # noqa: S603 - an argument vector, no shell
-        list(command.arguments),
-        env=dict(command.environment),
-        cwd=command.directory,
-        pass_fds=command.inherited_fds,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if command.merge_errors else subprocess.PIPE,
-        start_new_session=True,  # a group of its own to signal, and no terminal to prompt on
-    )
+    with open(command.input_path, "rb") as given:  # noqa: PTH123 - a text, as Popen takes it
+        process = subprocess.Popen(  # noqa: S603 - an argument vector, no shell
+            list(command.arguments),
+            env=dict(command.environment),
+            cwd=command.directory,
+            pass_fds=command.inherited_fds,
+            stdin=given,
+            stdout=subprocess.PIPE if command.output_fd is None else command.output_fd,
+            stderr=subprocess.STDOUT if command.merge_errors else subprocess.PIPE,
+            start_new_session=True,  # a group of its own to signal, and no terminal to prompt on
+        )
     on_start(process.pid)
     with process, _Reader(process, on_line) as reader:
         stop = _Stop(process, stop_steps, group=command.stop_group)

@@ -61,7 +61,9 @@ class Team:
         """Apply a repository: on the claim `borg-repo` in a folder of its own name, of the source claim `app-data`."""
         place = {"local": {"volume": _claim("borg-repo"), "path": name}} if "ssh" not in spec else {}
         encryption = {"mode": "repokey-blake2", "passphraseSecretRef": {"name": passphrase, "key": "passphrase"}}
-        self.make("BorgRepository", name, **{**place, "encryption": encryption, "sources": source(), **spec})
+        # Listings of archives are runs, and come when they come: only those who ask for them have them.
+        given = {**place, "encryption": encryption, "sources": source(), "archiveLimit": 0, **spec}
+        self.make("BorgRepository", name, **given)
 
     def schedule(self, name: str, *repositories: str, **spec: Any) -> None:
         refs = [{"name": repository} for repository in repositories or ("main",)]

@@ -124,13 +124,14 @@ def test_what_is_extracted_equals_the_source(nightly: Team) -> None:
 
 def test_a_second_run_stores_only_what_is_new(nightly: Team) -> None:
     nightly.work("head -c 500000 /dev/urandom > /data/new")
+    (first,) = nightly.archives("main")
 
     (result,) = nightly.completed("second", "nightly")["repositories"]
 
     assert 500_000 < result["deduplicatedSize"] < 700_000
     assert result["originalSize"] > 10_000_000
     assert result["totals"]["archives"] == 1  # keepDaily 1 keeps the last one of the last day
-    assert result["prune"] == {"kept": 1, "deleted": 1}
+    assert result["prune"] == {"kept": 1, "deleted": 1, "archives": [first]}
 
 
 def test_backup_pods_are_restricted_and_hold_no_token(nightly: Team) -> None:

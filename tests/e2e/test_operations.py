@@ -11,7 +11,7 @@ def test_prune_compact_and_check_by_hand_wait_for_each_other_and_complete(team: 
     team.repository("main")
     # Only the daily rule: of a rule that has not all it may keep, borg keeps the oldest archive as well.
     team.schedule("night", prune={"keepDaily": 1, "keepWeekly": 0, "keepMonthly": 0, "keepYearly": 0})
-    team.completed("backup-1", "night")
+    (first,) = team.completed("backup-1", "night")["repositories"]
     team.work("head -c 3000000 /dev/urandom > /data/random")
     team.completed("backup-2", "night")
 
@@ -24,9 +24,10 @@ def test_prune_compact_and_check_by_hand_wait_for_each_other_and_complete(team: 
     for earlier, later in pairwise(statuses):
         assert earlier["completionTime"] <= later["startTime"]
     prune, compact, check = (status["repositories"][0] for status in statuses)
-    assert prune["prune"] == {"kept": 1, "deleted": 1}
+    assert prune["prune"] == {"kept": 1, "deleted": 1, "archives": [first["archive"]]}
     assert compact["compact"]["freedBytes"] > 2_900_000
-    assert check.keys() == {"name", "phase", "place", "seconds"}
+    assert check.keys() == {"name", "phase", "place", "seconds", "check"}
+    assert check["check"] == {"complete": True}
     schedule = team.get("bsched", "night")["status"]
     assert schedule["lastRunName"] == "backup-2"  # an operation is not a backup
     assert schedule["lastPruneTime"] == statuses[0]["completionTime"]

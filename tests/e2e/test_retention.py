@@ -24,7 +24,7 @@ def test_prune_of_db_deletes_no_archive_of_db_daily(team: Team) -> None:
     (second,) = team.completed("db-2", "db")["repositories"]
 
     assert first["prune"] == {"kept": 1, "deleted": 0}
-    assert second["prune"] == {"kept": 1, "deleted": 1}
+    assert second["prune"] == {"kept": 1, "deleted": 1, "archives": [first["archive"]]}
     assert second["totals"]["archives"] == 4
     assert sorted(team.archives("main")) == sorted([*others, second["archive"]])
 

@@ -101,12 +101,12 @@ OWN_KEYS = (
     "operator and by Kubernetes; choose another prefix"
 )
 ONE_SUBJECT = (
-    "give exactly one of scheduleRef (a BorgSchedule) and repositoryRef (a BorgRepository, for Compact, Check, List "
-    "and BreakLock)"
+    "give exactly one of scheduleRef (a BorgSchedule) and repositoryRef (a BorgRepository, for Compact, Check, "
+    "Drill, List and BreakLock)"
 )
 NEEDS_SCHEDULE = (
-    "only a schedule says what is backed up and kept: give scheduleRef, or one of the operations Compact, Check, List "
-    "and BreakLock"
+    "only a schedule says what is backed up and kept: give scheduleRef, or one of the operations Compact, Check, "
+    "Drill, List and BreakLock"
 )
 
 
@@ -1007,10 +1007,17 @@ REFUSALS = (
     ),
     Refusal(
         "BorgRun",
-        "an unknown operation",
-        {"operation": "Restore"},
+        "a drill of a schedule",
+        {"operation": "Drill"},
         "spec.operation",
-        'supported values: "Backup", "Prune", "Compact", "Check", "List", "BreakLock"',
+        "a drill is of a repository, and of all schedules in it: give repositoryRef",
+    ),
+    Refusal(
+        "BorgRun",
+        "an unknown operation",
+        {"operation": "Repair"},
+        "spec.operation",
+        'supported values: "Backup", "Prune", "Compact", "Check", "Drill", "List", "BreakLock", "Preview", "Restore"',
     ),
     Refusal(
         "BorgRun",
@@ -1151,9 +1158,18 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
             "BorgRun",
             {"scheduleRef": None, "repositoryRef": {"name": "main"}, "operation": operation},
         )
-        for operation in ("Check", "Compact", "List", "BreakLock")
+        for operation in ("Check", "Compact", "Drill", "List", "BreakLock")
     },
     "a list of a schedule's archives": ("BorgRun", {"operation": "List"}),
+    "a repository that is checked in slices and drilled": (
+        "BorgRepository",
+        {
+            "verification": {
+                "check": {"schedule": "H 3 * * 0", "maxDuration": "1h", "verifyDataEvery": "30d"},
+                "drill": {"schedule": "H 5 * * 6", "sample": 10, "maxBytes": "5Gi", "minFiles": 1, "maxAge": "48h"},
+            }
+        },
+    ),
     "a repository that is checked on Sundays": (
         "BorgRepository",
         {"verification": {"check": {"schedule": "0 3 * * SUN", "timeZone": "Europe/Berlin"}}},

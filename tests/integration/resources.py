@@ -1,5 +1,6 @@
 """The smallest resources that work, as a user would write them."""
 
+from hashlib import sha256
 from typing import Any
 
 API_VERSION = "borgoperator.io/v1alpha1"
@@ -29,6 +30,29 @@ def script(name: str, *parameters: dict[str, Any], content: str = "true") -> dic
 def run(name: str, schedule_name: str = "db", **spec: Any) -> dict[str, Any]:
     body = {"scheduleRef": {"name": schedule_name}, **spec}
     return {"apiVersion": API_VERSION, "kind": "BorgRun", "metadata": {"name": name}, "spec": body}
+
+
+def archive(name: str, repository: dict[str, Any], archive_name: str = "nightly-1", **spec: Any) -> dict[str, Any]:
+    """Return what stands for an archive of the BorgRepository, which owns it: the operator takes others away."""
+    owner = {key: repository[key] for key in ("apiVersion", "kind")} | {"controller": True}
+    owner |= {key: repository["metadata"][key] for key in ("name", "uid")}
+    body = {
+        "repositoryRef": {"name": owner["name"]},
+        "archive": archive_name,
+        "id": sha256(name.encode()).hexdigest(),
+        "time": "2026-11-24T03:00:02Z",
+        "sources": ["data"],
+        **spec,
+    }
+    metadata = {"name": name, "ownerReferences": [owner]}
+    return {"apiVersion": API_VERSION, "kind": "BorgArchive", "metadata": metadata, "spec": body}
+
+
+def restore(name: str, **spec: Any) -> dict[str, Any]:
+    """Return a restore from the repository `main` into the claim that it backs up."""
+    target = {"claim": {"claimName": "app-data"}}
+    body = {"repositoryRef": {"name": "main"}, "archive": "nightly-1", "target": target, **spec}
+    return {"apiVersion": API_VERSION, "kind": "BorgRestore", "metadata": {"name": name}, "spec": body}
 
 
 def claim(name: str) -> dict[str, Any]:

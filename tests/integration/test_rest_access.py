@@ -10,15 +10,18 @@ from typing import Any
 
 import pytest
 
+from integration import resources
+from integration.cluster import make_archive
 from support.cluster import REPOSITORY, Kubectl, fresh_namespace
 from support.rest import Rest, make_account, problem
+from support.waiting import wait_for
 
 ACCOUNTS_KEY = REPOSITORY / "dev" / ".state" / "pki" / "accounts.key"
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`least`: the first role of viewer, operator, admin that may use it; `asks`: what RBAC calls that."""
+    """`least`: the role that may use it, besides the admin, or beside all; `asks`: what RBAC calls that."""
 
     method: str
     path: str
@@ -29,6 +32,8 @@ class Endpoint:
 
 
 NEW = {"name": "made by ROLE", "cron_expression": "0 2 * * *", "repository": "main"}
+BACK = {"repository": "main", "archive": "nightly-1", "paths": []}
+CHECKS = {"cron_expression": "0 0 1 1 *"}
 ENDPOINTS = (
     Endpoint("GET", "/api/schedule/", "viewer", "list borgschedules"),
     Endpoint("GET", "/api/schedule/target", "viewer", "list borgschedules"),
@@ -43,13 +48,35 @@ ENDPOINTS = (
     Endpoint("GET", "/api/backup/logs/target-run/stream", "viewer", "get pods/log"),
     Endpoint("POST", "/api/schedule/target/run-now", "operator", "create borgruns", good=(200, 409)),
     Endpoint("POST", "/api/backup/cancel/target-run", "operator", "patch borgruns", good=(200, 400)),
+    Endpoint("GET", "/api/repositories/main/archives", "viewer", "list borgarchives"),
+    Endpoint("GET", "/api/archives/nightly-1/info?repository=main", "viewer", "list borgarchives"),
+    Endpoint("GET", "/api/restore/jobs", "viewer", "list borgrestores"),
+    Endpoint("GET", "/api/restore/status/target-restore", "viewer", "list borgrestores"),
+    Endpoint("GET", "/api/repositories/main/check-schedule", "viewer", "list borgrepositories"),
+    Endpoint("GET", "/api/repositories/main/restore-check-schedule", "viewer", "list borgrepositories"),
+    Endpoint("GET", "/api/repositories/main/running-jobs", "viewer", "list borgruns"),
+    Endpoint("GET", "/api/activity/recent", "viewer", "list borgruns"),
+    Endpoint("POST", "/api/repositories/main/check", "operator", "create borgruns", good=(200, 409)),
+    Endpoint("POST", "/api/repositories/main/restore-check", "operator", "create borgruns", good=(200, 409)),
+    Endpoint("POST", "/api/restore/preview", "restorer", "create borgrestores", BACK),
+    Endpoint("POST", "/api/restore/start", "restorer", "create borgrestores", BACK, good=(200, 409)),
+    Endpoint("POST", "/api/restore/cancel/target-restore", "restorer", "patch borgrestores", good=(200, 400)),
+    Endpoint("PUT", "/api/repositories/main/check-schedule", "admin", "patch borgrepositories", CHECKS),
+    Endpoint("PUT", "/api/repositories/main/restore-check-schedule", "admin", "patch borgrepositories", CHECKS),
     Endpoint("POST", "/api/schedule/", "admin", "create borgschedules", NEW),
     Endpoint("PUT", "/api/schedule/target", "admin", "update borgschedules", {"description": "edited"}),
     Endpoint("POST", "/api/schedule/target/toggle", "admin", "patch borgschedules"),
     Endpoint("POST", "/api/schedule/target/duplicate", "admin", "create borgschedules"),
     Endpoint("DELETE", "/api/schedule/victim-of-ROLE", "admin", "delete borgschedules"),
 )
-ROLES = ("nobody", "viewer", "operator", "admin")
+ROLES = ("nobody", "viewer", "operator", "restorer", "admin")
+MAY = {
+    "viewer": ("viewer", "operator", "restorer", "admin"),
+    "operator": ("operator", "admin"),
+    "restorer": ("restorer", "admin"),
+    "admin": ("admin",),
+}
+"""Who may use what takes a role at least."""
 STRANGERS = ("none", "basic", "malformed", "expired", "of a deleted account", "of another namespace")
 OPEN = ("/livez", "/readyz", "/metrics", "/docs", "/docs-assets/swagger-ui-bundle.js", "/openapi.json")
 
@@ -60,13 +87,12 @@ def callers(rest: Rest, kubectl: Kubectl) -> dict[str, Rest]:
     rest.create("target")
     for role in ROLES:
         rest.create(f"victim of {role}")
-    run = {
-        "apiVersion": "borgoperator.io/v1alpha1",
-        "kind": "BorgRun",
-        "metadata": {"name": "target-run"},
-        "spec": {"scheduleRef": {"name": "target"}, "operation": "Check"},
-    }
-    kubectl("-n", rest.namespace, "create", "-f", "-", stdin=json.dumps(run))
+    run = resources.run("target-run", "target", operation="Check")
+    for item in (run, resources.restore("target-restore")):
+        kubectl("-n", rest.namespace, "create", "-f", "-", stdin=json.dumps(item))
+    make_archive(kubectl, rest.namespace, "main-1")
+    path = "/api/restore/status/target-restore"
+    wait_for(lambda: rest("GET", path).status_code, lambda status: status == 200, 5, "the facade sees the restore")
     tokens = {
         role: make_account(kubectl, rest.namespace, f"the-{role}", None if role == "nobody" else f"borg-{role}")
         for role in ROLES
@@ -100,7 +126,7 @@ def test_each_role_may_do_what_it_is_for(callers: dict[str, Rest], endpoint: End
         {**endpoint.body, **({"name": f"made by {role}"} if "name" in endpoint.body else {})} if endpoint.body else None
     )
     answer = caller(endpoint.method, path, body)
-    if ROLES.index(role) >= ROLES.index(endpoint.least):
+    if role in MAY[endpoint.least]:
         assert answer.status_code in endpoint.good, answer.text
     else:
         assert f'You may not {endpoint.asks} in namespace "{caller.namespace}".' == problem(answer, 403)

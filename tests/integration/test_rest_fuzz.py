@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from integration import resources
+from integration.cluster import make_archive
 from support.cluster import Kubectl, fresh_namespace
 from support.rest import Rest, make_account
 from support.waiting import wait_for
@@ -33,6 +34,7 @@ def fuzzed(kubectl: Kubectl, facade_url: str) -> Iterator[Rest]:
         kubectl(
             "-n", namespace, "apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
         )
+        make_archive(kubectl, namespace, "main-1")
         admin = Rest(facade_url, namespace, make_account(kubectl, namespace, "fuzz", "borg-admin"))
         wait_for(lambda: admin.look("/api/scripts"), bool, 5, "the facade sees the script")
         yield admin
@@ -43,6 +45,10 @@ def test_no_request_that_can_be_thought_of_makes_it_stumble(fuzzed: Rest, tmp_pa
     schedules = [fuzzed.create(f"fuzzed {number}")["id"] for number in range(8)]
     for schedule in schedules[:4]:
         fuzzed.send("POST", f"/api/schedule/{schedule}/run-now")
+    restores = [
+        fuzzed.send("POST", f"/api/restore/{verb}", {"repository": "main", "archive": "nightly-1"})["job_id"]
+        for verb in ("start", "preview")
+    ]
     config = tmp_path / "schemathesis.toml"
     namespace = f'\n[parameters]\n"query.namespace" = "{fuzzed.namespace}"\n'
     config.write_text((FUZZ / "schemathesis.toml").read_text() + namespace)
@@ -53,6 +59,8 @@ def test_no_request_that_can_be_thought_of_makes_it_stumble(fuzzed: Rest, tmp_pa
         "FUZZ_REPOSITORIES": ",".join(map(str, repositories)),
         "FUZZ_SCRIPT": str(fuzzed.get("/api/scripts")[0]["id"]),
         "FUZZ_SCHEDULES": ",".join(map(str, schedules)),
+        "FUZZ_ARCHIVE": "nightly-1",
+        "FUZZ_RESTORES": ",".join(map(str, restores)),
     }
     command = [str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run", "--no-color"]
     command += [f"{fuzzed.url}/openapi.json", "--url", fuzzed.url, "--max-examples", EXAMPLES, "--seed", SEED]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from borg_contract.plan import RunPlan, SourcePlan
-from borg_contract.result import PruneResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from runner_kit.pod import PASSPHRASE, Pod, during
@@ -341,7 +340,8 @@ def test_an_archive_that_somebody_else_writes_meanwhile_is_not_touched_and_does_
     assert theirs in left
     assert "db-2026-01-03T01:02:03" in left
     assert len(left) == 2
-    assert result.prune == PruneResult(kept=1, deleted=2)
+    assert result.prune
+    assert (result.prune.kept, result.prune.deleted) == (1, 2)
 
 
 def test_checkpoints_of_others_stay_and_do_no_harm(pod: Pod) -> None:
@@ -356,7 +356,8 @@ def test_checkpoints_of_others_stay_and_do_no_harm(pod: Pod) -> None:
 
     assert ended.result.phase is Phase.COMPLETED, ended.log
     [result] = ended.result.repositories
-    assert result.prune == PruneResult(kept=1, deleted=0)
+    assert result.prune
+    assert (result.prune.kept, result.prune.deleted) == (1, 0)
     assert pod.ask_borg(repository, "list", "--short", "--consider-checkpoints", "REPO").split() == [
         theirs,
         result.archive,

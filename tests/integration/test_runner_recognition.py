@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from borg_contract.plan import RepositoryPlan, SshPlan
+from borg_contract.restore.plan import LatestPlan, RestorePlan
+from borg_contract.restore.proof import DrillPlan
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
@@ -72,6 +74,8 @@ def run(pod: Pod, repository: RepositoryPlan, operation: Operation = Operation.B
         archive_name_template="{job_name}-{now}",
         prune=Retention.only(keep_daily=1),
         compact_threshold=10,
+        restore=RestorePlan(name="back", latest=LatestPlan()) if operation.needs_restore else None,
+        drill=DrillPlan(schedules=("db",)) if operation is Operation.DRILL else None,
     )
     ended = pod.run(plan)
     print(ended.log)  # noqa: T201 - shown when the test fails
@@ -189,6 +193,7 @@ def test_another_one_in_its_place_is_not_touched_until_a_person_accepts_it(pod: 
         repository_ids=(*repository.repository_ids, found),
         passphrase=pod.repository("other").passphrase,
     )
+    assert run(pod, accepting).phase is Phase.COMPLETED, "and there is an archive of this very pod to restore"
     assert run(pod, accepting, operation).phase is Phase.COMPLETED
 
 
@@ -240,6 +245,7 @@ def test_over_ssh_another_one_is_noticed_before_anything_is_done(
     pod: Pod, server: SshServer, operation: Operation
 ) -> None:
     repository = known_over_ssh(pod, server)
+    assert run(pod, repository).phase is Phase.COMPLETED, "and there is an archive of this very pod to restore"
     assert run(pod, repository, operation).phase is Phase.COMPLETED
     found = put_another_in_its_place(pod)
     result = run(pod, replace(repository, passphrase=pod.repository("other").passphrase), operation)

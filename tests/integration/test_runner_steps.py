@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from borg_contract.plan import RepositoryPlan, SshPlan
-from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryResult
+from borg_contract.result import CompactResult, PreviousArchive, RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from runner_kit.pod import Ended, Pod
@@ -55,7 +55,8 @@ def assert_nothing_given_back(ended: Ended) -> None:
     assert ended.result.phase is Phase.COMPLETED, ended.log
     [result] = ended.result.repositories
     assert result.warning_count == 0
-    assert result.prune == PruneResult(1, 1)
+    assert result.prune
+    assert (result.prune.kept, result.prune.deleted) == (1, 1)
     assert result.compact == CompactResult(0, append_only=True)
     assert NOTHING_GIVEN_BACK in ended.log
     assert "freed" not in ended.log

@@ -63,6 +63,7 @@ def local_repository(name: str = "main", **spec: Any) -> BorgRepository:
         "local": {"volume": {"persistentVolumeClaim": {"claimName": f"repo-{name}"}}},
         "encryption": {"mode": "repokey-blake2", "passphraseSecretRef": {"name": f"borg-{name}", "key": "passphrase"}},
         "sources": [source()],
+        "archiveLimit": 0,
         **spec,
     }
     return BorgRepository.model_validate({"metadata": metadata(name), "spec": body})
@@ -77,6 +78,7 @@ def ssh_repository(name: str = "offsite", **spec: Any) -> BorgRepository:
         },
         "encryption": {"mode": "none"},
         "sources": [source()],
+        "archiveLimit": 0,
         **spec,
     }
     return BorgRepository.model_validate({"metadata": metadata(name), "spec": body})

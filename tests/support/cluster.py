@@ -58,14 +58,19 @@ def connect() -> Kubectl:
 def fresh_namespace(kubectl: Kubectl, labels: dict[str, str] = RESTRICTED) -> Iterator[str]:
     """Make a namespace of a new name, give the name, delete it at the end without waiting for it to be gone."""
     name = f"test-{secrets.token_hex(4)}"
-    metadata = {"name": name, "labels": labels}
-    kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
     try:
-        # Until then, no pod is admitted here.
-        kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", name, "--timeout=60s")
+        make_namespace(kubectl, name, labels)
         yield name
     finally:
         kubectl("delete", "namespace", name, "--wait=false")
+
+
+def make_namespace(kubectl: Kubectl, name: str, labels: dict[str, str]) -> None:
+    """Make a namespace in which pods can be made."""
+    metadata = {"name": name, "labels": labels}
+    kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
+    # Until then, no pod is admitted here.
+    kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", name, "--timeout=60s")
 
 
 def _exports() -> dict[str, str]:

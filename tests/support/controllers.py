@@ -181,7 +181,12 @@ class Node:
             self.recorder.edit("Pod", pod["metadata"]["name"], {"metadata": gone})
 
     def at_work(self) -> list[Object]:
-        return [pod for pod in self.recorder.all_of("Pod") if pod["status"]["phase"] == "Running"]
+        known = self._began
+        return [
+            pod
+            for pod in self.recorder.all_of("Pod")
+            if pod["status"]["phase"] == "Running" and pod["metadata"]["uid"] in known
+        ]
 
     def pods_of(self, job_uid: str) -> list[Object]:
         found = self.recorder.all_of("Pod")

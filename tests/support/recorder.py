@@ -23,7 +23,7 @@ Key = tuple[str, str, str]
 
 T = TypeVar("T")
 
-WITHOUT_STATUS = ("Event", "PersistentVolumeClaim", "BorgScript")
+WITHOUT_STATUS = ("Event", "PersistentVolumeClaim", "BorgScript", "BorgArchive")
 
 
 def copied(body: T) -> T:
@@ -117,6 +117,10 @@ class Recorder(ApiServer):
             merged["metadata"].setdefault("managedFields", []).append(entry)
         self._replace((kind, namespace, name), merged)
 
+    def ask_to_go(self, kind: str, name: str, namespace: str = "team") -> None:
+        """Delete an object as somebody else: it stays as long as it has finalizers."""
+        self.edit(kind, name, {"metadata": {"deletionTimestamp": format_time(self.now)}}, namespace=namespace)
+
     def remove(self, kind: str, name: str, namespace: str = "team") -> None:
         """Take an object away for good, and tell."""
         self._remove((kind, namespace, name))
@@ -128,11 +132,13 @@ class Recorder(ApiServer):
 
     # What the operator asks
 
-    async def get(self, resource: ResourceType, namespace: str, name: str) -> Object | None:
+    async def get(
+        self, resource: ResourceType, namespace: str, name: str, subresource: str | None = None
+    ) -> Object | None:
         def read() -> Object | None:
             return copied(self.objects.get((resource.kind, namespace, name)))
 
-        return self._do(Request("get", resource.kind, namespace, name), read)
+        return self._do(Request("get", resource.kind, namespace, name, subresource or ""), read)
 
     async def list_labelled(
         self, resource: ResourceType, namespace: str, label_selector: str, field_selector: str = ""
@@ -275,6 +281,10 @@ class Recorder(ApiServer):
         _check_schema(key, body)
         body["metadata"]["resourceVersion"] = str(next(self._versions))
         self.objects[key] = body
+        metadata = body["metadata"]
+        if key[0] not in ("Job", "Pod") and "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+            self._remove(key)
+            return copied(body)
         self._tell("MODIFIED", key[0], body, before)
         return copied(body)
 
@@ -333,8 +343,9 @@ def _only(before: Object, after: Object, subresource: str, kind: str) -> Object:
     """Return the object with what a request on that subresource may change."""
     if kind in WITHOUT_STATUS:
         return after
-    if subresource == "status":
-        return {**copied(before), "status": after.get("status", {})}
+    if subresource:  # of a workload its scale: how many replicas
+        part = "status" if subresource == "status" else "spec"
+        return {**copied(before), part: after.get(part, {})}
     return {**after, "status": copied(before.get("status", {}))}
 
 

@@ -27,7 +27,7 @@ class Rest:
         """Send the request; `body` as JSON."""
         # A connection of its own, so that replicas take turns; no TLS to prepare for.
         with httpx.Client(timeout=TIMEOUT_SECONDS, verify=False) as client:
-            return client.request(method, self.url + path, **self.arguments(body, **more))
+            return client.request(method, **self.arguments(path, body, **more))
 
     def get(self, path: str, **more: Any) -> Any:
         """Return the body of what must succeed."""
@@ -59,18 +59,19 @@ class Rest:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, limits=limits, verify=False) as client:
                 waiting: list[Awaitable[httpx.Response]] = [
-                    client.request(method, self.url + path, **self.arguments(body, headers=headers))
+                    client.request(method, **self.arguments(path, body, headers=headers))
                     for method, path, body, headers in requests
                 ]
                 return await asyncio.gather(*waiting)
 
         return asyncio.run(send_all())
 
-    def arguments(self, body: Any = None, **more: Any) -> dict[str, Any]:
+    def arguments(self, path: str, body: Any = None, **more: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}", **(more.pop("headers", None) or {})}
         params = {"namespace": self.namespace, **(more.pop("params", None) or {})}
         content = {} if body is None else {"json": body}
-        return {"headers": headers, "params": params, **content, **more}
+        url = httpx.URL(self.url + path).copy_merge_params(params)  # `params=` would take the path's own away
+        return {"url": url, "headers": headers, **content, **more}
 
 
 def find_facade() -> str:

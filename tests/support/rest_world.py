@@ -66,8 +66,10 @@ class Cluster(ApiServer):
             "resourceVersion": str(self._version),
             "creationTimestamp": f"2026-03-01T00:00:{self._version % 60:02}Z",
         }
-        metadata |= {"creationTimestamp": known["metadata"]["creationTimestamp"]} if known else {}
+        kept = ("creationTimestamp", "labels", "ownerReferences")
+        metadata |= {key: known["metadata"][key] for key in kept if key in known["metadata"]} if known else {}
         metadata |= more.pop("metadata", {})
+        metadata = {key: value for key, value in metadata.items() if value is not None}
         body = {"kind": kind, "metadata": metadata, "spec": spec, **more}
         self.objects[kind, name] = body
         if not self.silent:
@@ -93,11 +95,12 @@ class Cluster(ApiServer):
         self._begin("create", resource, name)
         if (resource.kind, name) in self.objects:
             raise AlreadyExists(f"{name} exists")
-        return self.add(
-            resource.kind, name, manifest["spec"], metadata={"labels": manifest["metadata"].get("labels", {})}
-        )
+        kept = {key: manifest["metadata"][key] for key in ("labels", "ownerReferences") if key in manifest["metadata"]}
+        return self.add(resource.kind, name, copy.deepcopy(manifest["spec"]), metadata=kept)
 
-    async def get(self, resource: ResourceType, namespace: str, name: str) -> Body | None:
+    async def get(
+        self, resource: ResourceType, namespace: str, name: str, subresource: str | None = None
+    ) -> Body | None:
         self._begin("get", resource, name)
         return copy.deepcopy(self.objects.get((resource.kind, name)))
 
@@ -108,7 +111,7 @@ class Cluster(ApiServer):
         known = self._find(resource, name, patch.get("metadata", {}).get("resourceVersion"))
         spec = _merged(known["spec"], patch["spec"])
         status = {"status": known["status"]} if "status" in known else {}
-        return self.add(resource.kind, name, spec, **status)
+        return self.add(resource.kind, name, spec, metadata=_unversioned(patch), **status)
 
     async def patch(self, resource: ResourceType, namespace: str, name: str, operations: list[Body]) -> Body:
         self._begin("patch", resource, name)
@@ -155,7 +158,9 @@ class Cluster(ApiServer):
         return self.pods
 
     @asynccontextmanager
-    async def log(self, namespace: str, pod: str, container: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def log(
+        self, namespace: str, pod: str, container: str, tail: int | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         self.requests.append(("log", pod, container))
 
         async def pieces() -> AsyncIterator[bytes]:
@@ -206,6 +211,10 @@ class World:
         async with httpx.AsyncClient(transport=transport, base_url="http://facade") as client:
             sent = {"Authorization": "Bearer token", **(headers or {})}
             return await client.request(method, path, json=body, headers=sent)
+
+
+def _unversioned(patch: Body) -> Body:
+    return {key: value for key, value in patch.get("metadata", {}).items() if key != "resourceVersion"}
 
 
 def _merged(spec: Body, patch: Body) -> Body:

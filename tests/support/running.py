@@ -10,6 +10,7 @@ from typing import Any
 from borg_contract.result import RunResult
 from borg_core.formats import format_time
 from borg_core.kinds.parts.base import Model
+from borg_core.kinds.restore import BorgRestore
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.native.job import JOBS
@@ -20,6 +21,7 @@ from support import builders
 from support.controllers import CronJobController, Node, is_finished
 from support.operator import Operator
 from support.recorder import CrashError, Recorder, Request
+from support.restoring import Application
 
 BEGIN = datetime(2026, 3, 2, 11, 50, 50, tzinfo=UTC)
 WORK = timedelta(seconds=3)
@@ -43,6 +45,9 @@ class Cluster:
 
     result: RunResult | None = None
     """What pods say at their end, if not that all went well."""
+    answer: Callable[[dict[str, Any]], RunResult | None] | None = None
+    """The same, where it depends on the pod; None of it: the pod is at work still."""
+    application: Application | None = None
 
     def __post_init__(self) -> None:
         self.cron_jobs = [CronJobController(self.recorder, name) for name in ("db", "main-check")]
@@ -67,6 +72,8 @@ class Cluster:
                 controller.look()
                 controller.act()
             self.node.begin()
+            if self.application:
+                self.application.act()
             if not self.endless:
                 self._finish_work()
             self.node.notice()
@@ -90,6 +97,15 @@ class Cluster:
     @property
     def runs(self) -> list[BorgRun]:
         return [BorgRun.model_validate(body) for body in self.recorder.all_of("BorgRun")]
+
+    @property
+    def restores(self) -> list[BorgRestore]:
+        return [BorgRestore.model_validate(body) for body in self.recorder.all_of("BorgRestore")]
+
+    @property
+    def restore(self) -> BorgRestore:
+        (found,) = self.restores
+        return found
 
     @property
     def events(self) -> Counter[str]:
@@ -126,6 +142,11 @@ class Cluster:
                 for body in self.recorder.all_of(JOBS.kind)
             ],
             "pods": self.recorder.names(PODS.kind),
+            "restores": [
+                (restore.metadata.name, restore.status.phase, restore.status.reason, restore.status.attempts)
+                for restore in self.restores
+            ],
+            "replicas": [body["spec"]["replicas"] for body in self.recorder.all_of("Deployment")],
             "runs": [
                 (run.metadata.name, run.status.phase, run.status.reason, [r.name for r in run.status.repositories])
                 for run in self.runs
@@ -161,8 +182,11 @@ class Cluster:
 
     def _finish_work(self) -> None:
         for pod in self.node.at_work():
-            if self.recorder.now - self.node.began(pod) >= WORK:
-                self.node.end(pod, self.result)
+            if self.recorder.now - self.node.began(pod) < WORK:
+                continue
+            result = self.answer(pod) if self.answer else self.result
+            if result or not self.answer:
+                self.node.end(pod, result)
 
 
 def claims() -> list[dict[str, Any]]:

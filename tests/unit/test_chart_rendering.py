@@ -51,7 +51,8 @@ def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespa
     assert {item["kind"] for item in namespaced} & CLUSTER_WIDE_KINDS == set()
     assert {item["roleRef"]["kind"] for item in of_kind(namespaced, "RoleBinding")} == {"Role"}
     places = {(item["metadata"]["name"], item["metadata"]["namespace"]) for item in of_kind(namespaced, "Role")}
-    names = {"borg-viewer", "borg-operator", "borg-admin", "backups-borg-operator-manager", "backups-borg-operator-api"}
+    roles = {"borg-viewer", "borg-operator", "borg-restorer", "borg-admin"}
+    names = {*roles, "backups-borg-operator-manager", "backups-borg-operator-api"}
     wanted = {(name, namespace) for name in names for namespace in ("team-a", "team-b")}
     assert places == {*wanted, ("backups-borg-operator-test", "team-a")}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from borg_core.reconcile.drift import covers
+from borg_core.native.drift import covers
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def a_schedule(*problems: Problem, entries: tuple[Entry, ...] = (), generation: 
 
 def a_repository(*runs: BorgRun) -> Resource:
     repository = builders.local_repository()
-    return as_resource("BorgRepository", repository, derive_repository_status(repository, 1, runs, clock=None, now=NOW))
+    return as_resource("BorgRepository", repository, derive_repository_status(repository, 1, runs, now=NOW))
 
 
 def ended(phase: str, **result: Any) -> BorgRun:

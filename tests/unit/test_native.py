@@ -105,6 +105,34 @@ BODIES: dict[str, dict[str, Any]] = {
             "repositories": [{"name": "main", "phase": "Failed", "lockedBy": "a_b_c_d", "files": 3}],
         },
     },
+    "BorgArchive": {
+        "metadata": METADATA,
+        "spec": {
+            "repositoryRef": {"name": "main"},
+            "archive": "db-2026",
+            "id": "0a1b",
+            "time": AT,
+            "scheduleRef": {"name": "db"},
+            "sources": ["data"],
+            "files": 3,
+        },
+    },
+    "BorgRestore": {
+        "metadata": METADATA,
+        "spec": {
+            "repositoryRef": {"name": "main"},
+            "latest": {"scheduleRef": {"name": "db"}, "before": AT, "maxAge": "2d"},
+            "paths": ["etc"],
+            "target": {"claim": {"claimName": "data", "path": "x"}},
+            "mode": "Mirror",
+        },
+        "status": {
+            "phase": "Failed",
+            "resolved": {"archive": "db-2026", "id": "0a1b", "time": AT},
+            "preview": {"create": 1, "overwrite": 0, "delete": 0, "sample": ["+ x"], "digest": "d"},
+            "scaled": [{"kind": "Deployment", "name": "web", "uid": "u", "replicas": 3}],
+        },
+    },
 }
 
 HOSTILE: tuple[Any, ...] = (

@@ -26,7 +26,7 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.names import shorten
 from borg_core.native.job import ObservedJob
-from borg_core.reconcile.checks import check_name
+from borg_core.reconcile.checks import CHECKS
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
 from borg_core.runs.world import Refusal, World
@@ -376,10 +376,10 @@ def test_a_run_that_failed_before_it_came_to_the_lock_tells_nothing_of_it(reason
 
 
 def test_long_names_get_a_cron_job_each() -> None:
-    names = {check_name("r" * 62 + letter) for letter in "ab"}
+    names = {CHECKS.name("r" * 62 + letter) for letter in "ab"}
     assert len(names) == 2
     assert all(len(name) <= 52 for name in names)
-    assert check_name("main") == shorten("main", "-check", 52)
+    assert CHECKS.name("main") == shorten("main", "-check", 52)
 
 
 CLAIM = {"persistentVolumeClaim": {"claimName": "shared"}}

@@ -4,9 +4,9 @@ from itertools import islice
 
 import pytest
 
-from borg_api.commands.runs.start import derive_run_name, derive_run_seed
+from borg_api.commands.runs.start import derive_name, derive_run_seed
 from borg_api.commands.schedules.names import derive_copy_titles, derive_resource_names
-from borg_api.picture.records import RunRecord, derive_id, parse_run, parse_schedule
+from borg_api.picture.records import RunRecord, derive_id, parse_run
 from support import builders
 
 
@@ -48,9 +48,9 @@ def test_copies_are_numbered_and_never_too_long() -> None:
 
 
 def test_run_names_fit_into_a_label_and_depend_on_the_seed() -> None:
-    assert derive_run_name("nightly", "a") == derive_run_name("nightly", "a")
-    assert derive_run_name("nightly", "a") != derive_run_name("nightly", "b")
-    assert len(derive_run_name("x" * 52, "a")) == 63
+    assert derive_name("nightly", "a", 63) == derive_name("nightly", "a", 63)
+    assert derive_name("nightly", "a", 63) != derive_name("nightly", "b", 63)
+    assert len(derive_name("x" * 63, "a", 63)) == 63
 
 
 def test_the_next_runs_name_does_not_depend_on_whether_the_oldest_runs_have_been_deleted_already() -> None:
@@ -59,9 +59,8 @@ def test_the_next_runs_name_does_not_depend_on_whether_the_oldest_runs_have_been
         made["metadata"]["creationTimestamp"] = f"2026-03-01T00:00:0{number}Z"
         return parse_run(made)
 
-    schedule = parse_schedule(builders.schedule(runHistoryLimit=2).model_dump(by_alias=True, mode="json"))
     runs = [run(number) for number in range(4)]
-    seed = derive_run_seed(schedule, runs[:3])
-    assert seed == derive_run_seed(schedule, reversed(runs[1:3]))
-    assert seed != derive_run_seed(schedule, runs)
-    assert derive_run_seed(schedule, []) != derive_run_seed(schedule, runs[:1])
+    seed = derive_run_seed("uid", runs[:3], 2)
+    assert seed == derive_run_seed("uid", reversed(runs[1:3]), 2)
+    assert seed != derive_run_seed("uid", runs, 2)
+    assert derive_run_seed("uid", [], 2) != derive_run_seed("uid", runs[:1], 2)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from borg_contract.plan import RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
+from borg_contract.restore.sizes import describe_size
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.borg.arguments import make_connection_arguments
@@ -15,7 +16,6 @@ from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
 from borg_runner.borg.message import BorgMessage, parse_message
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.borg.sizes import describe_size
 from borg_runner.interruption import Interruption
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
@@ -30,7 +30,7 @@ from borg_runner.verbs.info import RepositorySizes, make_info_arguments, parse_i
 from borg_runner.verbs.init import make_init_arguments
 from borg_runner.verbs.list import make_held_arguments, make_list_arguments, parse_list_output
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.operation import work_on_repository
+from borg_runner.work.operation import Surroundings, work_on_repository
 
 LOCAL = RepositoryPlan("main", "/repositories/main", "repokey-blake2", (SourcePlan("data"),))
 KEY, HOSTS = SecretFile("/run/key", "ssh", "key"), SecretFile("/run/hosts", "ssh", "hosts")
@@ -218,9 +218,11 @@ def test_freed_space_is_read_from_borgs_words(text: str, expected: int | None) -
 
 def test_list_and_info_tell_how_many_archives_there_are_and_how_large_they_are() -> None:
     output = (
-        '{"archives": [{"archive": "a", "time": "2026-01-02T03:04:05.000000"}, {"archive": "b", "time": "2026-01-03"}]}'
+        '{"archives": [{"archive": "a", "id": "1", "time": "2026-01-02T03:04:05.000000"},'
+        '{"archive": "b", "id": "2", "time": "2026-01-03"}]}'
     )
-    assert parse_list_output(output) == {"a": "2026-01-02T03:04:05Z", "b": "2026-01-03T00:00:00Z"}
+    times = {name: archive.time for name, archive in parse_list_output(output).items()}
+    assert times == {"a": "2026-01-02T03:04:05Z", "b": "2026-01-03T00:00:00Z"}
     output = '{"cache": {"stats": {"total_size": 30, "unique_csize": 20}}, "repository": {"id": "ab"}}'
     assert parse_info_output(output) == RepositorySizes(original=30, deduplicated=20, repository_id="ab")
 
@@ -248,7 +250,7 @@ def test_a_prune_that_cannot_see_whose_the_archives_are_deletes_nothing(tmp_path
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.PRUNE, (LOCAL,), schedule="db", prune=Retention.only(keep_daily=1))
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
-    result = work_on_repository(plan, repository, sources_root=tmp_path, run="now")
+    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run="now"))
     assert (result.phase, result.reason) == (Phase.FAILED, "InternalError")
     assert [arguments[0] for arguments in locks.asked] == ["list"]
 
@@ -260,7 +262,7 @@ def test_a_compact_run_has_the_threshold_that_was_asked_for(threshold: int | Non
     borg = Borg(environment={}, passphrase=None, log=log, interruption=Interruption(1.0))
     plan = RunPlan("team", Operation.COMPACT, (LOCAL,), compact_threshold=threshold)
     repository = Repository(plan=LOCAL, borg=borg, locks=locks, log=log)
-    result = work_on_repository(plan, repository, sources_root=tmp_path, run="now")
+    result = work_on_repository(plan, repository, Surroundings(sources_root=tmp_path, run="now"))
     # Borg's silence is that of an append-only repository.
     assert result.phase is Phase.COMPLETED_WITH_WARNINGS
     assert [text for text in locks.asked[0] if text.startswith("--threshold")] == [f"--threshold={asked}"]

@@ -195,6 +195,16 @@ def test_a_tick_that_could_not_begin_says_why_in_the_controllers_words() -> None
     assert {item.type: item.status for item in status_of(begun).conditions}["Ready"] == "True"
 
 
+@pytest.mark.parametrize(("late", "wait"), [(-1, None), (0, 20), (15, 5), (20, None), (70, None)])
+def test_a_tick_that_is_due_is_looked_at_again_when_it_is_overdue(late: int, wait: int | None) -> None:
+    """The status names the next run by then, so nobody else would look."""
+    case = gap(TICK - timedelta(days=1))
+    plan = builders.plan(case, TICK + timedelta(seconds=late))
+    assert plan.requeue_after == wait
+    begun = replace(case, cron_job=replace(case.cron_job, last_scheduled=TICK)) if case.cron_job else case
+    assert builders.plan(begun, TICK + timedelta(seconds=15)).requeue_after is None
+
+
 @pytest.mark.parametrize(("suspend", "words"), [(True, "is suspended: it would fire at"), (False, "fires at")])
 def test_only_a_schedule_that_fires_says_that_it_does(suspend: bool, words: str) -> None:
     case = settled(builders.world(builders.bundle(builders.schedule(suspend=suspend))))

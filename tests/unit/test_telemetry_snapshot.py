@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from borg_core.formats import format_time
 from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.restore import BorgRestore
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.native.job import ObservedJob
@@ -28,6 +29,7 @@ def see(
     runs: tuple[BorgRun, ...] = (),
     jobs: tuple[ObservedJob, ...] = (),
     repository: BorgRepository | None = None,
+    restores: tuple[BorgRestore, ...] = (),
     now: datetime = NOW,
 ) -> CollectorRegistry:
     cron_job = builders.cron_job(created=TICK, last_scheduled=TICK)
@@ -36,6 +38,7 @@ def see(
         Snapshot(
             schedules=[schedule or builders.schedule()],
             repositories=[repository or builders.local_repository()],
+            restores=restores,
             runs=runs,
             jobs=jobs,
             cron_jobs=[cron_job],
@@ -265,3 +268,39 @@ def test_no_label_names_a_run() -> None:
     assert count(one) == count(ten)
     shown = {value for family in ten.collect() for sample in family.samples for value in sample.labels.values()}
     assert not {item.metadata.name for item in runs} & shown
+
+
+def restore(number: int, phase: str, claim: str = "app", *, preview: bool = False, **status: Any) -> BorgRestore:
+    ended = {} if phase in ("Pending", "Running") else {"completionTime": f"2026-03-02T0{number}:00:00Z"}
+    target = {"claim": {"claimName": claim}}
+    body = {"repositoryRef": {"name": "main"}, "archive": "db-1", "target": target, "preview": preview}
+    told = {"phase": phase, **ended, **status}
+    return BorgRestore.model_validate({"metadata": builders.metadata(f"r{number}"), "spec": body, "status": told})
+
+
+def test_restores_are_told_by_the_claim_that_they_restore_into() -> None:
+    down = {"kind": "Deployment", "name": "web", "uid": "u", "replicas": 2}
+    found = see(
+        restores=(
+            restore(1, "Completed"),
+            restore(3, "Failed", scaled=[down, {**down, "name": "back", "restored": True}]),
+            restore(5, "Cancelled"),
+            restore(6, "Failed", preview=True),
+            restore(7, "Running", heldSince="2026-03-02T10:00:00Z", scaled=[down]),
+            restore(2, "Failed", "other"),
+            restore(4, "CompletedWithWarnings", "other"),
+            restore(8, "Failed", "looked-at", preview=True),
+            restore(9, "Pending", "new"),
+        )
+    )
+
+    def of(claim: str) -> tuple[float | None, ...]:
+        labels = {"namespace": "team", "persistentvolumeclaim": claim}
+        names = ("active", "last_timestamp_seconds", "failed", "held_since_timestamp_seconds", "stopped_workloads")
+        return tuple(found.get_sample_value(f"borg_restore_{name}", labels) for name in names)
+
+    three, four = (datetime(2026, 3, 2, hour, tzinfo=UTC).timestamp() for hour in (3, 4))
+    assert of("app") == (1, three, 1, TEN.timestamp(), 1)
+    assert of("other") == (0, four, 0, None, 0)
+    assert of("new") == (1, None, None, None, 0)
+    assert of("looked-at") == (None,) * 5

@@ -9,22 +9,31 @@ from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 
+from borg_api.edge.errors import ChangedError, InUseError, NoSuchObjectError
 from borg_api.edge.guard import TheCaller, TheView
 from borg_api.edge.parts import part_of
 from borg_api.picture.picture import Objects
-from borg_api.picture.records import RunRecord, ScheduleRecord
+from borg_api.picture.records import RunRecord, ScheduleRecord, edition_of
 from borg_api.picture.replicas import Replicas
+from borg_api.picture.restoring import RestoreRecord
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import Conflict, Invalid
-from borg_core.kinds.parts.base import API_VERSION
+from borg_core.kinds.parts.base import API_VERSION, Metadata, OwnerReference
+from borg_core.kinds.repository import BorgRepository
 from borg_core.registry import Reference
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+R = TypeVar("R")
+
+Editions = frozenset[str] | None
+"""Of which an object must have one, None for any: what If-Match names."""
+
 _ATTEMPTS = 100
 """How often a write is tried when others write first. Each time, one of theirs was done."""
+_ATTEMPTS_AT_EDITION = 20
 _DELETION_SECONDS = 5.0
 _SEEN_SECONDS = 2.0
 
@@ -56,9 +65,20 @@ class Writer(Generic[T]):
         self._replicas = replicas
         self._turns = turns
 
-    async def create(self, name: str, spec: dict[str, Any], labels: dict[str, str] | None = None) -> T:
-        """Create it. Raises AlreadyExists."""
-        metadata = {"namespace": self._namespace, "name": name, **({"labels": labels} if labels else {})}
+    @property
+    def noun(self) -> str:
+        """What one of them is called: `schedule`."""
+        return self._kind.kind.removeprefix("Borg").lower()
+
+    async def create(
+        self, name: str, spec: dict[str, Any], labels: dict[str, str] | None = None, owner: OwnerReference | None = None
+    ) -> T:
+        """Create it; with `owner` it goes when that goes. Raises AlreadyExists."""
+        metadata: dict[str, Any] = {"namespace": self._namespace, "name": name}
+        if labels:
+            metadata["labels"] = labels
+        if owner:
+            metadata["ownerReferences"] = [owner.model_dump(by_alias=True, exclude_defaults=True)]
         manifest = {"apiVersion": API_VERSION, "kind": self._kind.kind, "metadata": metadata, "spec": spec}
         return await self._publish(await self._caller.create(self._kind, manifest))
 
@@ -127,12 +147,49 @@ class Writer(Generic[T]):
         return self._objects.get(body["metadata"]["name"]) or self._kind.parse(body)
 
 
+async def write_at_edition(
+    writer: Writer[R],
+    found: R,
+    editions: Editions,
+    write: Callable[[str | None], Awaitable[T]],
+    metadata_of: Callable[[R], Metadata],
+) -> T:
+    """Write at the version of `found` if it has one of the editions; a status that changes meanwhile does not matter.
+
+    Raises ChangedError when it has none of them, NoSuchObjectError when it is gone.
+    """
+    if editions is None:
+        return await write(None)
+    for attempt in range(_ATTEMPTS_AT_EDITION):
+        metadata = metadata_of(found)
+        if edition_of(metadata) in editions:
+            try:
+                return await write(metadata.resource_version)
+            except Conflict:
+                pass
+        elif attempt:  # at first it is what this replica knows, which may be less than what the caller has read
+            raise ChangedError(f"The {writer.noun} was changed since you read it: read it again, then decide.")
+        now = await writer.read(metadata.name)
+        if now is None:
+            raise NoSuchObjectError(f"The {writer.noun} does not exist any more.")
+        found = now
+    raise InUseError(f"The {writer.noun} is being changed by others all the time; try again.")
+
+
 async def _get_schedule_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[ScheduleRecord]:
     return _make_writer(request, view.schedules, caller.api)
 
 
 async def _get_run_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[RunRecord]:
     return _make_writer(request, view.runs, caller.api)
+
+
+async def _get_repository_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[BorgRepository]:
+    return _make_writer(request, view.repositories, caller.api)
+
+
+async def _get_restore_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[RestoreRecord]:
+    return _make_writer(request, view.restores, caller.api)
 
 
 def _make_writer(request: Request, objects: Objects[T], caller: ApiServer) -> Writer[T]:
@@ -142,3 +199,5 @@ def _make_writer(request: Request, objects: Objects[T], caller: ApiServer) -> Wr
 
 ScheduleWriter = Annotated[Writer[ScheduleRecord], Depends(_get_schedule_writer)]
 RunWriter = Annotated[Writer[RunRecord], Depends(_get_run_writer)]
+RepositoryWriter = Annotated[Writer[BorgRepository], Depends(_get_repository_writer)]
+RestoreWriter = Annotated[Writer[RestoreRecord], Depends(_get_restore_writer)]

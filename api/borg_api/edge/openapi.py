@@ -20,7 +20,7 @@ _WORDS = {
     403: "RBAC does not allow it: the detail names verb and resource.",
     404: "There is nothing of that id.",
     409: "A conflict of the moment.",
-    412: "The schedule was changed since it was read.",
+    412: "It was changed since it was read.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not JSON.",
     422: "A field has the wrong type, or is missing.",
@@ -39,6 +39,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def links(place: str, *operations: str) -> dict[str, Any]:
     """Return OpenAPI links: the id at `place` of an answer is what these operations take as `job_id`."""
     return {name: {"operationId": name, "parameters": {"job_id": f"$response.body#{place}"}} for name in operations}
+
+
+OF_RUN = links("/job_id", "get_run", "read_run_log", "cancel_run")
+"""Of an answer that tells of a run."""
 
 
 def answers(

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
 from borg_api.picture.records import (
@@ -12,19 +12,22 @@ from borg_api.picture.records import (
     RUN_RECORDS,
     SCHEDULE_RECORDS,
     SCRIPT_RECORDS,
+    UNFINISHED,
     RunRecord,
     ScheduleRecord,
     derive_id,
     succeed_schedule,
 )
+from borg_api.picture.restoring import ARCHIVE_RECORDS, ASKED, RESTORE_RECORDS, ArchiveRecord, RestoreRecord
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import ApiError, Unreachable
 from borg_cluster.index import Index, Order
 from borg_cluster.informer import Informer
-from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.schedule import SCHEDULES, TITLE
 from borg_core.kinds.script import BorgScript
 from borg_core.registry import Kind
+from borg_core.workload.plan import derive_location
 
 T = TypeVar("T")
 
@@ -66,6 +69,8 @@ class View:
     repositories: Objects[BorgRepository]
     scripts: Objects[BorgScript]
     runs: Objects[RunRecord]
+    archives: Objects[ArchiveRecord]
+    restores: Objects[RestoreRecord]
 
     @property
     def revision(self) -> tuple[int, ...]:
@@ -78,7 +83,50 @@ class View:
 
     def runs_of(self, schedule: str) -> list[RunRecord]:
         """Return the runs of a schedule that are kept, oldest first."""
-        found = self.runs.index.referring_to(SCHEDULES.kind, self.namespace, schedule)
+        return self._runs_of(SCHEDULES.kind, schedule)
+
+    def runs_on(self, repository: str) -> list[RunRecord]:
+        """Return the runs on a repository alone that are kept, oldest first."""
+        return self._runs_of(REPOSITORIES.kind, repository)
+
+    def unfinished_runs(self) -> list[RunRecord]:
+        """Return those that wait or run, in order of their names."""
+        return self.runs.index.grouped(UNFINISHED, self.namespace, "")
+
+    def targets_of(self, run: RunRecord) -> list[str]:
+        """Return the names of the repositories of a run: before it tells, those that it is to work on."""
+        if run.repositories:
+            return [item.name for item in run.repositories]
+        name = run.subject.name
+        if run.subject.kind == REPOSITORIES.kind:
+            return [name]
+        if run.subject.kind == SCHEDULES.kind:
+            schedule = self.schedules.get(name)
+            return [ref.name for ref in schedule.resource.spec.repository_refs] if schedule else []
+        restore = self.restores.get(name)
+        return [restore.resource.spec.repository_ref.name] if restore else []
+
+    def locate(self, repository: str) -> str:
+        """Return the location of the repository of that name; its name, where it does not exist (yet)."""
+        found = self.repositories.get(repository)
+        return derive_location(found) if found else repository
+
+    def repository_at(self, place: str) -> BorgRepository | None:
+        """Return the repository that has that location or name."""
+        found = self.repositories.in_order()
+        return next((item for item in found if place in (derive_location(item), item.metadata.name)), None)
+
+    def archives_in(self, repository: str) -> list[ArchiveRecord]:
+        """Return what is known of the archives of a repository, oldest first."""
+        found = self.archives.index.referring_to(REPOSITORIES.kind, self.namespace, repository)
+        return sorted(found, key=lambda archive: archive.order)
+
+    def restores_asking(self, asked: str) -> list[RestoreRecord]:
+        """Return those that are to do the same, previews of it as well, oldest first."""
+        return sorted(self.restores.index.grouped(ASKED, self.namespace, asked), key=lambda restore: restore.order)
+
+    def _runs_of(self, kind: str, name: str) -> list[RunRecord]:
+        found = self.runs.index.referring_to(kind, self.namespace, name)
         return sorted(found, key=lambda run: run.order)
 
 
@@ -97,9 +145,17 @@ class _Scope:
     )
     scripts: Index[BorgScript] = field(default_factory=lambda: Index(SCRIPT_RECORDS, identify=derive_id, ordered=True))
     runs: Index[RunRecord] = field(default_factory=lambda: Index(RUN_RECORDS, identify=derive_id, ordered=True))
+    archives: Index[ArchiveRecord] = field(default_factory=lambda: Index(ARCHIVE_RECORDS, identify=derive_id))
+    restores: Index[RestoreRecord] = field(
+        default_factory=lambda: Index(RESTORE_RECORDS, identify=derive_id, ordered=True)
+    )
 
     def __iter__(self) -> Iterator[Index[Any]]:
-        return iter((self.schedules, self.repositories, self.scripts, self.runs))
+        return iter(getattr(self, part.name) for part in fields(self))
+
+
+WATCHES = len(fields(_Scope))
+"""How many there are for each scope."""
 
 
 class Picture:
@@ -124,6 +180,8 @@ class Picture:
             Objects(namespace, scope.repositories),
             Objects(namespace, scope.scripts),
             Objects(namespace, scope.runs),
+            Objects(namespace, scope.archives),
+            Objects(namespace, scope.restores),
         )
 
     def find_index(self, kind: str, namespace: str) -> Index[Any] | None:

@@ -9,6 +9,7 @@ from borg_cluster.index import Order
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation, Phase
 from borg_core import labels
+from borg_core.kinds.parts.base import Metadata
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun, Trigger
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, groups_of_schedule
@@ -22,6 +23,11 @@ def derive_id(kind: str, namespace: str, name: str) -> int:
     """Return the id, 1 to 2**53 - 1, of a resource."""
     digest = sha256(f"{kind}/{namespace}/{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> (64 - _BITS) or 1
+
+
+def edition_of(metadata: Metadata) -> str:
+    """Return what an edit must be based on: it changes with the spec, and not with the status."""
+    return f"{metadata.uid[:8]}-{metadata.generation}"
 
 
 T = TypeVar("T")
@@ -45,8 +51,7 @@ class ScheduleRecord:
 
     @property
     def edition(self) -> str:
-        """What an edit must be based on: it changes with the spec, and not with the status."""
-        return f"{self.resource.metadata.uid[:8]}-{self.resource.metadata.generation}"
+        return edition_of(self.resource.metadata)
 
 
 def parse_schedule(body: Body) -> ScheduleRecord:
@@ -130,14 +135,22 @@ def _written(metadata: dict[str, Any]) -> str:
     return max([*times, created])
 
 
-def _project(kind: Kind[Any], parse: Callable[[Body], T], **indexed_by: Any) -> Kind[T]:
+def project(kind: Kind[Any], parse: Callable[[Body], T], **indexed_by: Any) -> Kind[T]:
     """Return the kind as the facade keeps it, found by no more than is asked for here."""
     return Kind(kind.kind, kind.group, kind.version, kind.plural, parse, **indexed_by)
 
 
-SCHEDULE_RECORDS: Kind[ScheduleRecord] = _project(
+UNFINISHED = "unfinished"
+"""Index of runs: those that have not ended."""
+
+SCHEDULE_RECORDS: Kind[ScheduleRecord] = project(
     SCHEDULES, parse_schedule, groups=lambda record: groups_of_schedule(record.resource)
 )
-REPOSITORY_RECORDS: Kind[BorgRepository] = _project(REPOSITORIES, REPOSITORIES.parse)
-SCRIPT_RECORDS: Kind[BorgScript] = _project(SCRIPTS, SCRIPTS.parse)
-RUN_RECORDS: Kind[RunRecord] = _project(RUNS, parse_run, references=lambda run: (run.subject,))
+REPOSITORY_RECORDS: Kind[BorgRepository] = project(REPOSITORIES, REPOSITORIES.parse)
+SCRIPT_RECORDS: Kind[BorgScript] = project(SCRIPTS, SCRIPTS.parse)
+RUN_RECORDS: Kind[RunRecord] = project(
+    RUNS,
+    parse_run,
+    references=lambda run: (run.subject,),
+    groups=lambda run: () if run.finished else ((UNFINISHED, ""),),
+)

@@ -3,13 +3,22 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from borg_contract.run import Phase
+from borg_contract.archives.ids import DEFAULT_LIMIT
 from borg_contract.schema import Rule, Schema
+from borg_core.kinds.archive import ArchiveLimit, RepositoryListing
 from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Conditions, Metadata, Model, ObservedGeneration, Time
 from borg_core.kinds.parts.exclude import Exclude
 from borg_core.kinds.parts.hooks import Hooks
-from borg_core.kinds.parts.targets import Encryption, LocalTarget, RepositoryIdentity, SshTarget, derive_place
-from borg_core.kinds.parts.verification import Verification
+from borg_core.kinds.parts.targets import (
+    IS_WRITTEN_TO,
+    Encryption,
+    LocalTarget,
+    RepositoryIdentity,
+    RepositoryLock,
+    SshTarget,
+    derive_place,
+)
+from borg_core.kinds.parts.verification import Verification, VerificationStatus
 from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_volumes
 from borg_core.kinds.status import ConditionType, is_true
 from borg_core.registry import Column, Definition, Kind, Reference
@@ -21,18 +30,7 @@ class BorgRepositorySpec(Model):
         Schema(
             "The repository is a folder in a volume that the backup pods mount. Back up to another machine "
             "as well (`ssh`): a volume of the same cluster does not survive the loss of the cluster.",
-            Rule(
-                "!has(self.volume.persistentVolumeClaim) || !has(self.volume.persistentVolumeClaim.readOnly) "
-                "|| !self.volume.persistentVolumeClaim.readOnly",
-                "a repository is written to: remove readOnly",
-                ".volume.persistentVolumeClaim.readOnly",
-            ),
-            Rule(
-                "(!has(self.volume.nfs) || !has(self.volume.nfs.readOnly) || !self.volume.nfs.readOnly) && "
-                "(!has(self.volume.csi) || !has(self.volume.csi.readOnly) || !self.volume.csi.readOnly)",
-                "a repository is written to: remove readOnly",
-                ".volume",
-            ),
+            *IS_WRITTEN_TO,
         ),
     ] = None
     ssh: Annotated[
@@ -100,20 +98,13 @@ class BorgRepositorySpec(Model):
             "at each run) but no correctness.",
         ),
     ] = None
+    archive_limit: ArchiveLimit = DEFAULT_LIMIT
     verification: Annotated[
         Verification | None, Schema("What is done to learn early that archives can no longer be read.")
     ] = None
 
 
-class RepositoryLock(Model):
-    """Who held the repository's lock when a run could not have it."""
-
-    holder: Annotated[str, Schema("The holder as the lock names it.", maxLength=1024)] = ""
-    run_name: Annotated[str, Schema("The BorgRun that holds it, when it is one of this cluster.", maxLength=253)] = ""
-    time: Annotated[Time, Schema("When the lock was found held.")] = ""
-
-
-class BorgRepositoryStatus(Model):
+class BorgRepositoryStatus(VerificationStatus):
     """Sizes in bytes, of the whole repository, as the newest run on it found them."""
 
     conditions: Conditions = ()
@@ -137,6 +128,7 @@ class BorgRepositoryStatus(Model):
     size: Annotated[str | None, Schema("deduplicatedSize rounded for people, for example `1.2Gi`.", maxLength=32)] = (
         None
     )
+    listing: Annotated[RepositoryListing | None, Schema("How far its archives are known as BorgArchives.")] = None
     identity: Annotated[
         RepositoryIdentity | None,
         Schema(
@@ -159,16 +151,6 @@ class BorgRepositoryStatus(Model):
     ] = None
     schedules: Annotated[
         int | None, Schema("How many BorgSchedules in the namespace use this repository.", format="int32", minimum=0)
-    ] = None
-    check_cron_job_name: Annotated[
-        str | None, Schema("The CronJob that the operator keeps for the checks.", maxLength=253)
-    ] = None
-    last_check_time: Annotated[Time | None, Schema("When the newest check ended.")] = None
-    last_check_result: Annotated[
-        Phase | None, Schema("How the newest check ended: `Failed` when it found damage, or could not be made.")
-    ] = None
-    next_check_time: Annotated[
-        Time | None, Schema("When the CronJob controller will begin the next check; absent without a CronJob.")
     ] = None
 
 
@@ -224,9 +206,10 @@ def groups_of_repository(repository: BorgRepository) -> Iterator[tuple[str, str]
 
 
 def shown_of_repository(repository: BorgRepository) -> object:
-    """Return what runs of schedules go by: see `borg_core.workload.identity`."""
-    identity, replaced = repository.status.identity, is_true(ConditionType.REPLACED, repository.status.conditions)
-    return (identity.id, identity.place, identity.lost, replaced) if identity else None
+    """Return what runs of schedules go by: see `borg_core.workload.identity`; they prune nothing of what is damaged."""
+    identity, damage = repository.status.identity, repository.status.damage
+    replaced = is_true(ConditionType.REPLACED, repository.status.conditions)
+    return (identity.id, identity.place, identity.lost, replaced) if identity else None, damage
 
 
 REPOSITORIES = Kind(
@@ -237,7 +220,7 @@ REPOSITORIES = Kind(
     BorgRepository.model_validate,
     references_of_repository,
     groups_of_repository,
-    shown_of_repository,
+    shown=shown_of_repository,
     definition=Definition(
         model=BorgRepository,
         short_name="brepo",
@@ -282,6 +265,13 @@ REPOSITORIES = Kind(
             Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', description="Why, in one word."),
             Column("Age", ".metadata.creationTimestamp", type="date"),
             Column("Last Check", ".status.lastCheckTime", type="date", wide=True),
+            Column("Last Drill", ".status.lastDrillTime", type="date", wide=True),
+            Column(
+                "Verified",
+                '.status.conditions[?(@.type=="Verified")].status',
+                description="Whether the newest check and the newest drill went well.",
+                wide=True,
+            ),
             Column("Encryption", ".spec.encryption.mode", wide=True),
             Column(
                 "Claim",

@@ -8,11 +8,13 @@ from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation, Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import GROUP, VERSION, Conditions, Metadata, Model, NameRef, Time
-from borg_core.names import CRON_JOB_NAME_LIMIT, JOB_NAME_LIMIT
+from borg_core.names import CRON_JOB_NAME_LIMIT, JOB_NAME_LIMIT, RESTORE_NAME_LIMIT
 from borg_core.registry import Column, Definition, Kind, Reference
 
-_ALONE_WORDS = [operation.value for operation in Operation if not operation.needs_schedule]
+_ALONE_WORDS = [operation.value for operation in Operation if not (operation.needs_schedule or operation.needs_restore)]
 _ALONE = f"{', '.join(_ALONE_WORDS[:-1])} and {_ALONE_WORDS[-1]}"
+_OF_RESTORES = [operation.value for operation in Operation if operation.needs_restore]
+_AROUND_RESTORES = [*_OF_RESTORES, Operation.BREAK_LOCK.value]
 
 
 class BorgRunSpec(Model):
@@ -30,14 +32,22 @@ class BorgRunSpec(Model):
             below={"name": Schema("The name of a BorgRepository in the same namespace.", maxLength=63)},
         ),
     ] = None
+    restore_ref: Annotated[
+        NameRef | None,
+        Schema(
+            "The BorgRestore that this run is a step of; the operator makes such runs, and no others count.",
+            below={"name": Schema("The name of a BorgRestore in the same namespace.", maxLength=RESTORE_NAME_LIMIT)},
+        ),
+    ] = None
     operation: Annotated[
         Operation,
         Schema(
             "What to do. `Backup` (default): all that the schedule says, with hooks, prune and compact. `Prune`, "
-            "`Compact`: only that, with the schedule's settings. `Check`: `borg check`. `List`: look what archives "
-            "there are; the repository's archives and sizes are counted anew. `BreakLock`: remove all locks of the "
-            "repositories, for when you know that nobody works on them. All but `Backup` and `Prune` can be done on a "
-            "repository alone (`repositoryRef`)."
+            "`Compact`: only that, with the schedule's settings. `Check`: `borg check`. `Drill`: restore a part of the "
+            "newest archives on trial. `List`: look what archives there are, for their BorgArchives; archives and "
+            "sizes are counted anew. `BreakLock`: remove all locks of the repositories, for when you know that nobody "
+            "works on them. All but `Backup` and `Prune` can be done on a repository alone (`repositoryRef`). "
+            "`Preview`, `Restore`: steps of a BorgRestore, which makes them itself."
         ),
     ] = Operation.BACKUP
     cancel: Annotated[
@@ -51,7 +61,7 @@ class BorgRunSpec(Model):
 
 
 class Trigger(StrEnum):
-    """Who asked for a run: the CronJob, a person, or the operator itself (to break a dead Job's locks)."""
+    """Who asked for a run: the CronJob, a person, or the operator itself (to break locks, to list archives)."""
 
     SCHEDULED = "Scheduled"
     MANUAL = "Manual"
@@ -87,7 +97,7 @@ class BorgRunStatus(Model):
         Trigger | None,
         Schema(
             "Who asked for the run: the clock (`Scheduled`), somebody (`Manual`), or the operator itself "
-            "(`Automatic`), to remove locks that a dead Job left behind."
+            "(`Automatic`), to remove locks that a dead Job left behind, or to list archives."
         ),
     ] = None
     job_uid: Annotated[
@@ -131,13 +141,30 @@ class BorgRun(Model):
         Schema(
             "What to run. A run is asked for once; only `cancel` can be changed afterwards.",
             Rule(
-                "has(self.scheduleRef) != has(self.repositoryRef)",
+                "(has(self.restoreRef) ? 1 : 0) + (has(self.scheduleRef) ? 1 : 0) + (has(self.repositoryRef) ? 1 : 0) "
+                "== 1",
                 f"give exactly one of scheduleRef (a BorgSchedule) and repositoryRef (a BorgRepository, for {_ALONE})",
             ),
             Rule(
                 f"!has(self.repositoryRef) || has(self.scheduleRef) || self.operation in {_ALONE_WORDS}",
                 f"only a schedule says what is backed up and kept: give scheduleRef, or one of the operations {_ALONE}",
                 ".operation",
+            ),
+            Rule(
+                "self.operation != 'Drill' || has(self.repositoryRef)",
+                "a drill is of a repository, and of all schedules in it: give repositoryRef",
+                ".operation",
+            ),
+            Rule(
+                f"has(self.restoreRef) ? self.operation in {_AROUND_RESTORES} : !(self.operation in {_OF_RESTORES})",
+                "Preview and Restore are steps of a BorgRestore, which makes them itself: create a BorgRestore",
+                ".operation",
+            ),
+            Rule(
+                "has(self.restoreRef) == has(oldSelf.restoreRef) && "
+                "(!has(self.restoreRef) || self.restoreRef.name == oldSelf.restoreRef.name)",
+                "a run belongs to one restore for good",
+                ".restoreRef",
             ),
             Rule(
                 "has(self.scheduleRef) == has(oldSelf.scheduleRef) && "
@@ -165,8 +192,10 @@ class BorgRun(Model):
 
     @property
     def subject(self) -> Reference:
-        """The BorgSchedule or BorgRepository that it belongs to."""
+        """The BorgSchedule, BorgRepository or BorgRestore that it belongs to."""
         spec, namespace = self.spec, self.metadata.namespace
+        if spec.restore_ref:
+            return Reference("BorgRestore", namespace, spec.restore_ref.name)
         if spec.repository_ref:
             return Reference("BorgRepository", namespace, spec.repository_ref.name)
         return Reference("BorgSchedule", namespace, spec.schedule_ref.name if spec.schedule_ref else "")
@@ -211,7 +240,7 @@ RUNS = Kind(
                 ".status.trigger",
                 description=(
                     "Scheduled by the clock, Manual (asked for by hand), or Automatic (the operator removes a dead "
-                    "Job's locks)."
+                    "Job's locks, or lists archives)."
                 ),
             ),
             Column("Phase", ".status.phase"),

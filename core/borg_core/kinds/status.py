@@ -21,11 +21,15 @@ class ConditionType(StrEnum):
     LAST_RUN_SUCCEEDED = "LastRunSucceeded"
     SUCCEEDED = "Succeeded"
     CHECKS_SCHEDULED = "ChecksScheduled"
+    DRILLS_SCHEDULED = "DrillsScheduled"
+    VERIFIED = "Verified"
+    DAMAGED = "Damaged"
     ALIASED = "Aliased"
     APPEND_ONLY = "AppendOnly"
     MISSING = "Missing"
     REPLACED = "Replaced"
     ROLLED_BACK = "RolledBack"
+    ARCHIVES_LISTED = "ArchivesListed"
     CLOCK_DISAGREES = "ClockDisagrees"
 
 

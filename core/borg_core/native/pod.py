@@ -1,15 +1,16 @@
 """The pod of a run, as far as it tells how the run goes: what becomes of the container `borg`, and why it waits."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from borg_contract.codec import decode_result
-from borg_contract.pod import CONTAINER_NAME
+from borg_contract.pod import APP_NAME, CONTAINER_NAME
 from borg_contract.result import RunResult
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.native.app import parse_app
 from borg_core.native.metadata import holds, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
@@ -22,7 +23,10 @@ _STILL_STARTING = ("ContainerCreating", "PodInitializing")
 
 @dataclass(frozen=True)
 class Ending:
-    """How the container `borg` ended: with the runner's result, or why there is none."""
+    """How the container `borg` ended: with the runner's result, or why there is none.
+
+    In a drill's pod with an application, the result has in it how that ended.
+    """
 
     result: RunResult | None = None
     unreadable: str | None = None
@@ -48,7 +52,7 @@ class ObservedPod:
     began: bool = False
     """Whether the container `borg` runs or has run."""
     ending: Ending | None = None
-    """None as long as the container `borg` has not ended."""
+    """None as long as the container `borg` has not ended, and `app` of a drill's pod after it."""
     waiting: str = ""
     """Why it does not run yet, in the kubelet's or the scheduler's words: `ImagePullBackOff: …`."""
     others_running: tuple[str, ...] = ()
@@ -70,6 +74,8 @@ class ObservedPod:
     ending_asked: bool = False
     """Whether a deadline was set that ends the pod now, see `actions.EndPod`."""
     deleting: bool = False
+    app_deadline: datetime | None = None
+    """Until when the container `app`, which is all that is still awaited, has to have ended."""
 
     @property
     def reference(self) -> Reference:
@@ -78,11 +84,21 @@ class ObservedPod:
 
 def parse_pod(body: Body) -> ObservedPod:
     metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    app = parse_app(body)
     states = {item["name"]: item.get("state", {}) for item in status.get("containerStatuses", [])}
-    state = states.get(CONTAINER_NAME, {})
+    before = {item["name"]: item.get("state", {}) for item in status.get("initContainerStatuses", [])}
+    state = (before if app else states).get(CONTAINER_NAME, {})
     ready = {item["name"]: item.get("ready", True) for item in status.get("containerStatuses", [])}
     finished = status.get("phase") in ("Succeeded", "Failed")
     conditions = status.get("conditions", [])
+    ending = _ending(status, state, finished=finished)
+    app_deadline, awaited = None, state
+    if app and ending and ending.result and ending.result.phase.succeeded:
+        app_deadline, awaited = None if finished else app.deadline_after(ending.finished), app.state
+        # Why the pod was ended, the application's words say.
+        told = app.judge(ending.result, finished=finished)
+        ending = replace(ending, result=told, reason="", finished=app.ended or ending.finished) if told else None
+    ours = (CONTAINER_NAME, APP_NAME) if app else (CONTAINER_NAME,)
     return ObservedPod(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -91,18 +107,19 @@ def parse_pod(body: Body) -> ObservedPod:
         subject=subject_of(metadata),
         created=parse_time(metadata["creationTimestamp"]),
         began="running" in state or _ran(state),
-        ending=_ending(status, state, finished=finished),
-        waiting="" if finished or "running" in state else _waiting(conditions, state),
-        others_running=tuple(sorted(name for name in states if name != CONTAINER_NAME and "running" in states[name])),
+        ending=ending,
+        waiting="" if finished or "running" in awaited else _waiting(conditions, awaited),
+        others_running=tuple(sorted(name for name in states if name not in ours and "running" in states[name])),
         finished=finished,
         job_name=metadata.get("labels", {}).get(labels.JOB_NAME, ""),
         node=spec.get("nodeName", ""),
         stopped="terminated" in state,
-        waits="running" in state and not finished and not ready[CONTAINER_NAME],
+        waits="running" in state and not finished and not ready.get(CONTAINER_NAME, True),
         running_since=time_of(state.get("running", {}).get("startedAt")),
         disrupted=any(condition["type"] == "DisruptionTarget" and holds(condition) for condition in conditions),
         ending_asked=spec.get("activeDeadlineSeconds") == 1,
         deleting="deletionTimestamp" in metadata,
+        app_deadline=app_deadline,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from borg_contract.pod import CONTAINER_NAME
+from borg_contract.pod import APP_NAME, CONTAINER_NAME
 from borg_contract.reasons import Reason
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.policies.problem import Problem, Severity
@@ -13,13 +13,15 @@ from borg_core.workload.workload import Workload
 
 def find_forbidden(workload: Workload, settings: Settings) -> Iterator[Problem]:
     """Yield what the workload asks for and must not have."""
-    image = workload.options.image
-    if image and not settings.allows_image(image):
-        message = (
-            f'image "{image}" is not allowed in this cluster: remove spec.job.image, or ask the installer of the '
-            "operator to add it to its allowed images"
-        )
-        yield Problem(Reason.IMAGE_NOT_ALLOWED, message, Severity.FORBIDDEN)
+    named = {"spec.job.image": workload.options.image}
+    named["spec.verification.drill.app"] = workload.app.image if workload.app else None
+    for field, image in named.items():
+        if image and not settings.allows_image(image):
+            message = (
+                f'image "{image}" is not allowed in this cluster: remove {field}, or ask the installer of the '
+                "operator to add it to its allowed images"
+            )
+            yield Problem(Reason.IMAGE_NOT_ALLOWED, message, Severity.FORBIDDEN)
     if not settings.allow_host_path:
         for use in sorted(_host_paths(workload)):
             message = (
@@ -34,7 +36,8 @@ def is_forbidden(cron_job_spec: dict[str, Any], settings: Settings) -> bool:
     pod = cron_job_spec["jobTemplate"]["spec"]["template"]["spec"]
     if not settings.allow_host_path and any("hostPath" in volume for volume in pod.get("volumes", ())):
         return True
-    images = (item.get("image", "") for item in pod.get("containers", ()) if item.get("name") == CONTAINER_NAME)
+    containers = (*pod.get("initContainers", ()), *pod.get("containers", ()))
+    images = (item.get("image", "") for item in containers if item.get("name") in (CONTAINER_NAME, APP_NAME))
     # An earlier version of the runner's image is not foreign: it is replaced together with the rest of the spec.
     return any(not settings.allows_image(image) and not settings.is_runner(image) for image in images)
 

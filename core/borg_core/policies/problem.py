@@ -10,6 +10,7 @@ class Severity(Enum):
     """What a problem means for a CronJob that already runs."""
 
     WAITING = "something is missing and may yet appear; the CronJob stays as it last was valid"
+    HELD = "it goes on by itself; until then the CronJob is suspended, and makes up for what it missed"
     INVALID = "the spec must be changed; the CronJob stays as it last was valid"
     FORBIDDEN = "the installer does not allow it; the CronJob is suspended"
 

@@ -27,6 +27,7 @@ def derive_problems(bundle: Bundle, workload: Workload, settings: Settings) -> t
         *find_source_problems(workload),
         *find_archive_name_problems(bundle, prune=spec.prune.enabled),
         *find_forbidden(workload, settings),
+        *find_restoring(bundle),
     )
 
 
@@ -51,6 +52,16 @@ def find_title_problems(bundle: Bundle) -> Iterator[Problem]:
             message = f'BorgSchedule "{other.metadata.name}" is called "{other.title}" already: choose another title'
             yield Problem(Reason.TITLE_TAKEN, message)
             return
+
+
+def find_restoring(bundle: Bundle) -> Iterator[Problem]:
+    """Yield the restores at work on what is backed up: an archive of a claim half restored would look good."""
+    for restore in bundle.restores:
+        message = (
+            f'BorgRestore "{restore.metadata.name}" is bringing back claim "{restore.claim_name}": runs that back it '
+            "up go on by themselves when that has ended"
+        )
+        yield Problem(Reason.WAITING_FOR_RESTORE, message, Severity.HELD)
 
 
 def find_missing_repositories(bundle: Bundle) -> Iterator[Problem]:

@@ -85,8 +85,9 @@ def find_parameter_problems(hook: Hook, script: BorgScript) -> Iterator[str]:
 
 def find_size_problems(job_template: dict[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with a rendered Job's plan: it is one environment value, of which Linux limits the size."""
-    (container,) = job_template["spec"]["template"]["spec"]["containers"]
-    values = (item["value"] for item in container["env"] if item["name"] == PLAN_ENV)
+    pod = job_template["spec"]["template"]["spec"]
+    containers = (*pod.get("initContainers", ()), *pod["containers"])
+    values = (item["value"] for found in containers for item in found.get("env", ()) if item["name"] == PLAN_ENV)
     for size in map(len, values):
         if size > PLAN_LIMIT_BYTES:
             message = (

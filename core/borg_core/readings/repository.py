@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Phase
+from borg_core.clock import CronSchedule
+from borg_core.clock.hashed import resolve
+from borg_core.clock.rhythm import derive_interval
+from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verification
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType
 from borg_core.readings.reading import Key, derive_seconds, derive_truth
+from borg_core.reconcile.checks import CHECKS, DRILLS, CronJobKind
+from borg_core.runs.run_status import is_own_listing
 
 Outcome = tuple[str, bool]
 """When a run ended that used a repository, and whether it gave up waiting for the lock."""
@@ -38,6 +44,16 @@ class RepositoryReading:
     replaced: bool
     rolled_back: bool
     clock_disagrees: bool
+    verified: bool | None
+    """None while no check or drill has come to its end."""
+    damaged: bool
+    last_check: float | None
+    """When the newest one ended; before the first one, when they were asked for. None: they are not."""
+    check_interval: float | None
+    last_drill: float | None
+    drill_interval: float | None
+    coverage: int | None
+    restore_rate: int | None
     locked_since: float | None
     """When the first of the runs gave up that found it locked and were followed by none that did not."""
     lock_timeouts: int
@@ -72,9 +88,40 @@ def derive_repository_reading(
         replaced=bool(derive_truth(status.conditions, ConditionType.REPLACED)),
         rolled_back=bool(derive_truth(status.conditions, ConditionType.ROLLED_BACK)),
         clock_disagrees=bool(derive_truth(status.conditions, ConditionType.CLOCK_DISAGREES)),
+        verified=derive_truth(status.conditions, ConditionType.VERIFIED),
+        damaged=status.damage is not None,
+        last_check=_newest(repository, CHECKS, status.last_check_time),
+        check_interval=_interval(repository, CHECKS),
+        last_drill=_newest(repository, DRILLS, status.last_drill_time),
+        drill_interval=_interval(repository, DRILLS),
+        coverage=status.coverage,
+        restore_rate=status.restore_rate,
         locked_since=derive_seconds(_locked_since(known) or status.lock.time) if status.lock else None,
         lock_timeouts=sum(locked for _, locked in known),
     )
+
+
+def _times(repository: BorgRepository, kind: CronJobKind) -> CheckTimes | DrillTimes | None:
+    asked = repository.spec.verification or Verification()
+    return asked.check if kind is CHECKS else asked.drill
+
+
+def _interval(repository: BorgRepository, kind: CronJobKind) -> float | None:
+    times = _times(repository, kind)
+    if times is None:
+        return None
+    namespace, name = repository.metadata.key
+    read = CronSchedule.try_parse(resolve(times.schedule, namespace, kind.name(name)), times.time_zone)
+    return derive_interval(read.rule) if read else None
+
+
+def _newest(repository: BorgRepository, kind: CronJobKind, ended: str | None) -> float | None:
+    """Return the last time at which nobody had to wait for one: its end, or when such were asked for, or again."""
+    if _times(repository, kind) is None:
+        return None
+    conditions = repository.status.conditions
+    since = next((item.last_transition_time for item in conditions if item.type == kind.condition), None)
+    return derive_seconds(max(filter(None, (ended, since)), default=None))
 
 
 def collect_outcomes(runs: Iterable[BorgRun]) -> dict[Key, tuple[Outcome, ...]]:
@@ -83,7 +130,7 @@ def collect_outcomes(runs: Iterable[BorgRun]) -> dict[Key, tuple[Outcome, ...]]:
     for run in runs:
         if run.finished:
             for result in run.status.repositories:
-                if result.phase is not Phase.SKIPPED:
+                if result.phase is not Phase.SKIPPED and not is_own_listing(run):
                     outcome = (run.status.completion_time or "", result.reason == Reason.LOCKED)
                     found[run.metadata.namespace, result.name].append(outcome)
     return {key: tuple(sorted(outcomes)) for key, outcomes in found.items()}

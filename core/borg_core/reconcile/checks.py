@@ -1,4 +1,8 @@
-"""The CronJob of a repository's checks: made when they are asked for, removed when they no longer are."""
+"""The CronJobs of a repository's checks and drills: made when they are asked for, removed when they no longer are.
+
+One mechanism for both. Runs by hand take turns by that of the checks; a drill takes its turn by borg's locks, as runs
+of schedules do.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +13,7 @@ from borg_contract.reasons import Reason
 from borg_core.actions import Action, DeleteCronJob
 from borg_core.clock import Clock
 from borg_core.clock.hashed import resolve
-from borg_core.kinds.parts.verification import CheckTimes
+from borg_core.kinds.parts.verification import CheckTimes, DrillTimes
 from borg_core.kinds.status import ConditionType, Finding
 from borg_core.names import CRON_JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import ObservedCronJob
@@ -60,28 +64,42 @@ class Checks:
     """What keeps the CronJob from being made or changed."""
 
 
-def check_name(name: str) -> str:
-    """Return the name of the CronJob of the checks, of the repository's name."""
-    return shorten(name, "-check", CRON_JOB_NAME_LIMIT)
+@dataclass(frozen=True)
+class CronJobKind:
+    """What tells checks from drills: the end of the CronJob's name, the condition, the word for what is done."""
+
+    suffix: str
+    condition: ConditionType
+    done: str
+
+    def name(self, name: str) -> str:
+        """Return the name of the CronJob, of the repository's name."""
+        return shorten(name, self.suffix, CRON_JOB_NAME_LIMIT)
+
+
+CHECKS = CronJobKind("-check", ConditionType.CHECKS_SCHEDULED, "checked")
+DRILLS = CronJobKind("-drill", ConditionType.DRILLS_SCHEDULED, "drilled")
 
 
 def plan_checks(
     world: World,
     owner: Owner,
-    times: CheckTimes | None,
+    kind: CronJobKind,
+    times: CheckTimes | DrillTimes | None,
     workload: Workload,
     *,
     problems: Sequence[Problem],
     now: datetime,
 ) -> Checks:
-    """Return what is to be done for a repository's checks.
+    """Return what is to be done for a repository's checks, or drills. `world.cron_job`: that of theirs.
 
-    `times`: when they are asked for, None for never. `workload`: of one check. `problems`: what keeps it from running.
+    `times`: when they are asked for, None for never. `workload`: of one of them. `problems`: what keeps it
+    from running.
     """
     current = world.cron_job if is_ours(world.cron_job, owner) else None
     if times is None:
         return Checks(actions=tuple(_end(current, world, owner, now)))
-    name = check_name(owner.name)
+    name = kind.name(owner.name)
     refused = tuple(find_cron_job_problems(world, owner, name))
     is_foreign = world.cron_job is not None and current is None
     if problems:
@@ -108,7 +126,7 @@ def plan_checks(
         times=derive_times(lasting) if kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
-        finding=_find(times, desired, (*problems, *refused, *find_edit(world, owner, problems))),
+        finding=_find(kind, times, desired, (*problems, *refused, *find_edit(world, owner, problems))),
         refused=refused,
     )
 
@@ -124,10 +142,12 @@ def _end(current: ObservedCronJob | None, world: World, owner: Owner, now: datet
         yield DeleteCronJob(current.reference, current.uid)
 
 
-def _find(times: CheckTimes, desired: dict[str, Any] | None, problems: Sequence[Problem]) -> Finding:
-    type_ = ConditionType.CHECKS_SCHEDULED.value
+def _find(
+    kind: CronJobKind, times: CheckTimes | DrillTimes, desired: dict[str, Any] | None, problems: Sequence[Problem]
+) -> Finding:
+    type_ = kind.condition.value
     if problems:
         message = "; ".join(problem.message for problem in problems)
         return Finding(type_, False, problems[0].reason.value, message)
     schedule = desired["spec"]["schedule"] if desired else times.schedule
-    return Finding(type_, True, Reason.SCHEDULED.value, f'checked at "{schedule}" in {times.time_zone}')
+    return Finding(type_, True, Reason.SCHEDULED.value, f'{kind.done} at "{schedule}" in {times.time_zone}')

@@ -10,9 +10,9 @@ from borg_core.actions import Action, CreateCronJob, RepairCronJob
 from borg_core.clock import Clock, CronSchedule
 from borg_core.formats import format_time
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob, deadline_of, times_of
+from borg_core.native.drift import covers
 from borg_core.policies.permissions import is_forbidden
 from borg_core.policies.problem import Problem, Severity
-from borg_core.reconcile.drift import covers
 from borg_core.registry import Reference
 from borg_core.runs.world import World
 from borg_core.workload.job import render_cron_job_manifest
@@ -20,6 +20,9 @@ from borg_core.workload.owner import Owner
 
 OVERDUE_AFTER = timedelta(seconds=20)
 """How late a tick may be before it is overdue: the CronJob controller looks every ten seconds."""
+
+_HELD = "held"
+"""Stands for the digest of a CronJob that is suspended only until something else has ended."""
 
 _EDITED = "edited"
 """Stands for the digest of a CronJob that is held, and is not what was rendered for it."""
@@ -59,11 +62,14 @@ def render_held(
     current = world.cron_job
     if current is None or not is_ours(current, owner):
         return None
-    forbidden = any(problem.severity is Severity.FORBIDDEN for problem in problems)
+    severities = {problem.severity for problem in problems}
     spec = current.spec
     edited = _is_edited(current)
-    held = forbidden or suspend or edited or is_forbidden(spec, world.settings)
-    return render_cron_job_manifest(current.name, owner, {**spec, "suspend": held}, _EDITED if edited else None)
+    stopped = Severity.FORBIDDEN in severities or suspend or edited or is_forbidden(spec, world.settings)
+    held = Severity.HELD in severities
+    # One that was suspended already is not to make up for anything.
+    mark = _EDITED if edited else _HELD if held and not (stopped or current.suspended) else None
+    return render_cron_job_manifest(current.name, owner, {**spec, "suspend": stopped or held}, mark)
 
 
 def find_edit(world: World, owner: Owner, problems: Sequence[Problem]) -> Iterator[Problem]:
@@ -105,10 +111,24 @@ def find_tick_problems(world: World, clock: Clock | None, now: datetime) -> Iter
 
 def find_overdue(cron_job: ObservedCronJob | None, clock: Clock | None, now: datetime) -> datetime | None:
     """Return the first tick that should have begun a run by now and has not, None where there is none."""
+    due = _find_due(cron_job, clock)
+    return due if due and due <= now - OVERDUE_AFTER else None
+
+
+def derive_wait_for_tick(cron_job: ObservedCronJob | None, clock: Clock | None, now: datetime) -> float | None:
+    """Return after how many seconds a tick that is due now is overdue, if it has not begun a run until then.
+
+    One that is refused brings no event, and the next run that the status names is the one after it.
+    """
+    due = _find_due(cron_job, clock)
+    return (due + OVERDUE_AFTER - now).total_seconds() if due and now - OVERDUE_AFTER < due <= now else None
+
+
+def _find_due(cron_job: ObservedCronJob | None, clock: Clock | None) -> datetime | None:
+    """Return the first tick that the CronJob has not seen to, past or to come."""
     if cron_job is None or clock is None or cron_job.active:
         return None
-    due = clock.times.next_after(clock.since)
-    return due if due and due <= now - OVERDUE_AFTER else None
+    return clock.times.next_after(clock.since)
 
 
 def derive_clock(current: ObservedCronJob | None, desired: dict[str, Any] | None, now: datetime) -> Clock | None:
@@ -147,15 +167,15 @@ def derive_lasting(
     return {"spec": current.spec}
 
 
-def derive_requeue(refused: Sequence[Problem], seconds: float | None) -> float | None:
-    """Return after how many seconds to look again, `seconds` being when the runs ask for it."""
+def derive_requeue(refused: Sequence[Problem], *waits: float | None) -> float | None:
+    """Return after how many seconds to look again; `waits`: those that are asked for already, None for no need."""
     taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
-    return min(seconds or _TAKEN_SECONDS, _TAKEN_SECONDS) if taken else seconds
+    return min((wait for wait in (*waits, _TAKEN_SECONDS if taken else None) if wait is not None), default=None)
 
 
 def is_waiting(problems: Sequence[Problem]) -> bool:
     """Tell whether all that is wrong may become good by itself."""
-    return all(problem.severity is Severity.WAITING for problem in problems)
+    return all(problem.severity in (Severity.WAITING, Severity.HELD) for problem in problems)
 
 
 def _is_edited(current: ObservedCronJob) -> bool:
@@ -175,5 +195,7 @@ def _is_as_desired(current: ObservedCronJob, desired: dict[str, Any]) -> bool:
 
 def _forget_missed(current: ObservedCronJob, desired: dict[str, Any], now: datetime) -> datetime | None:
     """Return `now` when the times change: ticks of the new times that are past were never meant to run."""
-    same = (current.schedule, current.time_zone, current.suspended) == times_of(desired["spec"])
-    return None if same else now
+    suspended = current.suspended and current.rendered != _HELD
+    same = (current.schedule, current.time_zone, suspended) == times_of(desired["spec"])
+    mark = desired.get("metadata", {}).get("annotations", {}).get(labels.RENDERED, current.rendered)
+    return None if same or mark == _HELD else now

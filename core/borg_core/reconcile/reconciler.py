@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from borg_core.actions import Plan
-from borg_core.registry import Kind
+from borg_core.registry import Kind, Reference
 from borg_core.runs.world import World
 from borg_core.view import View
 
@@ -20,8 +20,12 @@ class Reconciler:
 
     kind: Kind[Any]
     plan: Callable[[World, View, datetime], Plan]
-    cron_job_name: Callable[[str], str]
-    """Returns the name of the object's CronJob for the object's own name."""
+    cron_job_name: Callable[[str], str] | None = None
+    """Returns the name of the object's CronJob for the object's own name; None: there is none."""
+    drill_cron_job_name: Callable[[str], str] | None = None
+    """The same for a second one, by which no runs take turns."""
+    claim: Callable[[View, Reference], str | None] | None = None
+    """Returns the claim whose users planning has to know."""
     delay_seconds: float = 0.0
     """How long to wait for more of the same: many things may change around one object at once."""
 

@@ -1,16 +1,20 @@
-"""Planning a repository: the CronJob of its checks, the runs on it alone, what it says about itself."""
+"""Planning a repository: the CronJobs of its checks and drills, the runs on it alone, what it says about itself."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from borg_contract.archives.ids import ID, pack_ids
+from borg_contract.archives.plan import LITTLE_ROOM, ROOM, ListingPlan
 from borg_contract.reasons import Reason
-from borg_contract.run import Operation
+from borg_contract.run import Operation, Phase
 from borg_core.actions import Action, PatchStatus, Plan
+from borg_core.archives.plan import ArchivesPlan, Observed, keep_finders, plan_archives
+from borg_core.kinds.archive import ARCHIVES, KnownArchive
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.upkeep import Compact
-from borg_core.kinds.parts.verification import CheckTimes
+from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verification
 from borg_core.kinds.repository import IDENTITY, PLACE, REPOSITORIES, BorgRepository, groups_of_repository
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
@@ -19,15 +23,19 @@ from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
-from borg_core.reconcile.checks import HISTORY_LIMIT, Checks, check_name, plan_checks
+from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
-from borg_core.reconcile.repository_status import derive_repository_status
+from borg_core.reconcile.repository_status import derive_repository_status, read_runs
 from borg_core.registry import Reference
+from borg_core.runs.entry import Entry
 from borg_core.runs.plan import plan_runs
+from borg_core.runs.run_status import is_automatic
 from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
+from borg_core.verification.plan import derive_drill_plan, find_app
+from borg_core.verification.status import Timed
 from borg_core.view import View
 from borg_core.workload.bundle import gather_claims
 from borg_core.workload.owner import Owner
@@ -39,6 +47,8 @@ class Surroundings:
     """What a repository's status counts: schedules that refer to it, and runs that used it, whoever asked for them."""
 
     schedules: int = 0
+    names: tuple[str, ...] = ()
+    """Of these schedules."""
     runs: tuple[BorgRun, ...] = ()
     died: tuple[BorgRun, ...] = ()
     """Runs of these schedules that may have pruned, and said nothing."""
@@ -47,6 +57,9 @@ class Surroundings:
     """Names of other BorgRepositories of the namespace that are in the same place."""
     twins: tuple[str, ...] = ()
     """Names of those that are elsewhere by their spec and yet one repository, by borg's id."""
+    archives: tuple[KnownArchive, ...] = ()
+    busy: frozenset[str] = frozenset()
+    """Schedules of which a run is at work."""
     options: JobOptions = field(default_factory=JobOptions)
     """How pods on the repository run: as those of the oldest schedule that writes into it, which can read it."""
 
@@ -61,11 +74,14 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     options = [schedule.spec.job for schedule in sorted(schedules, key=lambda item: item.metadata.creation_timestamp)]
     around = Surroundings(
         schedules=len(schedules),
+        names=tuple(schedule.metadata.name for schedule in schedules),
         runs=tuple(view.referring_to(RUNS, subject)),
         died=tuple(_find_untold(view, schedules, subject.name)),
-        claims=gather_claims(view, _workload(repository, Operation.CHECK, JobOptions())),
+        claims=gather_claims(view, _workload(repository, Operation.CHECK, Surroundings())),
         aliases=_sharing(view, repository, PLACE),
         twins=_sharing(view, repository, IDENTITY),
+        archives=tuple(view.referring_to(ARCHIVES, subject)),
+        busy=frozenset(_find_busy(view, schedules)),
         options=options[0] if options else JobOptions(),
     )
     return plan_repository(world, repository, around, now)
@@ -77,31 +93,56 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         runs = plan_runs(world, None, now)
         return Plan(runs.actions, runs.requeue_after)
     owner = _owner(repository)
-    check = _workload(repository, Operation.CHECK, around.options)
+    check = _workload(repository, Operation.CHECK, around, in_slices=True)
+    drill = _workload(repository, Operation.DRILL, around)
     problems = tuple(_find_problems(world, repository, check, around.claims))
-    checks = plan_checks(world, owner, _check_times(repository), check, problems=problems, now=now)
-    host = _host(repository, owner, around.options, checks, (*problems, *checks.hindrances))
+    # What a drill alone must not do, keeps no check from being done.
+    of_drills = tuple(dict.fromkeys((*problems, *find_forbidden(drill, world.settings))))
+    asked = repository.spec.verification or Verification()
+    checks = plan_checks(world, owner, CHECKS, asked.check, check, problems=problems, now=now)
+    beside = replace(world, cron_job=world.drill_cron_job)
+    drills = plan_checks(beside, owner, DRILLS, asked.drill, drill, problems=of_drills, now=now)
+    host = _host(
+        repository,
+        owner,
+        around,
+        checks=checks,
+        problems=(*problems, *checks.hindrances),
+        of_drills=(*of_drills, *checks.hindrances),
+        listing=_derive_listing(world, around),
+    )
     # No run may be made to depend on a CronJob that goes, or is another's.
     runs = plan_runs(replace(world, cron_job=checks.cron_job), host, now)
+    archives = _plan_archives(world, repository, around, host=host, entries=runs.entries, now=now)
     status = derive_repository_status(
         repository,
         around.schedules,
         around.runs,
         died=around.died,
-        others=[*([checks.finding] if checks.finding else []), *_find_aliases(around)],
-        check_cron_job=checks.name,
-        clock=checks.clock,
+        names=around.names,
+        others=[*(timed.finding for timed in (checks, drills) if timed.finding), *_find_aliases(around)],
+        archives=archives,
+        checks=Timed(checks.name, checks.clock),
+        drills=Timed(drills.name, drills.clock),
         now=now,
     )
-    before, generation = repository.status.conditions, repository.metadata.generation
-    judged = derive_disagreement(before, checks.cron_job, checks.times, world.jobs, generation=generation, now=now)
+    earlier, generation = repository.status.conditions, repository.metadata.generation
+    told = (
+        derive_disagreement(earlier, timed.cron_job, timed.times, world.jobs, generation=generation, now=now)
+        for timed in (checks, drills)
+    )
+    judged = next(filter(None, told), ())
     status = status.model_copy(update={"conditions": (*status.conditions, *judged)})
     patch = derive_status_patch(repository.status, status)
     said: tuple[Action, ...] = ()
     if patch:
-        said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, before, status.conditions))
-    requeue_after = derive_requeue(checks.refused, runs.requeue_after)
-    return Plan((*checks.actions, *runs.actions, *said), requeue_after)
+        said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, earlier, status.conditions))
+    requeue_after = derive_requeue((*checks.refused, *drills.refused), runs.requeue_after, archives.requeue_after)
+    # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
+    # told is in its pod alone: it is recorded as done once the objects are there.
+    before, after = (said, ()) if archives.has_news else ((), said)
+    actions = (*checks.actions, *drills.actions, *before, *archives.actions, *runs.actions, *after)
+    return Plan(actions, requeue_after)
 
 
 def _find_problems(
@@ -110,9 +151,15 @@ def _find_problems(
     """Yield what keeps runs on the repository, `check` for one, from beginning. `claims`: those that exist."""
     yield from find_claim_problems(check, claims)
     yield from find_forbidden(check, world.settings)
-    if times := _check_times(repository):
-        namespace, name = repository.metadata.key
-        yield from find_time_problems(times.schedule, times.time_zone, (namespace, check_name(name)))
+    asked = repository.spec.verification or Verification()
+    kinds: tuple[tuple[CronJobKind, CheckTimes | DrillTimes | None], ...] = (
+        (CHECKS, asked.check),
+        (DRILLS, asked.drill),
+    )
+    namespace, name = repository.metadata.key
+    for kind, times in kinds:
+        if times:
+            yield from find_time_problems(times.schedule, times.time_zone, (namespace, kind.name(name)))
 
 
 def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, ...]:
@@ -133,6 +180,47 @@ def _find_untold(view: View, schedules: Iterable[BorgSchedule], name: str) -> It
         yield from (run for run in view.referring_to(RUNS, reference) if may_have_pruned(run, name))
 
 
+def _find_busy(view: View, schedules: Iterable[BorgSchedule]) -> Iterator[str]:
+    for schedule in schedules:
+        reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
+        if any(run.status.phase is Phase.RUNNING for run in view.referring_to(RUNS, reference)):
+            yield schedule.metadata.name
+
+
+def _plan_archives(
+    world: World,
+    repository: BorgRepository,
+    around: Surroundings,
+    *,
+    host: Host,
+    entries: Sequence[Entry],
+    now: datetime,
+) -> ArchivesPlan:
+    identity, accounts = read_runs(repository, around.runs, now)
+    observed = Observed(
+        known=around.archives,
+        accounts=accounts,
+        died=around.died,
+        entries=entries,
+        repository_id=identity.id if identity else "",
+        busy=around.busy,
+    )
+    problems = host.hindrances(Operation.LIST)
+    return plan_archives(
+        world, repository, host, observed, now, hindered="; ".join(problem.message for problem in problems)
+    )
+
+
+def _derive_listing(world: World, around: Surroundings) -> ListingPlan:
+    """Return what the next listing is asked for."""
+    listed = [run for run in world.runs if run.spec.operation is Operation.LIST]
+    by_hand = any(not run.finished and not is_automatic(run) for run in listed)
+    # Where the kubelet keeps less of a result, it was read in brief.
+    was_cut = any(result.phase.succeeded and not result.listing for run in listed for result in run.status.repositories)
+    known = pack_ids(archive.id for archive in around.archives if ID.fullmatch(archive.id))
+    return ListingPlan(known, LITTLE_ROOM if was_cut else ROOM, automatic=not by_hand)
+
+
 def _find_aliases(around: Surroundings) -> Iterator[Finding]:
     if around.aliases:
         names, reason, how = around.aliases, Reason.SAME_PLACE, "in the same place as"
@@ -147,27 +235,37 @@ def _find_aliases(around: Surroundings) -> Iterator[Finding]:
         yield Finding(ConditionType.ALIASED.value, True, reason.value, message)
 
 
-def _check_times(repository: BorgRepository) -> CheckTimes | None:
-    return repository.spec.verification.check if repository.spec.verification else None
-
-
 def _host(
-    repository: BorgRepository, owner: Owner, options: JobOptions, checks: Checks, problems: Sequence[Problem]
+    repository: BorgRepository,
+    owner: Owner,
+    around: Surroundings,
+    *,
+    checks: Checks,
+    problems: Sequence[Problem],
+    of_drills: Sequence[Problem],
+    listing: ListingPlan,
 ) -> Host:
     spec = repository.spec
     return Host(
         owner=owner,
         history_limit=HISTORY_LIMIT,
-        hindrances=lambda _: problems,
-        workload=lambda operation, dead: _workload(repository, operation, options, dead),
+        hindrances=lambda operation: of_drills if operation is Operation.DRILL else problems,
+        workload=lambda operation, dead: _workload(repository, operation, around, dead, listing=listing),
         has_cron_job=checks.scheduled,
         clock=checks.clock,
+        kept=keep_finders(repository.status.listing),
         leaves_locks=bool(spec.local or spec.cache),
     )
 
 
 def _workload(
-    repository: BorgRepository, operation: Operation, options: JobOptions, dead_holders: tuple[str, ...] = ()
+    repository: BorgRepository,
+    operation: Operation,
+    around: Surroundings,
+    dead_holders: tuple[str, ...] = (),
+    *,
+    in_slices: bool = False,
+    listing: ListingPlan | None = None,
 ) -> Workload:
     return Workload(
         namespace=repository.metadata.namespace,
@@ -175,7 +273,11 @@ def _workload(
         targets=(Target(repository),),
         compact_threshold=Compact().threshold if operation is Operation.COMPACT else None,
         dead_holders=dead_holders,
-        options=options,
+        in_slices=in_slices,
+        drill=derive_drill_plan(repository, around.names) if operation is Operation.DRILL else None,
+        app=find_app(repository) if operation is Operation.DRILL else None,
+        listing=listing if operation is Operation.LIST else None,
+        options=around.options,
     )
 
 
@@ -185,4 +287,4 @@ def _owner(repository: BorgRepository) -> Owner:
 
 
 # Many schedules may change at once around one repository: its status is written once for all of them.
-REPOSITORY = Reconciler(REPOSITORIES, reconcile_repository, check_name, delay_seconds=0.5)
+REPOSITORY = Reconciler(REPOSITORIES, reconcile_repository, CHECKS.name, DRILLS.name, delay_seconds=0.5)

@@ -1,16 +1,19 @@
 """What a BorgRepository says about itself, from the newest runs on it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from borg_contract.pod import parse_lock_holder
 from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
-from borg_contract.run import Operation, Phase
-from borg_core.clock import Clock
-from borg_core.formats import format_size, format_time
+from borg_contract.run import Phase
+from borg_core.archives.plan import NOTHING, ArchivesPlan
+from borg_core.formats import format_size
 from borg_core.kinds.parts.base import Condition
-from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus, RepositoryLock
+from borg_core.kinds.parts.targets import RepositoryIdentity, RepositoryLock
+from borg_core.kinds.parts.verification import VerificationStatus
+from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.reconcile.identity import (
@@ -21,6 +24,8 @@ from borg_core.reconcile.identity import (
     select_begun,
     select_standing,
 )
+from borg_core.runs.run_status import is_own_listing
+from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_verified
 
 _BEHIND_THE_LOCK = frozenset(
     {
@@ -43,56 +48,67 @@ def derive_repository_status(
     *,
     died: Iterable[BorgRun] = (),
     others: Iterable[Finding] = (),
-    check_cron_job: str | None = None,
-    clock: Clock | None,
+    archives: ArchivesPlan = NOTHING,
+    names: Collection[str] = (),
+    checks: Timed = NEVER,
+    drills: Timed = NEVER,
     now: datetime,
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
     `runs`: those that used it, whoever asked for them; `died`: those that may have pruned, and said nothing. `others`:
-    what there is to say beside how the newest run fared; `clock`: that of the checks' CronJob.
+    what there is to say beside how the newest run fared; `names`: of the schedules; `checks`, `drills`: their
+    CronJobs.
     """
     before = repository.status
     runs = tuple(runs)
-    name = repository.metadata.name
-    seen = [
-        (run, result)
-        for run in sorted(runs, key=lambda run: run.status.completion_time or "")
-        if run.finished
-        for result in run.status.repositories
-        if result.name == name and result.phase is not Phase.SKIPPED
-    ]
-    identity = derive_identity(repository, seen, now)
+    identity, told = read_runs(repository, runs, now)
+    told = [(run, result) for run, result in told if not _is_aside(run, result)]
     if identity and before.identity and identity.since != before.identity.since:
         before = BorgRepositoryStatus()  # all that was known is of another one
-    told = select_begun(repository, identity, seen)
     done = [(run.status.completion_time or "", run, result) for run, result in told]
     newest = done[-1] if done else None
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
-    is_used = schedules > 0 or clock is not None
+    is_used = schedules > 0 or checks.clock is not None or drills.clock is not None
     if newest and _locked(newest[2]) and not is_used:
         newest = None
     totals = next((result.totals for _, _, result in reversed(done) if result.totals), None)
+    count = next((_count(result) for _, _, result in reversed(done) if _count(result) is not None), before.archives)
     known_id = identity.id if identity else ""
     backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
-    checked = [item for item in done if item[1].spec.operation is Operation.CHECK]
-    next_check = clock.next_after(now) if clock else None
+    # Damage is damage, by whatever it was found: by a restore, or by a listing that nobody asked for.
+    witnesses = select_begun(repository, identity, _read_ended(repository, runs))
+    verification = derive_verification(
+        before,
+        done,
+        witnesses=[(run.status.completion_time or "", run, result) for run, result in witnesses],
+        schedules=names,
+        checks=checks,
+        drills=drills,
+        now=now,
+    )
+    verified = VerificationStatus(**verification)
+    damaged = tuple(find_damaged(verified.damage))
     generation = repository.metadata.generation
     compacted = [item for item in done if item[2].compact]
     standing = select_standing(before, identity, told) if is_used else ()
     findings = [
-        *([_finding(*newest[1:], standing)] if newest else []),
+        *([_finding(*newest[1:], (*standing, *damaged))] if newest else []),
+        *(replace(found, type=ConditionType.READY.value, status=False) for found in damaged if not newest),
         *others,
+        *damaged,
+        *find_verified(repository, verified, done, before.conditions),
         *find_missing(repository, identity, told),
         *find_replacement(repository, identity, told),
-        *find_rollback(told, died),
+        *([*find_rollback(told, died)] or [*([archives.vanished] if archives.vanished else [])]),
+        *([archives.finding] if archives.finding else []),
         *(_find_append_only(*compacted[-1][1:]) if compacted else ()),
     ]
     conditions = derive_conditions(findings, repository.status.conditions, generation, now)
     conditions += tuple(standing)
     if not compacted:  # what the last one said still holds
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.APPEND_ONLY)
-    if not newest:
+    if not (newest or damaged):
         kept = (c for c in before.conditions if c.type == ConditionType.READY)
         conditions = (*(c for c in kept if is_used or c.reason != Reason.LOCKED.value), *conditions)
     lock = before.lock if is_used else None
@@ -104,7 +120,8 @@ def derive_repository_status(
         conditions=conditions,
         observed_generation=generation,
         last_backup_time=max([*backups, *([before.last_backup_time] if before.last_backup_time else [])], default=None),
-        archives=totals.archives if totals else before.archives,
+        archives=count,
+        listing=archives.listing,
         original_size=totals.original_size if totals else before.original_size,
         deduplicated_size=totals.deduplicated_size if totals else before.deduplicated_size,
         size=format_size(totals.deduplicated_size) if totals else before.size,
@@ -115,11 +132,38 @@ def derive_repository_status(
             default=before.last_compact_time,
         ),
         schedules=schedules,
-        check_cron_job_name=check_cron_job,
-        last_check_time=checked[-1][0] if checked else before.last_check_time,
-        last_check_result=checked[-1][2].phase.value if checked else before.last_check_result,
-        next_check_time=format_time(next_check) if next_check else None,
+        **verification,
     )
+
+
+def read_runs(
+    repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
+) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
+    """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
+    # That an archive is not there, or a claim too small for it, is nothing wrong with the repository.
+    seen = [item for item in _read_ended(repository, runs) if not item[0].spec.operation.needs_restore]
+    identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
+    return identity, select_begun(repository, identity, seen)
+
+
+def _read_ended(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence[tuple[BorgRun, RepositoryResult]]:
+    return [
+        (run, result)
+        for run in sorted(runs, key=lambda run: run.status.completion_time or "")
+        if run.finished
+        for result in run.status.repositories
+        if result.name == repository.metadata.name and result.phase is not Phase.SKIPPED
+    ]
+
+
+def _is_aside(run: BorgRun, result: RepositoryResult) -> bool:
+    """Tell whether it is a listing of our own that failed, or found nothing: nobody asked, so it is no news."""
+    return is_own_listing(run) and not (result.phase.succeeded and result.repository_id)
+
+
+def _count(result: RepositoryResult) -> int | None:
+    counted = result.listing or result.totals
+    return counted.archives if counted else None
 
 
 def _find_append_only(run: BorgRun, result: RepositoryResult) -> Iterator[Finding]:
@@ -148,7 +192,7 @@ def _had_the_lock(result: RepositoryResult) -> bool:
     return result.phase.succeeded or any(facts) or result.reason in _BEHIND_THE_LOCK
 
 
-def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Condition]) -> Finding:
+def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Condition | Finding]) -> Finding:
     """Return whether it is ready: by the newest run, unless something is `standing` that an earlier good one hides."""
     name = run.metadata.name
     if result.phase is Phase.FAILED:

@@ -17,6 +17,7 @@ from borg_core.reconcile.cron_job import (
     derive_lasting,
     derive_requeue,
     derive_times,
+    derive_wait_for_tick,
     find_cron_job_problems,
     find_edit,
     find_tick_problems,
@@ -74,7 +75,7 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     times = derive_times(lasting) if kept and not edits else None
     status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
     actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
-    return Plan(actions, derive_requeue(refused, runs.requeue_after))
+    return Plan(actions, derive_requeue(refused, runs.requeue_after, derive_wait_for_tick(world.cron_job, clock, now)))
 
 
 def _render(bundle: Bundle, workload: Workload, world: World) -> dict[str, Any]:

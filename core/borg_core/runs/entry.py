@@ -3,6 +3,7 @@
 Runs and Jobs are paired by uid, never by name: a name can be given again, and be somebody else's.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,8 @@ from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
 from borg_core.runs.run_status import derive_run_status, is_automatic
 from borg_core.runs.world import World
+
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,17 @@ class Entry:
 
     @property
     def attempt(self) -> int:
-        """The how manieth run it is that is to remove these locks, from 1."""
-        text = self.run.metadata.annotations.get(labels.ATTEMPT, "") if self.run else ""
-        return int(text) if text.isdecimal() else 1
+        """The how manieth run it is that is to remove these locks, or to list these archives, from 1."""
+        return self._number(labels.ATTEMPT) or 1
+
+    @property
+    def listing(self) -> int:
+        """The how manieth it is that the operator made to list archives, from 1; 0 for other runs."""
+        return self._number(labels.LISTING)
+
+    def _number(self, note: str) -> int:
+        text = self.run.metadata.annotations.get(note, "") if self.run else ""
+        return int(text) if _NUMBER.fullmatch(text) else 0
 
     @property
     def created(self) -> str:

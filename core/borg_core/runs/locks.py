@@ -23,7 +23,7 @@ from borg_core.formats import format_duration, parse_time
 from borg_core.kinds.run import Trigger
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.runs.entry import Entry
-from borg_core.runs.records import render_run
+from borg_core.runs.records import REFERENCES, render_run
 from borg_core.runs.world import Host, World
 
 ATTEMPTS = 5
@@ -208,11 +208,10 @@ def _note(world: World, host: Host, entry: Entry, entries: Sequence[Entry]) -> s
 def _ask_for_a_person(host: Host) -> str:
     """Return the one command that removes all locks, and what is to be sure before."""
     owner = host.owner
-    ref = "scheduleRef" if owner.kind == "BorgSchedule" else "repositoryRef"
     name = shorten(owner.name, _SUFFIX, JOB_NAME_LIMIT)
     run = (
         f'{{"apiVersion":"{owner.api_version}","kind":"BorgRun","metadata":{{"generateName":"{name}-"}},'
-        f'"spec":{{"{ref}":{{"name":"{owner.name}"}},"operation":"BreakLock"}}}}'
+        f'"spec":{{"{REFERENCES[owner.kind]}":{{"name":"{owner.name}"}},"operation":"BreakLock"}}}}'
     )
     return (
         "once it is certain that nobody writes to the repository any more, remove the lock: "

@@ -36,23 +36,26 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
     turns = plan_turns(world, host, known, now)
     unlocks = plan_unlocks(world, host, turns.entries, now) if host else Unlocks(tuple(turns.entries))
     entries = unlocks.entries
-    expired = derive_expired(entries, host.history_limit, unlocks.needed) if host else frozenset()
+    kept = {entry.run.metadata.uid for entry in entries if entry.run and host and entry.name in host.kept}
+    expired = derive_expired(entries, host.history_limit, unlocks.needed | kept) if host else frozenset()
     actions = [
         *plan_records(world, host, entries, now, expired=expired),
-        *plan_stops(world, entries),
+        *plan_stops(world, entries, now),
         *turns.actions,
         *plan_tick_repairs(world, now),
         *plan_strangers(world, entries),
         *plan_deletions(world, entries, expired),
         *unlocks.actions,
     ]
-    return RunsPlan(entries, tuple(actions), _requeue_after(entries, turns.requeue_after, unlocks.requeue_after))
+    return RunsPlan(entries, tuple(actions), _requeue_after(entries, now, turns.requeue_after, unlocks.requeue_after))
 
 
-def _requeue_after(entries: Sequence[Entry], *asked: float | None) -> float | None:
+def _requeue_after(entries: Sequence[Entry], now: datetime, *asked: float | None) -> float | None:
     at_work = [entry for entry in entries if entry.working and not entry.finished]
     waiting = [entry for entry in at_work if entry.pod and entry.pod.waits]
     starting = any(not (entry.pod and entry.pod.began) for entry in at_work)
     untold = any(not entry.status.message for entry in waiting)
-    looks = (*asked, LOOK_SECONDS if starting or untold else None, WAIT_LOOK_SECONDS if waiting else None)
+    deadlines = (entry.pod.app_deadline for entry in at_work if entry.pod and entry.pod.app_deadline)
+    ends = (max(1.0, (deadline - now).total_seconds()) for deadline in deadlines)
+    looks = (*asked, *ends, LOOK_SECONDS if starting or untold else None, WAIT_LOOK_SECONDS if waiting else None)
     return min((seconds for seconds in looks if seconds is not None), default=None)

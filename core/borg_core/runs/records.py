@@ -31,7 +31,11 @@ from borg_core.runs.vanished import derive_told
 from borg_core.runs.world import Host, World
 from borg_core.workload.owner import Owner, render_owner
 
+REFERENCES = {"BorgSchedule": "scheduleRef", "BorgRepository": "repositoryRef", "BorgRestore": "restoreRef"}
+"""The field of a BorgRun's spec by which it names whom it is for."""
+
 _UID_LENGTH = 8
+_LISTINGS_KEPT = 3
 _UNSCHEDULABLE = "Unschedulable"
 _DIGITS = re.compile(r"\d+")
 
@@ -60,14 +64,15 @@ def plan_records(
             yield MarkJob(entry.job.reference, entry.job.uid, entry.run.metadata.uid)
 
 
-def plan_stops(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
-    """Yield what ends cancelled runs, pods that outlive their container `borg`, and Jobs whose BorgRun is gone."""
+def plan_stops(world: World, entries: Sequence[Entry], now: datetime) -> Iterator[Action]:
+    """Yield what ends cancelled runs, pods that outlive what is awaited of them, and Jobs whose BorgRun is gone."""
     for entry in entries:
         job, pod = entry.job, entry.pod
         if job is None or job.finished or job.deleting:
             continue
         cancelled = entry.run is not None and entry.run.spec.cancel
-        if pod and pod.began and (cancelled or (pod.ending and pod.others_running and not pod.disrupted)):
+        late = pod is not None and pod.app_deadline is not None and pod.app_deadline <= now
+        if pod and pod.began and (cancelled or late or (pod.ending and pod.others_running and not pod.disrupted)):
             yield from _end(pod)
         elif cancelled:
             yield DeleteJob(job.reference, job.uid)  # nothing of it has begun
@@ -81,14 +86,17 @@ def derive_expired(entries: Sequence[Entry], limit: int, needed: frozenset[str] 
     """Return the uids of the finished runs beyond the newest `limit`, but for those `needed`.
 
     Skipped runs, and those that the operator made to remove locks, are counted apart: many of them at once would push
-    out the runs that did something. A run stays by which a vanished archive is told, or can be.
+    out the runs that did something. Of those that it made to list archives, a few tell all. A run stays by which a
+    vanished archive is told, or can be.
     """
     finished = sorted((entry for entry in entries if entry.finished and entry.run), key=lambda entry: entry.order)
     skipped = [entry for entry in finished if entry.status.phase is Phase.SKIPPED]
-    automatic = [entry for entry in finished if entry.automatic and entry.status.phase is not Phase.SKIPPED]
-    worked = [entry for entry in finished if not entry.automatic and entry.status.phase is not Phase.SKIPPED]
-    kept = (skipped, automatic, worked)
-    beyond = {entry.run.metadata.uid for runs in kept for entry in runs[: max(0, len(runs) - limit)] if entry.run}
+    others = [entry for entry in finished if entry.status.phase is not Phase.SKIPPED]
+    listings = [entry for entry in others if entry.listing]
+    automatic = [entry for entry in others if entry.automatic and not entry.listing]
+    worked = [entry for entry in others if not entry.automatic]
+    kept = ((skipped, limit), (automatic, limit), (worked, limit), (listings, min(limit, _LISTINGS_KEPT)))
+    beyond = {entry.run.metadata.uid for runs, most in kept for entry in runs[: max(0, len(runs) - most)] if entry.run}
     if not beyond:
         return frozenset()
     return frozenset(beyond) - needed - derive_told([entry.recorded for entry in worked])
@@ -110,7 +118,6 @@ def render_run(
 ) -> dict[str, Any]:
     """Return a BorgRun that the operator makes."""
     owner = host.owner
-    ref = "scheduleRef" if owner.kind == "BorgSchedule" else "repositoryRef"
     return {
         "apiVersion": API_VERSION,
         "kind": RUNS.kind,
@@ -120,7 +127,7 @@ def render_run(
             **render_ties(owner, trigger),
             "annotations": annotations,
         },
-        "spec": {ref: {"name": owner.name}, "operation": operation.value},
+        "spec": {REFERENCES[owner.kind]: {"name": owner.name}, "operation": operation.value},
     }
 
 
@@ -162,8 +169,8 @@ def _end(pod: ObservedPod) -> Iterator[Action]:
 def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
     """Yield the Event on the schedule or repository for a run that has just ended, or has just got stuck."""
     status = entry.status
-    if status.reason == Reason.RESTORED.value:
-        return  # there may be hundreds, and nothing has happened
+    if status.reason == Reason.RESTORED.value or entry.listing:
+        return  # there may be hundreds, and nothing has happened; of listings the condition ArchivesListed tells
     if entry.just_finished:
         reason, verb = describe_end(status.phase)
         warning = status.phase not in (Phase.COMPLETED, Phase.SKIPPED)

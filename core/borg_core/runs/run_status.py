@@ -20,6 +20,7 @@ NOTICES = {
     NOTICE_OF_VOLUME: Reason.WAITING_FOR_VOLUME,
 }
 """By the beginning of what the runner says that it waits for, the reason."""
+_NOTES_OF_AUTOMATIC_RUNS = (labels.DEAD_HOLDER, labels.OF_DEAD_JOB, labels.LISTING)
 _CANCELLED = "spec.cancel was set"
 _STOPPING = (
     "Is being stopped, as spec.cancel is set: borg writes a checkpoint first, if it can, for two minutes at most"
@@ -65,6 +66,8 @@ def derive_run_status(
         reason = None
         if words and not cancel:
             reason = next((reason.value for begin, reason in NOTICES.items() if words.startswith(begin)), None)
+        if pod.waiting and not (cancel or reason):  # of a drill's application
+            reason, words = Reason.WAITING_FOR_POD.value, pod.waiting
         message = _STOPPING if cancel else words
         return known.model_copy(update={"phase": Phase.RUNNING, "reason": reason, "message": message})
     waiting = (pod.waiting if pod else "") or words
@@ -96,8 +99,13 @@ def derive_trigger(run: BorgRun | None, job: ObservedJob | None) -> Trigger:
 
 
 def is_automatic(run: BorgRun) -> bool:
-    """Tell whether the operator made the run to remove the locks of one holder."""
-    return labels.DEAD_HOLDER in run.metadata.annotations or labels.OF_DEAD_JOB in run.metadata.annotations
+    """Tell whether the operator made the run, for itself: to remove the locks of one holder, or to list archives."""
+    return any(note in run.metadata.annotations for note in _NOTES_OF_AUTOMATIC_RUNS)
+
+
+def is_own_listing(run: BorgRun) -> bool:
+    """Tell whether the operator made the run to list archives: what fails of these is no news, for nobody asked."""
+    return labels.LISTING in run.metadata.annotations
 
 
 def describe_end(phase: Phase | None) -> tuple[Reason, str]:

@@ -22,7 +22,6 @@ from datetime import datetime, timedelta
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
-from borg_core import labels
 from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
 from borg_core.formats import parse_time
 from borg_core.kinds.run import BorgRunStatus
@@ -51,6 +50,12 @@ _MOMENT_SECONDS = 1.0
 
 _SECOND = timedelta(seconds=1)
 """How exact Kubernetes' times are."""
+
+_NOT_FOUND = {
+    "BorgSchedule": Reason.SCHEDULE_NOT_FOUND,
+    "BorgRepository": Reason.REPOSITORY_NOT_FOUND,
+    "BorgRestore": Reason.RESTORE_NOT_FOUND,
+}
 
 _EVENT_LAG = timedelta(seconds=5)
 """How much later than the event of its Job that of a CronJob may arrive."""
@@ -112,7 +117,7 @@ def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatu
     subject = world.subject
     if host is None:
         message = f'{subject.kind} "{subject.name}" does not exist in namespace "{subject.namespace}": create it'
-        reason = Reason.SCHEDULE_NOT_FOUND if subject.kind == "BorgSchedule" else Reason.REPOSITORY_NOT_FOUND
+        reason = _NOT_FOUND[subject.kind]
         return _waits(asked, reason, message)
     if problems := host.hindrances(entry.operation):
         message = f'{subject.kind} "{subject.name}" is not ready: ' + "; ".join(item.message for item in problems)
@@ -221,7 +226,7 @@ def _create(world: World, host: Host, entry: Entry, cron_job: ObservedCronJob | 
         return
     metadata = run.metadata
     # Only a run that a person asked for breaks everything, and that is one that names nobody.
-    dead = (metadata.annotations.get(labels.DEAD_HOLDER, ""),) if entry.automatic else ()
+    dead = (entry.dead_holder,) if entry.automatic and not entry.listing else ()
     if cron_job:
         controller = Owner("batch/v1", CRON_JOBS.kind, cron_job.namespace, cron_job.name, cron_job.uid)
     else:

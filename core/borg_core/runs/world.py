@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from borg_contract.run import Operation
 from borg_core.clock import Clock
 from borg_core.kinds.run import BorgRun
+from borg_core.native.claim_user import ClaimUser
+from borg_core.native.claim_user import Workload as ScalableWorkload
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
@@ -52,12 +54,18 @@ class World:
     """Pods that have not ended although their Job is gone or suspended."""
     cron_job: ObservedCronJob | None = None
     """Its CronJob, if it has one."""
+    drill_cron_job: ObservedCronJob | None = None
+    """Of a repository: that of its drills. Its runs take turns by borg's locks alone."""
     words: Mapping[str, str] = field(default_factory=dict)
     """The newest warning about a Job, pod or CronJob that makes no progress, by the uid of that object."""
     refusals: Mapping[Reference, Refusal] = field(default_factory=dict)
     """What the API server refused at the last attempt, by the object that was to be written."""
     doubts: Mapping[str, Doubt] = field(default_factory=dict)
     """Why holders of locks are not proven dead that were looked at, by the holder as locks name it."""
+    users: tuple[ClaimUser, ...] | None = None
+    """Of a restore: pods that use the claim that is restored into; None where nobody looked."""
+    scaled: tuple[ScalableWorkload, ...] = ()
+    """Of a restore: the workloads that it scaled down, as they are now."""
 
 
 @dataclass(frozen=True)
@@ -74,5 +82,7 @@ class Host:
     """Whether it runs by the clock: then runs by hand wait for the CronJob to exist."""
     clock: Clock | None = None
     """When its CronJob begins runs; None: it does not."""
+    kept: frozenset[str] = frozenset()
+    """Names of runs that are kept whatever their number: something that is told leans on them."""
     leaves_locks: bool = True
     """Whether a pod that dies can leave a lock behind: over SSH the server's borg removes its own."""

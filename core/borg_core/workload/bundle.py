@@ -8,6 +8,7 @@ from borg_contract.run import Operation
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.restore import RESTORES, BorgRestore
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import OWN_ARCHIVE_NAMES, SCHEDULES, TITLE, BorgSchedule
 from borg_core.kinds.script import SCRIPTS, BorgScript
@@ -34,6 +35,8 @@ class Bundle:
     """Other schedules that write into one of its repositories and whose archive names are made another way."""
     namesakes: tuple[BorgSchedule, ...] = ()
     """Other schedules of the namespace that are called the same by people."""
+    restores: tuple[BorgRestore, ...] = ()
+    """Restores at work on a claim that it backs up."""
     runs: tuple[BorgRun, ...] = ()
     """Those of the schedule that are kept."""
 
@@ -102,6 +105,7 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
         gather_claims(view, workload),
         _neighbours(view, schedule),
         _namesakes(view, schedule),
+        gather_restores(view, namespace, derive_claims(workload)[1]),
         tuple(view.referring_to(RUNS, Reference(SCHEDULES.kind, *schedule.metadata.key))),
     )
 
@@ -111,6 +115,17 @@ def gather_claims(view: View, workload: Workload) -> frozenset[str]:
     written, read = derive_claims(workload)
     named = written.keys() | read.keys()
     return frozenset(name for name in named if view.get(CLAIMS, workload.namespace, name))
+
+
+def gather_restores(view: View, namespace: str, claims: Iterable[str]) -> tuple[BorgRestore, ...]:
+    """Return the restores that are at work, or about to be, on one of these claims."""
+    found = {
+        restore.metadata.name: restore
+        for claim in claims
+        for restore in view.referring_to(RESTORES, Reference(CLAIMS.kind, namespace, claim))
+        if restore.holds and restore.claim_name == claim
+    }
+    return tuple(found[name] for name in sorted(found))
 
 
 def _find_unjudged(runs: Iterable[BorgRun], repository: str) -> tuple[str, ...]:

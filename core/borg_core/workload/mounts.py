@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, SCRATCH_DIR, SECRETS_DIR, SOURCES_DIR
+from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, RESTORED_DIR, SCRATCH_DIR, SECRETS_DIR, SOURCES_DIR
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.kinds.repository import BorgRepository
@@ -53,9 +53,12 @@ def render_mounts(workload: Workload) -> Mounts:
         # Optional: a pod that waits for a Secret hangs in ContainerCreating; the runner says what is missing instead.
         secret = {"secretName": name, "optional": True, "defaultMode": 0o440, "items": items}
         rendered.add("secret", {"secret": secret}, f"{SECRETS_DIR}/{name}", read_only=True)
-    # Two scratch volumes; emptyDir sources are alike, so they are named here and not looked up.
+    # Scratch volumes; emptyDir sources are alike, so they are named here and not looked up.
     rendered.volumes += [{"name": "cache", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}]
     rendered.mounts += [{"name": "cache", "mountPath": CACHE_DIR}, {"name": "scratch", "mountPath": SCRATCH_DIR}]
+    if workload.app:
+        rendered.volumes += [{"name": "restored", "emptyDir": {}}, {"name": "app", "emptyDir": {}}]
+        rendered.mounts.append({"name": "restored", "mountPath": RESTORED_DIR})
     return rendered
 
 

@@ -7,6 +7,7 @@ from borg_core.clock import posix_rule
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.repository import BorgRepository
+from borg_core.verification.plan import derive_check_plan, describe_damage
 from borg_core.workload.identity import derive_known_ids, derive_place_mark, is_doubted
 from borg_core.workload.workload import Target, Workload
 
@@ -26,6 +27,9 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         local_time=posix_rule(workload.time_zone) if workload.prune else "",
         compact_threshold=workload.compact_threshold,
         dead_holders=workload.dead_holders,
+        drill=workload.drill,
+        restore=workload.restore,
+        listing=workload.listing,
     )
 
 
@@ -65,6 +69,11 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         upload_rate_limit_kib=spec.upload_rate_limit_ki_b,
         min_files=spec.min_files,
         hooks=_hooks(workload, target.hooks) if workload.operation is Operation.BACKUP else None,
+        archive_limit=spec.archive_limit,
+        damage=describe_damage(target.repository),
+        check=derive_check_plan(target.repository, in_slices=workload.in_slices)
+        if workload.operation is Operation.CHECK
+        else None,
     )
 
 

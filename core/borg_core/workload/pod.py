@@ -17,7 +17,9 @@ from borg_contract.pod import (
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.kinds.parts.job import FileAccess, JobOptions
+from borg_core.kinds.parts.verification import DrillApp
 from borg_core.settings import PodDefaults, Settings
+from borg_core.workload.app import derive_app_notes, render_app
 from borg_core.workload.defaults import with_defaults
 from borg_core.workload.mounts import render_mounts
 from borg_core.workload.plan import render_plan
@@ -51,8 +53,9 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
             {"name": JOB_UID_ENV, "valueFrom": _label_ref(labels.CONTROLLER_UID)},
             {"name": NODE_ENV, "valueFrom": _field_ref("spec.nodeName")},
         ],
-        "readinessProbe": _WAITS_FOR_NOTHING,
-        "securityContext": _container_security(job),
+        # An init container can have none.
+        **({} if workload.app else {"readinessProbe": _WAITS_FOR_NOTHING}),
+        "securityContext": _container_security(job, workload.capabilities),
         "volumeMounts": mounts.mounts,
         "terminationMessagePath": TERMINATION_LOG,
         "terminationMessagePolicy": "File",
@@ -66,8 +69,8 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": _pod_security(job, settings.pods),
-        "containers": [container],
+        "securityContext": _pod_security(job, settings.pods, gives_groups=workload.gives_groups),
+        **_containers(container, workload.app),
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
         "nodeSelector": job.node_selector,
@@ -76,11 +79,16 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "priorityClassName": job.priority_class_name,
         "runtimeClassName": settings.pods.runtime_class_name,
     }
-    metadata = {"labels": {**job.labels, **own_labels}, "annotations": job.annotations}
+    notes = derive_app_notes(workload.app) if workload.app else {}
+    metadata = {"labels": {**job.labels, **own_labels}, "annotations": {**job.annotations, **notes}}
     return {
         "metadata": {key: value for key, value in metadata.items() if value},
         "spec": {key: value for key, value in spec.items() if value not in (None, [], {})},
     }
+
+
+def _containers(borg: dict[str, Any], app: DrillApp | None) -> dict[str, Any]:
+    return {"initContainers": [borg], "containers": [render_app(app, borg)]} if app else {"containers": [borg]}
 
 
 def _near_others(affinity: dict[str, Any] | None, own_labels: dict[str, str]) -> dict[str, Any]:
@@ -104,7 +112,7 @@ def _field_ref(path: str) -> dict[str, Any]:
     return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
 
 
-def _pod_security(job: JobOptions, defaults: PodDefaults) -> dict[str, Any]:
+def _pod_security(job: JobOptions, defaults: PodDefaults, *, gives_groups: bool) -> dict[str, Any]:
     security: dict[str, Any] = {"seccompProfile": {"type": "RuntimeDefault"}}
     user, group, fs_group = job.run_as_user, job.run_as_group, job.fs_group
     if job.file_access is FileAccess.READ_ALL:
@@ -114,15 +122,15 @@ def _pod_security(job: JobOptions, defaults: PodDefaults) -> dict[str, Any]:
         if not defaults.users_from_platform:
             user = user if user is not None else RUNNER_UID
             group = group if group is not None else user
-            fs_group = fs_group if fs_group is not None else group
+            fs_group = fs_group if fs_group is not None or not gives_groups else group
         # A repository has very many files: once they are the group's, they stay so.
         security["fsGroupChangePolicy"] = "OnRootMismatch"
     numbers = {"runAsUser": user, "runAsGroup": group, "fsGroup": fs_group}
     return security | {key: number for key, number in numbers.items() if number is not None}
 
 
-def _container_security(job: JobOptions) -> dict[str, Any]:
+def _container_security(job: JobOptions, more: tuple[str, ...]) -> dict[str, Any]:
     capabilities: dict[str, Any] = {"drop": ["ALL"]}
     if job.file_access is FileAccess.READ_ALL:
-        capabilities["add"] = ["DAC_OVERRIDE"]
+        capabilities["add"] = ["DAC_OVERRIDE", *more]
     return {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": capabilities}

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from borg_contract.archives.plan import ListingPlan
+from borg_contract.restore.plan import RestorePlan
+from borg_contract.restore.proof import DrillPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.parts.job import JobOptions
+from borg_core.kinds.parts.verification import DrillApp
 from borg_core.kinds.parts.volumes import Source, VolumeSource
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.script import BorgScript
@@ -52,7 +56,19 @@ class Workload:
     prune: Retention | None = None
     compact_threshold: int | None = None
     dead_holders: tuple[str, ...] = ()
+    listing: ListingPlan | None = None
+    """For List: which archives are to be told."""
     mounts: tuple[Mount, ...] = ()
+    in_slices: bool = False
+    """Whether a check may go on another time, where the repository says so."""
+    drill: DrillPlan | None = None
+    app: DrillApp | None = None
+    """What tries the files that the drill restored, in a container of its own."""
+    restore: RestorePlan | None = None
+    capabilities: tuple[str, ...] = ()
+    """What a root pod is allowed besides reading and writing every file."""
+    gives_groups: bool = True
+    """Whether Kubernetes may give the volumes that are written to the pod's group, where the owner does not say so."""
     options: JobOptions = field(default_factory=JobOptions)
     deadline_seconds: int | None = None
 

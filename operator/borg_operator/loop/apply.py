@@ -1,5 +1,6 @@
 """Carries actions out. Each may be repeated: after a crash the next reconciliation finds what is left to do."""
 
+import contextlib
 import logging
 from datetime import UTC, datetime
 from typing import Any
@@ -11,30 +12,39 @@ from borg_core import labels
 from borg_core.actions import (
     Action,
     AdoptRun,
+    CancelRun,
+    CreateArchive,
+    CreateClaim,
     CreateCronJob,
     CreateJob,
     CreateRun,
+    DeleteArchive,
     DeleteCronJob,
     DeleteJob,
     DeleteRun,
     EndPod,
     MarkJob,
+    MergeMetadata,
     PatchStatus,
     RecordEvent,
     RecordTick,
     RepairCronJob,
     ReserveTurn,
+    ScaleWorkload,
     StartJob,
     SuspendJob,
     describe,
 )
 from borg_core.formats import format_time
+from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.run import RUNS
+from borg_core.native.claim import CLAIMS
+from borg_core.native.claim_user import SCALABLE
 from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
+from borg_core.native.drift import covers
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
 from borg_core.native.pod import PODS
-from borg_core.reconcile.drift import covers
 from borg_core.registry import Kind, Reference, find_kind
 from borg_core.runs.turns import PLACEHOLDER_UID
 from borg_operator.loop.manifests import as_read, is_orphan, is_same, marked, meant, render_event, repaired
@@ -98,8 +108,21 @@ class Applier:
             case DeleteRun(run, uid):
                 await self._delete(RUNS, run, uid, _BACKGROUND)
                 self._store.discard(RUNS, run.namespace, run.name, uid)
+            case CancelRun(run, uid):
+                await self._merge(RUNS, run, meant(uid, {"spec": {"cancel": True}}))
+            case CreateClaim(manifest):
+                await self._create_claim(manifest)
+            case ScaleWorkload(target, uid, replicas):
+                await self._scale(target, uid, replicas)
+            case MergeMetadata(target, uid, metadata):
+                await self._merge_known(target, uid, {"metadata": metadata})
+            case CreateArchive(manifest):
+                await self._create_archive(manifest)
+            case DeleteArchive(archive, uid):
+                await self._delete(ARCHIVES, archive, uid, _BACKGROUND)
+                self._store.discard(ARCHIVES, archive.namespace, archive.name, uid)
             case PatchStatus(target, uid, status):
-                await self._patch_status(target, uid, status)
+                await self._merge_known(target, uid, {"status": status}, "status")
             case RecordEvent():
                 await self._record_event(action)
 
@@ -112,6 +135,10 @@ class Applier:
                 # It is ours, but somebody removed the label by which it is watched: put that back.
                 body = await self._restore_labels(kind, body, manifest["metadata"]["labels"])
         self._store.put_answer(kind, body)
+
+    async def _create_archive(self, manifest: dict[str, Any]) -> None:
+        with contextlib.suppress(AlreadyExists):  # its event is on the way
+            self._store.put_answer(ARCHIVES, await self._api.create(ARCHIVES, manifest))
 
     async def _restore_labels(self, kind: Kind[Any], body: dict[str, Any], marks: dict[str, str]) -> dict[str, Any]:
         metadata = body["metadata"]
@@ -200,8 +227,23 @@ class Applier:
         except (NotFound, Conflict):
             return  # gone already, or another one has its name
 
-    async def _patch_status(self, target: Reference, uid: str | None, status: dict[str, Any]) -> None:
-        """Merge into the status of the object as it is known. Raises Conflict when it is another one by now.
+    async def _create_claim(self, manifest: dict[str, Any]) -> None:
+        try:
+            self._store.put_answer(CLAIMS, await self._api.create(CLAIMS, manifest))
+        except AlreadyExists:
+            return  # its event is on the way, and then it is looked at whose it is
+
+    async def _scale(self, target: Reference, uid: str, replicas: int) -> None:
+        patch = meant(uid, {"spec": {"replicas": replicas}})
+        try:
+            await self._api.merge(SCALABLE[target.kind], target.namespace, target.name, patch, "scale")
+        except (NotFound, Conflict) as error:  # gone, or made anew
+            logger.info("%s %s/%s is not scaled: %s", target.kind, target.namespace, target.name, error)
+
+    async def _merge_known(
+        self, target: Reference, uid: str | None, patch: dict[str, Any], subresource: str | None = None
+    ) -> None:
+        """Merge into the object, or its status, as it is known. Raises Conflict when it is another one by now.
 
         By its version, for the API server passes over a uid in a patch of a custom resource's status. To replace it
         would cost the API server less, and take away what a later version wrote.
@@ -210,9 +252,9 @@ class Applier:
         known = self._store.index(kind).identity(target.namespace, target.name)
         if known is None or uid not in (None, known[0]):
             return  # deleted meanwhile, and perhaps made anew: that one gets a plan of its own
-        patch = {"metadata": {"resourceVersion": str(known[1])}, "status": status}
+        metadata = {**patch.get("metadata", {}), "resourceVersion": str(known[1])}
         try:
-            await self._merge(kind, target, patch, "status")
+            await self._merge(kind, target, {**patch, "metadata": metadata}, subresource)
         except Conflict:
             # What changed it may be long in coming, if the watch is not well: the next attempt is to know it.
             for body in await self._api.list_labelled(kind, target.namespace, "", f"metadata.name={target.name}"):

@@ -43,13 +43,14 @@ def _concerned_by(view: View, kind: Kind[Any], found: Any) -> set[Reference]:
     with others of its own kind, a title say.
     """
     own = reference_of(kind, found)
-    concerned = {own, *kind.references(found)}
-    waiting = [own]
+    followed = {own}
+    waiting = [own, *kind.affects(found)]
     while waiting:
         for reference in _referring(view, waiting.pop()):
-            if reference not in concerned:
-                concerned.add(reference)
+            if reference not in followed:
+                followed.add(reference)
                 waiting.append(reference)
+    concerned = {*followed, *kind.references(found)}
     if kind.kind in find_reconcilers():
         for index, value in kind.groups(found):
             others = view.grouped(kind, index, own.namespace, value)

@@ -4,7 +4,7 @@ That is asked where something missing would be taken for something gone.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from types import MappingProxyType
@@ -13,7 +13,9 @@ from typing import Any
 from borg_cluster.client import ApiServer
 from borg_contract.pod import CONTAINER_NAME
 from borg_core import labels
+from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.native.claim_user import ClaimUser, Workload
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, ObservedJob, parse_job
@@ -24,6 +26,7 @@ from borg_core.registry import Reference
 from borg_core.runs.run_status import NOTICES
 from borg_core.runs.world import Doubt, Refusal, World
 from borg_core.settings import Settings
+from borg_operator.loop.users import fetch_scaled, fetch_users
 from borg_operator.store import Store
 
 _SILENCE = timedelta(seconds=10)
@@ -62,7 +65,8 @@ class Gatherer:
         recorded = frozenset(run.status.job_uid for run in runs if run.finished and run.status.job_uid)
         self._release(pods, runs, jobs, recorded)
         by_job |= await self._fetch_unseen_pods(jobs, by_job, recorded)
-        cron_job = self._cron_job(subject)
+        reconciler = find_reconcilers()[subject.kind]
+        cron_job = self._cron_job(subject, reconciler.cron_job_name)
         may_work = {job.uid for job in jobs if not job.suspended}
         return World(
             subject=subject,
@@ -77,14 +81,25 @@ class Gatherer:
                 pod for pod in store.referring_to(PODS, subject) if not pod.finished and pod.job_uid not in may_work
             ),
             cron_job=cron_job,
+            drill_cron_job=self._cron_job(subject, reconciler.drill_cron_job_name),
             words=await self._fetch_words(jobs, by_job, cron_job, now),
             refusals=refusals,
             doubts=dict(self._doubts),
+            users=await self._fetch_users(subject),
+            scaled=await self._fetch_scaled(subject),
         )
 
-    def _cron_job(self, subject: Reference) -> ObservedCronJob | None:
-        name = find_reconcilers()[subject.kind].cron_job_name(subject.name)
-        return self._store.get(CRON_JOBS, subject.namespace, name)
+    def _cron_job(self, subject: Reference, derive_name: Callable[[str], str] | None) -> ObservedCronJob | None:
+        return self._store.get(CRON_JOBS, subject.namespace, derive_name(subject.name)) if derive_name else None
+
+    async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:
+        find_claim = find_reconcilers()[subject.kind].claim
+        claim = find_claim(self._store, subject) if find_claim else None
+        return await fetch_users(self._api, subject.namespace, claim) if claim else None
+
+    async def _fetch_scaled(self, subject: Reference) -> tuple[Workload, ...]:
+        restore = self._store.get(RESTORES, subject.namespace, subject.name) if subject.kind == RESTORES.kind else None
+        return await fetch_scaled(self._api, subject.namespace, restore.status.scaled) if restore else ()
 
     async def _with_unwatched(self, runs: Iterable[BorgRun], jobs: list[ObservedJob]) -> tuple[ObservedJob, ...]:
         """Add Jobs of unfinished runs that are not watched (any more): a label may have been removed by hand."""

@@ -7,8 +7,8 @@ from borg_core import labels
 from borg_core.actions import RecordEvent
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.native.cron_job import is_foreign
+from borg_core.native.drift import covers
 from borg_core.native.metadata import controller_of
-from borg_core.reconcile.drift import covers
 
 _EVENT_NOTE_LIMIT = 1024
 

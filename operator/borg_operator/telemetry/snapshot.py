@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
 
 from prometheus_client.core import GaugeMetricFamily, Metric, Sample
 from prometheus_client.registry import Collector
 
-from borg_contract.reasons import SUSPECT
-from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.restore import RESTORES, BorgRestore
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
@@ -27,103 +25,15 @@ from borg_core.readings.repository import (
     collect_outcomes,
     derive_repository_reading,
 )
+from borg_core.readings.restore import derive_restore_readings
 from borg_core.readings.schedule import ScheduleReading, collect_backups, derive_schedule_reading
 from borg_core.registry import Reference, watched_kinds
 from borg_operator.store import Store
+from borg_operator.telemetry.gauges import LAST_ARCHIVE, LAST_BACKUP, REPOSITORY, RESTORE, SCHEDULE, Gauges, T, Value
 
-T = TypeVar("T")
 Labels = dict[str, str]
-Value = float | None
-Gauges = tuple[tuple[str, str, Callable[[T], Value]], ...]
-"""(name, help, value: None where there is none to tell)."""
 
 _PHASES = tuple(phase.value for phase in Phase if phase is not Phase.SKIPPED)
-
-_SCHEDULE: Gauges[ScheduleReading] = (
-    ("created_timestamp_seconds", "When it was created.", lambda s: s.created),
-    ("ready", "Whether its runs will happen as asked: the condition Ready.", lambda s: s.ready),
-    ("suspended", "Whether spec.suspend holds it back.", lambda s: s.suspended),
-    ("interval_seconds", "The longest time that its cron expression leaves between two runs.", lambda s: s.interval),
-    ("next_run_timestamp_seconds", "When its next run is due; absent while none is.", lambda s: s.next_run),
-    (
-        "missed_runs",
-        "Runs that have been due since the last one that began, and can no longer be made up for; at most 20.",
-        lambda s: s.missed,
-    ),
-    ("skipped_runs", "Runs that were due while the present one has been at work; at most 20.", lambda s: s.skipped),
-    (
-        "clock_disagrees",
-        "Whether its newest run by the clock came at a time that was not foretold: the condition ClockDisagrees.",
-        lambda s: s.clock_disagrees,
-    ),
-    ("active_runs", "Runs that have not finished, those by hand included.", lambda s: s.active),
-    ("last_run_timestamp_seconds", "When its newest backup began, whatever became of it.", lambda s: s.last_run),
-    ("last_success_timestamp_seconds", "When a backup last ended well, warnings included.", lambda s: s.last_success),
-    ("last_prune_timestamp_seconds", "When a run that pruned every repository ended last.", lambda s: s.last_prune),
-    (
-        "last_compact_timestamp_seconds",
-        "When a run that compacted every repository ended last.",
-        lambda s: s.last_compact,
-    ),
-    ("consecutive_failures", "How many backups have failed since the last good one.", lambda s: s.failures),
-    (
-        "last_backup_duration_seconds",
-        "How long its newest finished backup took, all repositories together.",
-        lambda s: s.last_backup_seconds,
-    ),
-)
-_LAST_BACKUP: Gauges[RepositoryResult] = (
-    ("original_bytes", "Bytes of data that its newest finished backup read.", lambda r: r.original_size),
-    ("compressed_bytes", "The same, compressed, before deduplication.", lambda r: r.compressed_size),
-    (
-        "deduplicated_bytes",
-        "Bytes that its newest finished backup added to the repository.",
-        lambda r: r.deduplicated_size,
-    ),
-    ("files", "Files in the archive of its newest finished backup.", lambda r: r.files),
-    (
-        "lock_wait_seconds",
-        "How long its newest finished backup waited for the repository's lock; 0 for less than ten seconds.",
-        lambda r: r.lock_wait_seconds or 0,
-    ),
-    ("warnings", "Warnings of its newest finished backup, such as files it could not read.", lambda r: r.warning_count),
-)
-_LAST_ARCHIVE: Gauges[RepositoryResult] = (
-    (
-        "suspect",
-        "Whether its newest backup that went well found a source empty, or with far fewer files than before.",
-        lambda r: r.reason in SUSPECT,
-    ),
-)
-_REPOSITORY: Gauges[RepositoryReading] = (
-    ("ready", "Whether the newest run on it went well: the condition Ready.", lambda r: r.ready),
-    ("schedules", "Schedules that refer to it.", lambda r: r.schedules),
-    ("archives", "Archives in it, all schedules' and others'.", lambda r: r.archives),
-    ("original_bytes", "Bytes of all archives as the data was.", lambda r: r.original_size),
-    ("deduplicated_bytes", "Bytes it takes, deduplicated and compressed.", lambda r: r.deduplicated_size),
-    ("last_backup_timestamp_seconds", "When an archive was last added.", lambda r: r.last_backup),
-    ("last_compact_timestamp_seconds", "When a run last gave space back to it.", lambda r: r.last_compact),
-    (
-        "append_only",
-        "Whether compacting gives nothing back; absent while no run has compacted.",
-        lambda r: r.append_only,
-    ),
-    ("missing", "Whether the newest run found nothing where runs before found a repository.", lambda r: r.missing),
-    ("replaced", "Whether runs find another borg repository in its place than before.", lambda r: r.replaced),
-    ("rolled_back", "Whether an archive was gone when the next one was made.", lambda r: r.rolled_back),
-    (
-        "clock_disagrees",
-        "Whether its newest check by the clock came at a time that was not foretold: the condition ClockDisagrees.",
-        lambda r: r.clock_disagrees,
-    ),
-    ("locked", "Whether the newest run on it gave up because somebody else held its lock.", lambda r: r.locked),
-    (
-        "locked_since_timestamp_seconds",
-        "When the first of those runs gave up, which have found nothing but a lock since.",
-        lambda r: r.locked_since,
-    ),
-    ("lock_timeouts", "Runs that gave up waiting for its lock, of those that are kept.", lambda r: r.lock_timeouts),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +42,7 @@ class Snapshot(Collector):
 
     schedules: Sequence[BorgSchedule]
     repositories: Sequence[BorgRepository]
+    restores: Sequence[BorgRestore]
     runs: Sequence[BorgRun]
     jobs: Sequence[ObservedJob]
     cron_jobs: Sequence[ObservedCronJob]
@@ -145,6 +56,7 @@ class Snapshot(Collector):
         return cls(
             schedules=store.values(SCHEDULES),
             repositories=store.values(REPOSITORIES),
+            restores=store.values(RESTORES),
             runs=store.values(RUNS),
             jobs=store.values(JOBS),
             cron_jobs=store.values(CRON_JOBS),
@@ -155,7 +67,7 @@ class Snapshot(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all series. Pure, and slow enough for a thread."""
         schedules = [(_of(reading, "schedule"), reading) for reading in self._schedules()]
-        yield from _families("borg_schedule_", ("namespace", "schedule"), _SCHEDULE, schedules)
+        yield from _families("borg_schedule_", ("namespace", "schedule"), SCHEDULE, schedules)
         yield _family(
             "borg_schedule_last_run_phase",
             "1 for the phase of its newest backup, 0 for the others; absent before the first.",
@@ -182,7 +94,7 @@ class Snapshot(Collector):
             for result in reading.last_backup
         ]
         yield from _families(
-            "borg_schedule_last_backup_", ("namespace", "schedule", "repository"), _LAST_BACKUP, backups
+            "borg_schedule_last_backup_", ("namespace", "schedule", "repository"), LAST_BACKUP, backups
         )
         archives = [
             ({**labels, "repository": result.name}, result)
@@ -190,12 +102,12 @@ class Snapshot(Collector):
             for result in reading.last_archives
         ]
         yield from _families(
-            "borg_schedule_last_backup_", ("namespace", "schedule", "repository"), _LAST_ARCHIVE, archives
+            "borg_schedule_last_backup_", ("namespace", "schedule", "repository"), LAST_ARCHIVE, archives
         )
         outcomes = collect_outcomes(self.runs)
         readings = (derive_repository_reading(repository, outcomes) for repository in self.repositories)
         repositories = [(_of(reading, "repository"), reading) for reading in readings]
-        yield from _families("borg_repository_", ("namespace", "repository"), _REPOSITORY, repositories)
+        yield from _families("borg_repository_", ("namespace", "repository"), REPOSITORY, repositories)
         yield _family(
             "borg_repository_info",
             "Always 1; whether it is local or ssh, and the claim that a local one is on.",
@@ -205,6 +117,11 @@ class Snapshot(Collector):
                 for labels, item in repositories
             ),
         )
+        restores = [
+            ({"namespace": reading.namespace, "persistentvolumeclaim": reading.claim}, reading)
+            for reading in derive_restore_readings(self.restores)
+        ]
+        yield from _families("borg_restore_", ("namespace", "persistentvolumeclaim"), RESTORE, restores)
         yield _family(
             "borg_operator_objects",
             "Objects of a kind that the operator knows.",

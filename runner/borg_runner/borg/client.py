@@ -46,6 +46,12 @@ class Borg:
     notice: Notice | None = None
     patience: Patience = PATIENCE
     probe_seconds: float = PROBE_SECONDS
+    directory: str | None = None
+    """Where it works; None: where the runner does."""
+    input_path: str = os.devnull
+    output_fd: int | None = None
+    """Where its output goes; None: into the outcome."""
+    on_start: Callable[[int], None] = lambda _pid: None
     hang_seconds: float = HANG_SECONDS
     """For so long borg does nothing at all, not even look for an answer, before that is told."""
 
@@ -71,6 +77,7 @@ class Borg:
         def begin(pid: int) -> None:
             watch.begin(pid)
             hang.begin(pid)
+            self.on_start(pid)
 
         def time_left() -> float:
             hang.look_again()
@@ -82,7 +89,10 @@ class Borg:
                 Command(
                     arguments=(self.executable, *arguments),
                     environment=environment,
+                    directory=self.directory,
                     inherited_fds=() if fd is None else (fd,),
+                    input_path=self.input_path,
+                    output_fd=self.output_fd,
                 ),
                 on_line=listener.hear,
                 on_start=begin,

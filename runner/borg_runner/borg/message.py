@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from borg_runner.borg.sizes import describe_size
+from borg_contract.restore.sizes import describe_size
 from borg_runner.log import make_printable
 
 _FAILED_CALL = re.compile(r"(?P<why>.*\[Errno \d{1,4}\] [^:'\"]{1,80}): b?['\"].*", re.DOTALL)

@@ -64,10 +64,11 @@ def _at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def compile_patterns(patterns: Sequence[str]) -> Callable[[str], bool]:
+def compile_patterns(patterns: Sequence[str], *, strict: bool = False) -> Callable[[str], bool]:
     """Return what tells whether a path is left out by any of the patterns; of a folder, all that is in it goes too.
 
-    Once it took too long to tell, it says of each path that it is not. For the main thread alone.
+    Once it took too long to tell, it says of each path that it is not, or raises TimeoutError if `strict`. For the main
+    thread alone.
     """
     tests = tuple(map(compile_pattern, patterns))
     patience = PATIENCE_SECONDS
@@ -79,6 +80,8 @@ def compile_patterns(patterns: Sequence[str]) -> Callable[[str], bool]:
             with _at_most(patience):
                 return any(matches(inner) for matches in tests) if patience else False
         except TimeoutError:
+            if strict:
+                raise
             patience = 0.0
             return False
 

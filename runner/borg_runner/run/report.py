@@ -26,6 +26,7 @@ _WARNING_STAGES = ((20, 400), (10, 300), (10, 200), (5, 200), (5, 120), (3, 120)
 _ERROR_STAGES = (1200, 800, 600, 400, 300, 240, 180, 140, 100, 70, 40, 20, 0)
 """How many characters of each error and of the message stay."""
 
+_SAMPLE_CHARACTERS = 200
 _SENTENCE = 240
 """Characters of each error for which figures give way."""
 
@@ -33,7 +34,7 @@ _FIGURES = (
     ("compressed_size", "seconds", "lock_wait_seconds", "prune", "compact"),
     ("original_size", "deduplicated_size", "files", "totals"),
     ("place",),
-    ("repository_id", "previous", "archive_time"),
+    ("drill", "check", "repository_id", "previous", "archive_id", "archive_time"),
 )
 """By their use: the last ones are those by which the operator notices another repository, or a lost archive."""
 
@@ -71,16 +72,25 @@ class Report:
         self._path, self._log = path, log
         self.done: tuple[RepositoryResult, ...] = ()
         """The repositories whose turn is over."""
+        self._part = ""
+
+    def keep_part(self, part: str) -> None:
+        """Take the part of a listing, which every result written from now on bears."""
+        self._part = part
 
     def keep(self, results: Sequence[RepositoryResult], names: Sequence[str]) -> None:
         """Write what is done so far, of the repositories of these `names`."""
         self.done = tuple(results)
+        self.keep_so_far(results, names)
+
+    def keep_so_far(self, results: Sequence[RepositoryResult], names: Sequence[str]) -> None:
+        """Write the same with a last one that is not done, to be known if the runner is killed now."""
         self.write(summarize_so_far(results, names))
 
     def write(self, result: RunResult) -> None:
         """Write `result` in place of what was there."""
         try:
-            write_result(result, self._path)
+            write_result(replace(result, part=self._part), self._path)
         except OSError as error:
             self._log.say(f"error: the result could not be written: {error}")
 
@@ -127,13 +137,14 @@ def _shrink_to_brief(result: RunResult) -> Iterator[RunResult]:
     for repositories in (bare, tuple(replace(repository, archive=None) for repository in bare)):
         for length in _BRIEF_STAGES:
             message = f"{shorten(result.message, length)} {_CUT}".strip()
-            yield replace(result, repositories=repositories, message=message)
+            yield replace(result, repositories=repositories, message=message, part="")
 
 
 def _shrink(result: RunResult) -> Iterator[RunResult]:
     for count, length in _WARNING_STAGES:
         yield _cut(result, warnings=count, warning_length=length, errors=_LONGEST_ERROR)
-    result = replace(result, repositories=tuple(replace(item, unused_excludes=()) for item in result.repositories))
+        result = _cut_samples(result)
+    result = replace(result, repositories=tuple(map(_without_names, result.repositories)))
     for names in ((), *_FIGURES):
         nothing: dict[str, Any] = dict.fromkeys(names)
         result = replace(result, repositories=tuple(replace(item, **nothing) for item in result.repositories))
@@ -145,9 +156,27 @@ def _shrink(result: RunResult) -> Iterator[RunResult]:
     yield _without_details(result)
 
 
+def _cut_samples(result: RunResult) -> RunResult:
+    """Return the result with half of the changes that a restore's preview names."""
+    return replace(result, repositories=tuple(map(_cut_sample, result.repositories)))
+
+
+def _cut_sample(repository: RepositoryResult) -> RepositoryResult:
+    if repository.restore is None or repository.restore.preview is None:
+        return repository
+    preview = repository.restore.preview
+    sample = tuple(shorten(line, _SAMPLE_CHARACTERS) for line in preview.sample[: len(preview.sample) // 2])
+    return replace(repository, restore=replace(repository.restore, preview=replace(preview, sample=sample)))
+
+
+def _without_names(repository: RepositoryResult) -> RepositoryResult:
+    prune = replace(repository.prune, archives=()) if repository.prune else None
+    return replace(repository, unused_excludes=(), comment=None, prune=prune)
+
+
 def _without_details(result: RunResult) -> RunResult:
     bare = _cut(result, warnings=0, warning_length=0, errors=0)
-    return replace(bare, repositories=tuple(map(_without_figures, bare.repositories)))
+    return replace(bare, part="", repositories=tuple(map(_without_figures, bare.repositories)))
 
 
 def _name_one_holder(result: RunResult) -> RunResult:
@@ -174,12 +203,16 @@ def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) 
 
 
 def _without_figures(repository: RepositoryResult) -> RepositoryResult:
+    restore = repository.restore
+    if restore is not None and restore.preview is not None:  # the operator waits for these
+        restore = replace(restore, preview=replace(restore.preview, sample=()))
     return RepositoryResult(
         repository.name,
         repository.phase,
         archive=repository.archive,
         unjudged=repository.unjudged,
         reason=repository.reason,
+        restore=restore,
     )
 
 
@@ -217,6 +250,7 @@ def _clean(result: RunResult) -> RunResult:
                 previous=replace(repository.previous, name=_cleaned(repository.previous.name, _LONGEST_NAME))
                 if repository.previous
                 else None,
+                comment=_cleaned(repository.comment, _LONGEST_NAME) if repository.comment else None,
                 error=_cleaned(repository.error) if repository.error else None,
                 locked_by=_cleaned(repository.locked_by, _LONGEST_NAME) if repository.locked_by else None,
             )

@@ -61,6 +61,7 @@ def run_plan(
                 scratch=scratch,
                 log=log,
                 interruption=interruption,
+                tell_part=report.keep_part,
             ),
             report=report,
             log=log,

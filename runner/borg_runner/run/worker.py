@@ -11,6 +11,7 @@ from borg_runner.borg.client import Borg
 from borg_runner.borg.environment import make_borg_environment
 from borg_runner.identity import Identity
 from borg_runner.interruption import Interruption
+from borg_runner.locks.belonging import make_giver
 from borg_runner.locks.cache import remove_asides
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
@@ -22,7 +23,8 @@ from borg_runner.ssh.key import write_private_key
 from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.ssh.user import provide_user
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.operation import explain_error, work_on_repository
+from borg_runner.work.listing.part import Tell
+from borg_runner.work.operation import Surroundings, explain_error, work_on_repository
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Worker:
     scratch: Path
     log: Log
     interruption: Interruption
+    tell_part: Tell
+    """Takes the part of a listing."""
 
     def work_on(
         self, plan: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], object]
@@ -61,9 +65,16 @@ class Worker:
             text = self.log.conceal(fault.text)
             self.log.say(f"error: {text}")
             return RepositoryResult(plan.name, Phase.FAILED, reason=fault.reason.value, error=text)
-        return work_on_repository(
-            self.plan, repository, sources_root=self.places.sources, run=self.identity.run, tell=tell
+        around = Surroundings(
+            sources_root=self.places.sources,
+            run=self.identity.run,
+            target=self.places.target,
+            restored=self.places.restored,
+            scratch=self.scratch,
+            tell=tell,
+            tell_part=self.tell_part,
         )
+        return work_on_repository(self.plan, repository, around)
 
     def _prepare(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> Repository:
         base_dir = self.places.cache / plan.name
@@ -84,6 +95,13 @@ class Worker:
             log=self.log,
             notice=notice,
         )
+        give = make_giver(plan.location, base_dir, self.log)
+
+        def on_end() -> None:
+            locks.remove_dead()
+            if self.plan.operation.needs_restore:  # by default another user's pods write into it
+                give()
+
         return Repository(
             plan=plan,
             borg=Borg(
@@ -92,7 +110,7 @@ class Worker:
                 log=self.log,
                 interruption=self.interruption,
                 probe=connection.probe,
-                on_end=locks.remove_dead,
+                on_end=on_end,
                 notice=notice,
             ),
             locks=locks,

@@ -1,13 +1,16 @@
 """`borg check`: is the repository, and each archive in it, sound? It repairs nothing."""
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
+from borg_contract.restore.proof import CheckPlan, CheckResult
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.borg.exit_codes import ADVICE_FOR_DAMAGE, ADVICE_FOR_UNSIGNED_ARCHIVES, ADVICE_FOR_UNSIGNED_MANIFEST
+from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
@@ -15,6 +18,7 @@ _UNSIGNED_ARCHIVE = re.compile(r"Archive TAM authentication issue for archive (?
 _UNSIGNED_MANIFEST = re.compile(r"Repository manifest is corrupted: Manifest is unauthenticated")
 _ORPHANS = re.compile(r"\d+ orphaned objects found")
 _DOOMED = re.compile(r"This archive would be \*removed\*")
+_THROUGH = re.compile(r"finished segment check", re.IGNORECASE)
 _SUMMARY = re.compile(r"(Archive consistency|Finished .*) check.*problems found")
 
 
@@ -31,19 +35,46 @@ class Findings:
     damage: tuple[str, ...]
 
 
-def check(repository: Repository) -> None:
-    """Check the repository. Raises FaultError when it is damaged, for which borg's exit code is only a warning.
+def check(repository: Repository, *, now: dt.datetime) -> CheckResult:
+    """Check the repository; return how far. Raises FaultError when it is damaged.
+
+    Known damage is looked for in all data, by whatever it was found: only that shows that it is no more. A slice looks
+    at segments alone, and at those that are there: what is gone as a whole, a check of all data finds.
+    """
+    plan = repository.plan.check or CheckPlan()
+    if repository.plan.damage or is_data_due(plan, now):
+        _check(repository, ("--verify-data",))
+        return CheckResult(complete=True, data=True)
+    if plan.slice_seconds is None:
+        _check(repository, ())
+        return CheckResult(complete=True)
+    outcome = _check(repository, ("--repository-only", f"--max-duration={plan.slice_seconds}"))
+    if not any(_THROUGH.match(note.text) for note in outcome.notes):
+        return CheckResult(complete=False)
+    _check(repository, ("--archives-only",))
+    return CheckResult(complete=True)
+
+
+def is_data_due(plan: CheckPlan, now: dt.datetime) -> bool:
+    """Tell whether all data are to be read; `now` with its zone."""
+    if plan.data_every_seconds is None:
+        return False
+    every = dt.timedelta(seconds=plan.data_every_seconds)
+    return not plan.data_time or now - dt.datetime.fromisoformat(plan.data_time) >= every
+
+
+def _check(repository: Repository, words: Sequence[str]) -> BorgOutcome:
+    """Run `borg check`. Raises FaultError for damage, for which borg's exit code is only a warning.
 
     What is no damage has a reason of its own, or is a warning: a repair would delete good archives.
     """
     outcome = repository.locks.run(
         repository.borg,
-        lambda lock_wait: make_check_arguments(repository.plan, lock_wait=lock_wait),
+        lambda lock_wait: make_check_arguments(repository.plan, words, lock_wait=lock_wait),
         on_note=repository.say_note,
     )
     if not outcome.warned:
-        repository.accept(outcome)
-        return
+        return repository.accept(outcome)
     lines = [message.text for message in outcome.errors] or list(outcome.warnings)
     if more := outcome.errors_not_kept:
         lines.append(f"{more:,} more errors")  # of what kind, nobody knows: taken for damage
@@ -54,6 +85,7 @@ def check(repository: Repository) -> None:
         f"{found.orphans.rstrip('!')}: leftovers of an interrupted run, say. No archive lacks anything; they take "
         "space. See CheckFailed in Troubleshooting."
     )
+    return outcome
 
 
 def sort_findings(lines: Sequence[str]) -> Findings:
@@ -88,12 +120,13 @@ def explain_findings(found: Findings) -> Fault | None:
     return None
 
 
-def make_check_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:
-    """Return the arguments that check repository and archives."""
+def make_check_arguments(repository: RepositoryPlan, words: Sequence[str] = (), *, lock_wait: int) -> list[str]:
+    """Return the arguments that check repository and archives, or what of them the `words` say."""
     return [
         "check",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         "--info",
         "--progress",
+        *words,
         escape_placeholders(repository.location),
     ]

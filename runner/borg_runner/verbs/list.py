@@ -3,15 +3,25 @@
 import datetime as dt
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from borg_contract.archive_name import CHECKPOINT, RECREATED
-from borg_contract.ownership import ArchiveContent, ArchiveOwner, parse_comment, parse_content, parse_run
+from borg_contract.ownership import (
+    ArchiveContent,
+    ArchiveOwner,
+    UndoOf,
+    parse_comment,
+    parse_content,
+    parse_run,
+    parse_undo_comment,
+)
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
@@ -21,6 +31,7 @@ _LEFTOVER = re.compile(rf"({re.escape(RECREATED)})?({re.escape(CHECKPOINT)}(\.\d
 
 _COMMENT = "--comment="
 _FOLDER = "d"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -54,8 +65,17 @@ class ListedArchive:
         """To whom it belongs. Borg gives a checkpoint no comment: there the command tells what it was to be."""
         if not self.is_checkpoint or self.comment:
             return parse_comment(self.comment)
-        asked_for = (word.removeprefix(_COMMENT) for word in self.command_line if word.startswith(_COMMENT))
-        return next(filter(None, map(parse_comment, asked_for)), None)
+        return next(filter(None, map(parse_comment, self._asked_for())), None)
+
+    @property
+    def undo(self) -> UndoOf | None:
+        """Of which restore it is, if it is an undo archive, or the checkpoint of one."""
+        if not self.is_checkpoint or self.comment:
+            return parse_undo_comment(self.comment)
+        return next(filter(None, map(parse_undo_comment, self._asked_for())), None)
+
+    def _asked_for(self) -> Iterator[str]:
+        return (word.removeprefix(_COMMENT) for word in self.command_line if word.startswith(_COMMENT))
 
     @property
     def time(self) -> str:
@@ -68,17 +88,47 @@ class ListedArchive:
         return parse_content(self.comment)
 
 
+@dataclass(frozen=True)
+class StoredArchive:
+    """What borg knows of an archive without looking into it. `time`: when it was begun, UTC, RFC 3339."""
+
+    id: str
+    time: str
+
+
 def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
     """Return the archives whose names match `glob`, and what is left of such. Raises FaultError."""
-    outcome = repository.run_borg(
-        lambda lock_wait: make_archives_arguments(repository.plan, glob=f"{glob}*", lock_wait=lock_wait)
-    )
-    try:
-        archives = parse_archives_output(outcome.output)
-    except (ValueError, KeyError, TypeError) as error:
-        text = f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?"
-        raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
+    archives = _fetch(repository, glob=f"{glob}*")
     return [archive for archive in archives if fnmatchcase(_LEFTOVER.sub("", archive.name), glob)]
+
+
+def fetch_newest_archives(repository: Repository, *, count: int) -> list[ListedArchive]:
+    """Return the newest `count` whole archives, whatever their names. Raises FaultError."""
+    return _fetch(repository, glob="*", newest=count)
+
+
+def _fetch(repository: Repository, *, glob: str, newest: int | None = None) -> list[ListedArchive]:
+    outcome = repository.run_borg(
+        lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait, newest=newest)
+    )
+    return _parse(parse_archives_output, outcome)
+
+
+def fetch_names(repository: Repository) -> dict[str, str]:
+    """Return the name of each archive by its id. Raises FaultError."""
+    outcome = repository.run_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
+    return _parse(parse_names_output, outcome)
+
+
+def _parse(parse: Callable[[str], _T], outcome: BorgOutcome) -> _T:
+    try:
+        return parse(outcome.output)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FaultError(explain_no_list(error)) from error
+
+
+def explain_no_list(error: Exception) -> Fault:
+    return Fault(Reason.INTERNAL_ERROR, f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?")
 
 
 def ask_newest_archives(repository: Repository, *, glob: str, count: int) -> list[ListedArchive]:
@@ -121,17 +171,13 @@ def parse_archives_output(output: str) -> list[ListedArchive]:
     ]
 
 
-def fetch_times(repository: Repository) -> dict[str, str]:
-    """Return when each archive was begun (UTC, RFC 3339), by its name. Raises FaultError."""
+def fetch_stored(repository: Repository) -> dict[str, StoredArchive]:
+    """Return what borg knows of each archive without looking into it, by its name. Raises FaultError."""
     outcome = repository.run_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
-    try:
-        return parse_list_output(outcome.output)
-    except (ValueError, KeyError, TypeError) as error:
-        text = f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?"
-        raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
+    return _parse(parse_list_output, outcome)
 
 
-def ask_times(repository: Repository) -> dict[str, str] | None:
+def ask_stored(repository: Repository) -> dict[str, StoredArchive] | None:
     """Return the same, None when it cannot be had."""
     output = repository.ask_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
     try:
@@ -150,11 +196,17 @@ def make_list_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[s
     ]
 
 
-def parse_list_output(output: str) -> dict[str, str]:
-    """Return when each archive was begun, by its name. Raises ValueError, KeyError or TypeError."""
+def parse_list_output(output: str) -> dict[str, StoredArchive]:
+    """Return the archives by their names. Raises ValueError, KeyError or TypeError."""
     return {
-        item["archive"]: render_time(dt.datetime.fromisoformat(item["time"])) for item in json.loads(output)["archives"]
+        item["archive"]: StoredArchive(str(item["id"]), render_time(dt.datetime.fromisoformat(item["time"])))
+        for item in json.loads(output)["archives"]
     }
+
+
+def parse_names_output(output: str) -> dict[str, str]:
+    """Return the name of each archive by its id. Raises ValueError, KeyError or TypeError."""
+    return {str(item["id"]): str(item["archive"]) for item in json.loads(output)["archives"]}
 
 
 def ask_held(repository: Repository, archive: str, path: str) -> int | None:

@@ -1,7 +1,8 @@
 """One repository as borg's verbs see it: what it is, the borg that works on it, and the wait for its locks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
@@ -39,6 +40,10 @@ class Repository:
     locks: LockWait
     log: Log
     warnings: Warnings = field(default_factory=Warnings)
+
+    def with_borg(self, **changes: Any) -> Self:
+        """Return the same repository with another setting of its borg; warnings and waits are kept together."""
+        return replace(self, borg=replace(self.borg, **changes))
 
     def run_borg(
         self, make_arguments: Callable[[int], list[str]], *, on_note: Callable[[BorgMessage], None] | None = None

@@ -13,14 +13,14 @@ from borg_contract.archive_name import render_archive_name
 from borg_contract.ownership import mark_suspect, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
+from borg_contract.restore.sizes import describe_size
 from borg_runner.borg.exit_codes import ABSENT
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.borg.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.locks.cache import failed_at_the_end
 from borg_runner.verbs.create import ArchiveFigures, Created, Request, change_comment, create, parse_create_output
 from borg_runner.verbs.init import init, init_missing_folder
-from borg_runner.verbs.list import ask_held, ask_times
+from borg_runner.verbs.list import ask_held, ask_stored
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.content import (
     Doubt,
@@ -112,7 +112,7 @@ def write_archive(backup: Backup, survey: Survey) -> Written:
         init(repository)
         created = create(repository, make_request=make_request)
     archive, outcome = created.archive, _accept(repository, record, created)
-    record.add(archive=archive, unjudged=True)
+    record.add(archive=archive, comment=_make_comment(backup, survey), unjudged=True)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
     for fault in (
@@ -139,13 +139,13 @@ def _accept(repository: Repository, record: Record, created: Created) -> BorgOut
     except FaultError as error:
         if not _may_have_written(created.outcome):
             raise
-        times = ask_times(repository)
-        if times is not None and created.archive not in times:
+        stored = ask_stored(repository)
+        if stored is not None and created.archive not in stored:
             raise
-        if times is None and not failed_at_the_end(created.outcome):
+        if stored is None and not failed_at_the_end(created.outcome):
             raise
-        how = "may have been written" if times is None else "was written"
-        record.add(archive=None if times is None else created.archive, unjudged=True)
+        how = "may have been written" if stored is None else "was written"
+        record.add(archive=None if stored is None else created.archive, unjudged=True)
         text = f'Archive "{created.archive}" {how}, but borg failed then: {error}'
         raise FaultError(replace(error.fault, text=text)) from error
 
@@ -185,8 +185,10 @@ def _ask_borg(backup: Backup, archive: str, doubts: Iterable[Doubt]) -> list[tup
 
 def _mark(backup: Backup, survey: Survey, archive: str) -> bool:
     """Note in the archive's comment what was found out too late for it; return whether that could be done."""
+    comment = mark_suspect(_make_comment(backup, survey))
     try:
-        change_comment(backup.repository, archive, mark_suspect(_make_comment(backup, survey)))
+        change_comment(backup.repository, archive, comment)
+        backup.record.add(comment=comment)
     except FaultError as error:
         backup.repository.warn(
             f'Archive "{archive}" seems to lack files, and that could not be noted in it: {error} The next run that '

@@ -9,7 +9,7 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.retention import Retention
 from borg_runner.fault import Fault, FaultError
-from borg_runner.verbs.list import ask_times
+from borg_runner.verbs.list import StoredArchive, ask_stored
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.archive import Backup, Written, raise_for_nothing, write_archive
 from borg_runner.work.content import (
@@ -71,7 +71,7 @@ def back_up(
 
 def _do_upkeep(backup: Backup, written: Written) -> None:
     plan, repository, record = backup.plan, backup.repository, backup.record
-    deleted, times = 0, None
+    deleted, stored = 0, None
     if (retention := plan.prune) is not None:
         deleted = _follow_up(
             repository,
@@ -80,9 +80,9 @@ def _do_upkeep(backup: Backup, written: Written) -> None:
             lambda: _judge_and_prune(backup, written, retention),
         )
     else:
-        times = ask_times(repository)
-        keep_previous(plan, repository, record, times or {})
-        _judge(backup, written, _ask_past(backup, times))
+        stored = ask_stored(repository)
+        keep_previous(plan, repository, record, stored or {})
+        _judge(backup, written, _ask_past(backup, stored))
     if (threshold := plan.compact_threshold) is not None:
         _follow_up(
             repository,
@@ -90,7 +90,7 @@ def _do_upkeep(backup: Backup, written: Written) -> None:
             Fault(Reason.COMPACT_FAILED, "compact failed"),
             lambda: give_space_back(repository, record, threshold=threshold),
         )
-    count_after(repository, record, deleted=deleted, written=written.figures, times=times)
+    count_after(repository, record, deleted=deleted, written=written.figures, stored=stored)
 
 
 def _judge_and_prune(backup: Backup, written: Written, retention: Retention) -> int:
@@ -101,18 +101,19 @@ def _judge_and_prune(backup: Backup, written: Written, retention: Retention) -> 
     except FaultError:
         _tell(backup, written.suspicions, withheld=True)
         raise
-    keep_previous(plan, repository, record, {item.name: item.time for item in listed if not item.is_checkpoint})
+    whole = {item.name: StoredArchive(item.id, item.time) for item in listed if not item.is_checkpoint}
+    keep_previous(plan, repository, record, whole)
     if _judge(backup, written, derive_past(plan, repository, listed)):
         return 0
     return prune_if_all_are_own(plan, repository, record, retention, listed)
 
 
-def _ask_past(backup: Backup, times: Mapping[str, str] | None) -> list[PastArchive]:
+def _ask_past(backup: Backup, stored: Mapping[str, StoredArchive] | None) -> list[PastArchive]:
     archive = backup.record.archive
-    if not backup.judges or times is None or archive is None or archive not in times:
+    if not backup.judges or stored is None or archive is None or archive not in stored:
         return []
     return derive_past(
-        backup.plan, backup.repository, ask_past_archives(backup.plan, backup.repository, times, archive)
+        backup.plan, backup.repository, ask_past_archives(backup.plan, backup.repository, stored, archive)
     )
 
 

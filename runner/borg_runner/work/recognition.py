@@ -23,7 +23,7 @@ from borg_runner.work.unfinished import is_unfinished
 _CONFIG = "config"
 _SEGMENTS = "data/0"
 _ID = re.compile("[0-9a-f]{64}")
-_LISTED_BEFORE = frozenset({Operation.PRUNE, Operation.COMPACT, Operation.CHECK, Operation.LIST})
+_NOT_LISTED_BEFORE = frozenset({Operation.BACKUP, Operation.BREAK_LOCK})
 """Over SSH a BreakLock cannot be told: to ask would take the very lock that it is to break."""
 
 
@@ -35,7 +35,7 @@ def recognize(repository: Repository, record: Record, operation: Operation) -> N
     found = None
     if plan.ssh is None:
         found = _read_folder(plan)
-    elif operation in _LISTED_BEFORE or (plan.is_doubted and operation is Operation.BACKUP):
+    elif operation not in _NOT_LISTED_BEFORE or (plan.is_doubted and operation is Operation.BACKUP):
         found = _ask_server(repository, operation)
     if found is None or found in plan.repository_ids:
         return

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
 from borg_runner.fault import Fault
@@ -32,6 +33,12 @@ class Record:
     def is_append_only(self) -> bool:
         """Whether compact found that the repository only ever adds."""
         return self._result.compact is not None and self._result.compact.append_only
+
+    @property
+    def so_far(self) -> RepositoryResult:
+        """The result if the runner is killed now."""
+        text = "The runner was killed before it came to its end."
+        return replace(self._result, phase=Phase.FAILED, reason=Reason.INTERRUPTED.value, error=text)
 
     def add(self, **facts: Any) -> None:
         """Take over facts, by the names of the result's fields."""

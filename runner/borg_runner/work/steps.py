@@ -6,17 +6,20 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from borg_contract.archive_name import derive_prune_glob
-from borg_contract.ownership import ArchiveOwner, mark_suspect, render_comment
+from borg_contract.archives.ids import Dated, digest_newest
+from borg_contract.archives.part import can_be_told
+from borg_contract.ownership import ArchiveOwner, is_undo_name, mark_suspect, render_comment
 from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.result import CompactResult, PreviousArchive, PruneResult, RepositoryTotals
 from borg_contract.retention import Retention
+from borg_contract.run import Operation
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.compact import NOTHING_GIVEN_BACK, compact
 from borg_runner.verbs.create import ArchiveFigures, change_comment, rename
 from borg_runner.verbs.delete import delete
 from borg_runner.verbs.info import RepositorySizes, ask_sizes, fetch_sizes
-from borg_runner.verbs.list import ListedArchive, ask_newest_archives, ask_times, fetch_archives, fetch_times
+from borg_runner.verbs.list import ListedArchive, StoredArchive, ask_newest_archives, ask_stored, fetch_archives
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.content import MEMORY, PastArchive, find_staying, find_suspect
 from borg_runner.work.record import Record
@@ -24,6 +27,10 @@ from borg_runner.work.record import Record
 _MOST_REMEMBERED = 200
 """Archives with which a backup is compared that prunes nothing, at most: more than a week of hours. Over SSH each costs
 about as long as the way there and back."""
+
+
+_MOST_NAMED = 64
+"""Archives that a result names which were pruned, at most."""
 
 
 def owner_of(plan: RunPlan, repository: Repository) -> ArchiveOwner:
@@ -37,7 +44,9 @@ def take_stock(plan: RunPlan, repository: Repository, record: Record, *, run: st
     `run`: this one, which may have had a pod before this one; see `name_run`. Raises FaultError.
     """
     own = owner_of(plan, repository)
-    listed = _finish_marks(repository, own, fetch_archives(repository, glob=_glob_of(plan, repository)))
+    found = fetch_archives(repository, glob=_glob_of(plan, repository))
+    # What a restore put aside may bear such a name, and is nobody's backup.
+    listed = _finish_marks(repository, own, [archive for archive in found if archive.undo is None])
     unjudged = {*repository.plan.unjudged_runs, run}
 
     def settle(archive: ListedArchive) -> ListedArchive:
@@ -81,13 +90,32 @@ def _mark_unjudged(repository: Repository, archive: ListedArchive) -> ListedArch
     return replace(archive, comment=comment)
 
 
+def withhold(plan: RunPlan, repository: Repository) -> RunPlan | None:
+    """Return the plan without prune and compact, after a warning, where the repository is known to be damaged.
+
+    None: then nothing is left to be done. What old archives hold may be the last good copy of a file, and both would
+    write over it.
+    """
+    asked = plan.prune is not None or plan.compact_threshold is not None
+    is_meant = plan.operation in (Operation.PRUNE, Operation.COMPACT) or (plan.operation is Operation.BACKUP and asked)
+    if not repository.plan.damage or not is_meant:
+        return plan
+    repository.warn(
+        f"Nothing was pruned or compacted, as the repository is damaged: {repository.plan.damage.rstrip('.')}. See "
+        "CheckFailed in Troubleshooting; when a Check finds nothing wrong any more, both go on"
+    )
+    return replace(plan, prune=None, compact_threshold=None) if plan.operation is Operation.BACKUP else None
+
+
 def ask_past_archives(
-    plan: RunPlan, repository: Repository, times: Mapping[str, str], archive: str
+    plan: RunPlan, repository: Repository, stored: Mapping[str, StoredArchive], archive: str
 ) -> list[ListedArchive]:
-    """Return `archive` and those with which it is to be compared, by their `times`; none when they cannot be had."""
+    """Return `archive` and those with which it is to be compared, of those `stored`; none when they cannot be had."""
     glob = _glob_of(plan, repository)
-    since = dt.datetime.fromisoformat(times[archive]) - MEMORY
-    late = sum(fnmatchcase(name, glob) and dt.datetime.fromisoformat(time) >= since for name, time in times.items())
+    since = dt.datetime.fromisoformat(stored[archive].time) - MEMORY
+    late = sum(
+        fnmatchcase(name, glob) and dt.datetime.fromisoformat(other.time) >= since for name, other in stored.items()
+    )
     return ask_newest_archives(repository, glob=glob, count=min(late + 1, _MOST_REMEMBERED))
 
 
@@ -129,8 +157,13 @@ def prune_own_archives(
     doomed = [archive.name for archive in past if archive.name not in staying]
     if going := [*doomed, *_find_stale_checkpoints([archive for archive in listed if archive.owner == own])]:
         delete(repository, going)
-    record.add(prune=PruneResult(len(past) - len(doomed), len(doomed)))
+    record.add(prune=PruneResult(len(past) - len(doomed), len(doomed), _name_all(doomed)))
     return len(doomed)
+
+
+def _name_all(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, none where they are too many to be told."""
+    return tuple(names) if len(names) <= _MOST_NAMED else ()
 
 
 def _find_stale_checkpoints(own: Sequence[ListedArchive]) -> Iterator[str]:
@@ -187,12 +220,11 @@ def compact_as_asked(repository: Repository, record: Record, *, threshold: int) 
         repository.warn(f"{NOTHING_GIVEN_BACK}. See AppendOnly in Troubleshooting.")
 
 
-def count_anew(repository: Repository, record: Record) -> None:
-    """Ask borg for the number of archives and their sizes. Raises FaultError."""
-    count = len(fetch_times(repository))
+def count_anew(repository: Repository, record: Record, stored: Mapping[str, StoredArchive]) -> None:
+    """Keep the number of the archives that are `stored`, and ask borg for their sizes. Raises FaultError."""
     sizes = fetch_sizes(repository)
     record.add(repository_id=sizes.repository_id)
-    _keep_totals(record, count, sizes)
+    keep_totals(repository, record, stored, sizes)
 
 
 def count_after(
@@ -201,14 +233,14 @@ def count_after(
     *,
     deleted: int,
     written: ArchiveFigures | None,
-    times: Mapping[str, str] | None = None,
+    stored: Mapping[str, StoredArchive] | None = None,
 ) -> None:
     """Complete the totals of a good run; borg is asked only for what its steps did not tell, and may stay silent.
 
-    `times`: of all archives that there are now, None where they are not known.
+    `stored`: all archives that there are now, None where they are not known.
     """
-    if times is None:
-        times = ask_times(repository)
+    if stored is None:
+        stored = ask_stored(repository)
     sizes: RepositorySizes | None
     if written is not None and not deleted:
         sizes = RepositorySizes(
@@ -216,18 +248,22 @@ def count_after(
         )
     else:
         sizes = ask_sizes(repository)
-    if times is not None and sizes is not None:
-        _keep_totals(record, len(times), sizes)
+    if stored is not None and sizes is not None:
+        keep_totals(repository, record, stored, sizes)
 
 
-def keep_previous(plan: RunPlan, repository: Repository, record: Record, times: Mapping[str, str]) -> None:
-    """Keep when borg says that the archive was begun, and which one of the schedule was the newest before it."""
-    began = times.get(record.archive or "")
-    if began is not None:
+def keep_previous(plan: RunPlan, repository: Repository, record: Record, stored: Mapping[str, StoredArchive]) -> None:
+    """Keep borg's id of the archive and when it was begun, and which one of the schedule was the newest before it."""
+    own = stored.get(record.archive or "")
+    if own is not None:
         glob = _glob_of(plan, repository)
-        others = ((time, name) for name, time in times.items() if name != record.archive and fnmatchcase(name, glob))
+        others = (
+            (other.time, name)
+            for name, other in stored.items()
+            if name != record.archive and fnmatchcase(name, glob) and not is_undo_name(name)
+        )
         time, name = max(others, default=("", ""))
-        record.add(archive_time=began, previous=PreviousArchive(name, time))
+        record.add(archive_id=own.id, archive_time=own.time, previous=PreviousArchive(name, time))
 
 
 def keep_unused_excludes(repository: Repository, record: Record, patterns: Sequence[str]) -> None:
@@ -237,5 +273,13 @@ def keep_unused_excludes(repository: Repository, record: Record, patterns: Seque
         record.add(unused_excludes=tuple(patterns))
 
 
-def _keep_totals(record: Record, count: int, sizes: RepositorySizes) -> None:
-    record.add(totals=RepositoryTotals(count, sizes.original, sizes.deduplicated))
+def keep_totals(
+    repository: Repository, record: Record, stored: Mapping[str, StoredArchive], sizes: RepositorySizes
+) -> None:
+    newest = digest_newest(find_listable(stored), limit) if (limit := repository.plan.archive_limit) else None
+    record.add(totals=RepositoryTotals(len(stored), sizes.original, sizes.deduplicated, newest))
+
+
+def find_listable(stored: Mapping[str, StoredArchive]) -> list[Dated]:
+    """Return the archives that the cluster can know: of nearly all names that borg takes."""
+    return [(archive.time, archive.id) for name, archive in stored.items() if can_be_told(name)]

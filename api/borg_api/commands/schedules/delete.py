@@ -1,7 +1,7 @@
 """Deletes a schedule. Its archives stay."""
 
-from borg_api.commands.schedules.update import Editions, write_at_edition
-from borg_api.commands.writer import Writer
+from borg_api.commands.schedules.update import metadata_of
+from borg_api.commands.writer import Editions, Writer, write_at_edition
 from borg_api.picture.records import ScheduleRecord
 
 
@@ -11,4 +11,4 @@ async def delete_schedule(writer: Writer[ScheduleRecord], record: ScheduleRecord
     async def write(version: str | None) -> None:
         await writer.delete(record.name, record.resource.metadata.uid, version)
 
-    await write_at_edition(writer, record, editions, write)
+    await write_at_edition(writer, record, editions, write, metadata_of)

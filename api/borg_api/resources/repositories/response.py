@@ -1,6 +1,7 @@
 """Repositories in Borg UI's shape, with the schedule that goes with each."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -10,8 +11,9 @@ from typing_extensions import TypedDict
 from borg_api.edge.bodies import answer
 from borg_api.edge.paging import Paged
 from borg_api.picture.picture import View
-from borg_api.picture.records import ScheduleRecord, derive_id
+from borg_api.picture.records import RunRecord, ScheduleRecord, derive_id
 from borg_api.resources.schedules.listing import Listing, Rendered
+from borg_contract.run import Operation
 from borg_core.formats import format_time
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.status import ConditionType
@@ -26,6 +28,9 @@ _NOTICES = (
     ConditionType.CLOCK_DISAGREES,
 )
 """Conditions that hold only where there is something to tell."""
+
+MAINTENANCE = (Operation.CHECK, Operation.DRILL, Operation.COMPACT, Operation.PRUNE)
+"""What keeps a repository busy besides backups and restores."""
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 _STEP = 1024
@@ -84,11 +89,26 @@ def find_schedules(view: View, listing: Listing, now: datetime) -> dict[str, Ren
     return {name: listing.render(view, record, now) for name, record in schedules.items()}
 
 
-def render_repositories(repositories: Sequence[BorgRepository], schedules: Mapping[str, Rendered]) -> list[Repository]:
-    return [_render_repository(item, schedules.get(item.metadata.name)) for item in repositories]
+def maintained_in(view: View) -> dict[str, dict[Operation, RunRecord]]:
+    """Return the runs that wait or run in each repository and are no backup, by the repository's name."""
+    found: defaultdict[str, dict[Operation, RunRecord]] = defaultdict(dict)
+    for run in view.unfinished_runs():
+        if run.operation in MAINTENANCE:
+            for name in view.targets_of(run):
+                found[name].setdefault(run.operation, run)
+    return found
 
 
-def _render_repository(repository: BorgRepository, rendered: Rendered | None) -> Repository:
+def render_repositories(
+    repositories: Sequence[BorgRepository], schedules: Mapping[str, Rendered], maintained: Container[str] = ()
+) -> list[Repository]:
+    return [
+        _render_repository(item, schedules.get(item.metadata.name), is_maintained=item.metadata.name in maintained)
+        for item in repositories
+    ]
+
+
+def _render_repository(repository: BorgRepository, rendered: Rendered | None, *, is_maintained: bool) -> Repository:
     spec, status, metadata = repository.spec, repository.status, repository.metadata
     return {
         "id": derive_id(REPOSITORIES.kind, metadata.namespace, metadata.name),
@@ -109,7 +129,7 @@ def _render_repository(repository: BorgRepository, rendered: Rendered | None) ->
         "original_size": status.original_size,
         "deduplicated_size": status.deduplicated_size,
         "created_at": metadata.creation_timestamp,
-        "has_running_maintenance": False,
+        "has_running_maintenance": is_maintained,
         "repository_id": (status.identity.id or None) if status.identity else None,
         "append_only": _find_append_only(repository),
         "notices": [condition.message for condition in status.conditions if condition.type in _NOTICES],

@@ -2,25 +2,38 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from borg_api.edge.bodies import send
+from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, is_allowed, requires
 from borg_api.edge.openapi import answers
 from borg_api.edge.paging import Continue, Limit, cut_page, decode_token
 from borg_api.edge.parts import provide
+from borg_api.picture.picture import View
 from borg_api.picture.records import order_of
 from borg_api.picture.timetable import whole_now
-from borg_api.resources.repositories.response import Repositories, find_schedules, render_repositories
+from borg_api.resources.repositories.response import (
+    Repositories,
+    find_schedules,
+    maintained_in,
+    render_repositories,
+)
+from borg_api.resources.schedules.changes import no_such_place
 from borg_api.resources.schedules.listing import Listing
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
-from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 
 router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
 
+LIST = Permission("list", REPOSITORIES)
+RepositoryId = Annotated[
+    str, Path(description="The repository's id, or its resource name.", max_length=253, examples=["1"])
+]
+
 
 @router.get("/api/repositories/", responses=answers(Repositories))
-@requires(Permission("list", REPOSITORIES))
+@requires(LIST)
 async def list_repositories(
     request: Request,
     view: TheView,
@@ -34,8 +47,24 @@ async def list_repositories(
     rendered = find_schedules(view, listing, whole_now()) if may_see_schedules else {}
     body: Repositories = {
         "success": True,
-        "repositories": render_repositories(shown, rendered),
+        "repositories": render_repositories(shown, rendered, maintained_in(view)),
     }
     if limit:
         body["continue"] = following
     return send(body)
+
+
+def find_repository(view: View, reference: str) -> BorgRepository:
+    """Return the repository of that id or resource name. Raises NoSuchObjectError."""
+    found = view.repositories.find(reference)
+    if found is None:
+        raise NoSuchObjectError(f"There is no repository {quote(reference)} in namespace {view.namespace}.")
+    return found
+
+
+def find_repository_at(view: View, reference: str) -> BorgRepository:
+    """Return the repository of that id, name or location. Raises NoSuchObjectError."""
+    found = view.repositories.find(reference) or view.repository_at(reference)
+    if found is None:
+        raise no_such_place(reference)
+    return found

@@ -38,12 +38,17 @@ async def read_lines(caller: Caller, run: RunRecord, offset: int) -> LogLines:
     }
 
 
-async def _all_lines(caller: Caller, run: RunRecord) -> AsyncIterator[bytes]:
+async def read_last_lines(caller: Caller, run: RunRecord, count: int) -> list[str]:
+    """Return the last lines, so many at the most; none when there is no pod. Raises ApiError."""
+    return [line.decode(errors="replace") async for line in _all_lines(caller, run, count)]
+
+
+async def _all_lines(caller: Caller, run: RunRecord, tail: int | None = None) -> AsyncIterator[bytes]:
     pod = await _find_pod(caller, run)
     if pod is None:
         return
     try:
-        async with caller.api.log(run.namespace, pod, CONTAINER_NAME) as pieces:
+        async with caller.api.log(run.namespace, pod, CONTAINER_NAME, tail) as pieces:
             async for line in _split(pieces, whole=not run.finished):
                 yield line
     except Forbidden:

@@ -11,10 +11,8 @@ from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord, derive_id
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
-from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.run import RUNS, Trigger
 from borg_core.kinds.schedule import SCHEDULES
-from borg_core.workload.plan import derive_location
 
 STATUSES = {
     Phase.PENDING: "pending",
@@ -136,15 +134,14 @@ def triggered_by(run: RunRecord) -> str:
     return "schedule" if run.trigger is Trigger.SCHEDULED else "manual"
 
 
+def has_logs(run: RunRecord) -> bool:
+    """Whether its container has begun, so that there is, or was, a log."""
+    return run.started is not None and run.phase is not Phase.PENDING
+
+
 def locations_of(run: RunRecord, view: View) -> dict[str, str]:
     """Return the location of each repository of the run by its name: before it tells, those that it is to work on."""
-    names = [item.name for item in run.repositories]
-    if not names and run.subject.kind == REPOSITORIES.kind:
-        names = [run.subject.name]
-    if not names and (schedule := view.schedules.get(run.subject.name)):
-        names = [ref.name for ref in schedule.resource.spec.repository_refs]
-    found = ((name, view.repositories.get(name)) for name in names)
-    return {name: derive_location(repository) if repository else name for name, repository in found}
+    return {name: view.locate(name) for name in view.targets_of(run)}
 
 
 def render_run(run: RunRecord, view: View) -> Run:
@@ -164,7 +161,7 @@ def render_run(run: RunRecord, view: View) -> Run:
         "archive_name": next((item.archive for item in run.repositories if item.archive), None),
         **sizes,
         "reason": run.reason,
-        "error_message": _explain(run),
+        "error_message": explain_run(run),
         "scheduled_job_id": derive_id(*run.subject) if run.subject.kind == SCHEDULES.kind else None,
         "triggered_by": triggered_by(run),
         "progress": percent,
@@ -176,13 +173,13 @@ def render_run(run: RunRecord, view: View) -> Run:
             "estimated_time_remaining": 0,
             **sizes,
         },
-        "has_logs": run.started is not None and run.phase is not Phase.PENDING,
+        "has_logs": has_logs(run),
         "maintenance_status": None,
         "execution_mode": "local",
     }
 
 
-def _explain(run: RunRecord) -> str | None:
+def explain_run(run: RunRecord) -> str | None:
     """Return what the run says, and a line for each repository that failed: borg's reason and what to do."""
     said = [run.message] if run.message else []
     failed = [f"{item.name}: {item.error}" for item in run.repositories if item.error]

@@ -19,7 +19,6 @@ from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import BorgScheduleSpec
 from borg_core.kinds.script import SCRIPTS, BorgScript
 from borg_core.policies.workload import find_parameter_problems
-from borg_core.workload.plan import derive_location
 
 _SPEC = {
     "cron_expression": "schedule",
@@ -111,12 +110,16 @@ def _no_target() -> InvalidValueError:
 
 
 def _repository_at(place: str, view: View, kept: list[str]) -> str:
-    for repository in view.repositories.in_order():
-        if place in (derive_location(repository), repository.metadata.name):
-            return repository.metadata.name
+    found = view.repository_at(place)
+    if found:
+        return found.metadata.name
     if place in kept:
         return place
-    raise NoSuchObjectError(f'There is no repository "{place[:200]}": send its location, its name, or its id.')
+    raise no_such_place(place)
+
+
+def no_such_place(place: str) -> NoSuchObjectError:
+    return NoSuchObjectError(f'There is no repository "{place[:200]}": send its location, its name, or its id.')
 
 
 def _hooks(given: dict[str, Any], view: View, current: BorgScheduleSpec | None) -> Iterator[tuple[str, Any]]:
@@ -177,14 +180,19 @@ def _check_times(spec: dict[str, Any], timetable: Timetable, current: BorgSchedu
         return
     expression = spec.get("schedule") or (current.schedule if current else "")
     zone = spec.get("timeZone") or (current.time_zone if current else DEFAULT_ZONE)
+    check_times(timetable, expression, zone, zone_is_new="timeZone" in spec)
+
+
+def check_times(timetable: Timetable, expression: str, zone: str, *, zone_is_new: bool) -> None:
+    """Raise InvalidValueError for what a CronJob would refuse. A zone that was there before, nobody has asked for."""
     plain = None
     try:
         plain = resolve(expression, "", "")  # what each H will become is not known yet, but it is taken as well
         timetable.parse(plain, zone)
     except CronError as error:
         is_of_zone = plain is not None and CronSchedule.try_parse(plain) is not None
-        if is_of_zone and "timeZone" not in spec:
-            return  # it was there before, and nobody has asked for it now
+        if is_of_zone and not zone_is_new:
+            return
         raise InvalidValueError(sentence(str(error)), "/timezone" if is_of_zone else "/cron_expression") from error
 
 

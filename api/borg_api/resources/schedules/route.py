@@ -10,7 +10,7 @@ from borg_api.commands.writer import RunWriter, ScheduleWriter
 from borg_api.edge.bodies import editions_of, send, send_tagged
 from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
-from borg_api.edge.openapi import answers, links
+from borg_api.edge.openapi import OF_RUN, answers, links
 from borg_api.edge.paging import Continue, Limit, cut_page, decode_token
 from borg_api.edge.parts import provide
 from borg_api.picture.picture import View
@@ -37,13 +37,12 @@ _OF_JOB = links(
     "list_schedule_runs",
     "delete_schedule",
 )
-_OF_RUN = links("/job_id", "get_run", "read_run_log", "cancel_run")
 
 TheListing = Annotated[Listing, Depends(provide(Listing))]
 TheTimetable = Annotated[Timetable, Depends(provide(Timetable))]
 IfMatch = Annotated[
     str | None,
-    Header(description="The ETag as it was read: 412 if the schedule was changed since; its status does not matter."),
+    Header(description="The ETag as it was read: 412 if it was changed since; its status does not matter."),
 ]
 IdempotencyKey = Annotated[
     str | None, Header(min_length=1, max_length=255, description="Calls with the same key make one run.")
@@ -134,7 +133,7 @@ async def toggle_schedule(view: TheView, writer: ScheduleWriter, job_id: JobId) 
     return send(body)
 
 
-@router.post("/{job_id}/run-now", responses=answers(response.Started, 404, 409, leads_to=_OF_RUN))
+@router.post("/{job_id}/run-now", responses=answers(response.Started, 404, 409, leads_to=OF_RUN))
 @requires(Permission("create", RUNS))
 async def run_schedule_now(
     view: TheView, writer: RunWriter, job_id: JobId, idempotency_key: IdempotencyKey = None

@@ -138,6 +138,7 @@ class Metadata(Model):
     annotations: Annotated[dict[str, str], BeforeValidator(_own)] = {}
     """Of this project alone: kubectl keeps the whole manifest in another one."""
     owner_references: tuple[OwnerReference, ...] = ()
+    finalizers: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:

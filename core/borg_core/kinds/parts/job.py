@@ -108,6 +108,21 @@ Quantities = Annotated[
 ]
 
 
+Image = Annotated[
+    str,
+    Schema(
+        "",
+        Rule(
+            "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')",
+            "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no "
+            "spaces, no https://)",
+        ),
+        minLength=1,
+        maxLength=512,
+    ),
+]
+
+
 class Resources(Model):
     limits: Quantities = {}
     requests: Annotated[
@@ -162,17 +177,10 @@ class JobOptions(Model):
         ),
     ] = None
     image: Annotated[
-        str | None,
+        Image | None,
         Schema(
             "The image with runner and borg; default: the one of the operator's release. Another one is "
             "refused (Ready=False) unless whoever installed the operator allowed it.",
-            Rule(
-                "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')",
-                "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no "
-                "spaces, no https://)",
-            ),
-            minLength=1,
-            maxLength=512,
         ),
     ] = None
     image_pull_policy: Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from borg_contract.schema import Rule, Schema
-from borg_core.kinds.parts.base import Model, SecretKeyRef
+from borg_core.kinds.parts.base import Model, SecretKeyRef, Time
 from borg_core.kinds.parts.volumes import Volume
 
 _SSH_PORT = 22
@@ -28,6 +28,23 @@ class LocalTarget(Model):
             maxLength=1024,
         ),
     ] = ""
+
+
+IS_WRITTEN_TO = (
+    Rule(
+        "!has(self.volume.persistentVolumeClaim) || !has(self.volume.persistentVolumeClaim.readOnly) "
+        "|| !self.volume.persistentVolumeClaim.readOnly",
+        "a repository is written to: remove readOnly",
+        ".volume.persistentVolumeClaim.readOnly",
+    ),
+    Rule(
+        "(!has(self.volume.nfs) || !has(self.volume.nfs.readOnly) || !self.volume.nfs.readOnly) && "
+        "(!has(self.volume.csi) || !has(self.volume.csi.readOnly) || !self.volume.csi.readOnly)",
+        "a repository is written to: remove readOnly",
+        ".volume",
+    ),
+)
+"""Of a repository's volume."""
 
 
 class SshTarget(Model):
@@ -130,6 +147,14 @@ def _derive_address(url: str) -> str:
 
 def _joined(root: str, path: str) -> str:
     return normpath(f"/{root}/{path}").replace("//", "/")
+
+
+class RepositoryLock(Model):
+    """Who held the repository's lock when a run could not have it."""
+
+    holder: Annotated[str, Schema("The holder as the lock names it.", maxLength=1024)] = ""
+    run_name: Annotated[str, Schema("The BorgRun that holds it, when it is one of this cluster.", maxLength=253)] = ""
+    time: Annotated[Time, Schema("When the lock was found held.")] = ""
 
 
 class EncryptionMode(StrEnum):

@@ -107,6 +107,20 @@ def describe_times(zone: str) -> Schema:
     )
 
 
+_AGE_SECONDS = {"m": 60, "h": 3600, "d": 86400}
+
+AGE = Rule(
+    "self.matches(r'^[1-9][0-9]{0,8}[mhd]$')",
+    "give a number and m (minutes), h (hours) or d (days), for example 48h",
+)
+"""Of a text that says how long something may take, or how old it may be."""
+
+
+def parse_age(text: str) -> int:
+    """Return the seconds of a text of which `AGE` holds. Raises ValueError, KeyError."""
+    return int(text[:-1]) * _AGE_SECONDS[text[-1]]
+
+
 CronText = Annotated[str, describe_times("spec.timeZone")]
 
 TimeZone = Annotated[

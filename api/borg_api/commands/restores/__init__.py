@@ -1,0 +1,1 @@
+"""What begins a restore or a preview of one, and what ends it."""

@@ -1,0 +1,1 @@
+"""What was done, all in one list."""

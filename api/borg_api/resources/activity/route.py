@@ -1,0 +1,61 @@
+"""/api/activity/recent: what was done, newest first."""
+
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from borg_api.edge.bodies import send
+from borg_api.edge.guard import GuardedRoute, TheView, is_allowed, requires
+from borg_api.edge.openapi import answers
+from borg_api.picture.picture import View
+from borg_api.picture.records import RunRecord
+from borg_api.picture.restoring import RestoreRecord
+from borg_api.resources.activity.response import RESTORE, TYPES, Activity, render_restore, render_run
+from borg_api.resources.restores.response import STATUSES
+from borg_api.resources.restores.route import LIST as LIST_RESTORES
+from borg_api.resources.runs.response import run_status
+from borg_api.resources.runs.route import LIST as LIST_RUNS
+from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
+from borg_cluster.turns import in_turns
+
+router = APIRouter(prefix="/api/activity", route_class=GuardedRoute, tags=["Activity"])
+
+
+@router.get("/recent", responses=answers(list[Activity]))
+@requires(LIST_RUNS)
+async def list_activity(
+    request: Request,
+    view: TheView,
+    limit: Annotated[int, Query(ge=1, le=1000, description="How many at the most.")] = 200,
+    job_type: Annotated[str | None, Query(max_length=64, description="Only what is of this type.")] = None,
+    status: Annotated[str | None, Query(max_length=64, description="Only what is in this state.")] = None,
+) -> Response:
+    """List runs and restores, newest first; restores for those who may list them, no previews.
+
+    Of a type or state that there is not here, as Borg UI has some, there is none.
+    """
+    with_titles = await is_allowed(request, LIST_SCHEDULES)
+    runs = _choose_runs(view, job_type, status)
+    restores = _choose_restores(view, job_type, status) if await is_allowed(request, LIST_RESTORES) else ()
+    newest: Iterator[RunRecord | RestoreRecord] = merge(runs, restores, key=lambda item: item.order, reverse=True)
+    items = [
+        render_run(item, view, with_titles=with_titles) if isinstance(item, RunRecord) else render_restore(item, view)
+        async for item in in_turns(islice(newest, limit))
+    ]
+    return send(items)
+
+
+def _choose_runs(view: View, job_type: str | None, status: str | None) -> Iterator[RunRecord]:
+    for run in reversed(view.runs.in_order() if job_type != RESTORE else ()):
+        type_ = TYPES.get(run.operation)
+        if type_ and job_type in (None, type_) and status in (None, run_status(run)):
+            yield run
+
+
+def _choose_restores(view: View, job_type: str | None, status: str | None) -> Iterator[RestoreRecord]:
+    for restore in reversed(view.restores.in_order() if job_type in (None, RESTORE) else ()):
+        if not restore.previews and status in (None, STATUSES[restore.phase]):
+            yield restore

@@ -1,0 +1,1 @@
+"""Archives that there are in a repository."""

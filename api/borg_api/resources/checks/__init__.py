@@ -1,0 +1,1 @@
+"""Checks of a repository: now, at regular times, and what keeps it busy."""

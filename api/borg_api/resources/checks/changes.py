@@ -1,0 +1,44 @@
+"""What a client sent about regular checks becomes a merge patch of its BorgRepository."""
+
+from typing import Any
+
+from borg_api.edge.errors import InvalidValueError
+from borg_api.picture.timetable import DEFAULT_ZONE, Timetable
+from borg_api.resources.checks.request import CheckSchedule
+from borg_api.resources.schedules.changes import check_times
+from borg_core.kinds.parts.verification import CheckTimes, DrillTimes
+
+
+def derive_patch(
+    sent: CheckSchedule, timetable: Timetable, current: CheckTimes | DrillTimes | None, field: str = "check"
+) -> dict[str, Any] | None:
+    """Return the merge patch of the spec, None where nothing is to be changed. Raises InvalidValueError.
+
+    `field`: of the verification, `check` or `drill`.
+    """
+    expression = sent.cron_expression
+    is_end = expression is not None and not expression.strip()
+    if sent.schedule_enabled is False and not is_end and (current or expression):
+        raise InvalidValueError(
+            'Regular checks cannot be paused: send "" as cron_expression to end them.', "/schedule_enabled"
+        )
+    if is_end:
+        return _patch(field, None) if current else None
+    if expression is None and sent.zone is None:
+        if sent.schedule_enabled and current is None:
+            raise _no_times()
+        return None
+    line = expression or (current.schedule if current else None)
+    if line is None:
+        raise _no_times()
+    zone = sent.zone or (current.time_zone if current else DEFAULT_ZONE)
+    check_times(timetable, line, zone, zone_is_new=sent.zone is not None or current is None)
+    return _patch(field, {"schedule": line, "timeZone": zone})
+
+
+def _patch(field: str, times: dict[str, str] | None) -> dict[str, Any]:
+    return {"verification": {field: times}}
+
+
+def _no_times() -> InvalidValueError:
+    return InvalidValueError("Say when to check: send a cron_expression.", "/cron_expression")

@@ -1,0 +1,1 @@
+"""Restores and previews of them."""

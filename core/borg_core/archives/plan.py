@@ -1,0 +1,264 @@
+"""Planning the BorgArchives of a repository: made from what runs and listings tell, deleted when the archive is gone.
+
+The cluster is the only memory. Whether all is known shows by comparing what the newest run found in the repository with
+the objects that there are; where the two differ, the operator asks for a listing, see `asking`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from borg_contract.archives.ids import Dated, digest_newest, select_newest, shorten_id
+from borg_contract.archives.part import ArchiveRow, Part, unpack_part
+from borg_contract.reasons import Reason
+from borg_contract.run import Operation
+from borg_core.actions import Action, CreateArchive, DeleteArchive, RecordEvent
+from borg_core.archives.asking import State, derive_ask
+from borg_core.archives.objects import Naming, archive_name, render_archive, row_of
+from borg_core.archives.told import Account, Told, read_accounts
+from borg_core.kinds.archive import ARCHIVES, KnownArchive, RepositoryListing, VanishedArchives
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.kinds.status import ConditionType, Finding
+from borg_core.registry import Reference
+from borg_core.runs.entry import Entry
+from borg_core.runs.world import Host, World
+from borg_core.workload.owner import Owner
+
+_DELETED_AT_ONCE = 200
+"""Objects; when they are gone, the repository is planned again."""
+_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known of a repository's archives. `accounts`: the oldest first; `repository_id`: empty where unknown."""
+
+    known: Sequence[KnownArchive]
+    accounts: Sequence[Account]
+    died: Sequence[BorgRun]
+    entries: Sequence[Entry]
+    """The runs on the repository alone, as they will be."""
+    repository_id: str
+    busy: frozenset[str] = frozenset()
+    """Schedules of which a run is at work on it."""
+
+
+@dataclass(frozen=True)
+class ArchivesPlan:
+    """`vanished`: what is to be told of archives that are gone though nothing here deleted them.
+
+    `has_news`: something vanished just now. The status has to say so before the objects go, which alone know of it.
+    """
+
+    actions: tuple[Action, ...] = ()
+    listing: RepositoryListing | None = None
+    finding: Finding | None = None
+    vanished: Finding | None = None
+    has_news: bool = False
+    requeue_after: float | None = None
+
+
+def plan_archives(
+    world: World, repository: BorgRepository, host: Host, observed: Observed, now: datetime, *, hindered: str = ""
+) -> ArchivesPlan:
+    """Return what is to be done. `hindered`: why no run on the repository can begin, empty where one can."""
+    owner, limit, before = host.owner, repository.spec.archive_limit, repository.status.listing
+    own = [archive for archive in observed.known if archive.owner_uid == owner.uid]
+    # Of a restore of the cluster, or made by hand: they are in the way of our own.
+    strangers = [archive for archive in observed.known if archive.owner_uid != owner.uid]
+    if before and before.repository_id not in ("", observed.repository_id):
+        # Another borg repository is the right one by now, because a person said so: of those nothing is left to tell.
+        if own or strangers:
+            return ArchivesPlan(tuple(_delete([*own, *strangers])), before)
+        before = None
+    if not limit:
+        return ArchivesPlan(tuple(_delete([*own, *strangers])))
+    told = read_accounts(observed.accounts, observed.died, before or RepositoryListing(), observed.repository_id)
+    naming = Naming(owner, world.settings.cluster)
+    books = _Books(naming, own, told, limit)
+    judged = _Judged()
+    for entry in observed.entries:
+        if (part := _part_of(entry)) is not None:
+            judged = books.take(part, entry, observed)
+    vanished = _derive_vanished(told.listing.vanished, judged, observed.entries)
+    listing = told.listing.model_copy(update={"vanished": vanished})
+    refused = next((item for subject, item in world.refusals.items() if subject.kind == ARCHIVES.kind), None)
+    is_whole = refused is None and bool(listing.newest) and books.digest == listing.newest
+    state = State(
+        is_whole=is_whole,
+        counted=listing.time or "",
+        created=repository.metadata.creation_timestamp,
+        busy=bool(observed.busy),
+        hindered=hindered,
+        refused=refused.message if refused else "",
+        before=next((c for c in repository.status.conditions if c.type == ConditionType.ARCHIVES_LISTED), None),
+        shown=len(books.there),
+        archives=repository.status.archives if told.archives is None else told.archives,
+    )
+    ask = derive_ask(host, observed.entries, state, now)
+    actions = [
+        *_tell(owner, judged),
+        *_delete([*strangers, *books.doomed]),
+        *books.create(set(world.refusals)),
+        *ask.actions,
+    ]
+    is_known = bool(listing.newest or listing.since or listing.vanished)
+    return ArchivesPlan(
+        actions=tuple(actions),
+        listing=listing if is_known else None,
+        finding=ask.finding,
+        vanished=_find_vanished(vanished),
+        has_news=bool(judged.vanished),
+        requeue_after=ask.requeue_after,
+    )
+
+
+NOTHING = ArchivesPlan()
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What a listing found gone: `vanished` were made for this namespace, `others` were not; by which run."""
+
+    run_name: str = ""
+    vanished: tuple[KnownArchive, ...] = ()
+    others: tuple[KnownArchive, ...] = ()
+
+
+class _Books:
+    """The objects as they are to be: those there are, what runs made, what listings tell; the newest `limit`."""
+
+    def __init__(self, naming: Naming, own: Sequence[KnownArchive], told: Told, limit: int) -> None:
+        self._naming, self._told, self._limit = naming, told, limit
+        self._known = {archive.id: archive for archive in own if not self._is_pruned(archive)}
+        self._new = {row.id: row for row in map(row_of, told.made.values()) if row and row.id not in self._known}
+        self._from_part: frozenset[str] = frozenset()
+        self._all = own
+        self._settle()
+
+    def _is_pruned(self, archive: KnownArchive) -> bool:
+        return (archive.schedule, archive.archive) in self._told.pruned and archive.id not in self._told.made
+
+    def _settle(self) -> None:
+        dated = [(archive.time, archive.id) for archive in self._known.values()]
+        dated += [(row.time, row.id) for row in self._new.values()]
+        self.there: list[Dated] = select_newest(dated, self._limit)
+        self.digest = digest_newest(self.there, self._limit)
+
+    @property
+    def doomed(self) -> list[KnownArchive]:
+        """Objects that are to go."""
+        staying = {id_ for _, id_ in self.there}
+        return [archive for archive in self._all if archive.id not in staying]
+
+    def take(self, part: Part, entry: Entry, observed: Observed) -> _Judged:
+        """Take in what a listing tells; return what went without us."""
+        by_short = {shorten_id(archive.id): archive for archive in self._known.values()}
+        gone = [by_short[id_] for id_ in part.gone if id_ in by_short]
+        unsettled = self._find_unsettled(entry, observed)
+        vanished = []
+        for archive in gone:
+            if archive.schedule and archive.schedule in unsettled:
+                continue  # its own run may have pruned it, and tells so at its end
+            del self._known[archive.id]
+            if archive.schedule not in self._told.silent:
+                vanished.append(archive)
+        rows = {row.id: row for row in part.rows if row.id not in self._known}
+        self._from_part = frozenset(rows.keys() - self._new.keys())
+        self._new = {**rows, **self._new}
+        self._settle()
+        return _Judged(
+            entry.name,
+            tuple(archive for archive in vanished if archive.schedule),
+            tuple(archive for archive in vanished if not archive.schedule),
+        )
+
+    def _find_unsettled(self, entry: Entry, observed: Observed) -> frozenset[str]:
+        began = entry.status.start_time or ""
+        since = {
+            run.spec.schedule_ref.name
+            for run, _ in observed.accounts
+            if run.spec.schedule_ref and (run.status.completion_time or "") >= began
+        }
+        return observed.busy | since
+
+    def create(self, refused: set[Reference]) -> Iterator[Action]:
+        """Yield what makes those that are missing, the newest first.
+
+        Where one was refused, only those are tried again that runs made: a listing tells the others anew.
+        """
+        is_refused = any(subject.kind == ARCHIVES.kind for subject in refused)
+        for _, id_ in self.there:
+            row = self._new.get(id_)
+            if row is None or (is_refused and id_ in self._from_part and self._reference(row) not in refused):
+                continue
+            yield CreateArchive(render_archive(row, self._naming, self._told.makers.get(id_)))
+
+    def _reference(self, row: ArchiveRow) -> Reference:
+        owner = self._naming.owner
+        return Reference(ARCHIVES.kind, owner.namespace, archive_name(owner.name, row.id))
+
+
+def _part_of(entry: Entry) -> Part | None:
+    """Return what a listing tells that has just ended: it is in its pod alone, and is not kept."""
+    ending = entry.pod.ending if entry.pod else None
+    if not entry.just_finished or entry.operation is not Operation.LIST or ending is None or ending.result is None:
+        return None
+    if not ending.result.part:
+        return None
+    try:
+        return unpack_part(ending.result.part)
+    except ValueError:
+        return None  # it counts as one that told nothing
+
+
+def _delete(archives: Sequence[KnownArchive]) -> Iterator[Action]:
+    for archive in archives[:_DELETED_AT_ONCE]:
+        yield DeleteArchive(Reference(ARCHIVES.kind, archive.namespace, archive.name), archive.uid)
+
+
+def _derive_vanished(
+    before: VanishedArchives | None, judged: _Judged, entries: Sequence[Entry]
+) -> VanishedArchives | None:
+    """Return what is told of vanished archives, until somebody deletes the run that found the last of them gone."""
+    if before and before.run_name not in {entry.name for entry in entries}:
+        before = None
+    if not judged.vanished:
+        return before
+    names = [*(before.archives if before else ()), *(archive.archive for archive in judged.vanished)]
+    count = (before.count if before else 0) + len(judged.vanished)
+    return VanishedArchives(run_name=judged.run_name, count=count, archives=tuple(names[:_NAMED]))
+
+
+def _find_vanished(vanished: VanishedArchives | None) -> Finding | None:
+    if vanished is None:
+        return None
+    message = (
+        f'BorgRun "{vanished.run_name}" looked what archives there are, and {vanished.count} are gone that runs of '
+        f"this namespace made and nothing here deleted: {_name_some(vanished.archives, vanished.count)}. The "
+        "repository is an older copy of itself, or somebody deleted them. Find out who; delete that BorgRun when "
+        "that is settled"
+    )
+    return Finding(ConditionType.ROLLED_BACK.value, True, Reason.ARCHIVE_VANISHED.value, message)
+
+
+def _tell(owner: Owner, judged: _Judged) -> Iterator[Action]:
+    for archives, what, warning in (
+        (judged.vanished, "that runs of this namespace made are gone, and nothing here deleted them", True),
+        (judged.others, "that others made are gone", False),
+    ):
+        if archives:
+            some = _name_some([archive.archive for archive in archives[:_NAMED]], len(archives))
+            message = f'{len(archives)} archives {what}: {some} (BorgRun "{judged.run_name}")'
+            yield RecordEvent(owner.reference, owner.uid, Reason.ARCHIVE_VANISHED.value, message, warning)
+
+
+def _name_some(names: Sequence[str], count: int) -> str:
+    more = f" and {count - len(names)} more" if count > len(names) else ""
+    return ", ".join(names) + more
+
+
+def keep_finders(listing: RepositoryListing | None) -> frozenset[str]:
+    """Return the names of runs that are kept as long as what they found is told."""
+    return frozenset({listing.vanished.run_name}) if listing and listing.vanished else frozenset()

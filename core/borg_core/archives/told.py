@@ -1,0 +1,99 @@
+"""What runs tell of a repository's archives: those that they made and pruned, and what is there by now.
+
+A run's word holds from the newest listing on: of an archive that was made before, that alone tells whether it is still
+there. So nothing comes back that was deleted since.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from borg_contract.archives.result import ListingResult
+from borg_contract.result import RepositoryResult
+from borg_contract.run import Operation
+from borg_core.kinds.archive import RepositoryListing
+from borg_core.kinds.run import BorgRun
+
+Account = tuple[BorgRun, RepositoryResult]
+"""A run that used the repository and has ended, with what it says of it."""
+
+
+@dataclass
+class Told:
+    """What follows from the accounts."""
+
+    listing: RepositoryListing
+    """As it is to be; what was found out about vanished archives is in it as it was."""
+    archives: int | None = None
+    """How many there are, by the newest run that counted them."""
+    made: dict[str, Account] = field(default_factory=dict)
+    """By the archive's id, those that runs made since the newest listing and that nothing of ours deleted."""
+    makers: dict[str, Account] = field(default_factory=dict)
+    """By the archive's id, the run that made it, whether or not it is still there."""
+    pruned: set[tuple[str, str]] = field(default_factory=set)
+    """(schedule, name) of archives that runs pruned since."""
+    silent: set[str] = field(default_factory=set)
+    """Schedules that pruned, or may have, and did not name all that went."""
+
+
+def read_accounts(
+    accounts: Sequence[Account], died: Iterable[BorgRun], before: RepositoryListing, repository_id: str
+) -> Told:
+    """Return what the accounts, the oldest first, tell beyond `before`.
+
+    `died`: runs that may have pruned, and said nothing; `repository_id`: borg's id of the repository, where known.
+    """
+    listings = [(run.status.start_time or "", result.listing.left) for run, result in accounts if result.listing]
+    since = max([before.since or "", *(began for began, _ in listings)])
+    whole = max([before.whole or "", *(began for began, left in listings if not left)])
+    told = Told(
+        before.model_copy(update={"repository_id": repository_id, "since": since or None, "whole": whole or None})
+    )
+    told.silent = {_schedule_of(run) for run in died if (run.status.completion_time or "") > whole}
+    told.makers = {result.archive_id: (run, result) for run, result in accounts if result.archive_id}
+    for run, result in accounts:
+        _count(told, run, result)
+        if (run.status.completion_time or "") > whole:
+            _note_pruned(told, run, result)
+        if (run.status.completion_time or "") > since:
+            _note_made(told, run, result)
+    return told
+
+
+def _count(told: Told, run: BorgRun, result: RepositoryResult) -> None:
+    newest, archives = _counted(result)
+    time = run.status.completion_time or ""
+    if newest and time >= (told.listing.time or ""):
+        told.archives = archives
+        told.listing = told.listing.model_copy(update={"newest": newest, "time": time})
+
+
+def _counted(result: RepositoryResult) -> tuple[str | None, int]:
+    found: ListingResult | None = result.listing
+    if found:
+        return found.newest, found.archives
+    return (result.totals.newest, result.totals.archives) if result.totals else (None, 0)
+
+
+def _note_pruned(told: Told, run: BorgRun, result: RepositoryResult) -> None:
+    prune, schedule = result.prune, _schedule_of(run)
+    if prune is None and run.spec.operation is not Operation.PRUNE:
+        return
+    names = prune.archives if prune else ()
+    told.pruned |= {(schedule, name) for name in names}
+    for id_, (maker, made) in list(told.made.items()):
+        if made.archive in names and _schedule_of(maker) == schedule:
+            del told.made[id_]
+    if prune is None or prune.deleted > len(names):
+        told.silent.add(schedule)
+        told.made = {id_: account for id_, account in told.made.items() if _schedule_of(account[0]) != schedule}
+
+
+def _note_made(told: Told, run: BorgRun, result: RepositoryResult) -> None:
+    known = told.listing.repository_id
+    if result.archive and result.archive_id and result.archive_time and result.repository_id in (None, known):
+        told.made[result.archive_id] = (run, result)
+        told.pruned.discard((_schedule_of(run), result.archive))
+
+
+def _schedule_of(run: BorgRun) -> str:
+    return run.spec.schedule_ref.name if run.spec.schedule_ref else ""

@@ -1,0 +1,73 @@
+"""The claim that is restored into: what is wrong with it, and a new one."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from borg_contract.reasons import Reason
+from borg_core import labels
+from borg_core.native.claim import CLAIMS
+from borg_core.policies.problem import Problem, Severity
+from borg_core.restores.facts import Facts, written_by
+
+_LEAST = 1024**3
+_MIB = 1024**2
+
+
+def find_target_problems(facts: Facts) -> Iterator[Problem]:
+    """Yield what keeps the claim from being restored into."""
+    restore, name = facts.restore, facts.restore.claim_name
+    if restore.spec.target.claim and facts.claim is None:
+        message = (
+            f'PersistentVolumeClaim "{name}" does not exist in namespace "{restore.metadata.namespace}": create it, '
+            "or let the restore make one with target.newClaim"
+        )
+        yield Problem(Reason.CLAIM_NOT_FOUND, message, Severity.WAITING)
+    if is_taken(facts):
+        message = (
+            f'PersistentVolumeClaim "{name}" is there already, and target.newClaim would make it: give another name, '
+            "or restore into it with target.claim"
+        )
+        yield Problem(Reason.CLAIM_EXISTS, message)
+    for repository in facts.there:
+        message = (
+            f'PersistentVolumeClaim "{name}" is {written_by(repository)[name]}: restoring into it would destroy the '
+            "repository; choose another claim"
+        )
+        yield Problem(Reason.TARGET_IS_REPOSITORY, message)
+
+
+def is_taken(facts: Facts) -> bool:
+    """Tell whether the claim that is to be made exists, and is not the restore's own."""
+    made_here = facts.claim and facts.claim.annotations.get(labels.RESTORE_UID) == facts.restore.metadata.uid
+    return facts.restore.spec.target.new_claim is not None and facts.claim is not None and not made_here
+
+
+def render_claim(facts: Facts) -> dict[str, Any]:
+    """Return the new claim. Raises ValueError where none is asked for."""
+    restore = facts.restore
+    wanted = restore.spec.target.new_claim
+    if wanted is None:
+        raise ValueError(f"{restore.metadata.name} makes no claim")
+    size = wanted.size or _derive_size(restore.status.size or 0)
+    spec: dict[str, Any] = {
+        "accessModes": list(wanted.access_modes),
+        "resources": {"requests": {"storage": size}},
+    }
+    if wanted.storage_class_name:
+        spec["storageClassName"] = wanted.storage_class_name
+    return {
+        "apiVersion": "v1",
+        "kind": CLAIMS.kind,
+        "metadata": {
+            "name": wanted.name,
+            "namespace": restore.metadata.namespace,
+            "labels": {labels.NAME: "borg-restore", labels.RESTORE: restore.metadata.name},
+            "annotations": {labels.RESTORE_UID: restore.metadata.uid},
+        },
+        "spec": spec,
+    }
+
+
+def _derive_size(size: int) -> str:
+    """Return a tenth more than what is restored; a file system needs room for itself, so never very little."""
+    return f"{-(-max(size * 11 // 10, _LEAST) // _MIB)}Mi"

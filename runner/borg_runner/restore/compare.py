@@ -1,0 +1,284 @@
+"""What a restore would change: the archive's entries held against what is there. Pure, but for questions asked of it.
+
+Something is the same when all agrees that can be seen without reading it, the time of its last change (ctime) too: that
+cannot be set, so nobody has touched it since it was archived. All else is replaced.
+"""
+
+import hashlib
+import posixpath
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from os import stat_result
+from typing import Protocol
+
+from borg_contract.restore.plan import Mode
+from borg_runner.restore.archive.entry import Entry
+from borg_runner.restore.archive.scope import Scope, Selection
+
+
+class Place(Protocol):
+    """What is restored into, see `Target`."""
+
+    def look(self, path: str) -> stat_result | None: ...
+
+    def read_link(self, path: str) -> str: ...
+
+    def walk(self, path: str, enters: Callable[[str], bool]) -> Iterator[str]: ...
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How it is compared."""
+
+    mode: Mode
+    uid: int | None = None
+    """To whom all is to belong; None: to whom the archive says."""
+    only: frozenset[str] | None = None
+    """Of what is not in the archive, what a Mirror may delete; None: all of it."""
+    since: int | None = None
+    """Nanoseconds: what was changed later and agrees else was restored by an earlier attempt. None: there was none."""
+
+
+@dataclass
+class Changes:
+    """By paths. What is in none of these is not there and not in the archive, or left alone as it is."""
+
+    create: set[str] = field(default_factory=set)
+    overwrite: set[str] = field(default_factory=set)
+    delete: set[str] = field(default_factory=set)
+    same: set[str] = field(default_factory=set)
+    keep: set[str] = field(default_factory=set)
+    clear: set[str] = field(default_factory=set)
+    """Of `overwrite`, what is of another kind than what comes: it is removed before, as what it holds is."""
+    stuck: set[str] = field(default_factory=set)
+    """Of `keep`, what cannot be restored as what is there must stay."""
+
+    @property
+    def written(self) -> set[str]:
+        return self.create | self.overwrite
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.create or self.overwrite or self.delete)
+
+    def lines(self) -> Iterator[str]:
+        """Yield each change with its sign, in a fixed order: deletions, replacements, creations."""
+        for sign, paths in (("-", self.delete), ("~", self.overwrite), ("+", self.create)):
+            for path in sorted(paths):
+                yield f"{sign} {path}"
+
+    def digest(self, *facts: str) -> str:
+        """Return what tells these changes, with the `facts`, from all others: 64 hexadecimal digits."""
+        made = hashlib.sha256("\0".join(facts).encode("utf-8", "surrogateescape"))
+        for line in self.lines():
+            made.update(b"\0" + line.encode("utf-8", "surrogateescape"))
+        return made.hexdigest()
+
+
+def count_bytes(selection: Selection, paths: set[str], *, least: bool = False) -> int:
+    """Return the bytes of the content of these, hard links to one file counted once."""
+    total, counted = 0, set()
+    for path in paths:
+        entry = selection.entries.get(path)
+        if entry is None:
+            continue
+        if master := selection.group_of(entry):
+            if master in counted:
+                continue
+            counted.add(master)
+            entry = selection.masters.get(master, entry)
+        total += entry.least if least else entry.size
+    return total
+
+
+def compare(selection: Selection, place: Place, scope: Scope, rules: Rules) -> Changes:
+    """Return what would be changed. Raises OSError for what cannot be looked at."""
+    comparison = _Comparison(selection, place, scope, rules)
+    comparison.compare_entries()
+    comparison.join_hard_links()
+    if rules.mode is Mode.MIRROR:
+        comparison.find_surplus()
+    return comparison.changes
+
+
+class _Comparison:
+    def __init__(self, selection: Selection, place: Place, scope: Scope, rules: Rules) -> None:
+        self.selection, self.place, self.scope, self.rules = selection, place, scope, rules
+        self.changes = Changes()
+        self.found: dict[str, stat_result] = {}
+        """What is there of hard links."""
+        self.folders: dict[str, bool | None] = {}
+        """Whether a folder is there and stays; None: something else is, and stays."""
+        root = place.look("")
+        self.folders[""] = root is not None and stat.S_ISDIR(root.st_mode)
+
+    def compare_entries(self) -> None:
+        entries, above = self.selection.entries, self.selection.above
+        for path in sorted(entries.keys() | above.keys()):
+            if (entry := entries.get(path)) is not None:
+                self._compare_entry(path, entry)
+            else:
+                self._compare_above(path, above[path])
+
+    def _compare_entry(self, path: str, entry: Entry) -> None:
+        changes = self.changes
+        stands = self._stands(posixpath.dirname(path))
+        if stands is None:
+            changes.keep.add(path)
+            changes.stuck.add(path)
+            self.folders[path] = None
+            return
+        found = self.place.look(path) if stands else None
+        if found is None:
+            changes.create.add(path)
+            if entry.is_folder:  # nothing is below a file, and there may be a million of them
+                self.folders[path] = False
+            return
+        if self.selection.group_of(entry):
+            self.found[path] = found
+        is_folder = stat.S_ISDIR(found.st_mode)
+        if self._is_same(path, entry, found):
+            changes.same.add(path)
+        elif self.rules.mode is Mode.ONLY_MISSING:
+            changes.keep.add(path)
+            if entry.is_folder and not is_folder:
+                self.folders[path] = None
+                return
+        elif is_folder != entry.is_folder:
+            if not self._clear(path, is_folder=is_folder):
+                return
+            is_folder = False
+        else:
+            changes.overwrite.add(path)
+        self.folders[path] = is_folder and entry.is_folder
+
+    def _compare_above(self, path: str, entry: Entry) -> None:
+        """Look at a folder that only leads to what is meant: it is made where it is missing, with all it has."""
+        stands = self._stands(posixpath.dirname(path))
+        found = self.place.look(path) if stands else None
+        if stands is None:
+            self.folders[path] = None
+        elif found is not None and stat.S_ISDIR(found.st_mode):
+            self.folders[path] = True
+        elif found is not None and self.rules.mode is Mode.ONLY_MISSING:
+            self.folders[path] = None
+        else:
+            if found is None:
+                self.changes.create.add(path)
+            else:
+                self._clear(path, is_folder=False)
+            self.selection.entries[path] = entry
+            self.folders[path] = False
+
+    def _stands(self, path: str) -> bool | None:
+        """Tell whether the folder is there and stays; None where something else is there and stays."""
+        if path in self.folders:
+            return self.folders[path]
+        stands = self._stands(posixpath.dirname(path))
+        if stands:  # a folder of which the archive tells nothing
+            found = self.place.look(path)
+            stands = found is not None and stat.S_ISDIR(found.st_mode)
+            if found is not None and not stands:
+                if self.rules.mode is Mode.ONLY_MISSING:
+                    stands = None
+                else:
+                    self.changes.delete.add(path)
+        self.folders[path] = stands
+        return stands
+
+    def _clear(self, path: str, *, is_folder: bool) -> bool:
+        """Plan to remove what is there, with all that it holds; return False where something in it must stay."""
+        inner: set[str] = set()
+        if is_folder:
+            held = False
+
+            def enters(below: str) -> bool:
+                nonlocal held
+                held = held or self.scope.leaves_out(below)
+                return not held
+
+            inner.update(self.place.walk(path, enters))
+            if held:
+                self.changes.keep.add(path)
+                self.changes.stuck.add(path)
+                return False
+        self.changes.delete |= inner
+        self.changes.overwrite.add(path)
+        self.changes.clear.add(path)
+        return True
+
+    def _is_same(self, path: str, entry: Entry, found: stat_result) -> bool:
+        size = entry.size
+        if (master := entry.master) and (first := self.selection.masters.get(master)) is not None:
+            size = first.size
+        if (
+            found.st_mode != entry.mode
+            or found.st_mtime_ns != entry.mtime
+            or (stat.S_ISREG(entry.mode) and found.st_size != size)
+            or (entry.is_device and found.st_rdev != entry.extra.rdev)
+        ):
+            return False
+        if self.rules.uid is None:
+            if (found.st_uid, found.st_gid) != (entry.uid, entry.gid):
+                return False
+        elif found.st_uid != self.rules.uid:
+            return False
+        if found.st_ctime_ns != entry.ctime:
+            since = self.rules.since
+            if since is None or found.st_ctime_ns < since or entry.is_folder:
+                return False
+        return not entry.is_symlink or self.place.read_link(path) == entry.link
+
+    def join_hard_links(self) -> None:
+        """Let hard links to one file be written together, or none of them: apart, borg would make files of them."""
+        if self.rules.mode is Mode.ONLY_MISSING:
+            return
+        groups: dict[str, list[str]] = {}
+        for path, entry in self.selection.entries.items():
+            if master := self.selection.group_of(entry):
+                groups.setdefault(master, []).append(path)
+        changes = self.changes
+        for paths in groups.values():
+            same = [path for path in paths if path in changes.same]
+            files = {(self.found[path].st_dev, self.found[path].st_ino) for path in same}
+            if same and (len(same) < len(paths) or len(files) > 1):
+                changes.same.difference_update(same)
+                changes.overwrite.update(same)
+
+    def find_surplus(self) -> None:
+        """Find what is there and not in the archive; a folder stays that holds something which is left alone."""
+        entries, only = self.selection.entries, self.rules.only
+        held: set[str] = set()
+        surplus = list(self._walk_surplus(held))
+        if only is not None:
+            for path in surplus:
+                if path not in only:
+                    _add_above(held, path)
+        for path in entries:  # the archive may tell nothing of the folder above
+            if posixpath.dirname(path) not in entries:
+                _add_above(held, path)
+        self.changes.delete.update(path for path in surplus if path not in held and (only is None or path in only))
+
+    def _walk_surplus(self, held: set[str]) -> Iterator[str]:
+        """Yield what is there and not in the archive; `held` takes the folders above what is left alone."""
+        entries, changes = self.selection.entries, self.changes
+
+        def enters(path: str) -> bool:
+            if path in changes.delete or path in changes.clear:
+                return False
+            if not self.scope.leaves_out(path):
+                return True
+            _add_above(held, path)
+            return False
+
+        for start in self.scope.paths or ("",):
+            if self._stands(start):
+                yield from (path for path in self.place.walk(start, enters) if path not in entries)
+
+
+def _add_above(held: set[str], path: str) -> None:
+    while path := posixpath.dirname(path):
+        if path in held:
+            return
+        held.add(path)

@@ -1,0 +1,104 @@
+"""What a restore that is under way leaves in its target, so that the next attempt can finish it.
+
+Two files: the journal, and the list of all that was to be changed when the restore began. Both are written before the
+first change and removed after the last one, the journal first: who finds it knows that the folder may be half restored.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from borg_runner.restore.archive.scope import OWN_FILES
+
+_JOURNAL, _LIST = ".json", ".list"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A restore that has begun to change its target."""
+
+    restore: str
+    archive: str
+    archive_id: str
+    digest: str
+    """Of the changes that were to be made."""
+    undo_archive: str
+    """Empty where there is none."""
+    began: int
+    """Nanoseconds since 1970, by the clock of the target's files."""
+    boot: str
+    """Which run of which kernel: after a crash of the node, what seemed to be written may not be."""
+
+
+def read_boot_id() -> str:
+    """Return what tells this run of the node's kernel from all others."""
+    return _BOOT_ID.read_text().strip()
+
+
+def list_name(restore: str) -> str:
+    """Return the name of the list of what was to be changed; an undo archive holds it too."""
+    return f"{OWN_FILES}{restore}{_LIST}"
+
+
+def read_journals(folder: Path) -> list[Journal]:
+    """Return the journals in the folder; what is none is passed over. Raises OSError."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted(folder.glob(f"{OWN_FILES}*{_JOURNAL}")):
+            with contextlib.suppress(ValueError, TypeError, IsADirectoryError):
+                if not path.is_symlink():
+                    found.append(Journal(**json.loads(path.read_text())))
+    return found
+
+
+def write_list(folder: Path, restore: str, lines: Iterator[str]) -> None:
+    """Write each change, with its sign, into the list. Raises OSError."""
+    data = b"".join(line.encode("utf-8", "surrogateescape") + b"\0" for line in lines)
+    _write(folder, list_name(restore), data)
+
+
+def parse_list(data: bytes) -> dict[str, str]:
+    """Return the sign of each change by its path."""
+    lines = (line.decode("utf-8", "surrogateescape") for line in data.split(b"\0") if line)
+    return {line[2:]: line[:1] for line in lines}
+
+
+def read_list(folder: Path, restore: str) -> dict[str, str]:
+    """Return the sign of each change by its path. Raises OSError."""
+    return parse_list((folder / list_name(restore)).read_bytes())
+
+
+def write_journal(folder: Path, journal: Journal) -> None:
+    """Write the journal; once this returns, it is there whatever happens. Raises OSError."""
+    _write(folder, _journal_name(journal.restore), json.dumps(asdict(journal), indent=1).encode())
+
+
+def remove_journal(folder: Path, restore: str) -> None:
+    """Remove journal and list. Raises OSError."""
+    for name in (_journal_name(restore), list_name(restore)):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _journal_name(restore: str) -> str:
+    return f"{OWN_FILES}{restore}{_JOURNAL}"
+
+
+def _write(folder: Path, name: str, data: bytes) -> None:
+    """Write a file, whole or not at all, and wait until the disk has it."""
+    fresh = folder / f"{name}.new"
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(folder / name)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,137 @@
+"""Whether it can be done: room for it, owners and attributes that this pod may give. Asked before any write."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from borg_contract.reasons import Reason
+from borg_contract.restore.plan import Ownership
+from borg_contract.restore.sizes import describe_size
+from borg_runner.fault import Fault, FaultError
+from borg_runner.log import make_printable
+from borg_runner.restore.archive.attributes import FLAGS, MISSING
+from borg_runner.restore.archive.entry import Entry
+from borg_runner.restore.archive.scope import Selection
+from borg_runner.restore.compare import Changes, count_bytes
+from borg_runner.restore.target import Target
+
+_CHOWN, _IMMUTABLE, _MKNOD, _SETFCAP = 0, 9, 27, 31
+"""Numbers of Linux's capabilities."""
+_STATUS = Path("/proc/self/status")
+_FILE_CAPABILITY = "security.capability"
+_KEPT_FLAGS = 0x2 | 0x4
+"""Immutable and append-only, as BSD numbers them."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Powers:
+    """What this process may do."""
+
+    uid: int
+    groups: frozenset[int]
+    capabilities: int
+
+    def may(self, capability: int) -> bool:
+        return bool(self.capabilities >> capability & 1)
+
+    def can_give(self, entry: Entry) -> bool:
+        """Tell whether it can make a file of that owner and group."""
+        return self.may(_CHOWN) or (entry.uid == self.uid and entry.gid in self.groups)
+
+
+def read_powers() -> Powers:
+    """Return what this process may do."""
+    lines = _STATUS.read_text().splitlines()
+    mask = next((line.split()[1] for line in lines if line.startswith("CapEff:")), "0")
+    return Powers(os.geteuid(), frozenset({os.getegid(), *os.getgroups()}), int(mask, 16))
+
+
+def check_owners(selection: Selection, changes: Changes, ownership: Ownership, powers: Powers) -> None:
+    """Raise FaultError where owners are to be kept and this pod cannot give them."""
+    if ownership is Ownership.RUN_AS:
+        return
+    entries = [selection.entries[path] for path in sorted(changes.written) if path in selection.entries]
+    foreign = [entry for entry in entries if not powers.can_give(entry)]
+    if not foreign:
+        return
+    owners = Counter((entry.uid, entry.gid) for entry in foreign)
+    named = ", ".join(f"{uid}:{gid} ({count:,})" for (uid, gid), count in owners.most_common(_SHOWN))
+    more = f" and {len(owners) - _SHOWN} more owners" if len(owners) > _SHOWN else ""
+    text = (
+        f"{len(foreign):,} of {len(entries):,} files belong to others than the pod's user {powers.uid}, which may not "
+        f"give files away: {named}{more}; the first is {make_printable(foreign[0].path)}. Nothing was changed. Let the "
+        "namespace admit pods of the baseline Pod Security Standard, set `job.runAsUser` to their one owner, or choose "
+        "`ownership: RunAs`: then all belongs to the pod's user."
+    )
+    raise FaultError(Fault(Reason.OWNERSHIP_NOT_POSSIBLE, text))
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What of some files this pod cannot bring back."""
+
+    what: str
+    paths: list[str]
+    difference: str
+    """How reading back names it."""
+
+
+def find_losses(entries: Iterable[Entry], powers: Powers) -> Iterator[Loss]:
+    """Yield what of the entries this pod cannot bring back."""
+    devices, capable, flagged = [], [], []
+    for entry in entries:
+        if entry.is_device:
+            devices.append(entry.path)
+        if _FILE_CAPABILITY.encode() in entry.extra.xattrs:
+            capable.append(entry.path)
+        if entry.extra.flags & _KEPT_FLAGS:
+            flagged.append(entry.path)
+    for paths, capability, what, difference in (
+        (devices, _MKNOD, "device nodes, not made, as the pod lacks the capability MKNOD", MISSING),
+        (capable, _SETFCAP, "lose their file capabilities, as the pod lacks SETFCAP", f"attribute {_FILE_CAPABILITY}"),
+        (flagged, _IMMUTABLE, "lose the flags immutable or append-only, as the pod lacks LINUX_IMMUTABLE", FLAGS),
+    ):
+        if paths and not powers.may(capability):
+            yield Loss(what, paths, difference)
+
+
+def check_space(selection: Selection, changes: Changes, target: Target) -> str | None:
+    """Return a warning where it may get tight. Raises FaultError where there is no room; OSError."""
+    at = target.root
+    while not at.is_dir():
+        at = at.parent
+    room = os.statvfs(at)
+    freed = _count_freed(changes, target)
+    free = room.f_bavail * room.f_frsize + freed
+    needed, least = (count_bytes(selection, changes.written, least=least) for least in (False, True))
+    if least > free:
+        text = (
+            f"{describe_size(needed)} are to be written, and {describe_size(free)} are free, what is replaced or "
+            "deleted included. Nothing was changed. Enlarge the claim, restore into a new one (`target.newClaim`), or "
+            "less of it (`paths`, `exclude`)."
+        )
+        raise FaultError(Fault(Reason.NOT_ENOUGH_SPACE, text))
+    if room.f_files and len(changes.create) > room.f_favail + len(changes.delete):
+        text = (
+            f"{len(changes.create):,} files and folders are to be made, and the file system has room for "
+            f"{room.f_favail:,} more (inodes). Nothing was changed. Restore into a new, larger claim, or less of it."
+        )
+        raise FaultError(Fault(Reason.NOT_ENOUGH_SPACE, text))
+    if needed > free:
+        return (
+            f"There may not be enough room: {describe_size(needed)} if none of it are holes, {describe_size(free)} are "
+            "free."
+        )
+    return None
+
+
+def _count_freed(changes: Changes, target: Target) -> int:
+    total = 0
+    for path in (*changes.delete, *changes.overwrite):
+        found = target.look(path)
+        if found is not None and found.st_nlink == 1:
+            total += found.st_blocks * 512
+    return total

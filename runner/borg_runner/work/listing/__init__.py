@@ -1,0 +1,1 @@
+"""Telling which archives a repository has."""

@@ -1,0 +1,334 @@
+"""Restores with a real borg: which archive, into what, with what pod, and what is said of it."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from borg_contract.plan import SourcePlan
+from borg_contract.restore.plan import LatestPlan, Mode, Ownership, RestorePlan
+from borg_contract.retention import Retention
+from borg_contract.run import Operation, Phase
+from borg_runner.restore.archive import acl
+from runner_kit.borg_binary import find_borg
+from runner_kit.pod import Pod, during
+from runner_kit.restoring import back_up, failed, restored, run
+from runner_kit.trees import snapshot
+
+only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+
+
+@pytest.fixture
+def target(pod: Pod) -> Path:
+    folder = pod.root / "target"
+    folder.mkdir()
+    return folder
+
+
+def test_a_volume_that_was_lost_comes_back(pod: Pod, target: Path) -> None:
+    (pod.data / "sub").mkdir()
+    (pod.data / "sub/file").write_text("x" * 1000)
+    pod.data.chmod(0o700)
+    archive = back_up(pod)
+    plan = RestorePlan(name="back", archive=archive)
+    told = restored(run(pod, Operation.PREVIEW, plan))
+    assert told.preview is not None
+    assert (told.preview.create, told.preview.overwrite, told.preview.delete) == (3, 0, 0)
+    assert told.preview.sample == ("+ hello.txt", "+ sub", "+ sub/file")
+    assert (told.size, told.preview.bytes) == (1006, 1006)
+    assert not list(target.iterdir())
+    done = restored(run(pod, Operation.RESTORE, replace(plan, digest=told.preview.digest)))
+    assert (done.files, done.bytes, done.deleted, done.undo_archive) == (3, 1006, 0, None)
+    assert done.verified is not None
+    assert (done.verified.files, done.verified.mismatches) == (2, 0)
+    assert snapshot(target) == snapshot(pod.data)
+
+
+def test_without_a_target_a_preview_has_the_digest_of_an_empty_one(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod), has_target=False)
+    shutil.move(target, pod.root / "elsewhere")
+    told = restored(run(pod, Operation.PREVIEW, plan))
+    target.mkdir()
+    (target / "lost+found").mkdir()
+    seen = restored(run(pod, Operation.PREVIEW, replace(plan, has_target=True)))
+    assert told.preview == seen.preview
+
+
+@only_root
+def test_root_brings_everything_back_that_borg_keeps(pod: Pod, target: Path) -> None:
+    data = pod.data
+    pod.user = []
+    (data / "owned").write_text("x")
+    os.chown(data / "owned", 1234, 5678)
+    (data / "suid").write_text("x")
+    os.chown(data / "suid", 1234, 5678)
+    (data / "suid").chmod(0o6755)
+    (data / "capable").write_text("x")
+    os.setxattr(data / "capable", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+    os.mknod(data / "null", 0o020666, os.makedev(1, 3))
+    os.mkfifo(data / "fifo")
+    (data / "sparse").write_bytes(b"")
+    os.truncate(data / "sparse", 64 * 1024 * 1024)
+    (data / "empty").mkdir(mode=0o711)
+    (data / "shared").mkdir()
+    entries = acl.parse_text(b"user::rwx\nuser:nobody:r-x:65534\ngroup::r-x\nmask::r-x\nother::---\n")
+    for name in (acl.ACCESS, acl.DEFAULT):
+        os.setxattr(data / "shared", name, acl.render_attribute(entries))
+    os.setxattr(data, acl.ACCESS, acl.render_attribute(entries))
+    (data / "shared/plain").write_text("x")
+    os.removexattr(data / "shared/plain", acl.ACCESS)
+    for number in range(50):
+        os.link(data / "owned", data / f"link{number}")
+    for path in (data / "owned", data / "fifo", data / "empty", data):
+        os.utime(path, ns=(0, 123_456_789))
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    done = restored(run(pod, Operation.RESTORE, plan))
+    assert done.verified is not None
+    assert done.verified.mismatches == 0
+    assert snapshot(target) == snapshot(data)
+    assert (target / "null").stat().st_rdev == os.makedev(1, 3)
+    assert (target / "sparse").stat().st_blocks < 1000
+
+
+@only_root
+def test_what_a_pod_cannot_bring_back_is_a_warning_with_paths(pod: Pod, target: Path) -> None:
+    os.mknod(pod.data / "null", 0o020666, os.makedev(1, 3))
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    ended = run(pod, Operation.RESTORE, plan)
+    assert restored(ended).verified is not None
+    assert any("1 files (null): device nodes, not made" in text for text in ended.result.repositories[0].warnings)
+    assert not (target / "null").exists()
+    assert (target / "hello.txt").exists()
+
+
+@only_root
+def test_owners_that_cannot_be_given_change_nothing_and_run_as_takes_them(pod: Pod, target: Path) -> None:
+    for number in range(5):
+        (pod.data / f"file{number}").write_text("x")
+        os.chown(pod.data / f"file{number}", 1000 + number // 3, 1000)
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    for operation in (Operation.PREVIEW, Operation.RESTORE):
+        result = failed(run(pod, operation, plan))
+        assert result.reason == "OwnershipNotPossible"
+        assert "5 of 6 files" in (result.error or "")
+        assert "1000:1000 (3), 1001:1000 (2)" in (result.error or "")
+    assert not list(target.iterdir())
+    done = restored(run(pod, Operation.RESTORE, replace(plan, ownership=Ownership.RUN_AS)))
+    assert done.verified is not None
+    assert (target / "file0").stat().st_uid == 0
+
+
+@only_root
+def test_what_root_writes_into_a_repository_stays_usable_for_its_owner(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    location = Path(pod.repository().location)
+    for path in (location, *location.rglob("*")):
+        os.chown(path, 10001, 10001)
+    (target / "hello.txt").write_text("another")
+    pod.user = []
+    plan = RestorePlan(name="back", archive=archive)
+    assert restored(run(pod, Operation.RESTORE, plan)).undo_archive
+    assert {path.stat().st_uid for path in (location, *location.rglob("*"))} == {10001}
+
+
+def test_an_archive_that_is_not_there_is_told_with_the_nearest(pod: Pod, target: Path) -> None:
+    for name in ("nightly-1", "nightly-2", "weekly-1", "other"):
+        back_up(pod, name)
+    result = failed(run(pod, Operation.PREVIEW, RestorePlan(name="back", archive="nightly-3")))
+    assert result.reason == "ArchiveNotFound"
+    assert '"nightly-1", "nightly-2", "weekly-1"' in (result.error or "")
+    known = restored(run(pod, Operation.PREVIEW, RestorePlan(name="back", archive="nightly-1"))).resolved
+    assert known is not None
+    pod.ask_borg(pod.repository(), "delete", "REPO::nightly-1")
+    pod.ask_borg(pod.repository(), "rename", "REPO::nightly-2", "nightly-1")
+    pinned = RestorePlan(name="back", archive="nightly-1", archive_id=known.id)
+    result = failed(run(pod, Operation.RESTORE, pinned))
+    assert result.reason == "ArchiveNotFound"
+    assert "deleted or pruned meanwhile. Another one has that name now" in (result.error or "")
+    assert not list(target.iterdir())
+
+
+def test_the_latest_is_the_schedules_own_and_never_an_undo_archive_or_too_old(pod: Pod, target: Path) -> None:
+    back_up(pod, "first")
+    back_up(pod, "of-another", schedule="other")
+    pod.ask_borg(pod.repository(), "create", "REPO::by-hand", str(pod.data))
+    (target / "hello.txt").write_text("changed")
+    latest = RestorePlan(name="back", latest=LatestPlan(schedule="db"))
+    done = restored(run(pod, Operation.RESTORE, latest))
+    assert done.resolved is not None
+    assert done.resolved.archive == "first"
+    assert done.undo_archive is not None
+    assert done.undo_archive.startswith("back-undo-")
+    anybody = restored(run(pod, Operation.PREVIEW, replace(latest, latest=LatestPlan())))
+    assert anybody.resolved is not None
+    assert anybody.resolved.archive == "by-hand"
+    for fits_none in (
+        LatestPlan("db", before="2020-01-01T00:00:00Z"),
+        LatestPlan("db", max_age_seconds=0),
+        LatestPlan("no"),
+    ):
+        assert failed(run(pod, Operation.PREVIEW, replace(latest, latest=fits_none))).reason == "ArchiveNotFound"
+
+
+def test_an_archive_without_a_file_is_not_the_latest_that_was_meant(pod: Pod, target: Path) -> None:
+    """As a schedule makes them that goes on after a claim was lost and made anew."""
+    back_up(pod, "whole")
+    (pod.data / "hello.txt").unlink()
+    (pod.data / "folder").mkdir()
+    back_up(pod, "empty")
+    latest = RestorePlan(name="back", latest=LatestPlan(schedule="db"))
+    told = failed(run(pod, Operation.PREVIEW, latest))
+    assert told.reason == "ArchiveEmpty"
+    assert 'archive "empty" has no file' in (told.error or "")
+    assert "`latest.before`" in (told.error or "")
+    by_name = run(pod, Operation.RESTORE, RestorePlan(name="back", archive="empty"))
+    assert restored(by_name).files == 1
+    assert by_name.result.repositories[0].warnings == ('Archive "empty" has no file of what is to be restored.',)
+    assert [path.name for path in target.iterdir()] == ["folder"]
+
+
+def test_undo_archives_are_in_no_prunes_way(pod: Pod, target: Path) -> None:
+    template = "db-undo-{now}Z"  # as undo archives of a restore of that name are called
+    (target / "hello.txt").write_text("changed")
+    for _ in range(2):
+        back_up(pod, template)
+    first, second = pod.archives(pod.repository())
+    undo = restored(run(pod, Operation.RESTORE, RestorePlan(name="db", archive=first))).undo_archive
+    assert undo is not None
+    plan = pod.plan(operation=Operation.PRUNE, archive_name_template=template, prune=Retention.only(keep_yearly=1))
+    pruned = pod.run(plan)
+    assert pruned.result.phase is Phase.COMPLETED, pruned.log
+    assert set(pod.archives(pod.repository())) == {second, undo}
+
+
+def test_which_source_is_asked_for_where_there_are_several(pod: Pod, target: Path) -> None:
+    (pod.root / "sources/logs").mkdir()
+    (pod.root / "sources/logs/today").write_text("x")
+    repository = pod.repository(sources=(SourcePlan("data"), SourcePlan("logs")))
+    assert pod.run(pod.plan(repository, archive_name_template="both")).code == 0
+    plan = RestorePlan(name="back", archive="both")
+    result = failed(run(pod, Operation.PREVIEW, plan))
+    assert (result.reason, "data, logs" in (result.error or "")) == ("SourceNotFound", True)
+    result = failed(run(pod, Operation.PREVIEW, replace(plan, source="log")))
+    assert (result.reason, "data, logs" in (result.error or "")) == ("SourceNotFound", True)
+    restored(run(pod, Operation.RESTORE, replace(plan, source="logs")))
+    assert snapshot(target) == snapshot(pod.root / "sources/logs")
+
+
+def test_an_archive_of_somebody_elses_is_restored_from_its_root(pod: Pod, target: Path) -> None:
+    back_up(pod)
+    (pod.data / "deep/er").mkdir(parents=True)
+    (pod.data / "deep/er/file").write_text("x")
+    os.link(pod.data / "hello.txt", pod.data / "deep/er/link")
+    pod.ask_borg(pod.repository(), "create", "REPO::by-hand", ".", directory=pod.data)
+    plan = RestorePlan(name="back", archive="by-hand", paths=("deep/er/link", "/deep/er/file/"), folder="in/here")
+    restored(run(pod, Operation.RESTORE, plan))
+    assert (target / "in/here/deep/er/link").read_text() == "hello\n"
+    assert (target / "in/here/deep/er/file").read_text() == "x"
+    result = failed(run(pod, Operation.PREVIEW, replace(plan, paths=("deep", "dep"))))
+    assert (result.reason, '"dep"' in (result.error or "")) == ("PathsNotFound", True)
+
+
+def test_a_target_that_changed_since_its_preview_is_left_alone(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod), mode=Mode.MIRROR)
+    (target / "surplus").write_text("x")
+    told = restored(run(pod, Operation.PREVIEW, plan))
+    assert told.preview is not None
+    (target / "new").write_text("x")
+    before = snapshot(target)
+    result = failed(run(pod, Operation.RESTORE, replace(plan, digest=told.preview.digest)))
+    assert result.reason == "PreviewOutdated"
+    assert snapshot(target) == before
+    assert pod.archives(pod.repository()) == ["night"]
+
+
+@only_root
+def test_an_undo_archive_that_would_lack_something_changes_nothing(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    (target / "hello.txt").write_text("secret")
+    (target / "hello.txt").chmod(0)
+    os.chown(target / "hello.txt", 4321, 4321)
+    before = snapshot(target)
+    result = failed(run(pod, Operation.RESTORE, plan))
+    assert result.reason == "UndoFailed"
+    assert "hello.txt" in (result.error or "")
+    assert snapshot(target) == before
+
+
+def test_what_could_not_be_undone_as_the_repository_is_damaged_is_not_overwritten(pod: Pod, target: Path) -> None:
+    """An undo archive shares the data of older archives, and with it their damage."""
+    content = os.urandom(2_000_000)
+    (pod.data / "big").write_bytes(content)
+    archive = back_up(pod)
+    segment = max((pod.root / "repositories/main/data/0").iterdir(), key=lambda path: path.stat().st_size)
+    with segment.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(bytes(64))
+    (target / "big").write_bytes(content + b"and more")
+    before = snapshot(target)
+    told = failed(run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive)))
+    assert told.reason == "UndoFailed"
+    assert "Nothing was changed" in (told.error or "")
+    assert snapshot(target) == before
+
+
+def test_what_would_be_lost_for_good_is_part_of_what_is_approved(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("old")
+    plan = RestorePlan(name="back", archive=archive, undo=False)
+    seen = restored(run(pod, Operation.PREVIEW, plan)).preview
+    assert seen is not None
+    (target / "hello.txt").write_text("precious")
+    told = failed(run(pod, Operation.RESTORE, replace(plan, digest=seen.digest)))
+    assert told.reason == "PreviewOutdated"
+    assert (target / "hello.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize("undo", [False, True])
+def test_nothing_is_left_of_a_half_done_restore_by_what_covers_it(pod: Pod, target: Path, *, undo: bool) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("old")
+    before = snapshot(target)
+    during(pod, "extract", '[ -z "$(ls -A ' + str(target) + ' | grep json)" ] || exit 2')
+    half = failed(run(pod, Operation.RESTORE, RestorePlan(name="half", archive=archive)))
+    assert half.restore is not None
+    pod.borg = find_borg()
+    left = {path.name for path in target.iterdir()}
+    assert left > {".borg-restore.half.json"}
+    name = half.restore.undo_archive if undo else archive
+    assert name is not None
+    restored(run(pod, Operation.RESTORE, RestorePlan(name="whole", archive=name, mode=Mode.MIRROR, undo=False)))
+    assert snapshot(target) == (before if undo else snapshot(pod.data))
+
+
+def test_a_file_that_changes_while_it_is_restored_fails_the_reading_back(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    file = target / "hello.txt"
+    meddle = f'[ "$(echo "$@" | grep -c -- --stdout)" = 0 ] || printf HELLO > {file}'
+    during(pod, "extract", meddle)
+    result = failed(run(pod, Operation.RESTORE, plan))
+    assert result.reason == "VerificationFailed"
+    assert "hello.txt (content)" in (result.error or "")
+    assert result.restore is not None
+    assert result.restore.verified is not None
+    assert result.restore.verified.mismatches == 1
+    assert [path.name for path in target.iterdir() if "borg" in path.name] == [".borg-restore.back.json"]
+
+
+def test_the_half_restored_target_of_another_restore_is_told_and_gone_over(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("what was there")
+    during(pod, "extract", "exit 2")
+    result = failed(run(pod, Operation.RESTORE, RestorePlan(name="first", archive=archive)))
+    assert result.restore is not None
+    undo = result.restore.undo_archive
+    assert undo is not None
+    assert "The target may be half restored" in (result.error or "")
+    assert undo in (result.error or "")
+    pod.borg.write_text(pod.borg.read_text().replace("exit 2", ":"))
+    ended = run(pod, Operation.RESTORE, RestorePlan(name="second", archive=archive))
+    assert restored(ended)
+    assert any('BorgRestore "first"' in text and undo in text for text in ended.result.repositories[0].warnings)
+    assert (target / "hello.txt").read_text() == "hello\n"

@@ -1,0 +1,250 @@
+"""Checks of repositories, and recent activity, over REST: against a cluster that is a dict."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import TypeAdapter
+
+from borg_api.picture.records import derive_id
+from borg_api.resources.activity.response import Activity
+from borg_api.resources.checks.response import (
+    CheckSchedule,
+    CheckScheduleWritten,
+    DrillSchedule,
+    DrillScheduleWritten,
+    RunningJobs,
+)
+from support.rest_world import World
+
+MAIN = {
+    "local": {"volume": {"persistentVolumeClaim": {"claimName": "repo-main"}}},
+    "encryption": {"mode": "none"},
+    "compression": "lz4",
+}
+BASE = "/api/repositories/main"
+SCHEDULE = f"{BASE}/check-schedule"
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.cluster.add("BorgRepository", "main", MAIN)
+    return world
+
+
+def send(world: World, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return asyncio.run(world(method, path, body, named))
+
+
+def good(answer: httpx.Response) -> Any:
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def runs(world: World) -> dict[str, Any]:
+    return {name: body for (kind, name), body in world.cluster.objects.items() if kind == "BorgRun"}
+
+
+def test_a_check_is_a_run_on_the_repository_one_at_a_time(world: World) -> None:
+    first = good(send(world, "POST", f"{BASE}/check", {"max_duration": 3600}, Idempotency_Key="one"))
+    ((name, run),) = runs(world).items()
+    assert run["spec"] == {"repositoryRef": {"name": "main"}, "operation": "Check"}
+    assert first["job_id"] == derive_id("BorgRun", "team", name)
+    assert good(send(world, "POST", f"{BASE}/check", Idempotency_Key="one")) == first
+    busy = send(world, "POST", f"{BASE}/check")
+    assert (busy.status_code, name in busy.json()["detail"]) == (409, True)
+    world.cluster.report("BorgRun", name, phase="Completed")
+    assert good(send(world, "POST", f"{BASE}/check"))["job_id"] != first["job_id"]
+    assert send(world, "POST", "/api/repositories/no-such/check").status_code == 404
+
+
+def test_a_listing_does_not_keep_a_check_from_beginning(world: World) -> None:
+    world.cluster.add("BorgRun", "look", {"repositoryRef": {"name": "main"}, "operation": "List"})
+    good(send(world, "POST", f"{BASE}/check"))
+
+
+def test_what_works_on_a_repository_is_shown_also_for_a_schedule(world: World) -> None:
+    idle = good(send(world, "GET", f"{BASE}/running-jobs"))
+    assert idle == {
+        "has_running_jobs": False,
+        "check_job": None,
+        "compact_job": None,
+        "prune_job": None,
+        "restore_check_job": None,
+    }
+    spec = {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]}
+    world.cluster.add("BorgSchedule", "db", spec)
+    world.cluster.add("BorgRun", "db-1", {"scheduleRef": {"name": "db"}, "operation": "Backup"})
+    assert good(send(world, "GET", f"{BASE}/running-jobs"))["has_running_jobs"] is False
+    status = {"phase": "Running", "message": "", "startTime": "2026-03-01T01:00:00Z"}
+    world.cluster.add("BorgRun", "db-2", {"scheduleRef": {"name": "db"}, "operation": "Prune"}, status=status)
+    body = good(send(world, "GET", f"{BASE}/running-jobs"))
+    TypeAdapter(RunningJobs).validate_python(body, strict=True)
+    assert (body["has_running_jobs"], body["prune_job"]["status"]) == (True, "running")
+    (shown,) = good(send(world, "GET", "/api/repositories/"))["repositories"]
+    assert shown["has_running_maintenance"] is True
+    world.cluster.report("BorgRun", "db-2", phase="Completed")
+    assert good(send(world, "GET", f"{BASE}/running-jobs"))["has_running_jobs"] is False
+    (shown,) = good(send(world, "GET", "/api/repositories/"))["repositories"]
+    assert shown["has_running_maintenance"] is False
+
+
+def verification(world: World) -> Any:
+    return world.cluster.objects["BorgRepository", "main"]["spec"].get("verification")
+
+
+def test_regular_checks_are_begun_changed_and_ended(world: World) -> None:
+    before = good(send(world, "GET", SCHEDULE))
+    TypeAdapter(CheckSchedule).validate_python(before, strict=True)
+    assert (before["check_cron_expression"], before["enabled"], before["timezone"]) == (None, False, "UTC")
+    form = {"cron_expression": "0 2 * * 0", "timezone": "Europe/Berlin", "max_duration": 3600, "check_extra_flags": ""}
+    written = good(send(world, "PUT", SCHEDULE, form))
+    TypeAdapter(CheckScheduleWritten).validate_python(written, strict=True)
+    assert verification(world) == {"check": {"schedule": "0 2 * * 0", "timeZone": "Europe/Berlin"}}
+    assert world.cluster.objects["BorgRepository", "main"]["spec"]["compression"] == "lz4"
+    good(send(world, "PUT", SCHEDULE, {"check_timezone": "UTC"}))
+    assert verification(world) == {"check": {"schedule": "0 2 * * 0", "timeZone": "UTC"}}
+    good(send(world, "PUT", SCHEDULE, {"cron_expression": "H 3 * * *"}))
+    assert verification(world)["check"]["schedule"] == "H 3 * * *"
+    writes = len(world.cluster.requests)
+    assert good(send(world, "PUT", SCHEDULE, {"schedule_enabled": True}))["repository"]["check_schedule_enabled"]
+    assert good(send(world, "PUT", SCHEDULE, {}))
+    assert len(world.cluster.requests) == writes
+    ended = good(send(world, "PUT", SCHEDULE, {"cron_expression": "", "schedule_enabled": False}))
+    assert (ended["repository"]["check_cron_expression"], ended["repository"]["check_schedule_enabled"]) == (
+        None,
+        False,
+    )
+    assert not verification(world).get("check")
+
+
+@pytest.mark.parametrize(
+    ("known", "body", "status", "pointer"),
+    [
+        (False, {"cron_expression": "0 2 * * 7"}, 400, "/cron_expression"),
+        (False, {"cron_expression": "0 2 * * 0", "timezone": "Mars/Olympus"}, 400, "/timezone"),
+        (False, {"timezone": "Europe/Berlin"}, 400, "/cron_expression"),
+        (False, {"schedule_enabled": True}, 400, "/cron_expression"),
+        (True, {"schedule_enabled": False}, 400, "/schedule_enabled"),
+        (True, {"timezone": "Mars/Olympus"}, 400, "/timezone"),
+        (True, {"cron_expression": 5}, 422, "/cron_expression"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_taken_changes_nothing(
+    world: World, known: bool, body: dict[str, Any], status: int, pointer: str
+) -> None:
+    if known:
+        good(send(world, "PUT", SCHEDULE, {"cron_expression": "0 2 * * 0"}))
+    before = verification(world)
+    answer = send(world, "PUT", SCHEDULE, body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (status, pointer)
+    assert verification(world) == before
+
+
+def test_if_match_minds_edits_of_the_repository_and_not_its_status(world: World) -> None:
+    etag = send(world, "GET", SCHEDULE).headers["ETag"]
+    assert send(world, "GET", SCHEDULE, If_None_Match=etag).status_code == 304
+    world.cluster.meanwhile["merge"] = lambda: world.cluster.report("BorgRepository", "main", archives=3)
+    written = send(world, "PUT", SCHEDULE, {"cron_expression": "0 2 * * 0"}, If_Match=etag)
+    assert written.status_code == 200
+    late = send(world, "PUT", SCHEDULE, {"cron_expression": "0 4 * * 0"}, If_Match=etag)
+    assert (late.status_code, "The repository was changed" in late.json()["detail"]) == (412, True)
+    again = send(world, "PUT", SCHEDULE, {"cron_expression": "0 5 * * 0"}, If_Match=written.headers["ETag"])
+    assert again.status_code == 200
+
+
+def recent(world: World, query: str = "", **headers: str) -> Any:
+    items = good(send(world, "GET", f"/api/activity/recent{query}", **headers))
+    TypeAdapter(list[Activity]).validate_python(items, strict=True)
+    return items
+
+
+def test_recent_activity_is_runs_and_restores_newest_first(world: World) -> None:
+    spec = {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}], "title": "Nightly"}
+    world.cluster.add("BorgSchedule", "db", spec)
+    done = {"phase": "Completed", "trigger": "Scheduled", "startTime": "2026-03-01T01:00:00Z"}
+    world.cluster.add("BorgRun", "db-1", {"scheduleRef": {"name": "db"}, "operation": "Backup"}, status=done)
+    world.cluster.add("BorgRun", "check", {"repositoryRef": {"name": "main"}, "operation": "Check"})
+    restore = {"repositoryRef": {"name": "main"}, "archive": "a", "target": {"claim": {"claimName": "x"}}}
+    world.cluster.add("BorgRestore", "back", restore, status={"phase": "Running", "runName": "back-restore"})
+    world.cluster.add("BorgRun", "back-restore", {"restoreRef": {"name": "back"}, "operation": "Restore"}, status=done)
+    world.cluster.add("BorgRestore", "shown", {**restore, "preview": True}, status={"phase": "Previewed"})
+
+    items = recent(world)
+    assert [(item["type"], item["status"]) for item in items] == [
+        ("restore", "running"),
+        ("check", "pending"),
+        ("backup", "completed"),
+    ]
+    restored, checked, backup = items
+    assert (restored["archive_name"], restored["run_id"]) == ("a", derive_id("BorgRun", "team", "back-restore"))
+    assert (checked["repository"], checked["repository_path"]) == ("main", "/repositories/main")
+    assert (backup["schedule_name"], backup["triggered_by"]) == ("Nightly", "schedule")
+    assert len({item["activity_key"] for item in items}) == 3
+    assert [item["type"] for item in recent(world, "?limit=1")] == ["restore"]
+    assert [item["type"] for item in recent(world, "?job_type=check")] == ["check"]
+    assert [item["type"] for item in recent(world, "?job_type=restore")] == ["restore"]
+    assert [item["type"] for item in recent(world, "?status=completed")] == ["backup"]
+    assert send(world, "GET", "/api/activity/recent?limit=0").status_code == 400
+    assert recent(world, "?job_type=package") == []
+
+    world.cluster.denied = {"borgrestores", "borgschedules"}
+    items = recent(world, Authorization="Bearer other")
+    assert [(item["type"], item["schedule_name"]) for item in items] == [("check", None), ("backup", "db")]
+
+
+DRILLS = f"{BASE}/restore-check-schedule"
+
+
+def test_drills_are_begun_changed_and_ended_and_tell_what_they_showed(world: World) -> None:
+    before = good(send(world, "GET", DRILLS))
+    TypeAdapter(DrillSchedule).validate_python(before, strict=True)
+    assert (before["enabled"], before["coverage_percent"], before["timezone"]) == (False, None, "UTC")
+    written = good(
+        send(world, "PUT", DRILLS, {"cron_expression": "0 5 * * 6", "restore_check_timezone": "Europe/Berlin"})
+    )
+    TypeAdapter(DrillScheduleWritten).validate_python(written, strict=True)
+    assert verification(world) == {"drill": {"schedule": "0 5 * * 6", "timeZone": "Europe/Berlin"}}
+    world.cluster.objects["BorgRepository", "main"]["spec"]["verification"]["drill"]["sample"] = 25
+    good(send(world, "PUT", DRILLS, {"cron_expression": "H 5 * * 6"}))
+    assert verification(world)["drill"] == {"schedule": "H 5 * * 6", "timeZone": "Europe/Berlin", "sample": 25}
+    world.cluster.report(
+        "BorgRepository", "main", coverage=40, restoreRate=1000, estimatedRestoreTime="2h5m", lastDrillResult="Failed"
+    )
+    told = good(send(world, "GET", DRILLS))
+    assert (told["coverage_percent"], told["restore_rate"], told["estimated_restore_time"]) == (40, 1000, "2h5m")
+    assert told["last_restore_check_result"] == "failed"
+    assert send(world, "PUT", DRILLS, {"cron_expression": "0 5 * * 7"}).status_code == 400
+    good(send(world, "PUT", DRILLS, {"cron_expression": ""}))
+    assert not verification(world).get("drill")
+
+
+def test_a_drill_is_a_run_on_the_repository_and_an_activity_with_what_it_restored(world: World) -> None:
+    first = good(send(world, "POST", f"{BASE}/restore-check", Idempotency_Key="one"))
+    ((name, run),) = runs(world).items()
+    assert run["spec"] == {"repositoryRef": {"name": "main"}, "operation": "Drill"}
+    assert first["job_id"] == derive_id("BorgRun", "team", name)
+    assert good(send(world, "POST", f"{BASE}/restore-check", Idempotency_Key="one")) == first
+    assert send(world, "POST", f"{BASE}/restore-check").status_code == 409
+    assert good(send(world, "POST", f"{BASE}/check"))["job_id"] != first["job_id"], "a check may be asked for beside it"
+    running = good(send(world, "GET", f"{BASE}/running-jobs"))
+    assert running["restore_check_job"]["id"] == first["job_id"]
+    archive = {
+        "schedule": "db", "archive": "db-1", "time": AT, "round": 0, "rounds": 4, "since": AT, "files": 8, "covered": 2,
+    }  # fmt: skip
+    drilled = {"archives": [archive], "files": 2, "bytes": 3000, "seconds": 1.5}
+    world.cluster.report("BorgRun", name, phase="Completed", repositories=[
+        {"name": "main", "phase": "Completed", "drill": drilled},
+    ])  # fmt: skip
+    [item] = good(send(world, "GET", "/api/activity/recent?job_type=restore_check"))
+    TypeAdapter(Activity).validate_python(item, strict=True)
+    assert item["restore_check"] == {
+        "archives": ["db-1"], "files": 2, "bytes": 3000, "coverage_percent": 25, "restore_rate": 2000,
+    }  # fmt: skip
+
+
+AT = "2026-03-01T00:00:00Z"

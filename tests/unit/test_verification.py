@@ -1,0 +1,280 @@
+"""Checks and drills of a repository, as the operator plans them: damage, coverage, what runs are told."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from borg_contract.codec import decode_plan
+from borg_contract.plan import RunPlan
+from borg_contract.restore.proof import Drilled
+from borg_contract.run import Operation
+from borg_core import labels
+from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RepairCronJob
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.run import BorgRun
+from borg_core.reconcile.repository import Surroundings, plan_repository
+from borg_core.registry import Reference
+from borg_core.runs.world import World
+from support import builders
+from support.builders import NOW, SETTINGS, local_repository
+
+MAIN = Reference("BorgRepository", "team", "main")
+BOTH: dict[str, Any] = {
+    "verification": {
+        "check": {"schedule": "0 3 * * 0", "maxDuration": "1h", "verifyDataEvery": "30d"},
+        "drill": {"schedule": "0 5 * * 6", "maxBytes": "1Gi", "maxAge": "48h"},
+    }
+}
+DATA = {"check": {"complete": True, "data": True}}
+WHOLE = {"check": {"complete": True}}
+FAILED_CHECK = {"phase": "Failed", "reason": "CheckFailed", "error": "borg check found damage."}
+MISMATCH = {"phase": "Failed", "reason": "VerificationFailed", "error": "2 files are not as in the archive."}
+DAMAGED_BACKUP = {"phase": "Failed", "reason": "RepositoryDamaged", "error": "a segment is gone."}
+
+
+@dataclass(frozen=True)
+class Case(World):
+    repository: BorgRepository = field(default_factory=lambda: local_repository(**BOTH))
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+def case_of(*runs: BorgRun, repository: BorgRepository | None = None, names: tuple[str, ...] = ("db",)) -> Case:
+    around = Surroundings(schedules=len(names), names=names, runs=runs, claims={"repo-main", "app-data"})
+    own = tuple(run for run in runs if run.subject == MAIN)
+    return Case(MAIN, SETTINGS, runs=own, repository=repository or local_repository(**BOTH), around=around)
+
+
+def ended(number: int, operation: str, **told: Any) -> BorgRun:
+    """Return a run that ended at minute `number`."""
+    result = {"name": "main", "phase": "Completed", **told}
+    time = f"2026-03-01T02:{number:02}:00Z"
+    status = {"phase": result["phase"], "startTime": time, "completionTime": time, "repositories": [result]}
+    if operation == "Backup":
+        return builders.run(f"db-{number}", status)
+    kind, name = ("restoreRef", "back") if operation in ("Preview", "Restore") else ("repositoryRef", "main")
+    own, _, word = operation.rpartition(" ")
+    run = builders.run(f"run-{number}", status, operation=word, **{"scheduleRef": None, kind: {"name": name}})
+    notes = {labels.LISTING: "1"} if own else {}
+    return run.model_copy(update={"metadata": run.metadata.model_copy(update={"annotations": notes})})
+
+
+def drilled(number: int = 1, **more: Any) -> dict[str, Any]:
+    return {
+        "schedule": "db", "archive": f"db-{number}", "time": "2026-03-01T00:00:00Z", "round": number, "rounds": 10,
+        "since": "2026-02-01T00:00:00Z", "files": 200, "covered": 50, "size": 4_000_000, **more,
+    }  # fmt: skip
+
+
+def status_after(case: Case) -> dict[str, Any]:
+    patches = [
+        action.status
+        for action in plan_repository(case, case.repository, case.around, NOW).actions
+        if isinstance(action, PatchStatus) and action.target == MAIN
+    ]
+    before = case.repository.model_dump(by_alias=True, exclude_none=True, mode="json")["status"]
+    return {**before, **(patches[0] if patches else {})}
+
+
+def with_status(case: Case) -> BorgRepository:
+    body = case.repository.model_dump(by_alias=True, mode="json")
+    return BorgRepository.model_validate({**body, "status": status_after(case)})
+
+
+def condition_of(case: Case, type_: str) -> tuple[str, str] | None:
+    found = status_after(case)["conditions"]
+    return next(((item["status"], item["reason"]) for item in found if item["type"] == type_), None)
+
+
+DAMAGE = {
+    "a check": ([("Check", FAILED_CHECK)], "CheckFailed"),
+    "a drill that found other content": ([("Drill", MISMATCH)], "VerificationFailed"),
+    "a backup that met damage": ([("Backup", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a preview that met damage": ([("Preview", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a restore that met damage": ([("Restore", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a backup before it": ([("Backup", {"archive": "db-1"}), ("Restore", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a listing that nobody asked for": ([("own List", DAMAGED_BACKUP)], "RepositoryDamaged"),
+    "a check of all data after a restore": ([("Restore", DAMAGED_BACKUP), ("Check", DATA)], None),
+    "a restore of no archive": ([("Restore", {"phase": "Failed", "reason": "ArchiveNotFound"})], None),
+    "a target that others write to": ([("Restore", MISMATCH)], None),
+    "a good backup after it": ([("Check", FAILED_CHECK), ("Backup", {"archive": "db-1"})], "CheckFailed"),
+    "a check that read no data after it": ([("Drill", MISMATCH), ("Check", WHOLE)], "VerificationFailed"),
+    "a check of all data after it": ([("Check", FAILED_CHECK), ("Check", DATA)], None),
+    "damage after that": ([("Check", DATA), ("Check", FAILED_CHECK)], "CheckFailed"),
+    "a check that could not be made": ([("Check", {"phase": "Failed", "reason": "HostUnreachable"})], None),
+    "a drill of an old archive": ([("Drill", {"phase": "Failed", "reason": "ArchiveTooOld"})], None),
+    "a restore's words of a backup": ([("Backup", {"phase": "Failed", "reason": "VerificationFailed"})], None),
+}
+
+
+@pytest.mark.parametrize(("told", "reason"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_damage_stands_until_a_check_of_all_data_passes(
+    told: list[tuple[str, dict[str, Any]]], reason: str | None
+) -> None:
+    runs = [ended(number, operation, **result) for number, (operation, result) in enumerate(told)]
+    case = case_of(*runs)
+    assert status_after(case).get("damage", {}).get("reason") == reason
+    assert condition_of(case, "Damaged") == (("True", reason) if reason else None)
+    if reason:
+        assert condition_of(case, "Ready") == ("False", reason), "kubectl get brepo shows it"
+        assert condition_of(case, "Verified") == ("False", reason)
+    settled = case_of(*runs, repository=with_status(case))
+    assert status_after(settled) == status_after(case), "looked at again, it is the same"
+
+
+def test_damage_is_remembered_when_its_run_is_no_longer_kept_and_settled_for_good_when_that_is() -> None:
+    found, passed = ended(1, "Backup", **DAMAGED_BACKUP), ended(2, "Check", **DATA)
+    damaged = with_status(case_of(found))
+    assert condition_of(case_of(repository=damaged), "Damaged") == ("True", "RepositoryDamaged")
+    mended = with_status(case_of(found, passed, repository=damaged))
+    assert mended.status.damage is None
+    assert mended.status.last_data_check_time == "2026-03-01T02:02:00Z"
+    assert status_after(case_of(found, repository=mended)).get("damage") is None, "a schedule's runs are kept longer"
+
+
+def test_plans_say_that_nothing_is_to_be_pruned_and_that_all_data_are_to_be_read() -> None:
+    damaged = with_status(case_of(ended(1, "Check", **FAILED_CHECK)))
+    check, _ = plans_of(case_of(repository=damaged))
+    words = 'CheckFailed by BorgRun "run-1" at 2026-03-01T02:01:00Z'
+    assert check.repositories[0].damage == words
+    schedule = builders.schedule()
+    bundle = builders.bundle(schedule, (damaged,))
+    [made] = builders.planned(builders.world(bundle), CreateCronJob)
+    assert plan_in(made.manifest["spec"]["jobTemplate"]["spec"]["template"]).repositories[0].damage == words
+
+
+def plan_in(template: dict[str, Any]) -> RunPlan:
+    [container] = template["spec"]["containers"]
+    return decode_plan(next(item["value"] for item in container["env"] if item["name"] == "BORG_RUN_PLAN"))
+
+
+def cron_jobs_of(case: Case) -> dict[str, dict[str, Any]]:
+    made = plan_repository(case, case.repository, case.around, NOW).actions
+    return {
+        action.manifest["metadata"]["name"]: action.manifest for action in made if isinstance(action, CreateCronJob)
+    }
+
+
+def plans_of(case: Case) -> list[RunPlan]:
+    return [plan_in(made["spec"]["jobTemplate"]["spec"]["template"]) for made in cron_jobs_of(case).values()]
+
+
+def test_checks_and_drills_have_a_cron_job_each() -> None:
+    case = case_of()
+    assert list(cron_jobs_of(case)) == ["main-check", "main-drill"]
+    check, drill = plans_of(case)
+    assert (check.operation, drill.operation) == (Operation.CHECK, Operation.DRILL)
+    asked = check.repositories[0].check
+    assert asked
+    assert (asked.slice_seconds, asked.data_every_seconds, asked.data_time) == (3600, 30 * 86400, "")
+    assert drill.drill
+    assert (drill.drill.schedules, drill.drill.sample, drill.drill.max_bytes) == (("db",), 10, 1 << 30)
+    assert (drill.drill.min_files, drill.drill.max_age_seconds) == (1, 48 * 3600)
+    said = status_after(case)
+    assert (said["nextCheckTime"], said["nextDrillTime"]) == ("2026-03-08T03:00:00Z", "2026-03-07T05:00:00Z")
+    assert (said["checkCronJobName"], said["drillCronJobName"]) == ("main-check", "main-drill")
+    assert condition_of(case, "DrillsScheduled") == ("True", "Scheduled")
+    assert condition_of(case, "Verified") == ("Unknown", "NotYetVerified")
+
+
+def made_by(case: Case) -> Case:
+    made = cron_jobs_of(case)
+    return replace(
+        case,
+        repository=with_status(case),
+        cron_job=builders.observed(made["main-check"]) if "main-check" in made else None,
+        drill_cron_job=replace(builders.observed(made["main-drill"]), uid="uid-drill"),
+    )
+
+
+def test_nothing_is_done_once_both_are_there_and_each_goes_alone() -> None:
+    case = made_by(case_of())
+    assert plan_repository(case, case.repository, case.around, NOW).actions == ()
+    for left, gone in (("check", "main-drill"), ("drill", "main-check")):
+        asked = local_repository(verification={left: BOTH["verification"][left]})
+        actions = plan_repository(replace(case, repository=asked), asked, case.around, NOW).actions
+        assert [action.target.name for action in actions if isinstance(action, DeleteCronJob)] == [gone]
+
+
+def test_a_run_by_hand_takes_its_turn_by_the_cron_job_of_the_checks_and_waits_for_a_drill() -> None:
+    by_hand = builders.run("now", scheduleRef=None, repositoryRef={"name": "main"}, operation="Check")
+    case = replace(made_by(case_of()), runs=(by_hand,))
+    [created] = [
+        a for a in plan_repository(case, case.repository, case.around, NOW).actions if isinstance(a, CreateJob)
+    ]
+    assert created.manifest["metadata"]["ownerReferences"][0]["name"] == "main-check"
+    assert plan_in(created.manifest["spec"]["template"]).repositories[0].check == replace(
+        _check_plan(case), slice_seconds=None
+    ), "a person wants to know it all"
+    job = builders.job(
+        "main-drill-1",
+        subject=MAIN,
+        operation=Operation.DRILL,
+        owner_uid="uid-drill",
+        scheduled=NOW - timedelta(days=30),
+        created=NOW - timedelta(days=30),
+    )
+    busy = replace(case, jobs=(job,))
+    actions = plan_repository(busy, busy.repository, busy.around, NOW).actions
+    assert not [action for action in actions if isinstance(action, CreateJob)]
+
+
+def _check_plan(case: Case) -> Any:
+    check, _ = plans_of(replace(case, cron_job=None, drill_cron_job=None))
+    return check.repositories[0].check
+
+
+def test_a_drill_goes_on_from_the_status_and_schedules_never_drilled_come_first() -> None:
+    told = {"drill": {"archives": [drilled(3)], "files": 20, "bytes": 1000, "seconds": 0.5}}
+    known = with_status(case_of(ended(1, "Drill", **told), names=("db", "web")))
+    assert (known.status.coverage, known.status.restore_rate) == (25, 2000)
+    assert known.status.estimated_restore_time == "33m20s"
+    assert (known.status.last_drill_archive, known.status.last_verified_time) == ("db-3", "2026-03-01T02:01:00Z")
+    case = case_of(repository=known, names=("db", "web"))
+    _, drill = plans_of(case)
+    assert drill.drill
+    assert drill.drill.schedules == ("web", "db")
+    assert [item.round for item in drill.drill.drilled] == [3]
+    assert condition_of(case, "Verified") == ("True", "Verified")
+    assert status_after(case_of(repository=known, names=("web",))).get("coverage") is None, "of a schedule that is gone"
+
+
+def test_an_older_drill_that_is_still_kept_does_not_take_the_place_of_a_newer_one() -> None:
+    older = ended(1, "Drill", drill={"archives": [drilled(1)]})
+    newer = ended(2, "Drill", drill={"archives": [drilled(2, covered=100)]})
+    known = with_status(case_of(older, newer))
+    assert [item.round for item in known.status.drilled] == [2]
+    again = with_status(case_of(older, repository=known))
+    assert ([item.round for item in again.status.drilled], again.status.coverage) == ([2], 50)
+
+
+@pytest.mark.parametrize(
+    ("run", "verdict"),
+    [
+        (ended(2, "Drill", phase="Failed", reason="ArchiveTooOld", error="48 h"), ("False", "ArchiveTooOld")),
+        (ended(2, "Check", phase="Failed", reason="HostUnreachable", error="gone"), ("False", "HostUnreachable")),
+        (ended(2, "Check", check={"complete": False}), ("True", "Verified")),
+        (ended(2, "Backup", phase="Failed", reason="DiskFull", error="full"), ("True", "Verified")),
+    ],
+    ids=["old archive", "no check", "a slice", "a backup that failed"],
+)
+def test_verified_is_what_the_newest_check_and_drill_say(run: BorgRun, verdict: tuple[str, str]) -> None:
+    good = (ended(0, "Check", **WHOLE), ended(1, "Drill", drill={"archives": [drilled()]}))
+    case = case_of(*good, run)
+    assert condition_of(case, "Verified") == verdict
+    forgotten = case_of(repository=with_status(case))
+    assert condition_of(forgotten, "Verified") == verdict, "its runs are no longer kept"
+
+
+def test_the_cron_jobs_are_written_anew_when_what_they_are_told_changes() -> None:
+    case = made_by(case_of())
+    told = {"drill": {"archives": [drilled(1)]}}
+    known = with_status(replace(case, around=case_of(ended(1, "Drill", **told)).around))
+    actions = plan_repository(case, known, case.around, NOW).actions
+    repaired = [action for action in actions if isinstance(action, RepairCronJob)]
+    assert [action.manifest["metadata"]["name"] for action in repaired] == ["main-drill"]
+    assert [action.forget_missed_before for action in repaired] == [None]
+    assert all(isinstance(item, Drilled) for item in known.status.drilled)
+    assert all(one <= other for one, other in pairwise(item.round for item in known.status.drilled))
