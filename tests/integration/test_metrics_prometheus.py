@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.team import RUNNER_UID, Team
+from e2e.team import NEVER, RUNNER_UID, Team
 from support.cluster import REPOSITORY, Kubectl, fresh_namespace
 from support.prometheus import Prometheus, Target, run_prometheus
 from support.waiting import wait_for
@@ -155,6 +155,44 @@ def test_a_nearly_full_volume_fires(nearly_full: Scene) -> None:
     nearly_full.team.pod("looker", "runner", _container("rm /small/ballast; sleep infinity"), _mounting("small"))
 
 
+@pytest.fixture(scope="module")
+def verified(scene: Scene) -> Scene:
+    """Give the scene after a check and a drill, with a restore that waits for an application which does not end."""
+    team = scene.team
+    by_the_clock = {"schedule": NEVER}
+    team.repository("old", verification={"check": by_the_clock, "drill": by_the_clock})
+    team.completed("old-to-look-at", "old")
+    for operation in ("Check", "Drill"):
+        team.begin(operation.lower(), operation=operation, repository="old")
+        assert team.finished(operation.lower())["phase"] == "Completed", team.story()
+    team.claim("stubborn")
+    container = _container("trap '' TERM; while :; do sleep 1; done", "stubborn")
+    pod = {
+        "containers": [{"name": "app", "image": team.images["runner"], **container}],
+        "terminationGracePeriodSeconds": 600,
+        **_mounting("stubborn"),
+    }
+    labels = {"app": "stubborn"}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    team.apply({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "stubborn"}, "spec": spec})
+    team("rollout", "status", "deployment/stubborn", "--timeout=60s")
+    into = {
+        "repositoryRef": {"name": "old"},
+        "ownership": "RunAs",
+        "job": {"runAsUser": RUNNER_UID, "fsGroup": RUNNER_UID},
+    }
+    stubborn, other = ({"claim": {"claimName": name}} for name in ("stubborn", "app-data"))
+    team.make("BorgRestore", "failed", archive="no-such", target=other, writers="Ignore", **into)
+    team.eventually(
+        lambda: team.get("brest", "failed")["status"], "one fails", holds=lambda seen: "completionTime" in seen
+    )
+    team.make("BorgRestore", "waiting", latest={}, target=stubborn, writers="ScaleDown", **into)
+    team.eventually(lambda: team.get("brest", "waiting")["status"], "one waits", holds=lambda seen: "heldSince" in seen)
+    return scene
+
+
+@pytest.mark.usefixtures("verified")
 @pytest.mark.parametrize(("title", "expression"), PANELS, ids=[f"{title}-{n}" for n, (title, _) in enumerate(PANELS)])
 def test_every_panel_has_something_to_show(scene: Scene, title: str, expression: str) -> None:
     for variable, value in {"$namespace": scene.team.namespace, **VARIABLES}.items():
@@ -234,9 +272,9 @@ def _volume(name: str, folder: str, namespace: str) -> dict[str, Any]:
     return {**_CORE, "kind": "PersistentVolume", "metadata": {"name": name}, "spec": spec}
 
 
-def _container(script: str) -> dict[str, Any]:
+def _container(script: str, claim: str = "small") -> dict[str, Any]:
     security = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    mounts = [{"name": "small", "mountPath": "/small"}]
+    mounts = [{"name": claim, "mountPath": f"/{claim}"}]
     return {"command": ["sh", "-euc", script], "securityContext": security, "volumeMounts": mounts}
 
 

@@ -84,6 +84,22 @@ def test_the_second_run_gets_the_very_archive_that_the_first_one_found() -> None
     assert "latest" not in plans["back-restore"]
 
 
+def pod_of(cluster: Cluster, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.recorder.find("Job", name)["spec"]["template"]["spec"]
+    return found
+
+
+@pytest.mark.parametrize(("job", "group", "mode"), [({}, None, 0o444), ({"fsGroup": 2000}, 2000, 0o440)])
+def test_a_pod_that_keeps_the_applications_groups_can_read_its_secrets(
+    job: dict[str, Any], group: int | None, mode: int
+) -> None:
+    cluster = play(ownership="RunAs", job=job)
+    pod = pod_of(cluster, "back-restore")
+    assert pod["securityContext"].get("fsGroup") == group
+    modes = {volume["secret"]["defaultMode"] for volume in pod["volumes"] if "secret" in volume}
+    assert modes == {mode}
+
+
 def plan_of(job: dict[str, Any]) -> dict[str, Any]:
     (container,) = job["spec"]["template"]["spec"]["containers"]
     found: dict[str, Any] = json.loads(container["env"][0]["value"])["restore"]

@@ -138,6 +138,7 @@ def _derive_options(view: View, restore: BorgRestore) -> JobOptions:
     theirs = oldest.spec.job
     merged = with_defaults(own, theirs)
     users = ("run_as_user", "run_as_group", "fs_group") if theirs.file_access is FileAccess.RESTRICTED else ()
-    inherited = {field: getattr(theirs, field) for field in users if own.run_as_user is None}
+    missing = (field for field in users if own.run_as_user is None and getattr(own, field) is None)
+    inherited = {field: getattr(theirs, field) for field in missing}
     inherited |= {field: getattr(own, field) or getattr(theirs, field) for field in ("image", "image_pull_policy")}
     return merged.model_copy(update=inherited)

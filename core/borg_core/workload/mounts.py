@@ -48,10 +48,12 @@ def render_mounts(workload: Workload) -> Mounts:
     for mount in workload.mounts:
         source = _volume_source(mount.volume, read_only=not mount.writable)
         rendered.add("mount", source, mount.path, read_only=not mount.writable)
+    # The kubelet gives Secrets to the pod's fsGroup. Where it has none, its user is anybody to them.
+    mode = 0o440 if workload.gives_groups or workload.options.fs_group is not None else 0o444
     for name, keys in sorted(_secret_keys(workload).items()):
         items = [{"key": key, "path": key} for key in sorted(keys)]
         # Optional: a pod that waits for a Secret hangs in ContainerCreating; the runner says what is missing instead.
-        secret = {"secretName": name, "optional": True, "defaultMode": 0o440, "items": items}
+        secret = {"secretName": name, "optional": True, "defaultMode": mode, "items": items}
         rendered.add("secret", {"secret": secret}, f"{SECRETS_DIR}/{name}", read_only=True)
     # Scratch volumes; emptyDir sources are alike, so they are named here and not looked up.
     rendered.volumes += [{"name": "cache", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}]
