@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,10 @@ def check(pod: Pod, number: int) -> None:
     moment = Moment(STEPS[number % len(STEPS)], chance.random(), chance.choice((Victim.POD, Victim.BORG, Victim.TERM)))
     if moment.step == RUNNER and moment.victim is Victim.BORG:
         moment = Moment(RUNNER, moment.at, Victim.POD)
+    dead = pod.holder(pod.job_name, pod.job_uid)
     death = killer.run(plan, moment)
     print(f"{moment}: {death.hit or 'missed'}\n{death.log}\n{death.result}")  # noqa: T201 - shown when the test fails
+    plan = replace(plan, dead_holders=(dead,))  # as the operator proves it
     finished = restored(killer.run(plan))
     after = snapshot(target)
     assert {path for path in after if path} == {path for path in archived if path}
