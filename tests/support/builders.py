@@ -192,6 +192,18 @@ def pod(of: ObservedJob | str = "db-1", **more: Any) -> dict[str, ObservedPod]:
     return {uid: replace(base, **more)}
 
 
+def pod_metadata(of: ObservedJob, **more: Any) -> dict[str, Any]:
+    """Return the metadata of the Job's pod, as the API server shows it."""
+    return {
+        "namespace": "team",
+        "name": "db-1-x",
+        "uid": "pod",
+        "creationTimestamp": "2026-03-02T12:00:00Z",
+        "labels": {"batch.kubernetes.io/controller-uid": of.uid},
+        **more,
+    }
+
+
 def ended_pod(of: ObservedJob | str = "db-1", result: RunResult | None = None, **ending: Any) -> dict[str, ObservedPod]:
     """Return the pod of a Job after its container `borg` has ended."""
     return pod(of, ending=Ending(**{"result": result, "finished": NOW, **ending}), finished=True)

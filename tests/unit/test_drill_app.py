@@ -121,14 +121,7 @@ def pod_of(
     """Return the pod with its two containers in these states, as the API server shows it."""
     return parse_pod(
         {
-            "metadata": {
-                "namespace": "team",
-                "name": "db-1-x",
-                "uid": "pod",
-                "creationTimestamp": AT,
-                "labels": {"batch.kubernetes.io/controller-uid": JOB.uid},
-                "annotations": {"borgoperator.io/app-seconds": "600"},
-            },
+            "metadata": builders.pod_metadata(JOB, annotations={"borgoperator.io/app-seconds": "600"}),
             "spec": {
                 "initContainers": [{"name": "borg"}],
                 "containers": [{"name": "app", "image": IMAGE, "terminationMessagePolicy": policy}],

@@ -32,13 +32,7 @@ def pod(state: dict[str, Any] | None = None, phase: str = "Running", **more: Any
     statuses += [{"name": name, "state": found} for name, found in extra.items()]
     return parse_pod(
         {
-            "metadata": {
-                "namespace": "team",
-                "name": "db-1-x",
-                "uid": "pod",
-                "creationTimestamp": AT,
-                "labels": {"batch.kubernetes.io/controller-uid": WORKING.uid},
-            },
+            "metadata": builders.pod_metadata(WORKING),
             "spec": spec,
             "status": {"phase": phase, "containerStatuses": statuses, **more},
         }

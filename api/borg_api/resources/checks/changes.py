@@ -1,21 +1,39 @@
-"""What a client sent about regular checks becomes a merge patch of its BorgRepository."""
+"""What a client sent about regular checks and drills is written into its BorgRepository."""
 
-from typing import Any
+from typing import Any, Literal
 
+from borg_api.commands.checks import update_check_times
+from borg_api.commands.writer import Editions, RepositoryWriter
 from borg_api.edge.errors import InvalidValueError
 from borg_api.picture.timetable import DEFAULT_ZONE, Timetable
 from borg_api.resources.checks.request import CheckSchedule
 from borg_api.resources.schedules.changes import check_times
 from borg_core.kinds.parts.verification import CheckTimes, DrillTimes
+from borg_core.kinds.repository import BorgRepository
+
+Timed = Literal["check", "drill"]
+"""What of the verification runs by the clock."""
 
 
-def derive_patch(
-    sent: CheckSchedule, timetable: Timetable, current: CheckTimes | DrillTimes | None, field: str = "check"
+async def change_times(
+    writer: RepositoryWriter,
+    repository: BorgRepository,
+    sent: CheckSchedule,
+    timetable: Timetable,
+    editions: Editions,
+    *,
+    of: Timed,
+) -> BorgRepository:
+    """Return the repository with the times that were sent. Raises InvalidValueError, and what the write raises."""
+    verification = repository.spec.verification
+    current: CheckTimes | DrillTimes | None = getattr(verification, of) if verification else None
+    return await update_check_times(writer, repository, _derive_patch(sent, timetable, current, of), editions)
+
+
+def _derive_patch(
+    sent: CheckSchedule, timetable: Timetable, current: CheckTimes | DrillTimes | None, of: Timed
 ) -> dict[str, Any] | None:
-    """Return the merge patch of the spec, None where nothing is to be changed. Raises InvalidValueError.
-
-    `field`: of the verification, `check` or `drill`.
-    """
+    """Return the merge patch of the spec, None where nothing is to be changed. Raises InvalidValueError."""
     expression = sent.cron_expression
     is_end = expression is not None and not expression.strip()
     if sent.schedule_enabled is False and not is_end and (current or expression):
@@ -23,7 +41,7 @@ def derive_patch(
             'Regular checks cannot be paused: send "" as cron_expression to end them.', "/schedule_enabled"
         )
     if is_end:
-        return _patch(field, None) if current else None
+        return _patch(of, None) if current else None
     if expression is None and sent.zone is None:
         if sent.schedule_enabled and current is None:
             raise _no_times()
@@ -33,11 +51,11 @@ def derive_patch(
         raise _no_times()
     zone = sent.zone or (current.time_zone if current else DEFAULT_ZONE)
     check_times(timetable, line, zone, zone_is_new=sent.zone is not None or current is None)
-    return _patch(field, {"schedule": line, "timeZone": zone})
+    return _patch(of, {"schedule": line, "timeZone": zone})
 
 
-def _patch(field: str, times: dict[str, str] | None) -> dict[str, Any]:
-    return {"verification": {field: times}}
+def _patch(of: Timed, times: dict[str, str] | None) -> dict[str, Any]:
+    return {"verification": {of: times}}
 
 
 def _no_times() -> InvalidValueError:

@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from borg_api.commands.checks import update_check_times
 from borg_api.commands.runs.start import start_check
 from borg_api.commands.writer import RepositoryWriter, RunWriter
 from borg_api.edge.bodies import derive_etag, editions_of, send, send_tagged
@@ -14,7 +13,7 @@ from borg_api.edge.parts import provide
 from borg_api.picture.records import edition_of
 from borg_api.picture.timetable import Timetable
 from borg_api.resources.checks import response
-from borg_api.resources.checks.changes import derive_patch
+from borg_api.resources.checks.changes import change_times
 from borg_api.resources.checks.request import CheckSchedule
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.response import derive_run_id
@@ -60,9 +59,7 @@ async def update_drill_schedule(
 ) -> Response:
     """Change when archives are restored on trial, or end that. What else drills are told stays as it is."""
     found = find_repository(view, repository_id)
-    current = found.spec.verification.drill if found.spec.verification else None
-    patch = derive_patch(fields, timetable, current, "drill")
-    written = await update_check_times(writer, found, patch, editions_of(if_match))
+    written = await change_times(writer, found, fields, timetable, editions_of(if_match), of="drill")
     body: response.DrillScheduleWritten = {"success": True, "repository": response.render_drilled(written)}
     return send(body, {"ETag": _etag_of(written)})
 
