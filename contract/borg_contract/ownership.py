@@ -25,6 +25,8 @@ _UNDO = re.compile(
 _UNDO_NAME = re.compile(r".+-undo-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SUSPECT = " suspect"
 _UID_LENGTH = 8
+OTHERS = "*"
+"""In place of a source's name: all that are not named, in a comment that was cut."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,26 @@ def parse_content(comment: str) -> ArchiveContent:
         return ArchiveContent()
     files, paths = (_split_pairs(found[word]) for word in ("files", "paths"))
     return ArchiveContent({name: int(count) for name, count in files}, found["suspect"] is not None, dict(paths))
+
+
+def fit_comment(comment: str, limit: int) -> str:
+    """Return the comment in at most `limit` characters: of many sources the first, and the files of the others as `*`.
+
+    So it still says whose the archive is. Only for telling: the archive keeps all of it.
+    """
+    found = _COMMENT.fullmatch(comment)
+    if len(comment) <= limit or found is None:
+        return comment[:limit]
+    head = comment[: found.end("cluster" if found["cluster"] else "repository")]
+    end = _SUSPECT if found["suspect"] else ""
+    pairs = [(name, int(count)) for name, count in _split_pairs(found["files"])]
+    text, length = "", len(head) + len(end) + len(" files=")
+    for index, (name, count) in enumerate(pairs):
+        rest = f"{OTHERS}:{sum(other for _, other in pairs[index:])}"
+        if length + len(text) + len(f"{name}:{count},") + len(rest) > limit:
+            return f"{head} files={text}{rest}{end}"[:limit]
+        text += f"{name}:{count},"
+    return f"{head} files={text.rstrip(',')}{end}"[:limit]  # it was the paths that are too long
 
 
 def parse_run(comment: str) -> str | None:
