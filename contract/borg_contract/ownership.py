@@ -142,13 +142,18 @@ def fit_comment(comment: str, limit: int) -> str:
     head = comment[: found.end("cluster" if found["cluster"] else "repository")]
     end = _SUSPECT if found["suspect"] else ""
     pairs = [(name, int(count)) for name, count in _split_pairs(found["files"])]
-    text, length = "", len(head) + len(end) + len(" files=")
+    text, room = "", limit - len(head) - len(end) - len(" files=")
     for index, (name, count) in enumerate(pairs):
-        rest = f"{OTHERS}:{sum(other for _, other in pairs[index:])}"
-        if length + len(text) + len(f"{name}:{count},") + len(rest) > limit:
-            return f"{head} files={text}{rest}{end}"[:limit]
-        text += f"{name}:{count},"
-    return f"{head} files={text.rstrip(',')}{end}"[:limit]  # it was the paths that are too long
+        after = pairs[index + 1 :]
+        pair, rest = f"{name}:{count}", f",{OTHERS}:{_sum(after)}" if after else ""
+        if len(text) + len(pair) + len(rest) > room:
+            return f"{head} files={text}{OTHERS}:{_sum(pairs[index:])}{end}"
+        text += f"{pair}," if after else pair
+    return f"{head} files={text}{end}"  # it was the paths that are too long
+
+
+def _sum(pairs: Sequence[tuple[str, int]]) -> int:
+    return sum(count for _, count in pairs)
 
 
 def parse_run(comment: str) -> str | None:

@@ -74,6 +74,7 @@ OF_SCHEDULES: dict[str, Any] = {
     "last_success_time": TIME,
     "last_failure_time": TIME,
     "next_run_time": TIME,
+    "claims": 7,
     "last_prune_time": TIME,
     "last_compact_time": TIME,
     "consecutive_failures": 7,
