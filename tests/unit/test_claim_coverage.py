@@ -137,7 +137,13 @@ class Claimed(Cluster):
         super().__init__()
         self.claims: list[Object] = []
 
-    async def list_page(self, resource: ResourceType, _: str | None, continue_token: str = "", **more: Any) -> Object:
+    async def list_page(
+        self,
+        resource: ResourceType,
+        namespace: str | None,  # noqa: ARG002 - there is one
+        continue_token: str = "",
+        **more: Any,
+    ) -> Object:
         self._begin("list", resource, continue_token)
         first = int(continue_token or 0)
         end = first + more["limit"]
@@ -183,7 +189,8 @@ def send(world: World, path: str) -> httpx.Response:
 def listed(world: World, query: str = "") -> dict[str, Any]:
     answer = send(world, f"/api/claims{query}")
     assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = TypeAdapter(Claims).validate_python(answer.json(), strict=True)
+    TypeAdapter(Claims).validate_python(answer.json(), strict=True)
+    found: dict[str, Any] = answer.json()
     return found
 
 
