@@ -21,6 +21,7 @@ from borg_api.resources.activity import route as activity
 from borg_api.resources.archives import route as archives
 from borg_api.resources.checks import drills
 from borg_api.resources.checks import route as checks
+from borg_api.resources.claims import route as claims
 from borg_api.resources.cron import route as cron
 from borg_api.resources.repositories import route as repositories
 from borg_api.resources.restores import route as restores
@@ -42,6 +43,7 @@ _ROUTERS = (
     runs.router,
     repositories.router,
     archives.router,
+    claims.router,
     restores.router,
     checks.router,
     drills.router,

@@ -25,6 +25,8 @@ _UNDO = re.compile(
 _UNDO_NAME = re.compile(r".+-undo-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SUSPECT = " suspect"
 _UID_LENGTH = 8
+OTHERS = "*"
+"""In place of a source's name: all that are not named, in a comment that was cut."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,31 @@ def parse_content(comment: str) -> ArchiveContent:
         return ArchiveContent()
     files, paths = (_split_pairs(found[word]) for word in ("files", "paths"))
     return ArchiveContent({name: int(count) for name, count in files}, found["suspect"] is not None, dict(paths))
+
+
+def fit_comment(comment: str, limit: int) -> str:
+    """Return the comment in at most `limit` characters: of many sources the first, and the files of the others as `*`.
+
+    So it still says whose the archive is. Only for telling: the archive keeps all of it.
+    """
+    found = _COMMENT.fullmatch(comment)
+    if len(comment) <= limit or found is None:
+        return comment[:limit]
+    head = comment[: found.end("cluster" if found["cluster"] else "repository")]
+    end = _SUSPECT if found["suspect"] else ""
+    pairs = [(name, int(count)) for name, count in _split_pairs(found["files"])]
+    text, room = "", limit - len(head) - len(end) - len(" files=")
+    for index, (name, count) in enumerate(pairs):
+        after = pairs[index + 1 :]
+        pair, rest = f"{name}:{count}", f",{OTHERS}:{_sum(after)}" if after else ""
+        if len(text) + len(pair) + len(rest) > room:
+            return f"{head} files={text}{OTHERS}:{_sum(pairs[index:])}{end}"
+        text += f"{pair}," if after else pair
+    return f"{head} files={text}{end}"  # it was the paths that are too long
+
+
+def _sum(pairs: Sequence[tuple[str, int]]) -> int:
+    return sum(count for _, count in pairs)
 
 
 def parse_run(comment: str) -> str | None:

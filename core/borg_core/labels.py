@@ -22,6 +22,9 @@ that bears another was put back by a restore of the cluster, and is not done aga
 RESTORING = "borgoperator.io/restoring"
 """Finalizer of a BorgRestore, as long as it may write to its claim or has stopped what uses it: others wait."""
 
+IGNORE = "borgoperator.io/ignore"
+"""Label or annotation on a claim, by a person, with the value `true`: it is meant that nobody backs it up."""
+
 IDEMPOTENCY_KEY = "borgoperator.io/idempotency-key"
 """On a run that was asked for over REST: a digest of the key that the call came with."""
 

@@ -11,6 +11,9 @@ CRON_JOB_NAME_LIMIT = 52
 RESTORE_NAME_LIMIT = 50
 """Of a BorgRestore: its runs have its name and a word for the step, `-restore-2` for one."""
 
+FOLDER_NAME_LIMIT = 63
+"""Of a source, which is a folder and part of a volume's name."""
+
 _DIGEST_LENGTH = 8
 
 
@@ -20,3 +23,11 @@ def shorten(name: str, suffix: str, limit: int) -> str:
         return name + suffix
     digest = sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
     return f"{name[: limit - len(suffix) - _DIGEST_LENGTH - 1].rstrip('-.')}-{digest}{suffix}"
+
+
+def derive_folder_name(name: str) -> str:
+    """Return `name` as a folder and a volume can be called: without dots, and not too long; else with a digest."""
+    if len(name) <= FOLDER_NAME_LIMIT and "." not in name:
+        return name
+    digest = sha256(name.encode()).hexdigest()[:_DIGEST_LENGTH]
+    return f"{name.replace('.', '-')[: FOLDER_NAME_LIMIT - _DIGEST_LENGTH - 1].rstrip('-')}-{digest}"

@@ -63,7 +63,13 @@ async def _run(configuration: Configuration) -> None:
     applier = Applier(store, api, prover)
     controller = Controller(store, gatherer, applier, limits, metrics=metrics)
     listings = Listings(api, namespaces)
-    server = MetricsServer(store, metrics, listings.complete.is_set, port=configuration.metrics_port)
+    server = MetricsServer(
+        store,
+        metrics,
+        listings.complete.is_set,
+        port=configuration.metrics_port,
+        with_claims=configuration.claim_metrics,
+    )
 
     def resynced(well: bool) -> None:
         if well:

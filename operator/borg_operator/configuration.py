@@ -27,6 +27,8 @@ class Configuration:
     log_format: str = "plain"
     health_port: int = health.PORT
     metrics_port: int = server.PORT
+    claim_metrics: bool = False
+    """Whether metrics have a series for each claim."""
 
 
 def read_configuration(environment: Mapping[str, str]) -> Configuration:
@@ -58,6 +60,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         log_format=value("LOG_FORMAT", "plain"),
         health_port=_port("HEALTH_PORT", value("HEALTH_PORT", str(health.PORT))),
         metrics_port=_port("METRICS_PORT", value("METRICS_PORT", str(server.PORT))),
+        claim_metrics=_boolean("CLAIM_METRICS", value("CLAIM_METRICS", "false")),
     )
 
 

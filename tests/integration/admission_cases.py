@@ -40,6 +40,7 @@ DESCRIPTORS = (
 SUNDAY = "a CronJob numbers the weekdays 0 (Sunday) to 6 (Saturday); write 0 or SUN for Sunday, not 7"
 NO_ZONE = "a time zone is not part of the schedule; put it into spec.timeZone, for example Europe/Berlin"
 ZONE = "name an IANA time zone, for example Europe/Berlin or Etc/UTC"
+ONE_OF_SOURCE = "give exactly one of volume (one volume) and claimSelector (each claim whose labels match)"
 ONE_VOLUME = "give exactly one of persistentVolumeClaim, hostPath, nfs and csi"
 PASSPHRASE = (
     "give encryption.passphraseSecretRef, a Secret in this namespace with the repository's passphrase, or set "
@@ -331,6 +332,49 @@ REFUSALS = (
         {"sources.0.paths": []},
         "spec.sources[0].paths",
         "spec.sources[0].paths in body should have at least 1 items",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a source with a volume and a selector",
+        {"sources.0.claimSelector": {"matchLabels": {"backup": "nightly"}}},
+        "spec.sources[0]",
+        ONE_OF_SOURCE,
+    ),
+    Refusal("BorgRepository", "a source of nothing", {"sources.0.volume": None}, "spec.sources[0]", ONE_OF_SOURCE),
+    Refusal(
+        "BorgSchedule",
+        "a selector's label with a space",
+        {"sources": [{"name": "a", "claimSelector": {"matchLabels": {"backup": "every night"}}}]},
+        "spec.sources[0].claimSelector.matchLabels[backup]",
+        LABEL_VALUE,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a selector's key that is none",
+        {"sources": [{"name": "a", "claimSelector": {"matchLabels": {"-backup": "nightly"}}}]},
+        "spec.sources[0].claimSelector.matchLabels",
+        KEY,
+    ),
+    *(
+        Refusal(
+            "BorgSchedule",
+            f"a selector's {what}",
+            {"sources": [{"name": "a", "claimSelector": {"matchExpressions": [{"key": "a", **requirement}]}}]},
+            "spec.sources[0].claimSelector.matchExpressions[0]",
+            "give values with In and NotIn, and none with Exists and DoesNotExist",
+        )
+        for what, requirement in (
+            ("In without values", {"operator": "In"}),
+            ("NotIn with no value", {"operator": "NotIn", "values": []}),
+            ("Exists with a value", {"operator": "Exists", "values": ["b"]}),
+        )
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a selector's operator that Kubernetes does not know",
+        {"sources": [{"name": "a", "claimSelector": {"matchExpressions": [{"key": "a", "operator": "Gt"}]}}]},
+        "spec.sources[0].claimSelector.matchExpressions[0].operator",
+        'supported values: "In", "NotIn", "Exists", "DoesNotExist"',
     ),
     Refusal(
         "BorgRepository",
@@ -1063,6 +1107,27 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
                     "paths": ["a\nb", "-x", "…"],
                 },
             ],
+        },
+    ),
+    "claims by their labels": (
+        "BorgRepository",
+        {
+            "sources": [
+                {"name": "every", "claimSelector": {}, "paths": ["a"]},
+                {"name": "named", "volume": CLAIM},
+                {
+                    "name": "chosen",
+                    "claimSelector": {
+                        "matchLabels": {"backup": "nightly", "example.com/tier": ""},
+                        "matchExpressions": [
+                            {"key": "a", "operator": "In", "values": ["b", ""]},
+                            {"key": "a", "operator": "NotIn", "values": ["c"]},
+                            {"key": "example.com/d", "operator": "Exists"},
+                            {"key": "e", "operator": "DoesNotExist", "values": []},
+                        ],
+                    },
+                },
+            ]
         },
     ),
     "patterns of every style": (

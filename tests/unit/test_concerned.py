@@ -10,7 +10,8 @@ from borg_core.actions import Plan
 from borg_core.kinds.parts.base import Model
 from borg_core.kinds.parts.targets import RepositoryIdentity
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository, BorgRepositoryStatus
-from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
+from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
+from borg_core.kinds.statuses.schedule import BorgScheduleStatus
 from borg_core.native.claim import CLAIMS
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Kind, Reference
@@ -73,6 +74,7 @@ OF_SCHEDULES: dict[str, Any] = {
     "last_success_time": TIME,
     "last_failure_time": TIME,
     "next_run_time": TIME,
+    "claims": 7,
     "last_prune_time": TIME,
     "last_compact_time": TIME,
     "consecutive_failures": 7,

@@ -8,7 +8,7 @@ import pytest
 
 from borg_core.actions import PatchStatus
 from borg_core.kinds.run import BorgRun
-from borg_core.kinds.schedule import BorgScheduleStatus
+from borg_core.kinds.statuses.schedule import BorgScheduleStatus
 from support import builders
 from support.builders import NOW, Case, planned, settled
 

@@ -7,6 +7,7 @@ import pytest
 from borg_cluster.index import Change
 from borg_core.kinds.parts.base import Model
 from borg_core.kinds.repository import REPOSITORIES
+from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.script import SCRIPTS
@@ -15,6 +16,7 @@ from borg_core.registry import Kind, Reference
 from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
 from support import builders
+from support.restoring import restore
 
 
 def concerned(store: Store, kind: Kind[Any], name: str) -> set[Reference]:
@@ -164,12 +166,30 @@ def test_a_claim_concerns_who_mounts_it_and_no_others() -> None:
     assert concerned(store, CLAIMS, "somebody-elses") == set()
 
 
-def test_a_claim_that_changes_is_no_news() -> None:
+def test_a_claim_concerns_whoever_chooses_by_labels_and_so_does_a_restore_into_it() -> None:
+    store = Store()
+    chosen = {"name": "chosen", "claimSelector": {"matchLabels": {"backup": "nightly"}}}
+    store.put(REPOSITORIES, body(builders.local_repository("main", sources=[chosen])))
+    store.put(SCHEDULES, body(builders.schedule("db")))
+    store.put(SCHEDULES, body(builders.schedule("own", ("far",), sources=[chosen])))
+    store.put(SCHEDULES, body(builders.schedule("plain", ("far",), sources=[builders.source()])))
+    store.put(CLAIMS, {"metadata": builders.metadata("any")})
+    choosing = {repository_named("main"), schedule_named("db"), schedule_named("own")}
+    assert concerned(store, CLAIMS, "any") == choosing
+    into = restore(target={"claim": {"claimName": "any"}})
+    store.put(RESTORES, body(into))
+    assert choosing <= concerned(store, RESTORES, "back")
+
+
+def test_a_claim_of_which_something_changes_that_nobody_goes_by_is_no_news() -> None:
     store = Store()
     told: list[str] = []
     store.on_change = lambda kind, _: told.append(kind.kind)
     for version in "12":
-        store.put(CLAIMS, {"metadata": builders.metadata("data", resourceVersion=version, labels={"seen": version})})
+        store.put(
+            CLAIMS,
+            {"metadata": builders.metadata("data", resourceVersion=version, managedFields=[{"manager": version}])},
+        )
     assert told == ["PersistentVolumeClaim"]
 
 

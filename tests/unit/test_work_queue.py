@@ -1,8 +1,11 @@
 """The work queue: never twice at once, nothing lost, failures come back later and later."""
 
 import asyncio
+import contextlib
+from itertools import pairwise
 
 from borg_operator.loop.queue import FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS, WorkQueue
+from support.virtual_time import run_virtually
 
 
 def test_a_key_added_twice_is_worked_on_once() -> None:
@@ -54,3 +57,51 @@ def test_of_two_later_times_the_earlier_counts() -> None:
         queue.close()
 
     asyncio.run(check())
+
+
+def test_a_key_that_is_paced_is_worked_on_at_once_and_then_once_in_so_many_seconds_whoever_adds_it() -> None:
+    taken: list[float] = []
+
+    async def check() -> None:
+        queue: WorkQueue[str] = WorkQueue()
+        loop = asyncio.get_running_loop()
+        for step in range(50):  # five seconds of changes
+            queue.pace("a", 1)
+            queue.add("a")
+            if step % 3 == 0:
+                queue.add_after("a", 0.05)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    assert await queue.get() == "a"
+                    taken.append(loop.time())
+                    queue.add("a")  # while it is being worked on
+                    queue.done("a")
+        await asyncio.sleep(2)
+        queue.add("a")
+        taken.append(loop.time())
+        async with asyncio.timeout(0.01):  # nothing changes any more
+            assert await queue.get() == "a"
+        queue.close()
+
+    run_virtually(check(), still=True)
+    assert len(taken) == 6
+    assert all(later - earlier > 0.999 for earlier, later in pairwise(taken))
+
+
+def test_a_key_that_is_at_work_when_its_pace_begins_has_to_wait_and_others_have_not() -> None:
+    async def check() -> None:
+        queue: WorkQueue[str] = WorkQueue()
+        queue.add("a")
+        assert await queue.get() == "a"
+        queue.pace("a", 1)
+        queue.add("a")
+        queue.done("a")
+        queue.add("b")
+        assert await queue.get() == "b"
+        assert len(queue) == 0
+        began = asyncio.get_running_loop().time()
+        assert await queue.get() == "a"
+        assert 0.999 < asyncio.get_running_loop().time() - began < 1.001
+        queue.close()
+
+    run_virtually(check(), still=True)

@@ -6,8 +6,9 @@ from sys import intern
 
 from borg_api.picture.records import project
 from borg_cluster.index import Order
+from borg_contract.ownership import OTHERS
 from borg_core import labels
-from borg_core.kinds.archive import ARCHIVES, BorgArchive
+from borg_core.kinds.archive import ARCHIVES, MOST_SOURCES, BorgArchive
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.restore import RESTORES, BorgRestore, BorgRestoreSpec
 from borg_core.kinds.restore_status import RestorePhase
@@ -22,7 +23,7 @@ class ArchiveRecord:
     """What is shown of an archive, and no more: there may be tens of thousands.
 
     `name`, `uid`: of the object that stands for it. `schedule`, `run`: the names of those that made it, which may be
-    gone. `sources`: () where they are not known.
+    gone. `sources`: () where they are not known; `is_cut`: there are more of them.
     """
 
     namespace: str
@@ -35,6 +36,7 @@ class ArchiveRecord:
     schedule: str | None
     run: str | None
     sources: tuple[str, ...]
+    is_cut: bool
     original_size: int | None
     deduplicated_size: int | None
     files: int | None
@@ -64,6 +66,7 @@ def parse_archive(body: Body) -> ArchiveRecord:
         schedule=intern(spec.schedule_ref.name) if spec.schedule_ref else None,
         run=spec.run_ref.name if spec.run_ref else None,
         sources=tuple(map(intern, spec.sources)),
+        is_cut=f"{OTHERS}:" in (spec.comment or "") or len(spec.sources) >= MOST_SOURCES,
         original_size=spec.original_size,
         deduplicated_size=spec.deduplicated_size,
         files=spec.files,

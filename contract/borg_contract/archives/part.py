@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Any
 
 from borg_contract.archives.ids import SHORT_DIGITS
+from borg_contract.ownership import fit_comment
 
 NAME_LIMIT = 1024
 COMMENT_LIMIT = 1024
@@ -86,7 +87,7 @@ def pack_part(part: Part) -> str:
     ids = bytes.fromhex("".join([*(row.id for row in part.rows), *part.gone]))
     seconds = [_parse_time(row.time) for row in part.rows]
     steps = [later - earlier for later, earlier in zip([0, *seconds], seconds, strict=False)]
-    comments = [row.comment.encode(errors="replace").decode()[:COMMENT_LIMIT] for row in part.rows]
+    comments = [fit_comment(row.comment.encode(errors="replace").decode(), COMMENT_LIMIT) for row in part.rows]
     columns = [[row.name for row in part.rows], steps, comments]
     plain = json.dumps(columns, separators=(",", ":"), ensure_ascii=False).encode()
     compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS, zdict=_WORDS)

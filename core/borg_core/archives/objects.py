@@ -11,12 +11,11 @@ from borg_contract.ownership import parse_comment, parse_content
 from borg_core import labels
 from borg_core.archives.told import Account
 from borg_core.formats import format_size
-from borg_core.kinds.archive import ARCHIVES
+from borg_core.kinds.archive import ARCHIVES, MOST_SOURCES
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.names import CRON_JOB_NAME_LIMIT
 from borg_core.workload.owner import Owner, render_owner
 
-_MOST_SOURCES = 32
 _NAME_LIMIT = 63
 _NAME = re.compile("[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
@@ -57,7 +56,7 @@ def render_archive(row: ArchiveRow, naming: Naming, account: Account | None) -> 
         "time": row.time,
         "scheduleRef": {"name": schedule} if schedule else None,
         "runRef": {"name": run} if run else None,
-        "sources": sorted(sources - {""})[:_MOST_SOURCES],
+        "sources": sorted(sources - {""})[:MOST_SOURCES],
         **figures,
         "comment": row.comment or None,
     }

@@ -10,6 +10,9 @@ from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import GROUP, VERSION, Metadata, Model, NameRef, Time
 from borg_core.registry import Body, Column, Definition, Kind, Reference
 
+MOST_SOURCES = 32
+"""So many are named, at the most."""
+
 
 class BorgArchiveSpec(Model):
     repository_ref: Annotated[
@@ -35,7 +38,7 @@ class BorgArchiveSpec(Model):
     ] = None
     sources: Annotated[
         tuple[Annotated[str, Schema("A source's name.", maxLength=63)], ...],
-        Schema("Which sources are in it, where that is known.", maxItems=32),
+        Schema("Which sources are in it, where that is known; of many the first.", maxItems=MOST_SOURCES),
     ] = ()
     original_size: Annotated[
         int | None, Schema("Bytes of its files, where that is known.", format="int64", minimum=0)

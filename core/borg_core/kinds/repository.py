@@ -19,7 +19,7 @@ from borg_core.kinds.parts.targets import (
     derive_place,
 )
 from borg_core.kinds.parts.verification import Verification, VerificationStatus
-from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_volumes
+from borg_core.kinds.parts.volumes import MinFiles, Sources, Volume, references_of_sources, references_of_volumes
 from borg_core.kinds.status import ConditionType, is_true
 from borg_core.registry import Column, Definition, Kind, Reference
 
@@ -194,8 +194,9 @@ def references_of_repository(repository: BorgRepository) -> Iterator[Reference]:
     for hook in repository.spec.hooks.given if repository.spec.hooks else ():
         yield Reference("BorgScript", repository.metadata.namespace, hook.script_ref.name)
     spec = repository.spec
-    mounted = (spec.local.volume if spec.local else None, spec.cache, *(source.volume for source in spec.sources))
+    mounted = (spec.local.volume if spec.local else None, spec.cache)
     yield from references_of_volumes(repository.metadata.namespace, mounted)
+    yield from references_of_sources(repository.metadata.namespace, spec.sources)
 
 
 def groups_of_repository(repository: BorgRepository) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from borg_core.kinds.parts.base import GROUP, UNSEEN, VERSION, Metadata, Model, 
 from borg_core.kinds.parts.job import Job, JobOptions
 from borg_core.kinds.restore_status import BorgRestoreStatus, RestorePhase
 from borg_core.kinds.restoring import ArchivePaths, Latest, RestoreExclude, RestoreTarget
+from borg_core.kinds.selectors.claim import ANY_CLAIM
 from borg_core.labels import RESTORING
 from borg_core.names import RESTORE_NAME_LIMIT
 from borg_core.registry import Column, Definition, Kind, Reference
@@ -172,8 +173,9 @@ def references_of_restore(restore: BorgRestore) -> Iterator[Reference]:
 
 
 def affected_by_restore(restore: BorgRestore) -> Iterator[Reference]:
-    """Yield the claim that it restores into: what reads it waits."""
-    yield Reference("PersistentVolumeClaim", restore.metadata.namespace, restore.claim_name)
+    """Yield the claim that it restores into: what reads it waits, also where it was chosen by its labels."""
+    for claim in (restore.claim_name, ANY_CLAIM):
+        yield Reference("PersistentVolumeClaim", restore.metadata.namespace, claim)
 
 
 RESTORES = Kind(

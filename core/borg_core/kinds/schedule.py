@@ -3,26 +3,23 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.clock.hashed import try_resolve
 from borg_core.kinds.parts.base import (
     GROUP,
     UNSEEN,
     VERSION,
-    Conditions,
     Metadata,
     Model,
     NameRef,
-    ObservedGeneration,
-    Time,
 )
 from borg_core.kinds.parts.hooks import Hooks
 from borg_core.kinds.parts.job import Job, JobOptions
 from borg_core.kinds.parts.names import ArchiveNameTemplate, Title
 from borg_core.kinds.parts.timing import CronText, TimeZone
 from borg_core.kinds.parts.upkeep import KEEPS_SOMETHING, Compact, Prune
-from borg_core.kinds.parts.volumes import Sources, references_of_volumes
+from borg_core.kinds.parts.volumes import Sources, references_of_sources
+from borg_core.kinds.statuses.schedule import BorgScheduleStatus
 from borg_core.names import CRON_JOB_NAME_LIMIT
 from borg_core.registry import Column, Definition, Kind, Reference
 
@@ -128,61 +125,6 @@ class BorgScheduleSpec(Model):
     job: Job = JobOptions()
 
 
-ACTIVE_LIMIT = 100
-"""How many runs a schedule's status names."""
-
-
-class BorgScheduleStatus(Model):
-    """Times are RFC 3339 texts in UTC; `active` are names of BorgRuns."""
-
-    conditions: Conditions = ()
-    observed_generation: ObservedGeneration = None
-    cron_job_name: Annotated[
-        str | None, Schema("The CronJob that the operator keeps for this schedule.", maxLength=253)
-    ] = None
-    effective_schedule: Annotated[
-        str | None, Schema("The CronJob's times: `spec.schedule` with a value in place of each `H`.", maxLength=2048)
-    ] = None
-    active: Annotated[
-        tuple[Annotated[str, Schema("A BorgRun's name.", maxLength=253)], ...],
-        Schema(
-            f"The names of the BorgRuns that are waiting or under way: the first {ACTIVE_LIMIT}, oldest first.",
-            maxItems=1024,
-        ),
-    ] = ()
-    last_run_time: Annotated[Time | None, Schema("When the newest run began.")] = None
-    last_run_name: Annotated[
-        str | None, Schema("The newest run's name; `kubectl get brun` shows more.", maxLength=253)
-    ] = None
-    last_run_phase: Annotated[
-        str | None, Schema("Where the newest run stands.", enum=[phase.value for phase in Phase])
-    ] = None
-    last_success_time: Annotated[
-        Time | None,
-        Schema("When the newest run that was Completed or CompletedWithWarnings ended. Alert on its age."),
-    ] = None
-    last_failure_time: Annotated[
-        Time | None, Schema("When the newest backup that Failed ended; up to then, failures have been counted.")
-    ] = None
-    next_run_time: Annotated[
-        Time | None,
-        Schema("When the CronJob controller will begin the next run; absent while suspended."),
-    ] = None
-    last_prune_time: Annotated[Time | None, Schema("When a run last pruned every repository.")] = None
-    last_compact_time: Annotated[Time | None, Schema("When a run last compacted every repository.")] = None
-    consecutive_failures: Annotated[
-        int | None, Schema("How many runs in a row have failed; 0 after one that succeeded.", format="int32", minimum=0)
-    ] = None
-    skipped_runs: Annotated[
-        int | None,
-        Schema(
-            "How many times named by the schedule were left out since the last run began, because a run had not ended.",
-            format="int32",
-            minimum=0,
-        ),
-    ] = None
-
-
 class BorgSchedule(Model):
     kind: Literal["BorgSchedule"] = "BorgSchedule"
     metadata: Metadata
@@ -230,7 +172,7 @@ def references_of_schedule(schedule: BorgSchedule) -> Iterator[Reference]:
         yield Reference("BorgRepository", namespace, ref.name)
     for hook in schedule.spec.hooks.given:
         yield Reference("BorgScript", namespace, hook.script_ref.name)
-    yield from references_of_volumes(namespace, (source.volume for source in schedule.spec.sources))
+    yield from references_of_sources(namespace, schedule.spec.sources)
 
 
 def groups_of_schedule(schedule: BorgSchedule) -> Iterator[tuple[str, str]]:
@@ -292,6 +234,13 @@ SCHEDULES = Kind(
             Column("Effective", ".status.effectiveSchedule", wide=True),
             Column("Zone", ".spec.timeZone", wide=True),
             Column("Title", ".spec.title", wide=True),
+            Column(
+                "Claims",
+                ".status.claims",
+                type="integer",
+                description="How many PersistentVolumeClaims it backs up.",
+                wide=True,
+            ),
             Column("Last Success", ".status.lastSuccessTime", type="date", wide=True),
             Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
         ),

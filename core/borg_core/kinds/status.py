@@ -31,6 +31,7 @@ class ConditionType(StrEnum):
     ROLLED_BACK = "RolledBack"
     ARCHIVES_LISTED = "ArchivesListed"
     CLOCK_DISAGREES = "ClockDisagrees"
+    CLAIMS_SELECTED = "ClaimsSelected"
 
 
 @dataclass(frozen=True)

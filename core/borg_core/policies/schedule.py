@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from borg_contract import archive_name
 from borg_contract.reasons import Reason
+from borg_core.claims.told import describe_unmatched
 from borg_core.clock import CronError, CronSchedule
 from borg_core.clock.hashed import resolve
 from borg_core.kinds.schedule import BorgSchedule
@@ -25,6 +26,7 @@ def derive_problems(bundle: Bundle, workload: Workload, settings: Settings) -> t
         *find_claim_problems(workload, bundle.claims),
         *find_script_problems(workload),
         *find_source_problems(workload),
+        *find_selection_problems(bundle),
         *find_archive_name_problems(bundle, prune=spec.prune.enabled),
         *find_forbidden(workload, settings),
         *find_restoring(bundle),
@@ -62,6 +64,14 @@ def find_restoring(bundle: Bundle) -> Iterator[Problem]:
             "up go on by themselves when that has ended"
         )
         yield Problem(Reason.WAITING_FOR_RESTORE, message, Severity.HELD)
+
+
+def find_selection_problems(bundle: Bundle) -> Iterator[Problem]:
+    """Yield that no label finds anything to back up: then nothing runs, so that nothing is pruned for want of it."""
+    selections = bundle.selections.values()
+    if bundle.selects and not any(selection.sources for selection in selections):
+        message = f"{describe_unmatched(selections)}; no run begins, and nothing is pruned, until one does"
+        yield Problem(Reason.NO_CLAIM_MATCHES, message, Severity.HELD)
 
 
 def find_missing_repositories(bundle: Bundle) -> Iterator[Problem]:

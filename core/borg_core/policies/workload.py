@@ -32,10 +32,10 @@ def find_claim_problems(workload: Workload, existing: Collection[str]) -> Iterat
 
 def find_source_problems(workload: Workload) -> Iterator[Problem]:
     """Yield a problem where there is nothing to back up, or two sources would have one place in the pod."""
-    volumes: dict[str, tuple[str, VolumeSource]] = {}
+    volumes: dict[str, tuple[str, VolumeSource | None]] = {}
     for target in workload.targets:
         name = target.repository.metadata.name
-        if not target.sources:
+        if not target.sources and not target.selects:
             message = (
                 f'nothing to back up: neither the schedule nor BorgRepository "{name}" has sources; add spec.sources'
             )

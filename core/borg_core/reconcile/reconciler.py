@@ -1,17 +1,21 @@
 """What plans a kind: found in the modules of this package that define one, so that no list has to be kept."""
 
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from borg_core.actions import Plan
+from borg_core.native.claim import CLAIMS
 from borg_core.registry import Kind, Reference
 from borg_core.runs.world import World
 from borg_core.view import View
+
+PACE_OF_CLAIMS = {CLAIMS.kind: 1.0}
+"""A namespace may have hundreds of claims that live for minutes; a CronJob is written once a second for all of them."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Reconciler:
     """Returns the claim whose users planning has to know."""
     delay_seconds: float = 0.0
     """How long to wait for more of the same: many things may change around one object at once."""
+    paced_by: Mapping[str, float] = field(default_factory=dict)
+    """By the kind of what comes and goes in crowds: while it does, the object is planned once in so many seconds."""
 
 
 @cache

@@ -10,6 +10,7 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core.actions import Action, PatchStatus, Plan
 from borg_core.archives.plan import ArchivesPlan, Observed, keep_finders, plan_archives
+from borg_core.claims.told import find_selected_in
 from borg_core.kinds.archive import ARCHIVES, KnownArchive
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.job import JobOptions
@@ -26,7 +27,7 @@ from borg_core.policies.workload import find_claim_problems
 from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
-from borg_core.reconcile.reconciler import Reconciler
+from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status, read_runs
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
@@ -62,6 +63,8 @@ class Surroundings:
     """Schedules of which a run is at work."""
     options: JobOptions = field(default_factory=JobOptions)
     """How pods on the repository run: as those of the oldest schedule that writes into it, which can read it."""
+    selected: tuple[Finding, ...] = ()
+    """What its own sources choose by labels."""
 
 
 def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
@@ -83,6 +86,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
         archives=tuple(view.referring_to(ARCHIVES, subject)),
         busy=frozenset(_find_busy(view, schedules)),
         options=options[0] if options else JobOptions(),
+        selected=tuple(find_selected_in(view, repository)),
     )
     return plan_repository(world, repository, around, now)
 
@@ -120,7 +124,11 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         around.runs,
         died=around.died,
         names=around.names,
-        others=[*(timed.finding for timed in (checks, drills) if timed.finding), *_find_aliases(around)],
+        others=[
+            *(timed.finding for timed in (checks, drills) if timed.finding),
+            *_find_aliases(around),
+            *around.selected,
+        ],
         archives=archives,
         checks=Timed(checks.name, checks.clock),
         drills=Timed(drills.name, drills.clock),
@@ -287,4 +295,6 @@ def _owner(repository: BorgRepository) -> Owner:
 
 
 # Many schedules may change at once around one repository: its status is written once for all of them.
-REPOSITORY = Reconciler(REPOSITORIES, reconcile_repository, CHECKS.name, DRILLS.name, delay_seconds=0.5)
+REPOSITORY = Reconciler(
+    REPOSITORIES, reconcile_repository, CHECKS.name, DRILLS.name, delay_seconds=0.5, paced_by=PACE_OF_CLAIMS
+)

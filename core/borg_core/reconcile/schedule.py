@@ -6,9 +6,11 @@ from typing import Any
 
 from borg_contract.run import Operation
 from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
+from borg_core.claims.told import find_selected
 from borg_core.clock import Clock
-from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, BorgScheduleStatus
+from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
+from borg_core.kinds.statuses.schedule import BorgScheduleStatus
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import derive_problems, derive_prune_problems
 from borg_core.policies.workload import find_size_problems
@@ -27,13 +29,14 @@ from borg_core.reconcile.cron_job import (
     render_held,
 )
 from borg_core.reconcile.foretold import tell_disagreement
-from borg_core.reconcile.reconciler import Reconciler
+from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.schedule_status import derive_schedule_status
 from borg_core.runs.plan import plan_runs
 from borg_core.runs.world import Host, World
 from borg_core.view import View
 from borg_core.workload.bundle import Bundle, gather_bundle
 from borg_core.workload.job import Timing, render_cron_job
+from borg_core.workload.mounts import derive_claims
 from borg_core.workload.workload import Workload
 
 
@@ -43,7 +46,7 @@ def reconcile_schedule(world: World, view: View, now: datetime) -> Plan:
     return plan_schedule(world, gather_bundle(view, schedule) if schedule else None, now)
 
 
-SCHEDULE = Reconciler(SCHEDULES, reconcile_schedule, cron_job_name=lambda name: name)
+SCHEDULE = Reconciler(SCHEDULES, reconcile_schedule, cron_job_name=lambda name: name, paced_by=PACE_OF_CLAIMS)
 
 
 def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
@@ -73,7 +76,17 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
     times = derive_times(lasting) if kept and not edits else None
-    status = derive_schedule_status(world, schedule, said, runs.entries, clock=firing, times=times, now=now)
+    status = derive_schedule_status(
+        world,
+        schedule,
+        said,
+        runs.entries,
+        clock=firing,
+        times=times,
+        claims=len(derive_claims(workload)[1]),
+        others=[find_selected(bundle.selections.values())] if bundle.selects else (),
+        now=now,
+    )
     actions = (*plan_cron_job(world.cron_job, desired, now), *runs.actions, *_say(bundle, status))
     return Plan(actions, derive_requeue(refused, runs.requeue_after, derive_wait_for_tick(world.cron_job, clock, now)))
 

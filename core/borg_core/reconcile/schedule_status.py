@@ -8,8 +8,9 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core.clock import Clock, CronSchedule, dst_warnings
 from borg_core.formats import format_time
-from borg_core.kinds.schedule import ACTIVE_LIMIT, BorgSchedule, BorgScheduleStatus
+from borg_core.kinds.schedule import BorgSchedule
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
+from borg_core.kinds.statuses.schedule import ACTIVE_LIMIT, BorgScheduleStatus
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.cron_job import is_waiting
 from borg_core.reconcile.foretold import Times, derive_disagreement
@@ -29,9 +30,13 @@ def derive_schedule_status(
     *,
     clock: Clock | None,
     times: Times | None = None,
+    claims: int | None = None,
+    others: Iterable[Finding] = (),
     now: datetime,
 ) -> BorgScheduleStatus:
     """Return the status that the schedule is to have.
+
+    `claims`: how many it backs up; `others`: what there is to say besides.
 
     `clock` is that of its CronJob, None if it does not fire; `times` are those that it has, None where there is no
     CronJob.
@@ -46,7 +51,11 @@ def derive_schedule_status(
     else:
         last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
     next_run = clock.next_after(now) if clock else None
-    findings = _findings(schedule, problems, now) + _last_run_findings(world, backups, last[0], clock, now)
+    findings = (
+        *_findings(schedule, problems, now),
+        *others,
+        *_last_run_findings(world, backups, last[0], clock, now),
+    )
     generation = schedule.metadata.generation
     conditions = derive_conditions(findings, before.conditions, generation, now)
     if ConditionType.LAST_RUN_SUCCEEDED not in {condition.type for condition in conditions}:
@@ -68,6 +77,7 @@ def derive_schedule_status(
         last_run_name=last[1],
         last_run_phase=last[2],
         last_success_time=_latest(before.last_success_time, (e for e in backups if e.succeeded)),
+        claims=claims,
         next_run_time=format_time(next_run) if next_run else None,
         last_prune_time=_latest(before.last_prune_time, (e for e in entries if names <= set(_pruned(e)))),
         last_compact_time=_latest(before.last_compact_time, (e for e in entries if names <= set(_compacted(e)))),

@@ -38,7 +38,7 @@ def find_target_problems(facts: Facts) -> Iterator[Problem]:
 
 def is_taken(facts: Facts) -> bool:
     """Tell whether the claim that is to be made exists, and is not the restore's own."""
-    made_here = facts.claim and facts.claim.annotations.get(labels.RESTORE_UID) == facts.restore.metadata.uid
+    made_here = facts.claim and facts.claim.restore_uid == facts.restore.metadata.uid
     return facts.restore.spec.target.new_claim is not None and facts.claim is not None and not made_here
 
 

@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation
-from borg_core.kinds.parts.base import Metadata
 from borg_core.kinds.parts.job import FileAccess, JobOptions
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.restore import RESTORES, BorgRestore
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
-from borg_core.native.claim import CLAIMS
+from borg_core.kinds.selectors.claim import ANY_CLAIM
+from borg_core.native.claim import CLAIMS, ObservedClaim
 from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.job import JOBS
 from borg_core.registry import Reference
 from borg_core.view import View
 from borg_core.workload.bundle import gather_bundle
 from borg_core.workload.defaults import with_defaults
-from borg_core.workload.mounts import derive_claims
-from borg_core.workload.workload import Target, Workload
+from borg_core.workload.mounts import derive_claims, derive_written
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Facts:
 
     restore: BorgRestore
     repository: BorgRepository | None
-    claim: Metadata | None
+    claim: ObservedClaim | None
     options: JobOptions
     """How its pods run: as the restore says, else as those of the repository's oldest schedule, who can use it."""
     readers: tuple[BorgSchedule, ...] = ()
@@ -89,19 +88,20 @@ def restored_by(run: BorgRun) -> RestoreResult:
 
 def written_by(repository: BorgRepository) -> dict[str, str]:
     """Return the claims that hold the repository or its cache, each with what it is for."""
-    alone = Workload(repository.metadata.namespace, Operation.CHECK, targets=(Target(repository),))
-    return derive_claims(alone)[0]
+    return derive_written([repository])
 
 
 def _readers(view: View, claim: Reference) -> tuple[BorgSchedule, ...]:
-    """Return the schedules that back the claim up, by sources of their own or of a repository."""
-    direct = view.referring_to(SCHEDULES, claim)
-    through = (
-        schedule
-        for repository in view.referring_to(REPOSITORIES, claim)
-        for schedule in view.referring_to(SCHEDULES, Reference(REPOSITORIES.kind, *repository.metadata.key))
-    )
-    found = {schedule.metadata.name: schedule for schedule in (*direct, *through)}
+    """Return the schedules that back the claim up, by its name or its labels, and sources of their own or others'."""
+    found: dict[str, BorgSchedule] = {}
+    for reference in (claim, claim._replace(name=ANY_CLAIM)):
+        direct = view.referring_to(SCHEDULES, reference)
+        through = (
+            schedule
+            for repository in view.referring_to(REPOSITORIES, reference)
+            for schedule in view.referring_to(SCHEDULES, Reference(REPOSITORIES.kind, *repository.metadata.key))
+        )
+        found |= {schedule.metadata.name: schedule for schedule in (*direct, *through)}
     return tuple(found[name] for name in sorted(found) if claim.name in _read_claims(view, found[name]))
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from borg_contract.ownership import name_run
 from borg_contract.run import Operation
+from borg_core.claims.selection import Selection, select_sources, selects
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
@@ -12,10 +14,10 @@ from borg_core.kinds.restore import RESTORES, BorgRestore
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import OWN_ARCHIVE_NAMES, SCHEDULES, TITLE, BorgSchedule
 from borg_core.kinds.script import SCRIPTS, BorgScript
-from borg_core.native.claim import CLAIMS
+from borg_core.native.claim import CLAIMS, IN_NAMESPACE, ObservedClaim
 from borg_core.registry import Reference
 from borg_core.view import View
-from borg_core.workload.mounts import derive_claims
+from borg_core.workload.mounts import derive_claims, derive_written
 from borg_core.workload.owner import Owner
 from borg_core.workload.workload import Target, Workload
 
@@ -39,6 +41,8 @@ class Bundle:
     """Restores at work on a claim that it backs up."""
     runs: tuple[BorgRun, ...] = ()
     """Those of the schedule that are kept."""
+    candidates: tuple[ObservedClaim, ...] = ()
+    """All claims of the namespace, where a source chooses by labels."""
 
     @property
     def targets(self) -> tuple[BorgRepository, ...]:
@@ -46,9 +50,25 @@ class Bundle:
         names = (ref.name for ref in self.schedule.spec.repository_refs)
         return tuple(self.repositories[name] for name in names if name in self.repositories)
 
-    def sources_of(self, repository: BorgRepository) -> tuple[Source, ...]:
-        """Return what goes into `repository`: the schedule's own sources replace the repository's."""
+    def wanted_in(self, repository: BorgRepository) -> tuple[Source, ...]:
+        """Return what is to go into `repository`, as it is written: the schedule's own sources replace its own."""
         return self.schedule.spec.sources or repository.spec.sources
+
+    @cached_property
+    def selections(self) -> dict[str, Selection]:
+        """What becomes of that, by the repository's name."""
+        wanted = {target.metadata.name: self.wanted_in(target) for target in self.targets}
+        named = {source.name: source.volume for sources in wanted.values() for source in sources if source.volume}
+        written = derive_written(self.targets)
+        return {
+            name: select_sources(sources, self.candidates, named=named, written=written)
+            for name, sources in wanted.items()
+        }
+
+    @property
+    def selects(self) -> bool:
+        """Whether any of its sources chooses claims by labels."""
+        return any(selects(self.wanted_in(target)) for target in self.targets)
 
     @property
     def owner(self) -> Owner:
@@ -66,9 +86,10 @@ class Bundle:
             targets=tuple(
                 Target(
                     repository,
-                    self.sources_of(repository),
+                    self.selections[repository.metadata.name].sources,
                     repository.spec.hooks if spec.run_repository_hooks else None,
                     _find_unjudged(self.runs, repository.metadata.name),
+                    selects(self.wanted_in(repository)),
                 )
                 for repository in self.targets
             ),
@@ -93,6 +114,9 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
         if repository := view.get(REPOSITORIES, namespace, ref.name):
             repositories[ref.name] = repository
     plain = Bundle(schedule, repositories)
+    if plain.selects:
+        candidates = tuple(view.grouped(CLAIMS, IN_NAMESPACE, namespace, ""))
+        plain = Bundle(schedule, repositories, candidates=candidates)
     workload = plain.workload()
     scripts: dict[str, BorgScript] = {}
     for hook in workload.all_hooks:
@@ -107,6 +131,7 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
         _namesakes(view, schedule),
         gather_restores(view, namespace, derive_claims(workload)[1]),
         tuple(view.referring_to(RUNS, Reference(SCHEDULES.kind, *schedule.metadata.key))),
+        plain.candidates,
     )
 
 

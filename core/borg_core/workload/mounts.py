@@ -1,6 +1,6 @@
 """The volumes of a pod: one per claim, Secret or other source, however often it is mounted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,8 @@ def render_mounts(workload: Workload) -> Mounts:
             rendered.add("cache", source, f"{CACHE_DIR}/{name}", read_only=False)
     for target in workload.targets:
         for item in target.sources:
+            if item.volume is None:
+                continue
             # Read-only in the volume, not only in the mount: else the kubelet gives the team's files to fsGroup.
             source = _volume_source(item.volume, read_only=True)
             rendered.add("source", source, f"{SOURCES_DIR}/{item.name}", read_only=True)
@@ -66,20 +68,27 @@ def render_mounts(workload: Workload) -> Mounts:
 
 def derive_claims(workload: Workload) -> tuple[dict[str, str], dict[str, str]]:
     """Return the claims that are written (repositories, caches) and those that are read, each with what it is for."""
-    written: dict[str, str] = {}
+    written = derive_written(target.repository for target in workload.targets)
     read: dict[str, str] = {}
     for target in workload.targets:
-        name, spec = target.repository.metadata.name, target.repository.spec
-        for volume, use in ((spec.local and spec.local.volume, "volume"), (spec.cache, "cache")):
-            if volume and volume.claim_name:
-                written.setdefault(volume.claim_name, f'{use} of BorgRepository "{name}"')
         for source in target.sources:
-            if source.volume.claim_name:
+            if source.volume and source.volume.claim_name:
                 read.setdefault(source.volume.claim_name, f'source "{source.name}"')
     for mount in workload.mounts:
         if mount.volume.claim_name:
             (written if mount.writable else read).setdefault(mount.volume.claim_name, f"mounted at {mount.path}")
     return written, read
+
+
+def derive_written(repositories: Iterable[BorgRepository]) -> dict[str, str]:
+    """Return the claims that the repositories and their caches are on, each with what it is for."""
+    written: dict[str, str] = {}
+    for repository in repositories:
+        name, spec = repository.metadata.name, repository.spec
+        for volume, use in ((spec.local and spec.local.volume, "volume"), (spec.cache, "cache")):
+            if volume and volume.claim_name:
+                written.setdefault(volume.claim_name, f'{use} of BorgRepository "{name}"')
+    return written
 
 
 def _volume_source(volume: VolumeSource, *, read_only: bool) -> dict[str, Any]:

@@ -18,13 +18,18 @@ from borg_core.kinds.script import BorgScript
 
 @dataclass(frozen=True)
 class Target:
-    """A repository, and for a backup what goes into it and the scripts around its own part."""
+    """A repository, and for a backup what goes into it and the scripts around its own part.
+
+    Each of the `sources` has a volume: claims that are chosen by labels have been.
+    """
 
     repository: BorgRepository
     sources: tuple[Source, ...] = ()
     hooks: Hooks | None = None
     unjudged_runs: tuple[str, ...] = ()
     """See `borg_contract.plan.RepositoryPlan`."""
+    selects: bool = False
+    """Whether sources are chosen by labels: then there may be none at the moment."""
 
 
 @dataclass(frozen=True)

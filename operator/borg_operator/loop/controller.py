@@ -91,6 +91,8 @@ class Controller:
     def notice(self, kind: Kind[Any], change: Change[Any]) -> None:
         """Let all who are concerned by a change be looked at again."""
         for reference in derive_concerned(self._store, kind, change):
+            if seconds := find_reconcilers()[reference.kind].paced_by.get(kind.kind):
+                self._queue.pace(reference, seconds)
             self._enqueue(reference)
 
     def enqueue_all(self) -> None:

@@ -6,12 +6,22 @@ afterwards, never twice at once. A key that failed comes back later and later.
 
 import asyncio
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 300.0
+
+
+@dataclass
+class _Pace:
+    """Until when a key is worked on at most once in so many `seconds`, and when it was last; by the loop's clock."""
+
+    seconds: float
+    until: float
+    last: float
 
 
 class WorkQueue(Generic[Key]):
@@ -24,6 +34,7 @@ class WorkQueue(Generic[Key]):
         self._again: set[Key] = set()
         self._later: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
+        self._paces: dict[Key, _Pace] = {}
 
     def __len__(self) -> int:
         """Return how many keys wait to be worked on now."""
@@ -35,12 +46,24 @@ class WorkQueue(Generic[Key]):
         return len(self._failures)
 
     def add(self, key: Key) -> None:
-        """Let `key` be worked on as soon as a worker is free."""
-        if key in self._working:
+        """Let `key` be worked on as soon as a worker is free, and its pace allows."""
+        if (wait := self._wait_for_pace(key)) > 0:
+            self.add_after(key, wait)
+        elif key in self._working:
             self._again.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
             self._ready.put_nowait(key)
+
+    def pace(self, key: Key, seconds: float) -> None:
+        """For the next `seconds`, let `key` be worked on at most once in so many, whoever adds it.
+
+        So the first of many changes is taken up at once, and those that follow it together, `seconds` later at most.
+        """
+        now = asyncio.get_running_loop().time()
+        known = self._paces.get(key)
+        last = known.last if known else now if key in self._working else -seconds
+        self._paces[key] = _Pace(seconds, now + seconds, last)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Let `key` be worked on in `seconds`; an earlier time that is set already stays."""
@@ -57,6 +80,8 @@ class WorkQueue(Generic[Key]):
         key = await self._ready.get()
         self._waiting.discard(key)
         self._working.add(key)
+        if key in self._paces:
+            self._paces[key].last = asyncio.get_running_loop().time()
         return key
 
     def done(self, key: Key) -> None:
@@ -82,6 +107,15 @@ class WorkQueue(Generic[Key]):
         for handle in self._later.values():
             handle.cancel()
         self._later.clear()
+
+    def _wait_for_pace(self, key: Key) -> float:
+        pace = self._paces.get(key)
+        if pace is None:
+            return 0
+        now = asyncio.get_running_loop().time()
+        if now >= max(pace.until, pace.last + pace.seconds):
+            del self._paces[key]
+        return pace.last + pace.seconds - now
 
     def _due(self, key: Key) -> None:
         self._later.pop(key, None)

@@ -34,7 +34,10 @@ class MetricsServer:
         *,
         host: str | None = None,
         port: int = PORT,
+        with_claims: bool = False,
     ) -> None:
+        """`with_claims`: whether there is a series for each claim."""
+        self._with_claims = with_claims
         self._store = store
         self._metrics = metrics
         self._is_complete = is_complete
@@ -69,7 +72,7 @@ class MetricsServer:
         return web.Response(body=text, headers=headers)
 
     async def _render(self) -> bytes:
-        snapshot = Snapshot.of(self._store, datetime.now(UTC))
+        snapshot = Snapshot.of(self._store, datetime.now(UTC), with_claims=self._with_claims)
         return await asyncio.to_thread(_write, Chain(snapshot, self._metrics.registry))
 
 

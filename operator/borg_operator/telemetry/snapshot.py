@@ -18,6 +18,7 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.restore import RESTORES, BorgRestore
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
+from borg_core.native.claim import CLAIMS, ObservedClaim
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.job import JOBS, ObservedJob
 from borg_core.readings.repository import (
@@ -29,6 +30,7 @@ from borg_core.readings.restore import derive_restore_readings
 from borg_core.readings.schedule import ScheduleReading, collect_backups, derive_schedule_reading
 from borg_core.registry import Reference, watched_kinds
 from borg_operator.store import Store
+from borg_operator.telemetry.claims import read_claims
 from borg_operator.telemetry.gauges import LAST_ARCHIVE, LAST_BACKUP, REPOSITORY, RESTORE, SCHEDULE, Gauges, T, Value
 
 Labels = dict[str, str]
@@ -49,9 +51,11 @@ class Snapshot(Collector):
     counts: Mapping[str, int]
     """How many objects there are, by kind."""
     now: datetime
+    claims: Sequence[ObservedClaim] = ()
+    """Those of which is told whether they are backed up."""
 
     @classmethod
-    def of(cls, store: Store, now: datetime) -> "Snapshot":
+    def of(cls, store: Store, now: datetime, *, with_claims: bool = False) -> "Snapshot":
         """Return what the store holds. To be called where the store is written: in the event loop."""
         return cls(
             schedules=store.values(SCHEDULES),
@@ -62,6 +66,7 @@ class Snapshot(Collector):
             cron_jobs=store.values(CRON_JOBS),
             counts={kind.kind: len(store.index(kind)) for kind in watched_kinds()},
             now=now,
+            claims=store.values(CLAIMS) if with_claims else (),
         )
 
     def collect(self) -> Iterator[Metric]:
@@ -122,6 +127,12 @@ class Snapshot(Collector):
             for reading in derive_restore_readings(self.restores)
         ]
         yield from _families("borg_restore_", ("namespace", "persistentvolumeclaim"), RESTORE, restores)
+        yield _family(
+            "borg_claim_protected",
+            "Whether a schedule that is Ready and not suspended backs it up; absent where it is to be ignored.",
+            ("namespace", "claim"),
+            read_claims(self.schedules, self.repositories, self.claims),
+        )
         yield _family(
             "borg_operator_objects",
             "Objects of a kind that the operator knows.",

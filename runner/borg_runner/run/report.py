@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from borg_contract.codec import FRAME_BYTES, encode, encode_with_brief
+from borg_contract.ownership import fit_comment
 from borg_contract.pod import BRIEF_LIMIT_BYTES, RESULT_LIMIT_BYTES
 from borg_contract.result import RepositoryResult, RunResult
 from borg_runner.log import Log, make_printable
@@ -250,7 +251,9 @@ def _clean(result: RunResult) -> RunResult:
                 previous=replace(repository.previous, name=_cleaned(repository.previous.name, _LONGEST_NAME))
                 if repository.previous
                 else None,
-                comment=_cleaned(repository.comment, _LONGEST_NAME) if repository.comment else None,
+                comment=_cleaned(fit_comment(repository.comment, _LONGEST_NAME), _LONGEST_NAME)
+                if repository.comment
+                else None,
                 error=_cleaned(repository.error) if repository.error else None,
                 locked_by=_cleaned(repository.locked_by, _LONGEST_NAME) if repository.locked_by else None,
             )

@@ -204,7 +204,10 @@ def explain_unreadable(survey: Survey, archive: str | None) -> Fault | None:
     `archive`: what was made of the others, None when that is nothing.
     """
     if not survey.found:
-        text = "There is nothing to back up: give the BorgSchedule or BorgRepository sources."
+        text = (
+            "There is nothing to back up: give the BorgSchedule or BorgRepository sources, or a claim the labels that "
+            "their `claimSelector` asks for."
+        )
         return Fault(Reason.SOURCE_UNREADABLE, text)
     if not (unreadable := survey.unreadable):
         return None

@@ -10,6 +10,7 @@ from borg_api.resources.archives.route import find_archive
 from borg_api.resources.repositories.route import find_repository, find_repository_at
 from borg_api.resources.restores.paths import ROOT, count_stripped, normalize, split_paths
 from borg_api.resources.restores.request import RestoreFields
+from borg_core.claims.selection import selects
 from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.parts.base import API_VERSION, OwnerReference
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
@@ -114,8 +115,14 @@ def _find_origin(
     """Return the claim that the source is, by what its schedule or its repository says today."""
     schedule = view.schedules.get(archive.schedule) if archive and archive.schedule else None
     sources = (schedule.resource.spec.sources if schedule else None) or repository.spec.sources
-    meant = [item for item in sources if source in (None, item.name)]
-    return meant[0].volume.claim_name if len(meant) == 1 else None
+    if source is None and selects(sources):
+        source = archive.sources[0] if archive and len(archive.sources) == 1 else None
+        if source is None:
+            return None
+    meant = [item.volume for item in sources if item.volume and source in (None, item.name)]
+    if not meant and selects(sources):
+        return source  # a claim that was chosen by its labels is called like its source
+    return meant[0].claim_name if len(meant) == 1 else None
 
 
 def _owner_of(repository: BorgRepository, archive: ArchiveRecord | None) -> OwnerReference:

@@ -14,20 +14,20 @@ OF_OTHERS = ("borgoperator.io/", "app.kubernetes.io/", "batch.kubernetes.io/")
 """Prefixes of keys that operator and Kubernetes set themselves; so are those below."""
 KEYS_OF_OTHERS = ("job-name", "controller-uid")
 
-_IS_A_KEY = (
+IS_A_KEY = (
     "a key is [prefix/]name with a DNS name as prefix and letters, digits, '-', '_' and '.' in the name, for example "
     "example.com/team"
 )
-_KEYS_ARE_KEYS = Rule(
+KEYS_ARE_KEYS = Rule(
     f"self.all(key, key.size() <= 317 && key.indexOf('/') <= 253 && key.matches(r'{KEY}'))",
-    _IS_A_KEY,
+    IS_A_KEY,
 )
-_IS_A_LABEL_VALUE = Rule(
+IS_A_LABEL_VALUE = Rule(
     f"self.matches(r'{LABEL_VALUE}')",
     "a label's value has letters, digits, '-', '_' and '.' only and begins and ends with a letter or digit",
 )
 _KEYS = (
-    _KEYS_ARE_KEYS,
+    KEYS_ARE_KEYS,
     Rule(
         "!self.exists(key, "
         + " || ".join(
@@ -55,14 +55,14 @@ class Toleration(Model):
         str | None,
         Schema(
             "The taint's key; empty with operator Exists: every taint.",
-            Rule(f"self == '' || self.indexOf('/') <= 253 && self.matches(r'{KEY}')", _IS_A_KEY),
+            Rule(f"self == '' || self.indexOf('/') <= 253 && self.matches(r'{KEY}')", IS_A_KEY),
             maxLength=317,
         ),
     ] = None
     operator: Annotated[Literal["Equal", "Exists"] | None, Schema("How key and value are compared; default Equal.")] = (
         None
     )
-    value: Annotated[str | None, Schema("The taint's value, with operator Equal.", _IS_A_LABEL_VALUE, maxLength=63)] = (
+    value: Annotated[str | None, Schema("The taint's value, with operator Equal.", IS_A_LABEL_VALUE, maxLength=63)] = (
         None
     )
     effect: Annotated[
@@ -214,11 +214,11 @@ class JobOptions(Model):
         ),
     ] = None
     node_selector: Annotated[
-        dict[str, Annotated[str, Schema("The label's value.", _IS_A_LABEL_VALUE, maxLength=63)]],
+        dict[str, Annotated[str, Schema("The label's value.", IS_A_LABEL_VALUE, maxLength=63)]],
         Schema(
             "Labels that a node must have to run the pods, for example `{kubernetes.io/arch: amd64}`. Merged with "
             "those that the installer set; of two with one key, the one here holds.",
-            _KEYS_ARE_KEYS,
+            KEYS_ARE_KEYS,
             maxProperties=32,
         ),
     ] = {}
@@ -252,7 +252,7 @@ class JobOptions(Model):
                 str,
                 Schema(
                     "The label's value.",
-                    _IS_A_LABEL_VALUE,
+                    IS_A_LABEL_VALUE,
                     maxLength=63,
                 ),
             ],

@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import IS_A_NAME, Model, NameRef, ResourceName
+from borg_core.kinds.selectors.claim import ANY_CLAIM, ClaimSelector
 from borg_core.registry import Reference
 
 
@@ -125,24 +126,25 @@ class VolumeSource(Model):
 
 _ONE_OF = [to_camel(name) for name in VolumeSource.model_fields]
 
-Volume = Annotated[
-    VolumeSource,
-    Schema(
-        "A volume as in a pod's spec, of exactly one kind, for example `persistentVolumeClaim: {claimName: data}`.",
-        Rule(
-            " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in _ONE_OF) + " == 1",
-            f"give exactly one of {', '.join(_ONE_OF[:-1])} and {_ONE_OF[-1]}",
-        ),
+VOLUME_SCHEMA = Schema(
+    "A volume as in a pod's spec, of exactly one kind, for example `persistentVolumeClaim: {claimName: data}`.",
+    Rule(
+        " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in _ONE_OF) + " == 1",
+        f"give exactly one of {', '.join(_ONE_OF[:-1])} and {_ONE_OF[-1]}",
     ),
-]
+)
+Volume = Annotated[VolumeSource, VOLUME_SCHEMA]
 
 
 class Source(Model):
+    """A volume, or all claims that match: these are sources of their own wherever anything is made of them."""
+
     name: Annotated[
         str,
         Schema(
             "The folder below `/sources` in the pod and so in the archives: keep it, and archives of before "
-            "and after stay comparable. For example `data`.",
+            "and after stay comparable. For example `data`. With `claimSelector` only what the selector is called: "
+            "each claim's folder is called like the claim.",
             Rule(
                 "self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
                 "a source's name is a folder and a volume name: lower-case letters, digits and '-', "
@@ -152,7 +154,17 @@ class Source(Model):
             maxLength=63,
         ),
     ]
-    volume: Volume
+    volume: Annotated[VolumeSource | None, VOLUME_SCHEMA] = None
+    claim_selector: Annotated[
+        ClaimSelector | None,
+        Schema(
+            "In place of `volume`: each PersistentVolumeClaim of the namespace whose labels match is a source, called "
+            "like the claim (a name with dots or of more than 63 characters gets a digest). `{}` is every claim. They "
+            "may come and go. Left out are claims that are not bound, are being deleted, or bear "
+            '`borgoperator.io/ignore: "true"` as a label or annotation, those that another source names, and those '
+            "that the run's own repositories are on.",
+        ),
+    ] = None
     paths: Annotated[
         tuple[
             Annotated[
@@ -181,7 +193,19 @@ class Source(Model):
 
 
 Sources = Annotated[
-    tuple[Annotated[Source, Schema("A volume and the paths in it that are backed up.")], ...],
+    tuple[
+        Annotated[
+            Source,
+            Schema(
+                "A volume, or each claim that matches, and the paths in it that are backed up.",
+                Rule(
+                    "has(self.volume) != has(self.claimSelector)",
+                    "give exactly one of volume (one volume) and claimSelector (each claim whose labels match)",
+                ),
+            ),
+        ],
+        ...,
+    ],
     Schema(maxItems=32, listMapKeys=["name"]),
 ]
 
@@ -196,6 +220,14 @@ MinFiles = Annotated[
         minimum=0,
     ),
 ]
+
+
+def references_of_sources(namespace: str, sources: Iterable[Source]) -> Iterator[Reference]:
+    """Yield the claims of the sources; of a selector, that it is about any claim."""
+    given = tuple(sources)
+    yield from references_of_volumes(namespace, (source.volume for source in given))
+    if any(source.claim_selector is not None for source in given):
+        yield Reference("PersistentVolumeClaim", namespace, ANY_CLAIM)
 
 
 def references_of_volumes(namespace: str, volumes: Iterable[VolumeSource | None]) -> Iterator[Reference]:

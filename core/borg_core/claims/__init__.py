@@ -1,0 +1,1 @@
+"""Claims by label: which are backed up, by which schedules, and which by none."""

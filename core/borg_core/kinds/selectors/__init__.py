@@ -1,0 +1,1 @@
+"""How objects of a namespace are chosen by their labels."""

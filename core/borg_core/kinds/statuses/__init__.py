@@ -1,0 +1,1 @@
+"""What kinds say about themselves, where that is much."""
