@@ -137,6 +137,11 @@ class BorgRestore(Model):
                 "a restore is asked for once, and only approve and cancel can be changed: make a new BorgRestore",
             ),
             Rule(
+                "!has(self.target.stream) || (self.mode == 'Merge' && self.writers == 'Refuse')",
+                "mode and writers are about files in a claim: leave them out with target.stream, whose command alone "
+                "knows what it changes",
+            ),
+            Rule(
                 "!oldSelf.cancel || self.cancel",
                 "a cancelled restore cannot be resumed: make a new BorgRestore",
                 ".cancel",
@@ -149,7 +154,7 @@ class BorgRestore(Model):
 
     @property
     def claim_name(self) -> str:
-        """The claim that is restored into, which need not exist yet."""
+        """The claim that is restored into, which need not exist yet; empty for a command."""
         target = self.spec.target
         return target.claim.claim_name if target.claim else target.new_claim.name if target.new_claim else ""
 
@@ -166,14 +171,15 @@ class BorgRestore(Model):
 def references_of_restore(restore: BorgRestore) -> Iterator[Reference]:
     namespace = restore.metadata.namespace
     yield Reference("BorgRepository", namespace, restore.spec.repository_ref.name)
-    yield Reference("PersistentVolumeClaim", namespace, restore.claim_name)
+    yield from affected_by_restore(restore)
     if (latest := restore.spec.latest) and latest.schedule_ref:
         yield Reference("BorgSchedule", namespace, latest.schedule_ref.name)
 
 
 def affected_by_restore(restore: BorgRestore) -> Iterator[Reference]:
     """Yield the claim that it restores into: what reads it waits."""
-    yield Reference("PersistentVolumeClaim", restore.metadata.namespace, restore.claim_name)
+    if restore.claim_name:
+        yield Reference("PersistentVolumeClaim", restore.metadata.namespace, restore.claim_name)
 
 
 RESTORES = Kind(

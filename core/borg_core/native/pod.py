@@ -51,8 +51,10 @@ class ObservedPod:
     """None as long as the container `borg` has not ended."""
     waiting: str = ""
     """Why it does not run yet, in the kubelet's or the scheduler's words: `ImagePullBackOff: …`."""
-    others_running: tuple[str, ...] = ()
-    """Containers besides `borg` that run: somebody put them into the pod."""
+    others_left: tuple[str, ...] = ()
+    """Containers besides `borg` that run, or are yet to run: those of dumps, and what somebody put into the pod."""
+    others_waiting: str = ""
+    """Why one of them does not run, in the kubelet's words."""
     finished: bool = False
     """Whether every container has ended for good."""
     job_name: str = ""
@@ -81,6 +83,7 @@ def parse_pod(body: Body) -> ObservedPod:
     states = {item["name"]: item.get("state", {}) for item in status.get("containerStatuses", [])}
     state = states.get(CONTAINER_NAME, {})
     ready = {item["name"]: item.get("ready", True) for item in status.get("containerStatuses", [])}
+    others = {name: other for name, other in states.items() if name != CONTAINER_NAME}
     finished = status.get("phase") in ("Succeeded", "Failed")
     conditions = status.get("conditions", [])
     return ObservedPod(
@@ -93,7 +96,8 @@ def parse_pod(body: Body) -> ObservedPod:
         began="running" in state or _ran(state),
         ending=_ending(status, state, finished=finished),
         waiting="" if finished or "running" in state else _waiting(conditions, state),
-        others_running=tuple(sorted(name for name in states if name != CONTAINER_NAME and "running" in states[name])),
+        others_left=tuple(sorted(name for name, state in others.items() if "terminated" not in state)),
+        others_waiting=next((words for state in others.values() if (words := _waiting([], state))), ""),
         finished=finished,
         job_name=metadata.get("labels", {}).get(labels.JOB_NAME, ""),
         node=spec.get("nodeName", ""),

@@ -71,7 +71,7 @@ def plan_stops(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
         if job is None or job.finished or job.deleting:
             continue
         cancelled = entry.run is not None and entry.run.spec.cancel
-        if pod and pod.began and (cancelled or (pod.ending and pod.others_running and not pod.disrupted)):
+        if pod and pod.began and (cancelled or (pod.ending and pod.others_left and not pod.disrupted)):
             yield from _end(pod)
         elif cancelled:
             yield DeleteJob(job.reference, job.uid)  # nothing of it has begun

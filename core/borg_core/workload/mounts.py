@@ -8,6 +8,7 @@ from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, SCRATCH_DIR, SECRETS_
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.kinds.repository import BorgRepository
+from borg_core.workload.streams import render_stream_volumes
 from borg_core.workload.workload import Workload
 
 
@@ -42,6 +43,8 @@ def render_mounts(workload: Workload) -> Mounts:
             rendered.add("cache", source, f"{CACHE_DIR}/{name}", read_only=False)
     for target in workload.targets:
         for item in target.sources:
+            if item.volume is None:
+                continue
             # Read-only in the volume, not only in the mount: else the kubelet gives the team's files to fsGroup.
             source = _volume_source(item.volume, read_only=True)
             rendered.add("source", source, f"{SOURCES_DIR}/{item.name}", read_only=True)
@@ -56,6 +59,9 @@ def render_mounts(workload: Workload) -> Mounts:
     # Two scratch volumes; emptyDir sources are alike, so they are named here and not looked up.
     rendered.volumes += [{"name": "cache", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}]
     rendered.mounts += [{"name": "cache", "mountPath": CACHE_DIR}, {"name": "scratch", "mountPath": SCRATCH_DIR}]
+    volumes, mounts = render_stream_volumes(workload)
+    rendered.volumes += volumes
+    rendered.mounts += mounts
     return rendered
 
 
@@ -69,7 +75,7 @@ def derive_claims(workload: Workload) -> tuple[dict[str, str], dict[str, str]]:
             if volume and volume.claim_name:
                 written.setdefault(volume.claim_name, f'{use} of BorgRepository "{name}"')
         for source in target.sources:
-            if source.volume.claim_name:
+            if source.volume and source.volume.claim_name:
                 read.setdefault(source.volume.claim_name, f'source "{source.name}"')
     for mount in workload.mounts:
         if mount.volume.claim_name:
@@ -100,6 +106,8 @@ def _secret_keys(workload: Workload) -> dict[str, set[str]]:
 def _secret_refs(workload: Workload) -> Iterator[SecretKeyRef]:
     for target in workload.targets:
         yield from _repository_refs(target.repository)
+    for command in workload.streams.values():  # the runner says which is missing, and conceals all
+        yield from command.secret_refs.values()
     for hook in workload.all_hooks:
         yield from (parameter.value_from.secret_key_ref for parameter in hook.parameters if parameter.value_from)
 

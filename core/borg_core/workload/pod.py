@@ -21,6 +21,7 @@ from borg_core.settings import PodDefaults, Settings
 from borg_core.workload.defaults import with_defaults
 from borg_core.workload.mounts import render_mounts
 from borg_core.workload.plan import render_plan
+from borg_core.workload.streams import render_containers, render_init_containers
 from borg_core.workload.workload import Workload
 
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -67,7 +68,8 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": _pod_security(job, settings.pods, gives_groups=workload.gives_groups),
-        "containers": [container],
+        "initContainers": render_init_containers(workload, container),
+        "containers": [container, *render_containers(workload, container)],
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
         "nodeSelector": job.node_selector,

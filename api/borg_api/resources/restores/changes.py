@@ -115,7 +115,7 @@ def _find_origin(
     schedule = view.schedules.get(archive.schedule) if archive and archive.schedule else None
     sources = (schedule.resource.spec.sources if schedule else None) or repository.spec.sources
     meant = [item for item in sources if source in (None, item.name)]
-    return meant[0].volume.claim_name if len(meant) == 1 else None
+    return meant[0].volume.claim_name if len(meant) == 1 and meant[0].volume else None
 
 
 def _owner_of(repository: BorgRepository, archive: ArchiveRecord | None) -> OwnerReference:

@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import IS_A_NAME, Model, NameRef, ResourceName
+from borg_core.kinds.parts.streams.command import DUMPS_ALONE, FEW_DUMPS, NO_PATHS, ONE_OF_TWO, SHORT_NAME, Dump
 from borg_core.registry import Reference
 
 
@@ -152,7 +153,15 @@ class Source(Model):
             maxLength=63,
         ),
     ]
-    volume: Volume
+    volume: Annotated[Volume | None, Schema("Files in a volume, mounted read-only.")] = None
+    dump: Annotated[
+        Dump | None,
+        Schema(
+            "What a command writes, for example `pg_dump`: it runs in a container beside the runner's, with an image "
+            "of its own, and what it writes goes straight into the archive. If it fails, there is no archive, and the run "
+            "is Failed with its last words (DumpFailed). With several repositories it runs once for each."
+        ),
+    ] = None
     paths: Annotated[
         tuple[
             Annotated[
@@ -181,8 +190,11 @@ class Source(Model):
 
 
 Sources = Annotated[
-    tuple[Annotated[Source, Schema("A volume and the paths in it that are backed up.")], ...],
-    Schema(maxItems=32, listMapKeys=["name"]),
+    tuple[
+        Annotated[Source, Schema("A volume and the paths in it, or a dump.", ONE_OF_TWO, NO_PATHS, SHORT_NAME)],
+        ...,
+    ],
+    Schema("", DUMPS_ALONE, FEW_DUMPS, maxItems=32, listMapKeys=["name"]),
 ]
 
 MinFiles = Annotated[

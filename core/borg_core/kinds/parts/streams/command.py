@@ -1,0 +1,128 @@
+"""A command in an image of its own, whose output is backed up, or which is given what was backed up."""
+
+from typing import Annotated
+
+from borg_contract.pod import STREAM_CONTAINER_LIMIT
+from borg_contract.schema import Rule, Schema
+from borg_core.kinds.parts.base import Model, SecretKeyRef
+
+DUMP_NAME_LIMIT = 56
+"""The container has the source's name and a word more."""
+
+_NO_NUL = Rule(r"!self.matches(r'\x00')", "no word and no variable can contain a NUL character")
+
+
+class EnvironmentSource(Model):
+    secret_key_ref: Annotated[
+        SecretKeyRef,
+        Schema("A key of a Secret in the same namespace. Its value is concealed in logs and in the status."),
+    ]
+
+
+class EnvironmentVariable(Model):
+    name: Annotated[
+        str,
+        Schema(
+            "The variable's name, for example `PGPASSWORD`.",
+            Rule(
+                "self.matches(r'^[A-Za-z_][A-Za-z0-9_]*$')",
+                "a variable's name has letters, digits and '_' only, and does not begin with a digit",
+            ),
+            minLength=1,
+            maxLength=128,
+        ),
+    ]
+    value: Annotated[
+        str | None, Schema("A plain text, visible to whoever may read this resource.", _NO_NUL, maxLength=4096)
+    ] = None
+    value_from: Annotated[EnvironmentSource | None, Schema("Where the value comes from instead.")] = None
+
+
+_Word = Annotated[str, Schema("One word.", _NO_NUL, maxLength=4096)]
+
+
+class StreamCommand(Model):
+    """What runs in a container beside the runner's."""
+
+    image: Annotated[
+        str,
+        Schema(
+            "The image that has the command, for example `postgres:17`; it needs no shell. Refused (Ready=False) "
+            "unless whoever installed the operator allowed it.",
+            Rule(
+                "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')",
+                "give an image reference, for example docker.io/library/postgres:17 (no spaces, no https://)",
+            ),
+            minLength=1,
+            maxLength=512,
+        ),
+    ]
+    command: Annotated[
+        tuple[_Word, ...],
+        Schema(
+            "The program and its words, run as they are: no shell reads them, and the image's own entrypoint does not "
+            "run. As in a pod's spec, `$(NAME)` stands for a variable of `env`.",
+            minItems=1,
+            maxItems=64,
+        ),
+    ]
+    args: Annotated[tuple[_Word, ...], Schema("More words for it.", maxItems=64)] = ()
+    env: Annotated[
+        tuple[
+            Annotated[
+                EnvironmentVariable,
+                Schema(
+                    "One variable.",
+                    Rule(
+                        "has(self.value) != has(self.valueFrom)",
+                        "give exactly one of value (a plain text) and valueFrom (from a Secret)",
+                    ),
+                ),
+            ],
+            ...,
+        ],
+        Schema("Its environment, besides what the image sets.", maxItems=64, listMapKeys=["name"]),
+    ] = ()
+
+    @property
+    def secret_refs(self) -> dict[str, SecretKeyRef]:
+        """Which keys of Secrets it is given, by the variables' names."""
+        return {item.name: item.value_from.secret_key_ref for item in self.env if item.value_from}
+
+
+class Dump(StreamCommand):
+    path: Annotated[
+        str,
+        Schema(
+            "Which file of the source it is in the archive, for example `app.dump`: `sources/<name>/app.dump`.",
+            Rule(
+                r"!self.startsWith('/') && !self.endsWith('/') && !self.matches(r'(^|/)\.{0,2}(/|$)') "
+                r"&& !self.matches(r'\p{Cc}')",
+                "a dump's path is that of a file: no '/' at either end, no '.' or '..' part, no control characters, "
+                "for example app.dump",
+            ),
+            minLength=1,
+            maxLength=255,
+        ),
+    ]
+
+
+DUMPS_ALONE = Rule(
+    "self.all(source, has(source.dump)) || self.filter(source, has(source.dump)).size() <= 1",
+    "beside volumes borg reads one dump only: give several dumps a BorgSchedule without volumes",
+)
+FEW_DUMPS = Rule(
+    f"self.filter(source, has(source.dump)).size() <= {STREAM_CONTAINER_LIMIT}",
+    f"each dump has a container, and a pod at most {STREAM_CONTAINER_LIMIT} of them: make another BorgSchedule",
+)
+ONE_OF_TWO = Rule(
+    "has(self.volume) != has(self.dump)", "give exactly one of volume (files in it) and dump (what a command writes)"
+)
+NO_PATHS = Rule(
+    "!has(self.dump) || !has(self.paths)", "paths are those of a volume: a dump has the one path in dump.path", ".paths"
+)
+SHORT_NAME = Rule(
+    f"!has(self.dump) || self.name.size() <= {DUMP_NAME_LIMIT}",
+    f"a dump's container has the source's name and a word more: give a name of at most {DUMP_NAME_LIMIT} characters",
+    ".name",
+)
