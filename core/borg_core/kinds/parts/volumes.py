@@ -158,8 +158,8 @@ class Source(Model):
         Dump | None,
         Schema(
             "What a command writes, for example `pg_dump`: it runs in a container beside the runner's, with an image "
-            "of its own, and what it writes goes straight into the archive. If it fails, there is no archive, and the run "
-            "is Failed with its last words (DumpFailed). With several repositories it runs once for each."
+            "of its own, and what it writes goes straight into the archive. If it fails, there is no archive, and the "
+            "run is Failed with its last words (DumpFailed). With several repositories it runs once for each."
         ),
     ] = None
     paths: Annotated[
