@@ -20,12 +20,11 @@ from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.notice import Notice
-from borg_runner.process import Command, StopStep, run_process
+from borg_runner.process import Command, Direct, Plumbing, StopStep, run_process
 from borg_runner.ssh.activity import HANG_SECONDS, HangWatch
 from borg_runner.ssh.probe import PROBE_SECONDS, ask_ssh
 from borg_runner.ssh.silence import PATIENCE, Patience, SilenceWatch
 from borg_runner.ssh.words import knows_ssh_words
-from borg_runner.streams.plumbing import Direct, Plumbing
 
 _CHECKPOINT_PATIENCE = GRACE_SECONDS * 0.6
 _ORDERLY_PATIENCE = GRACE_SECONDS * 0.1

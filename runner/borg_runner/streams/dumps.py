@@ -38,7 +38,7 @@ class Dump:
 
 @dataclass(frozen=True)
 class Streams:
-    """What dumps come through. `pipes`: a folder of one backup alone, where named pipes may be made."""
+    """What dumps come through. `pipes`: the folder, of one backup alone, in which named pipes are made."""
 
     containers: Mapping[str, Container]
     pipes: Path

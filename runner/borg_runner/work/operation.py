@@ -88,8 +88,7 @@ def _operate(
     plan = left
     match plan.operation:
         case Operation.BACKUP:
-            pipes = make_unique_folder(around.scratch, "pipes-", "")
-            streams = Streams(around.containers, pipes)
+            streams = Streams(around.containers, around.scratch / f"pipes-{repository.plan.name}")
             back_up(Backup(plan, repository, record, around.sources_root, around.run, tell, streams))
         case Operation.PRUNE:
             retention = _require_retention(plan)
