@@ -236,7 +236,7 @@ REFUSALS = (
         "a dump's image as an address",
         {"sources": [{"name": "db", "dump": DUMP | {"image": "https://a/b"}}]},
         "spec.sources[0].dump.image",
-        "give an image reference, for example docker.io/library/postgres:17 (no spaces, no https://)",
+        "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no spaces, no https://)",
     ),
     Refusal(
         "BorgSchedule",

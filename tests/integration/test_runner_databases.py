@@ -76,7 +76,8 @@ def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
 
 
 def repository_of(pod: Pod, kind: Kind) -> RepositoryPlan:
-    return pod.repository(sources=(dump(**{kind.variable: pod.secret("app-db", "password", kind.database.password)}),))
+    secret = pod.secret("app-db", "password", kind.database.password)
+    return pod.repository(sources=(dump(secrets={kind.variable: secret}),))
 
 
 def restore_plan(pod: Pod, repository: RepositoryPlan, archive: str, kind: Kind) -> Ended:

@@ -134,7 +134,7 @@ def test_the_dump_begins_only_when_borg_has_the_lock(pod: Pod) -> None:
 
 def test_passwords_of_a_dump_are_concealed_and_a_missing_one_is_told_first(pod: Pod) -> None:
     secret = pod.secret("app-db", "password", "canary-4711")
-    repository = pod.repository(sources=(dump(PGPASSWORD=secret),))
+    repository = pod.repository(sources=(dump(secrets={"PGPASSWORD": secret}),))
     with shell(pod, "db", 'echo "password $PGPASSWORD is wrong" >&2; exit 1', PGPASSWORD="canary-4711"):
         ended = pod.run(pod.plan(repository))
     assert "Its last words: password *** is wrong" in failed(ended)[1]

@@ -32,9 +32,9 @@ def find_helper() -> Path:
     return helper
 
 
-def dump(name: str = "db", path: str = "app.dump", **secrets: SecretFile) -> SourcePlan:
+def dump(name: str = "db", path: str = "app.dump", *, secrets: Mapping[str, SecretFile] | None = None) -> SourcePlan:
     """Return a source that a command writes; `secrets`: by the names of the command's variables."""
-    return SourcePlan(name, (path,), StreamPlan(name, "dump-it", secrets))
+    return SourcePlan(name, (path,), StreamPlan(name, "dump-it", dict(secrets or {})))
 
 
 @contextmanager

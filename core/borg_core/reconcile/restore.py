@@ -148,7 +148,9 @@ def _find_problems(world: World, facts: Facts) -> Iterator[Problem]:
         message = f'latest.before "{latest.before}" is no time: give one as RFC 3339 has it, 2026-11-25T00:00:00Z'
         yield Problem(Reason.INVALID_ARGUMENT, message)
         return
-    yield from find_forbidden(render_workload(facts, Operation.RESTORE), world.settings)  # which has all that it may have
+    yield from find_forbidden(
+        render_workload(facts, Operation.RESTORE), world.settings
+    )  # which has all that it may have
 
 
 def _host(facts: Facts, problems: Sequence[Problem]) -> Host:

@@ -57,7 +57,7 @@ def render_init_containers(workload: Workload, runner: dict[str, Any]) -> list[d
 
 def render_containers(workload: Workload, runner: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the containers of all streams; of `runner`, the runner's, they have what quotas ask for."""
-    shared = {key: runner[key] for key in ("imagePullPolicy", "resources") if key in runner}
+    shared: dict[str, Any] = {key: runner[key] for key in ("imagePullPolicy", "resources") if key in runner}
     return [
         {
             "name": name_container(stream),

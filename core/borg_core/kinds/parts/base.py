@@ -22,6 +22,11 @@ IS_A_NAME = Rule(
     "with a letter or digit, for example app-data",
 )
 
+IS_AN_IMAGE = Rule(
+    "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$') && !self.contains('://')",
+    "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no spaces, no https://)",
+)
+
 ResourceName = Annotated[str, Schema("", IS_A_NAME, minLength=1, maxLength=253)]
 Time = Annotated[str, Schema(format="date-time")]
 """RFC 3339, in UTC."""

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from borg_contract.schema import Rule, Rules, Schema
-from borg_core.kinds.parts.base import IS_A_NAME, SUBDOMAIN, Model, NameRef
+from borg_core.kinds.parts.base import IS_A_NAME, IS_AN_IMAGE, SUBDOMAIN, Model, NameRef
 
 _KEY_NAME = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 KEY = rf"^({SUBDOMAIN}/)?{_KEY_NAME}$"
@@ -166,11 +166,7 @@ class JobOptions(Model):
         Schema(
             "The image with runner and borg; default: the one of the operator's release. Another one is "
             "refused (Ready=False) unless whoever installed the operator allowed it.",
-            Rule(
-                "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')",
-                "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no "
-                "spaces, no https://)",
-            ),
+            IS_AN_IMAGE,
             minLength=1,
             maxLength=512,
         ),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from borg_contract.pod import STREAM_CONTAINER_LIMIT
 from borg_contract.schema import Rule, Schema
-from borg_core.kinds.parts.base import Model, SecretKeyRef
+from borg_core.kinds.parts.base import IS_AN_IMAGE, Model, SecretKeyRef
 
 DUMP_NAME_LIMIT = 56
 """The container has the source's name and a word more."""
@@ -49,10 +49,7 @@ class StreamCommand(Model):
         Schema(
             "The image that has the command, for example `postgres:17`; it needs no shell. Refused (Ready=False) "
             "unless whoever installed the operator allowed it.",
-            Rule(
-                "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')",
-                "give an image reference, for example docker.io/library/postgres:17 (no spaces, no https://)",
-            ),
+            IS_AN_IMAGE,
             minLength=1,
             maxLength=512,
         ),
