@@ -82,6 +82,12 @@ RUN --mount=type=secret,id=certificates \
  && /opt/borg/bin/borg --version
 
 
+# What runs a dump's command in the image of a database, which may have nothing but that: hence static.
+FROM borg AS helper
+COPY runner/helper/borg-stream.c /helper/
+RUN gcc -O2 -static -s -Wall -Wextra -Werror -std=c11 -o /helper/borg-stream /helper/borg-stream.c
+
+
 FROM python AS operator
 COPY --from=operator-dependencies /venv /venv
 COPY --from=operator-code /app /app
@@ -112,6 +118,7 @@ RUN apt-get update \
  && usermod --uid 10001 --gid 10001 borg \
  && ln -s /opt/borg/bin/borg /usr/local/bin/borg
 COPY --from=borg /opt/borg /opt/borg
+COPY --from=helper /helper/borg-stream /usr/local/lib/borg-runner/borg-stream
 COPY contract/borg_contract /usr/lib/python3/dist-packages/borg_contract
 COPY runner/borg_runner /usr/lib/python3/dist-packages/borg_runner
 RUN python3 -m compileall -q /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \

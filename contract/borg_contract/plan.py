@@ -46,11 +46,29 @@ class HooksPlan:
 
 
 @dataclass(frozen=True)
+class StreamPlan:
+    """A command in a container beside `borg`, which writes what borg archives, or reads what borg has archived.
+
+    `name`: of its folder, see `borg_contract.pod.stream_folder`. `program`: for people. `secrets`: what of Secrets its
+    environment holds, by the variables' names: the runner says which is missing, and conceals all.
+    """
+
+    name: str
+    program: str
+    secrets: dict[str, SecretFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SourcePlan:
-    """A volume at `/sources/<name>` and the paths below its root that are backed up."""
+    """What the archive has at `/sources/<name>`.
+
+    A volume there, of which the paths below its root are backed up; or with `dump` the one file of `paths`, which is
+    what that command writes.
+    """
 
     name: str
     paths: tuple[str, ...] = (".",)
+    dump: StreamPlan | None = None
 
 
 @dataclass(frozen=True)
@@ -126,3 +144,16 @@ class RunPlan:
     """For a Drill: what to restore."""
     restore: RestorePlan | None = None
     """For Preview and Restore: what to bring back from the one repository of the plan."""
+    stream: StreamPlan | None = None
+    """The same, where it is brought back into a command, not into a volume."""
+
+    @property
+    def streams(self) -> dict[str, StreamPlan]:
+        """The commands in containers beside the runner's that the run uses, each once, by name."""
+        return {stream.name: stream for repository in self.repositories for stream in self.streams_of(repository)}
+
+    def streams_of(self, repository: RepositoryPlan) -> list[StreamPlan]:
+        """Return those of them that the work on one of the repositories needs."""
+        if self.operation is Operation.BACKUP:
+            return [source.dump for source in repository.sources if source.dump is not None]
+        return [self.stream] if self.stream is not None and self.operation is Operation.RESTORE else []

@@ -33,6 +33,30 @@ SOURCES_DIR = "/sources"
 REPOSITORIES_DIR = "/repositories"
 """Local repository `name` has its volume mounted at `/repositories/<name>`."""
 
+STREAMS_DIR = "/run/borg/streams"
+"""Of each command that writes or reads what goes through borg there is a folder below, shared with its container."""
+
+STREAM_DIR = "/run/borg/stream"
+"""Where its own container has that folder."""
+
+STREAM_SOCKET = "socket"
+"""In it: here the runner listens, and the container's helper says that it is there."""
+
+HELPER_DIR = "/run/borg/helper"
+"""Holds the program that runs such a command: its image has it not, and need not even have a shell."""
+
+HELPER = "borg-stream"
+"""That program's name there."""
+
+HELPER_IN_IMAGE = f"/usr/local/lib/borg-runner/{HELPER}"
+"""Where the runner's image has it. It is static: it runs in every image."""
+
+STREAM_CONTAINER_PREFIX = "stream-"
+"""How the names of these containers begin; the rest is the source's name."""
+
+STREAM_CONTAINER_LIMIT = 8
+"""So many a pod may have at most: all containers of a pod share what the kubelet keeps of termination messages."""
+
 SECRETS_DIR = "/run/borg/secrets"
 """Secrets are mounted below, one folder per Secret."""
 
@@ -53,6 +77,9 @@ NOTICE_OF_SERVER = "The SSH server has not answered borg"
 
 NOTICE_OF_VOLUME = "No answer from a volume"
 """How they begin when reading the sources does not go on."""
+
+NOTICE_OF_CONTAINER = "Waits for container"
+"""How they begin when it is a container beside the runner's that has not come up."""
 
 TERMINATION_LOG = "/dev/termination-log"
 """Where the runner leaves its result."""

@@ -3,10 +3,13 @@
 import os
 import re
 import sys
+from collections import deque
 from typing import TextIO
 
 SHORTEST_SECRET = 3
 """Values below this length are not concealed: doing so would blacken half of each line and protect nothing."""
+
+TAIL_CHARACTERS = 500
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(
@@ -67,6 +70,19 @@ def join_lines(text: str) -> str:
     """Return the lines of `text` on one, a slash between two: without colours, blanks at their ends, empty ones."""
     lines = (_COLOUR.sub("", line).strip() for line in text.splitlines())
     return " / ".join(line for line in lines if line)
+
+
+class Tail:
+    """The last characters of what a program says, for an error message."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=50)
+
+    def add(self, line: str) -> None:
+        self._lines.append(line[-TAIL_CHARACTERS:])
+
+    def text(self) -> str:
+        return join_lines("\n".join(self._lines))[-TAIL_CHARACTERS:]
 
 
 def _escape(match: re.Match[str]) -> str:

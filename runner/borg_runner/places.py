@@ -38,6 +38,11 @@ class Places:
         return self._below(pod.SCRATCH_DIR)
 
     @property
+    def streams(self) -> Path:
+        """Holds a folder for each container beside ours that has a command."""
+        return self._below(pod.STREAMS_DIR)
+
+    @property
     def notice(self) -> Path:
         return self._below(pod.NOTICE_FILE)
 

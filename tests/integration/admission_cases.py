@@ -16,7 +16,16 @@ VALID: dict[str, dict[str, Any]] = {
     "BorgSchedule": {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]},
     "BorgScript": {"content": "#!/bin/sh\ntrue\n"},
     "BorgRun": {"scheduleRef": {"name": "daily"}},
+    "BorgRestore": {
+        "repositoryRef": {"name": "main"},
+        "archive": "daily-1",
+        "target": {"stream": {"image": "docker.io/library/postgres:17", "command": ["pg_restore", "--dbname=app"]}},
+    },
 }
+
+DUMP = {"image": "docker.io/library/postgres:17", "command": ["pg_dump"], "path": "app.dump"}
+FROM_SECRET = {"secretKeyRef": SECRET}
+ONE_SOURCE = "give exactly one of volume (files in it) and dump (what a command writes)"
 
 SSH = {
     "url": "ssh://u1@backup.example.com:23/./borg/main",
@@ -153,6 +162,96 @@ REFUSALS = (
         {"sources.0.volume": CLAIM | {"hostPath": {"path": "/a"}}},
         "spec.sources[0].volume",
         ONE_VOLUME,
+    ),
+    # --- dumps
+    Refusal(
+        "BorgRestore",
+        "two targets",
+        {"target.claim": {"claimName": "data"}},
+        "spec.target",
+        "give exactly one of claim (which is there), newClaim and stream (a command)",
+    ),
+    *(
+        Refusal(
+            "BorgRestore",
+            f"{field} of a stream",
+            {field: value},
+            "spec",
+            "mode and writers are about files in a claim: leave them out with target.stream, whose command alone knows "
+            "what it changes",
+        )
+        for field, value in (("mode", "Mirror"), ("writers", "ScaleDown"))
+    ),
+    Refusal(
+        "BorgRepository", "a volume and a dump in a source", {"sources.0.dump": DUMP}, "spec.sources[0]", ONE_SOURCE
+    ),
+    Refusal("BorgRepository", "neither a volume nor a dump", {"sources.0.volume": None}, "spec.sources[0]", ONE_SOURCE),
+    Refusal(
+        "BorgRepository",
+        "paths of a dump",
+        {"sources": [{"name": "db", "dump": DUMP, "paths": ["a"]}]},
+        "spec.sources[0].paths",
+        "paths are those of a volume: a dump has the one path in dump.path",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "two dumps beside a volume",
+        {"sources": [{"name": "data", "volume": CLAIM}, *({"name": name, "dump": DUMP} for name in "ab")]},
+        "spec.sources",
+        "beside volumes borg reads one dump only: give several dumps a BorgSchedule without volumes",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "nine dumps",
+        {"sources": [{"name": name, "dump": DUMP} for name in "abcdefghi"]},
+        "spec.sources",
+        "each dump has a container, and a pod at most 8 of them: make another BorgSchedule",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a dump with a name that is too long for a container",
+        {"sources": [{"name": "a" * 57, "dump": DUMP}]},
+        "spec.sources[0].name",
+        "a dump's container has the source's name and a word more: give a name of at most 56 characters",
+    ),
+    *(
+        Refusal(
+            "BorgSchedule",
+            f"a dump's path {path!r}",
+            {"sources": [{"name": "db", "dump": DUMP | {"path": path}}]},
+            "spec.sources[0].dump.path",
+            "a dump's path is that of a file: no '/' at either end, no '.' or '..' part, no control characters, for "
+            "example app.dump",
+        )
+        for path in ("/app.dump", "app/", "a/../b", "./a", "a//b", "..", "a\nb")
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a dump without a command",
+        {"sources": [{"name": "db", "dump": DUMP | {"command": []}}]},
+        "spec.sources[0].dump.command",
+        "spec.sources[0].dump.command in body should have at least 1 items",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a dump's image as an address",
+        {"sources": [{"name": "db", "dump": DUMP | {"image": "https://a/b"}}]},
+        "spec.sources[0].dump.image",
+        "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no spaces, no https://)",
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a dump's variable with a value and a Secret",
+        {"sources": [{"name": "db", "dump": DUMP | {"env": [{"name": "A", "value": "", "valueFrom": FROM_SECRET}]}}]},
+        "spec.sources[0].dump.env[0]",
+        ONE_VALUE,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a dump's variable that is none",
+        {"sources": [{"name": "db", "dump": DUMP | {"env": [{"name": "A-B", "value": ""}]}}]},
+        "spec.sources[0].dump.env[0].name",
+        "a variable's name has letters, digits and '_' only, and does not begin with a digit",
     ),
     Refusal(
         "BorgRepository",
@@ -1075,6 +1174,25 @@ REFUSALS = (
 
 ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
     "a minimal local repository": ("BorgRepository", {}),
+    "a restore into a command": ("BorgRestore", {}),
+    "one dump beside volumes": (
+        "BorgSchedule",
+        {
+            "sources": [
+                {"name": "data", "volume": CLAIM},
+                {
+                    "name": "a" * 56,
+                    "dump": DUMP
+                    | {
+                        "args": ["a b", ""],
+                        "env": [{"name": "A", "value": ""}, {"name": "B", "valueFrom": FROM_SECRET}],
+                        "path": "a/..b/c d",
+                    },
+                },
+            ]
+        },
+    ),
+    "eight dumps without volumes": ("BorgSchedule", {"sources": [{"name": n, "dump": DUMP} for n in "abcdefgh"]}),
     "an unencrypted repository": ("BorgRepository", {"encryption": {"mode": "none"}}),
     "a repository over SSH": ("BorgRepository", {"local": None, "ssh": SSH}),
     "an SSH repository by IPv6 address": (

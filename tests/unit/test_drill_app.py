@@ -218,7 +218,7 @@ def test_what_a_drill_says_while_and_after_an_application_tries_its_files(name: 
     if reason == "AppFailed":
         [told] = status.repositories
         assert (told.phase, told.reason, told.error) == (Phase.FAILED, reason, status.message)
-    assert not pod.others_running
+    assert not pod.others_left
     assert not pod.waits
 
 

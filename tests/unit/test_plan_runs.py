@@ -144,12 +144,12 @@ def test_a_cancelled_run_keeps_what_was_done_before() -> None:
 
 def test_a_pod_that_others_keep_alive_is_ended_once_borg_has_ended() -> None:
     ending = Ending(builders.result(), finished=NOW)
-    pods = builders.pod(ending=ending, others_running=("istio-proxy",))
+    pods = builders.pod(ending=ending, others_left=("istio-proxy",))
     world = builders.world(builders.bundle(), jobs=(builders.job(),), pods=pods)
     assert [action.pod.name for action in planned(world, EndPod)] == ["db-1-x"]
     assert run_patches(world)["db-1"]["phase"] == "Completed"
-    assert not planned(replace(world, pods=builders.pod(others_running=("istio-proxy",))), EndPod)
-    disrupted = builders.pod(ending=ending, others_running=("istio-proxy",), disrupted=True)
+    assert not planned(replace(world, pods=builders.pod(others_left=("istio-proxy",))), EndPod)
+    disrupted = builders.pod(ending=ending, others_left=("istio-proxy",), disrupted=True)
     assert not planned(replace(world, pods=disrupted), EndPod)
 
 

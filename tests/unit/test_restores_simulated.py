@@ -560,3 +560,48 @@ def test_a_half_restored_claim_is_not_backed_up_while_the_next_attempt_waits() -
 def test_a_cancel_that_comes_too_late_hides_nothing() -> None:
     cluster = play((60, edit(cancel=True)))
     assert cluster.restore.status.phase is RestorePhase.COMPLETED
+
+
+STREAM = {"stream": {"image": "runner:1", "command": ["pg_restore", "--dbname=app"]}}
+
+
+def test_a_command_is_given_a_file_while_no_schedule_and_no_pod_has_to_wait() -> None:
+    seen: list[Any] = []
+
+    def look(cluster: Cluster) -> None:
+        seen.append((cluster.restore.status.phase, is_suspended(cluster), replicas(cluster)))
+
+    cluster = play((60, look), (0, edit(approve=DIGEST)), (3, look), target=STREAM, preview=True, application=True)
+    assert seen == [(RestorePhase.PREVIEWED, False, 3), (RestorePhase.RUNNING, False, 3)]
+    status = cluster.restore.status
+    assert (status.phase, status.claim_name, status.held_since) == (RestorePhase.COMPLETED, None, None)
+    assert status.message == f"pg_restore took 300 bytes from {ARCHIVE.archive}, and ended well"
+    assert labels.RESTORING not in cluster.restore.metadata.finalizers
+    preview, restoring = (cluster.recorder.find("Job", f"back-{word}") for word in ("preview", "restore"))
+    names = [[item["name"] for item in job["spec"]["template"]["spec"]["containers"]] for job in (preview, restoring)]
+    assert names == [["borg"], ["borg", "stream-target"]]
+    assert restoring["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"] is True
+
+
+def test_a_command_whose_pod_was_killed_is_not_run_again() -> None:
+    killed = told(Phase.FAILED, RestoreResult(ARCHIVE), reason="Interrupted", message="It may have taken a part.")
+
+    def tell(pod: dict[str, Any]) -> RunResult | None:
+        return killed if pod["metadata"]["labels"].get(labels.OPERATION) == Operation.RESTORE else answer(pod)
+
+    cluster = play((0, lambda cluster: setattr(cluster, "answer", tell)), target=STREAM)
+    status = cluster.restore.status
+    assert (status.phase, status.reason, status.message) == (
+        RestorePhase.FAILED,
+        "Interrupted",
+        "It may have taken a part.",
+    )
+    assert [run.metadata.name for run in cluster.runs] == ["back-preview", "back-restore"]
+
+
+def test_a_command_in_an_image_that_is_not_allowed_does_not_run() -> None:
+    cluster = play(target={"stream": {**STREAM["stream"], "image": "docker.io/library/postgres:17"}})
+    status = cluster.restore.status
+    assert (status.phase, status.reason) == (RestorePhase.FAILED, "ImageNotAllowed")
+    assert "(target.stream) is not allowed" in (status.message or "")
+    assert not cluster.runs

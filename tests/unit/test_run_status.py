@@ -90,6 +90,12 @@ CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | No
         "No answer from a volume: …",
         ("Running", "WaitingForVolume"),
     ),
+    "waits for another container": (
+        WORKING,
+        pod({"running": {}}, others={"stream-db": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}),
+        'Waits for container "stream-db" of this pod since …',
+        ("Running", "WaitingForContainer"),
+    ),
     "borg has ended, the Job does not know": (WORKING, pod(over(RESULT), "Succeeded"), "", ("Completed", None)),
     "borg has ended, a sidecar has not": (
         WORKING,

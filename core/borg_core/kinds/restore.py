@@ -138,6 +138,11 @@ class BorgRestore(Model):
                 "a restore is asked for once, and only approve and cancel can be changed: make a new BorgRestore",
             ),
             Rule(
+                "!has(self.target.stream) || (self.mode == 'Merge' && self.writers == 'Refuse')",
+                "mode and writers are about files in a claim: leave them out with target.stream, whose command alone "
+                "knows what it changes",
+            ),
+            Rule(
                 "!oldSelf.cancel || self.cancel",
                 "a cancelled restore cannot be resumed: make a new BorgRestore",
                 ".cancel",
@@ -150,7 +155,7 @@ class BorgRestore(Model):
 
     @property
     def claim_name(self) -> str:
-        """The claim that is restored into, which need not exist yet."""
+        """The claim that is restored into, which need not exist yet; empty for a command."""
         target = self.spec.target
         return target.claim.claim_name if target.claim else target.new_claim.name if target.new_claim else ""
 
@@ -167,14 +172,14 @@ class BorgRestore(Model):
 def references_of_restore(restore: BorgRestore) -> Iterator[Reference]:
     namespace = restore.metadata.namespace
     yield Reference("BorgRepository", namespace, restore.spec.repository_ref.name)
-    yield Reference("PersistentVolumeClaim", namespace, restore.claim_name)
+    yield from affected_by_restore(restore)
     if (latest := restore.spec.latest) and latest.schedule_ref:
         yield Reference("BorgSchedule", namespace, latest.schedule_ref.name)
 
 
 def affected_by_restore(restore: BorgRestore) -> Iterator[Reference]:
     """Yield the claim that it restores into: what reads it waits, also where it was chosen by its labels."""
-    for claim in (restore.claim_name, ANY_CLAIM):
+    for claim in (restore.claim_name, ANY_CLAIM) if restore.claim_name else ():
         yield Reference("PersistentVolumeClaim", restore.metadata.namespace, claim)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import Model, NameRef, Time
+from borg_core.kinds.parts.containers.stream import StreamCommand
 from borg_core.kinds.parts.timing import AGE
 
 
@@ -137,12 +138,24 @@ class Target(Model):
         TargetNewClaim | None,
         Schema("A claim that is made for it once the archive is found; one of that name must not be there."),
     ] = None
+    stream: Annotated[
+        StreamCommand | None,
+        Schema(
+            "A command, for example `pg_restore`, in a container with an image of its own: it is given the content of "
+            "one file, as of a dump, and its exit code says whether it went well. `paths` names the file where the "
+            "source has several. `undo`, `verify` and `ownership` mean nothing here: only the command knows what it "
+            "changes."
+        ),
+    ] = None
 
 
 RestoreTarget = Annotated[
     Target,
     Schema(
-        "Where to: exactly one of `claim` and `newClaim`.",
-        Rule("has(self.claim) != has(self.newClaim)", "give exactly one of claim (which is there) and newClaim"),
+        "Where to: exactly one of `claim`, `newClaim` and `stream`.",
+        Rule(
+            "(has(self.claim) ? 1 : 0) + (has(self.newClaim) ? 1 : 0) + (has(self.stream) ? 1 : 0) == 1",
+            "give exactly one of claim (which is there), newClaim and stream (a command)",
+        ),
     ),
 ]

@@ -55,8 +55,10 @@ class ObservedPod:
     """None as long as the container `borg` has not ended, and `app` of a drill's pod after it."""
     waiting: str = ""
     """Why it does not run yet, in the kubelet's or the scheduler's words: `ImagePullBackOff: …`."""
-    others_running: tuple[str, ...] = ()
-    """Containers besides `borg` that run: somebody put them into the pod."""
+    others_left: tuple[str, ...] = ()
+    """Containers besides `borg` that run, or are yet to run: those of dumps, and what somebody put into the pod."""
+    others_waiting: str = ""
+    """Why one of them does not run, in the kubelet's words."""
     finished: bool = False
     """Whether every container has ended for good."""
     job_name: str = ""
@@ -99,6 +101,7 @@ def parse_pod(body: Body) -> ObservedPod:
         told = app.judge(ending.result, finished=finished)
         ending = replace(ending, result=told, reason="", finished=app.ended or ending.finished) if told else None
     ours = (CONTAINER_NAME, APP_NAME) if app else (CONTAINER_NAME,)
+    others = {name: other for name, other in states.items() if name not in ours}
     return ObservedPod(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -109,7 +112,8 @@ def parse_pod(body: Body) -> ObservedPod:
         began="running" in state or _ran(state),
         ending=ending,
         waiting="" if finished or "running" in awaited else _waiting(conditions, awaited),
-        others_running=tuple(sorted(name for name in states if name not in ours and "running" in states[name])),
+        others_left=tuple(sorted(name for name, other in others.items() if "terminated" not in other)),
+        others_waiting=next((words for other in others.values() if (words := _waiting([], other))), ""),
         finished=finished,
         job_name=metadata.get("labels", {}).get(labels.JOB_NAME, ""),
         node=spec.get("nodeName", ""),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from borg_contract.pod import APP_NAME, CONTAINER_NAME
+from borg_contract.pod import APP_NAME, CONTAINER_NAME, STREAM_CONTAINER_PREFIX
 from borg_contract.reasons import Reason
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.policies.problem import Problem, Severity
@@ -22,6 +22,14 @@ def find_forbidden(workload: Workload, settings: Settings) -> Iterator[Problem]:
                 "operator to add it to its allowed images"
             )
             yield Problem(Reason.IMAGE_NOT_ALLOWED, message, Severity.FORBIDDEN)
+    for stream, command in workload.streams.items():
+        if not settings.allows_image(command.image):
+            what = "target.stream" if command is workload.stream else f'dump of source "{stream}"'
+            message = (
+                f'image "{command.image}" ({what}) is not allowed in this cluster: ask the installer of the operator '
+                "to add it to its allowed images"
+            )
+            yield Problem(Reason.IMAGE_NOT_ALLOWED, message, Severity.FORBIDDEN)
     if not settings.allow_host_path:
         for use in sorted(_host_paths(workload)):
             message = (
@@ -37,9 +45,14 @@ def is_forbidden(cron_job_spec: dict[str, Any], settings: Settings) -> bool:
     if not settings.allow_host_path and any("hostPath" in volume for volume in pod.get("volumes", ())):
         return True
     containers = (*pod.get("initContainers", ()), *pod.get("containers", ()))
-    images = (item.get("image", "") for item in containers if item.get("name") in (CONTAINER_NAME, APP_NAME))
+    images = (item.get("image", "") for item in containers if _is_own(item.get("name", "")))
     # An earlier version of the runner's image is not foreign: it is replaced together with the rest of the spec.
     return any(not settings.allows_image(image) and not settings.is_runner(image) for image in images)
+
+
+def _is_own(container: str) -> bool:
+    """Tell whether the operator put the container there: what else was put there is not for it to judge."""
+    return container in (CONTAINER_NAME, APP_NAME) or container.startswith(STREAM_CONTAINER_PREFIX)
 
 
 def _host_paths(workload: Workload) -> set[str]:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES
+from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES, STREAM_CONTAINER_LIMIT
 from borg_contract.reasons import Reason
 from borg_core.kinds.parts.hooks import Hook
-from borg_core.kinds.parts.volumes import VolumeSource
+from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.script import BorgScript, ParameterType
 from borg_core.policies.problem import Problem, Severity
 from borg_core.workload.mounts import derive_claims
@@ -32,7 +32,7 @@ def find_claim_problems(workload: Workload, existing: Collection[str]) -> Iterat
 
 def find_source_problems(workload: Workload) -> Iterator[Problem]:
     """Yield a problem where there is nothing to back up, or two sources would have one place in the pod."""
-    volumes: dict[str, tuple[str, VolumeSource | None]] = {}
+    first_of: dict[str, tuple[str, Source]] = {}
     for target in workload.targets:
         name = target.repository.metadata.name
         if not target.sources and not target.selects:
@@ -41,13 +41,20 @@ def find_source_problems(workload: Workload) -> Iterator[Problem]:
             )
             yield Problem(Reason.NO_SOURCES, message)
         for source in target.sources:
-            first, volume = volumes.setdefault(source.name, (name, source.volume))
-            if volume != source.volume:
+            first, known = first_of.setdefault(source.name, (name, source))
+            if (known.volume, known.dump) != (source.volume, source.dump):
+                what = "dump" if source.dump else "volume"
                 message = (
-                    f'source "{source.name}" is another volume in BorgRepository "{name}" than in "{first}", and both '
-                    f"would be mounted at /sources/{source.name}: give one of them another name"
+                    f'source "{source.name}" is another {what} in BorgRepository "{name}" than in "{first}", and both '
+                    f"would be at /sources/{source.name}: give one of them another name"
                 )
                 yield Problem(Reason.SOURCE_CONFLICT, message)
+    if len(workload.streams) > STREAM_CONTAINER_LIMIT:
+        message = (
+            f"{len(workload.streams)} dumps in all repositories together, and a pod has at most "
+            f"{STREAM_CONTAINER_LIMIT} containers for them: spread the repositories over several schedules"
+        )
+        yield Problem(Reason.SOURCE_CONFLICT, message)
 
 
 def find_script_problems(workload: Workload) -> Iterator[Problem]:

@@ -64,7 +64,7 @@ def find_watched_claim(view: View, subject: Reference) -> str | None:
     if restore is None or restore.finished or restore.status.resolved is None:
         return None
     waits = restore.status.phase is RestorePhase.PREVIEWED and not restore.spec.approve
-    return None if waits else restore.claim_name
+    return None if waits else restore.claim_name or None
 
 
 def plan_restore(world: World, facts: Facts, now: datetime) -> Plan:
@@ -148,7 +148,9 @@ def _find_problems(world: World, facts: Facts) -> Iterator[Problem]:
         message = f'latest.before "{latest.before}" is no time: give one as RFC 3339 has it, 2026-11-25T00:00:00Z'
         yield Problem(Reason.INVALID_ARGUMENT, message)
         return
-    yield from find_forbidden(render_workload(facts, Operation.PREVIEW), world.settings)
+    yield from find_forbidden(
+        render_workload(facts, Operation.RESTORE), world.settings
+    )  # which has all that it may have
 
 
 def _host(facts: Facts, problems: Sequence[Problem]) -> Host:
@@ -211,7 +213,7 @@ def _derive_status(restore: BorgRestore, stage: Stage, runs: Sequence[BorgRun], 
         "message": stage.message,
         "observed_generation": restore.metadata.generation,
         "attempts": len(attempts) or before.attempts,
-        "claim_name": restore.claim_name,
+        "claim_name": restore.claim_name or None,
         "held_since": (before.held_since or format_time(now)) if stage.holds else None,
         **stage.status,
     }

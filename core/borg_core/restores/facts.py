@@ -46,7 +46,7 @@ def gather_facts(view: View, restore: BorgRestore) -> Facts:
     namespace = restore.metadata.namespace
     repository = view.get(REPOSITORIES, namespace, restore.spec.repository_ref.name)
     claim = Reference(CLAIMS.kind, namespace, restore.claim_name)
-    readers = _readers(view, claim) if repository else ()
+    readers = _readers(view, claim) if repository and claim.name else ()
     return Facts(
         restore=restore,
         repository=repository,
@@ -120,7 +120,7 @@ def _at_work(view: View, schedule: BorgSchedule) -> Iterator[str]:
 
 
 def _comes_first(other: BorgRestore, restore: BorgRestore, claim: Reference) -> bool:
-    if other.metadata.uid == restore.metadata.uid or other.claim_name != claim.name:
+    if not claim.name or other.metadata.uid == restore.metadata.uid or other.claim_name != claim.name:
         return False
     if other.holds != restore.holds:
         return other.holds

@@ -32,6 +32,8 @@ def begin(seen: Situation) -> Stage:
     restore = seen.restore
     if seen.problems:
         return hindered(seen.problems)
+    if restore.spec.target.stream:
+        return _begin_stream(seen)
     clearance = derive_clearance(restore, seen.world.users or ())
     if clearance.fixed:
         ways = ", ".join(describe_ways(restore))
@@ -42,6 +44,15 @@ def begin(seen: Situation) -> Stage:
         phase = RestorePhase.RUNNING if restore.holds else RestorePhase.PENDING
         return _wait(Reason.WAITING_FOR_RESTORE, message, phase=phase, holds=restore.holds)
     return _under_hold(seen, clearance)
+
+
+def _begin_stream(seen: Situation) -> Stage:
+    """Return the stage of one into a command: nobody is in its way that could be known of."""
+    restore = seen.restore
+    if RESTORING not in restore.metadata.finalizers:
+        return _wait(None, "Begins in a moment")
+    approved = restore.spec.approve or None
+    return Stage(RestorePhase.RUNNING, next_run=Operation.RESTORE, status={"approved": approved}, holds=True)
 
 
 def _under_hold(seen: Situation, clearance: Clearance) -> Stage:

@@ -50,7 +50,7 @@ def derive_stage(
         return _after_preview(seen)
     if problems:
         return hindered(problems)
-    return Stage(RestorePhase.PENDING, message="Looks at the archive and the target", next_run=Operation.PREVIEW)
+    return Stage(RestorePhase.PENDING, message=_looks_at(restore), next_run=Operation.PREVIEW)
 
 
 def _cancel(seen: Situation) -> Stage:
@@ -72,7 +72,7 @@ def _cancel(seen: Situation) -> Stage:
 def _after_preview(seen: Situation) -> Stage:
     run = seen.previews[-1]
     if not run.finished:
-        return _mirror(RestorePhase.PENDING, run, "Looks at the archive and the target")
+        return _mirror(RestorePhase.PENDING, run, _looks_at(seen.restore))
     if not succeeded(run):
         if is_killed(run) and len(seen.previews) < ATTEMPTS:
             return Stage(RestorePhase.PENDING, message="Looks once more", next_run=Operation.PREVIEW)
@@ -94,6 +94,7 @@ def _after_attempt(seen: Situation) -> Stage:
         return _wait_for_approval(seen, outdated=message) or begin(seen)
     killed = [attempt for attempt in seen.attempts if is_killed(attempt)]
     again = is_killed(run) or (run.status.reason in UNTOLD and seen.restore.spec.writers is not Writers.IGNORE)
+    again &= seen.restore.spec.target.stream is None  # what a command does twice, only its owner knows
     if again and len(killed) < ATTEMPTS and len(seen.attempts) < 2 * ATTEMPTS:
         return replace(begin(seen), holds=True)
     return Stage(RestorePhase.FAILED, reason, message)
@@ -113,12 +114,20 @@ def _wait_for_approval(seen: Situation, outdated: str = "") -> Stage | None:
     return Stage(RestorePhase.PREVIEWED, reason.value, f"{said} {_ask(seen.restore, preview)}".strip())
 
 
+def _looks_at(restore: BorgRestore) -> str:
+    return "Looks at the archive" if restore.spec.target.stream else "Looks at the archive and the target"
+
+
 def _ask(restore: BorgRestore, preview: RestorePreview) -> str:
+    would = (
+        f"give {preview.bytes:,} bytes ({', '.join(preview.sample)}) to {stream.command[0]}"
+        if (stream := restore.spec.target.stream)
+        else f"create {preview.create:,}, overwrite {preview.overwrite:,} and delete {preview.delete:,}"
+    )
     patch = f'{{"spec":{{"approve":"{preview.digest}"}}}}'
     return (
-        f"It would create {preview.create:,}, overwrite {preview.overwrite:,} and delete {preview.delete:,}. To let "
-        f"that happen: kubectl -n {restore.metadata.namespace} patch brest {restore.metadata.name} --type merge "
-        f"-p '{patch}'"
+        f"It would {would}. To let that happen: kubectl -n {restore.metadata.namespace} patch brest "
+        f"{restore.metadata.name} --type merge -p '{patch}'"
     )
 
 
@@ -129,6 +138,8 @@ def _mirror(phase: RestorePhase, run: BorgRun, otherwise: str) -> Stage:
 def _praise(seen: Situation, run: BorgRun) -> str:
     restore, found = seen.restore, restored_by(run)
     archive = found.resolved.archive if found.resolved else restore.spec.archive or ""
+    if stream := restore.spec.target.stream:
+        return f"{stream.command[0]} took {found.bytes or 0:,} bytes from {archive}, and ended well"
     checked = f"; {found.verified.files:,} files read back and compared" if found.verified else ""
     undo_archive = find_undo_archive(restore, seen.attempts)
     undo = f"; what was there is in archive {undo_archive}" if undo_archive else ""

@@ -21,9 +21,10 @@ def render_workload(facts: Facts, operation: Operation, dead_holders: tuple[str,
     restore, repository = facts.restore, facts.repository
     if repository is None:
         raise ValueError(f"{restore.metadata.name} has no repository")
-    keeps_owners = restore.spec.ownership is Ownership.KEEP and operation.needs_restore
+    stream = restore.spec.target.stream
+    keeps_owners = restore.spec.ownership is Ownership.KEEP and operation.needs_restore and stream is None
     writes = operation is Operation.RESTORE
-    has_target = operation.needs_restore and (writes or restore.spec.target.claim is not None)
+    has_target = operation.needs_restore and stream is None and (writes or restore.spec.target.claim is not None)
     return Workload(
         namespace=restore.metadata.namespace,
         operation=operation,
@@ -31,6 +32,7 @@ def render_workload(facts: Facts, operation: Operation, dead_holders: tuple[str,
         dead_holders=dead_holders,
         mounts=(_mount(restore, writable=writes),) if has_target else (),
         restore=_plan(restore, operation, has_target=has_target) if operation.needs_restore else None,
+        stream=stream if operation.needs_restore else None,
         capabilities=_POWERS if keeps_owners else (),
         # An application's files stay its group's.
         gives_groups=not (operation.needs_restore and restore.spec.target.claim),

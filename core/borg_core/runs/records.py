@@ -72,7 +72,7 @@ def plan_stops(world: World, entries: Sequence[Entry], now: datetime) -> Iterato
             continue
         cancelled = entry.run is not None and entry.run.spec.cancel
         late = pod is not None and pod.app_deadline is not None and pod.app_deadline <= now
-        if pod and pod.began and (cancelled or late or (pod.ending and pod.others_running and not pod.disrupted)):
+        if pod and pod.began and (cancelled or late or (pod.ending and pod.others_left and not pod.disrupted)):
             yield from _end(pod)
         elif cancelled:
             yield DeleteJob(job.reference, job.uid)  # nothing of it has begun

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from borg_contract.pod import NOTICE_OF_LOCK, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
+from borg_contract.pod import NOTICE_OF_CONTAINER, NOTICE_OF_LOCK, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
@@ -18,6 +18,7 @@ NOTICES = {
     NOTICE_OF_LOCK: Reason.WAITING_FOR_LOCK,
     NOTICE_OF_SERVER: Reason.WAITING_FOR_SERVER,
     NOTICE_OF_VOLUME: Reason.WAITING_FOR_VOLUME,
+    NOTICE_OF_CONTAINER: Reason.WAITING_FOR_CONTAINER,
 }
 """By the beginning of what the runner says that it waits for, the reason."""
 _NOTES_OF_AUTOMATIC_RUNS = (labels.DEAD_HOLDER, labels.OF_DEAD_JOB, labels.LISTING)
@@ -69,6 +70,8 @@ def derive_run_status(
         if pod.waiting and not (cancel or reason):  # of a drill's application
             reason, words = Reason.WAITING_FOR_POD.value, pod.waiting
         message = _STOPPING if cancel else words
+        if pod.others_waiting and reason == Reason.WAITING_FOR_CONTAINER.value:
+            message = f"{message}: {pod.others_waiting}"
         return known.model_copy(update={"phase": Phase.RUNNING, "reason": reason, "message": message})
     waiting = (pod.waiting if pod else "") or words
     reason = Reason.WAITING_FOR_POD.value if waiting else None
@@ -185,7 +188,11 @@ def _ended(
     latest = job.completed or now
     at = min(ending.finished or latest, latest)
     if ending.result:
-        return _with_result(known, ending.result, at, cancel=cancel, deadline=_ran_out_of_time(job, ending))
+        ended = _with_result(known, ending.result, at, cancel=cancel, deadline=_ran_out_of_time(job, ending))
+        reasons = (item.reason for item in ended.repositories)
+        if pod and pod.others_waiting and Reason.CONTAINER_MISSING.value in reasons:
+            ended = ended.model_copy(update={"message": f"{ended.message} The node says: {pod.others_waiting}"})
+        return ended
     return _with_partial(_without_result(known, job, pod, ending, at, cancel=cancel), ending.partial)
 
 

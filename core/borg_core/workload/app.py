@@ -8,7 +8,8 @@ from typing import Any
 
 from borg_contract.pod import APP_NAME, CONTAINER_NAME, RESTORED_DIR, SCRATCH_DIR, TERMINATION_LOG
 from borg_core import labels
-from borg_core.kinds.parts.verification import AppVariable, DrillApp
+from borg_core.kinds.parts.containers.environment import EnvironmentVariable
+from borg_core.kinds.parts.verification import DrillApp
 
 
 def render_app(app: DrillApp, borg: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def derive_app_notes(app: DrillApp) -> dict[str, str]:
     return {labels.APP_SECONDS: str(app.timeout_seconds), labels.DEFAULT_CONTAINER: CONTAINER_NAME}
 
 
-def _render_variable(variable: AppVariable) -> dict[str, Any]:
+def _render_variable(variable: EnvironmentVariable) -> dict[str, Any]:
     if variable.value_from is None:
         return {"name": variable.name, "value": variable.value or ""}
     source = variable.value_from.model_dump(by_alias=True)

@@ -8,6 +8,7 @@ from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, RESTORED_DIR, SCRATCH
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.kinds.repository import BorgRepository
+from borg_core.workload.streams import render_stream_volumes
 from borg_core.workload.workload import Workload
 
 
@@ -63,6 +64,9 @@ def render_mounts(workload: Workload) -> Mounts:
     if workload.app:
         rendered.volumes += [{"name": "restored", "emptyDir": {}}, {"name": "app", "emptyDir": {}}]
         rendered.mounts.append({"name": "restored", "mountPath": RESTORED_DIR})
+    volumes, mounts = render_stream_volumes(workload)
+    rendered.volumes += volumes
+    rendered.mounts += mounts
     return rendered
 
 
@@ -114,6 +118,8 @@ def _secret_keys(workload: Workload) -> dict[str, set[str]]:
 def _secret_refs(workload: Workload) -> Iterator[SecretKeyRef]:
     for target in workload.targets:
         yield from _repository_refs(target.repository)
+    for command in workload.streams.values():  # the runner says which is missing, and conceals all
+        yield from command.secret_refs.values()
     for hook in workload.all_hooks:
         yield from (parameter.value_from.secret_key_ref for parameter in hook.parameters if parameter.value_from)
 

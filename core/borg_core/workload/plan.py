@@ -1,15 +1,17 @@
 """The runner's plan of a workload: names resolved, secrets turned into the paths of mounted files."""
 
-from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan
+from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan, StreamPlan
 from borg_contract.pod import REPOSITORIES_DIR, SECRETS_DIR
 from borg_contract.run import Operation
 from borg_core.clock import posix_rule
 from borg_core.kinds.parts.base import SecretKeyRef
+from borg_core.kinds.parts.containers.stream import StreamCommand
 from borg_core.kinds.parts.hooks import Hook, Hooks
+from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import BorgRepository
 from borg_core.verification.plan import derive_check_plan, describe_damage
 from borg_core.workload.identity import derive_known_ids, derive_place_mark, is_doubted
-from borg_core.workload.workload import Target, Workload
+from borg_core.workload.workload import STREAM_TARGET, Target, Workload
 
 
 def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
@@ -29,6 +31,7 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         dead_holders=workload.dead_holders,
         drill=workload.drill,
         restore=workload.restore,
+        stream=_stream(STREAM_TARGET, workload.stream) if workload.stream else None,
         listing=workload.listing,
     )
 
@@ -53,7 +56,7 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         name=target.repository.metadata.name,
         location=derive_location(target.repository),
         encryption=spec.encryption.mode,
-        sources=tuple(SourcePlan(source.name, source.paths) for source in target.sources),
+        sources=tuple(map(_source, target.sources)),
         passphrase=secret_file(passphrase) if passphrase else None,
         ssh=SshPlan(secret_file(spec.ssh.private_key_secret_ref), secret_file(spec.ssh.known_hosts_secret_ref))
         if spec.ssh
@@ -75,6 +78,17 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         if workload.operation is Operation.CHECK
         else None,
     )
+
+
+def _source(source: Source) -> SourcePlan:
+    if source.dump is None:
+        return SourcePlan(source.name, source.paths)
+    return SourcePlan(source.name, (source.dump.path,), _stream(source.name, source.dump))
+
+
+def _stream(name: str, command: StreamCommand) -> StreamPlan:
+    secrets = {variable: secret_file(ref) for variable, ref in command.secret_refs.items()}
+    return StreamPlan(name, command.command[0], secrets)
 
 
 def _hooks(workload: Workload, hooks: Hooks | None) -> HooksPlan | None:

@@ -17,12 +17,12 @@ from borg_contract.pod import (
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.kinds.parts.job import FileAccess, JobOptions
-from borg_core.kinds.parts.verification import DrillApp
 from borg_core.settings import PodDefaults, Settings
 from borg_core.workload.app import derive_app_notes, render_app
 from borg_core.workload.defaults import with_defaults
 from borg_core.workload.mounts import render_mounts
 from borg_core.workload.plan import render_plan
+from borg_core.workload.streams import render_containers, render_init_containers
 from borg_core.workload.workload import Workload
 
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
@@ -70,7 +70,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": _pod_security(job, settings.pods, gives_groups=workload.gives_groups),
-        **_containers(container, workload.app),
+        **_containers(workload, container),
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
         "nodeSelector": job.node_selector,
@@ -87,8 +87,11 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
     }
 
 
-def _containers(borg: dict[str, Any], app: DrillApp | None) -> dict[str, Any]:
-    return {"initContainers": [borg], "containers": [render_app(app, borg)]} if app else {"containers": [borg]}
+def _containers(workload: Workload, borg: dict[str, Any]) -> dict[str, Any]:
+    if workload.app:
+        return {"initContainers": [borg], "containers": [render_app(workload.app, borg)]}
+    first = render_init_containers(workload, borg)
+    return {"initContainers": first, "containers": [borg, *render_containers(workload, borg)]}
 
 
 def _near_others(affinity: dict[str, Any] | None, own_labels: dict[str, str]) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from borg_contract.restore.plan import RestorePlan
 from borg_contract.restore.proof import DrillPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation
+from borg_core.kinds.parts.containers.stream import StreamCommand
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.verification import DrillApp
 from borg_core.kinds.parts.volumes import Source, VolumeSource
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.script import BorgScript
+
+STREAM_TARGET = "target"
+"""The name of the stream into which is restored."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,24 @@ class Workload:
     app: DrillApp | None = None
     """What tries the files that the drill restored, in a container of its own."""
     restore: RestorePlan | None = None
+    stream: StreamCommand | None = None
+    """For Preview and Restore: what is given the one file that is brought back."""
     capabilities: tuple[str, ...] = ()
     """What a root pod is allowed besides reading and writing every file."""
     gives_groups: bool = True
     """Whether Kubernetes may give the volumes that are written to the pod's group, where the owner does not say so."""
     options: JobOptions = field(default_factory=JobOptions)
     deadline_seconds: int | None = None
+
+    @property
+    def streams(self) -> dict[str, StreamCommand]:
+        """The commands beside the runner, by the names of their streams."""
+        targets = self.targets if self.operation is Operation.BACKUP else ()
+        sources = (source for target in targets for source in target.sources)
+        dumps: dict[str, StreamCommand] = {source.name: source.dump for source in sources if source.dump}
+        if self.stream and self.operation is Operation.RESTORE:
+            return {STREAM_TARGET: self.stream}
+        return dumps
 
     @property
     def all_hooks(self) -> Iterator[Hook]:

@@ -20,7 +20,7 @@ from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.notice import Notice
-from borg_runner.process import Command, StopStep, run_process
+from borg_runner.process import Command, Direct, Plumbing, StopStep, run_process
 from borg_runner.ssh.activity import HANG_SECONDS, HangWatch
 from borg_runner.ssh.probe import PROBE_SECONDS, ask_ssh
 from borg_runner.ssh.silence import PATIENCE, Patience, SilenceWatch
@@ -51,6 +51,8 @@ class Borg:
     input_path: str = os.devnull
     output_fd: int | None = None
     """Where its output goes; None: into the outcome."""
+    plumbing: Plumbing | None = None
+    """In place of the two. What comes through it is whole or nothing: borg writes no checkpoint then."""
     on_start: Callable[[int], None] = lambda _pid: None
     hang_seconds: float = HANG_SECONDS
     """For so long borg does nothing at all, not even look for an answer, before that is told."""
@@ -66,7 +68,9 @@ class Borg:
 
         `asks_why`: whether it is worth another login to know why a connection failed.
         """
-        listener = Listener(log=self.log, on_note=on_note)
+        plumbing = self.plumbing or Direct(self.input_path, self.output_fd)
+        listener = Listener(log=self.log, on_note=on_note, on_reading=plumbing.reads_input)
+        input_path, output_fd = plumbing.open()
         fd = None if self.passphrase is None else _make_pipe(self.passphrase)
         environment = dict(self.environment)
         if fd is not None:
@@ -77,10 +81,14 @@ class Borg:
         def begin(pid: int) -> None:
             watch.begin(pid)
             hang.begin(pid)
+            plumbing.begin()
             self.on_start(pid)
 
         def time_left() -> float:
-            hang.look_again()
+            if plumbing.must_stop():
+                return -1.0
+            if not plumbing.is_at_work():
+                hang.look_again()
             gave_up = self.probe and watch.has_given_up(heard=listener.heard, reading=listener.reads_sources)
             return -1.0 if gave_up else math.inf
 
@@ -91,18 +99,21 @@ class Borg:
                     environment=environment,
                     directory=self.directory,
                     inherited_fds=() if fd is None else (fd,),
-                    input_path=self.input_path,
-                    output_fd=self.output_fd,
+                    input_path=input_path,
+                    output_fd=output_fd,
                 ),
                 on_line=listener.hear,
                 on_start=begin,
-                stop_steps=lambda: self._plan_stop(checkpoint=listener.reads_sources and not watch.gave_up),
+                stop_steps=lambda: self._plan_stop(
+                    checkpoint=listener.reads_sources and not watch.gave_up and self.plumbing is None
+                ),
                 time_left=time_left,
                 interruption=self.interruption,
             )
         finally:
             watch.close()
             hang.close()
+            plumbing.end()
             self.on_end()
             if fd is not None:
                 os.close(fd)

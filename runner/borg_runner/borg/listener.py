@@ -31,6 +31,8 @@ class Listener:
 
     log: Log
     on_note: Callable[[BorgMessage], None] | None = None
+    on_reading: Callable[[], None] = lambda: None
+    """Called when borg is about to read its input."""
     output: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     warning_count: int = 0
@@ -53,12 +55,14 @@ class Listener:
             self.output.append(line)
             return
         message = parse_message(line)
-        if message.kind == "archive_progress":
+        if message.kind == "archive_progress" or message.reads_input:
             self.reads_sources = True
         if message.progress:
             self._show_progress(message.progress)
         elif message.text and message.kind == "log_message":
             self._keep(message)
+        elif message.reads_input:
+            self.on_reading()
         elif message.excluded and self.on_note is not None:
             self.on_note(message)  # there may be very many: nobody else wants them
 

@@ -25,6 +25,8 @@ class BorgMessage:
     progress: str = ""
     excluded: str = ""
     """The path that borg says it left out."""
+    reads_input: bool = False
+    """Borg is about to read its standard input."""
 
     @property
     def is_warning(self) -> bool:
@@ -51,7 +53,8 @@ def parse_message(line: str) -> BorgMessage:
         return BorgMessage("log_message", "ERROR", line, logger="plain")
     kind = str(value["type"])
     if kind == "file_status":
-        return BorgMessage(kind, excluded=str(value.get("path") or "") if value.get("status") == "x" else "")
+        status, path = value.get("status"), str(value.get("path") or "")
+        return BorgMessage(kind, excluded=path if status == "x" else "", reads_input=status == "i")
     if kind == "archive_progress":
         return BorgMessage(kind, progress=_describe_archive(value))
     if kind.startswith("progress_"):

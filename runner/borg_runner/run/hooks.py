@@ -20,7 +20,6 @@ script leaves running in the background lives until the pod ends, and should red
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.interruption import Interruption
-from borg_runner.log import Log, join_lines, make_printable
+from borg_runner.log import Log, Tail, make_printable
 from borg_runner.process import Command, Exit, StopStep, Stream, run_process
 from borg_runner.run.report import shorten
 from borg_runner.run.secrets import read_secret
@@ -41,7 +40,6 @@ KILL_SECONDS = 10.0
 """Between SIGTERM and SIGKILL to a script's process group."""
 SHUTDOWN_SECONDS = 5.0
 """What is left of the pod's grace period for writing the result."""
-TAIL_CHARACTERS = 500
 MESSAGE_CHARACTERS = 4096
 """An environment value of more than 128 KiB would keep the script from being started, and so would a NUL in it."""
 
@@ -116,7 +114,7 @@ class HookRunner:
         path = _write_script(content, folder)
         (folder / "tmp").mkdir(mode=0o700)
         own = {"HOME": str(self.home), "TMPDIR": str(folder / "tmp")}
-        tail = _Tail()
+        tail = Tail()
         deadline = time.monotonic() + hook.timeout_seconds
         started = False
 
@@ -179,19 +177,6 @@ def _write_script(content: str, folder: Path) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(content)
     return path
-
-
-class _Tail:
-    """The last characters of the output, for the error message."""
-
-    def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=50)
-
-    def add(self, line: str) -> None:
-        self._lines.append(line[-TAIL_CHARACTERS:])
-
-    def text(self) -> str:
-        return join_lines("\n".join(self._lines))[-TAIL_CHARACTERS:]
 
 
 def _describe(ending: Exit, hook: HookPlan, interruption: Interruption) -> str:

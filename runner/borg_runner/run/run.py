@@ -18,10 +18,11 @@ from borg_runner.log import Log
 from borg_runner.places import Places
 from borg_runner.run.hooks import HookRunner, make_post_facts, make_run_facts
 from borg_runner.run.report import Report
-from borg_runner.run.secrets import RepositorySecrets, read_repository_secrets
+from borg_runner.run.secrets import RepositorySecrets, read_repository_secrets, read_secret
 from borg_runner.run.summary import add_post_fault, add_repository_warning, summarize
 from borg_runner.run.worker import Worker
 from borg_runner.scratch import scratch_folder
+from borg_runner.streams.container import listening
 
 _NO_HOOKS = HooksPlan()
 
@@ -42,7 +43,7 @@ def run_plan(
     writable scratch folder.
     """
     log.say(describe_plan(plan))
-    with scratch_folder(places.scratch) as scratch:
+    with scratch_folder(places.scratch) as scratch, listening(plan.streams, places.streams, log) as containers:
         environment = make_base_environment(path=path, home=str(scratch))
         run = Run(
             plan=plan,
@@ -62,6 +63,7 @@ def run_plan(
                 log=log,
                 interruption=interruption,
                 tell_part=report.keep_part,
+                containers=containers,
             ),
             report=report,
             log=log,
@@ -129,6 +131,9 @@ class Run:
     def _read_secrets(self, repository: RepositoryPlan) -> RepositorySecrets | Fault:
         needs_passphrase = self.plan.operation is not Operation.BREAK_LOCK
         try:
+            for stream in self.plan.streams_of(repository):
+                for secret in stream.secrets.values():
+                    read_secret(secret, self.plan.namespace, self.log)
             return read_repository_secrets(repository, self.plan.namespace, self.log, passphrase=needs_passphrase)
         except FaultError as error:
             return error.fault

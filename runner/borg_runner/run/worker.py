@@ -22,6 +22,7 @@ from borg_runner.ssh.command import make_rsh
 from borg_runner.ssh.key import write_private_key
 from borg_runner.ssh.probe import make_probe_arguments
 from borg_runner.ssh.user import provide_user
+from borg_runner.streams.container import Container
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.listing.part import Tell
 from borg_runner.work.operation import Surroundings, explain_error, work_on_repository
@@ -50,6 +51,8 @@ class Worker:
     interruption: Interruption
     tell_part: Tell
     """Takes the part of a listing."""
+    containers: Mapping[str, Container]
+    """Those beside ours that have commands, by their streams' names."""
 
     def work_on(
         self, plan: RepositoryPlan, secrets: RepositorySecrets, tell: Callable[[RepositoryResult], object]
@@ -73,6 +76,7 @@ class Worker:
             scratch=self.scratch,
             tell=tell,
             tell_part=self.tell_part,
+            containers=self.containers,
         )
         return work_on_repository(self.plan, repository, around)
 

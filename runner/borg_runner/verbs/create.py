@@ -12,6 +12,7 @@ from borg_runner.borg.arguments import escape_placeholders, make_connection_argu
 from borg_runner.borg.exit_codes import NAME_TAKEN
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.borg.patterns import UnusedPatterns
+from borg_runner.streams.dumps import Dumps
 from borg_runner.verbs.list import render_time
 from borg_runner.verbs.repository import Repository
 
@@ -46,11 +47,12 @@ class Created:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for: an archive of that name, of the `paths` (absolute)."""
+    """What is asked for: an archive of that name, of the `paths` (absolute), after what borg is given by `dumps`."""
 
     archive: str
     paths: Sequence[str]
     comment: str
+    dumps: Dumps | None = None
 
 
 def create(repository: Repository, *, make_request: Callable[[], Request]) -> Created:
@@ -81,7 +83,10 @@ def create(repository: Repository, *, make_request: Callable[[], Request]) -> Cr
 
 
 def make_create_arguments(repository: RepositoryPlan, request: Request, *, lock_wait: int) -> list[str]:
-    """Return the arguments that do what is asked for."""
+    """Return the arguments that do what is asked for. Patterns are for volumes: what they leave out is never a dump."""
+    dumps = request.dumps
+    excluded = repository.exclude if request.paths else ()
+    told = [*(["x"] if excluded else []), *(["i"] if dumps else [])]  # left out; about to read its input
     return [
         "create",
         *make_connection_arguments(repository, lock_wait=lock_wait),
@@ -89,9 +94,11 @@ def make_create_arguments(repository: RepositoryPlan, request: Request, *, lock_
         "--json",
         f"--comment={escape_placeholders(request.comment)}",
         *([f"--compression={repository.compression}"] if repository.compression else []),
-        *(["--list", "--filter=x"] if repository.exclude else []),  # names what the patterns leave out
-        *(f"--exclude={pattern}" for pattern in repository.exclude),
+        *(["--list", f"--filter={''.join(told)}"] if told else []),
+        *(f"--exclude={pattern}" for pattern in excluded),
+        *(dumps.options if dumps else []),
         f"{escape_placeholders(repository.location)}::{escape_placeholders(request.archive)}",
+        *(dumps.words if dumps else []),
         *request.paths,
     ]
 

@@ -18,7 +18,9 @@ from borg_runner.borg.exit_codes import ABSENT
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.locks.cache import failed_at_the_end
+from borg_runner.streams.dumps import Dumps, Streams
 from borg_runner.verbs.create import ArchiveFigures, Created, Request, change_comment, create, parse_create_output
+from borg_runner.verbs.delete import delete
 from borg_runner.verbs.init import init, init_missing_folder
 from borg_runner.verbs.list import ask_held, ask_stored
 from borg_runner.verbs.repository import Repository
@@ -52,6 +54,7 @@ class Backup:
     run: str
     tell: Callable[[Fault], None]
     """Called once there is an archive, and once that was looked at: with what is true if the runner is killed then."""
+    streams: Streams
 
     @property
     def judges(self) -> bool:
@@ -84,13 +87,15 @@ class Written:
 
 def raise_for_nothing(survey: Survey) -> None:
     """Raise FaultError where there is nothing that can be read."""
-    if not survey.paths and (fault := explain_unreadable(survey, None)) is not None:
+    if not survey.has_something and (fault := explain_unreadable(survey, None)) is not None:
         raise FaultError(fault)
 
 
 def write_archive(backup: Backup, survey: Survey) -> Written:
     """Write it, of the sources as they are once borg may begin. Raises FaultError."""
     plan, repository, record = backup.plan, backup.repository, backup.record
+    dumps = backup.streams.find_dumps(repository.plan.sources, survey.dumps, repository.log)
+    writer = repository.with_borg(plumbing=dumps) if dumps else repository
     is_fresh = True
 
     def make_request() -> Request:
@@ -99,18 +104,20 @@ def write_archive(backup: Backup, survey: Survey) -> Written:
             survey = backup.look()
             raise_for_nothing(survey)
         is_fresh = False
-        return Request(_make_name(plan, repository), survey.paths, _make_comment(backup, survey))
+        return Request(_make_name(plan, repository), survey.paths, _make_comment(backup, survey), dumps)
 
     remote = repository.plan.ssh is not None
     if not remote:
         remove_unfinished(repository)
         init_missing_folder(repository)
-    repository.log.say(f"backing up {', '.join(survey.paths)}")
-    created = create(repository, make_request=make_request)
+    repository.log.say(f"backing up {', '.join([*survey.dumps, *survey.paths])}")
+    created = create(writer, make_request=make_request)
     may_begin = repository.plan.initialize and not repository.plan.repository_ids
     if remote and created.outcome.exit_code in ABSENT and may_begin:
         init(repository)
-        created = create(repository, make_request=make_request)
+        created = create(writer, make_request=make_request)
+    if dumps:
+        _judge_dumps(repository, dumps, created)
     archive, outcome = created.archive, _accept(repository, record, created)
     record.add(archive=archive, comment=_make_comment(backup, survey), unjudged=True)
     keep_unused_excludes(repository, record, created.unused_excludes)
@@ -126,6 +133,16 @@ def write_archive(backup: Backup, survey: Survey) -> Written:
     written = _look_again(backup, figures, survey, outcome, archive)
     backup.tell(written.lacking or Fault(Reason.INTERRUPTED, f"{words} in what comes after that."))
     return written
+
+
+def _judge_dumps(repository: Repository, dumps: Dumps, created: Created) -> None:
+    """Raise FaultError where there is no archive as a dump failed; none may be there that lacks one."""
+    if dumps.fault is not None and not repository.borg.interruption.requested:
+        raise FaultError(dumps.fault)
+    if created.outcome.succeeded and not dumps.are_whole:
+        delete(repository, [created.archive])
+        text = "Borg wrote an archive before it had read all of a dump. It was deleted: nothing was archived."
+        raise FaultError(Fault(Reason.INTERNAL_ERROR, text))
 
 
 def _accept(repository: Repository, record: Record, created: Created) -> BorgOutcome:

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
-from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.retention import Retention
 from borg_runner.fault import Fault, FaultError
@@ -33,20 +31,10 @@ from borg_runner.work.steps import (
 _T = TypeVar("_T")
 
 
-def back_up(
-    plan: RunPlan,
-    repository: Repository,
-    record: Record,
-    *,
-    sources_root: Path,
-    run: str,
-    tell: Callable[[Fault], None],
-) -> None:
-    """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError.
-
-    `tell`: see `Backup`.
-    """
-    backup = Backup(plan, repository, record, sources_root, run, tell)
+def back_up(backup: Backup) -> None:
+    """Do it, with what can be read of the sources. Raises FaultError, also when that is not all; OSError."""
+    plan, repository, record = backup.plan, backup.repository, backup.record
+    backup.streams.wait(repository.plan.sources, repository.borg.interruption, repository.borg.notice)
     repository.log.say("looking at the sources")
     survey = backup.look()
     raise_for_nothing(survey)

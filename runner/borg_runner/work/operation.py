@@ -2,8 +2,8 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from borg_contract.plan import RunPlan
@@ -16,14 +16,18 @@ from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.drill.drill import drill
 from borg_runner.fault import Fault, FaultError, explain_os_error
+from borg_runner.restore.command.deliver import deliver, preview_delivery
 from borg_runner.restore.reckon import Task, preview
 from borg_runner.restore.restore import restore
 from borg_runner.restore.target import Target
 from borg_runner.scratch import make_unique_folder
+from borg_runner.streams.container import Container
+from borg_runner.streams.dumps import Streams
 from borg_runner.verbs.break_lock import break_all_locks, break_dead_locks
 from borg_runner.verbs.check import check
 from borg_runner.verbs.compact import DEFAULT_THRESHOLD
 from borg_runner.verbs.repository import Repository
+from borg_runner.work.archive import Backup
 from borg_runner.work.backup import back_up
 from borg_runner.work.listing.part import Tell, tell_archives
 from borg_runner.work.recognition import recognize
@@ -47,6 +51,8 @@ class Surroundings:
     """Given what is to be known if the runner is killed while it works on."""
     tell_part: Tell = lambda _: None
     """Takes the part of a listing, which is in no repository's result."""
+    containers: Mapping[str, Container] = field(default_factory=dict)
+    """Those beside ours that have commands, by their streams' names."""
 
 
 def work_on_repository(plan: RunPlan, repository: Repository, around: Surroundings) -> RepositoryResult:
@@ -84,7 +90,8 @@ def _operate(
     plan = left
     match plan.operation:
         case Operation.BACKUP:
-            back_up(plan, repository, record, sources_root=around.sources_root, run=around.run, tell=tell)
+            streams = Streams(around.containers, around.scratch / f"pipes-{repository.plan.name}")
+            back_up(Backup(plan, repository, record, around.sources_root, around.run, tell, streams))
         case Operation.PRUNE:
             retention = _require_retention(plan)
             deleted = prune_own_archives(plan, repository, record, retention, take_stock(plan, repository, record))
@@ -153,7 +160,13 @@ def _restore(plan: RunPlan, repository: Repository, record: Record, around: Surr
         run_name=around.run,
         keep=keep,
     )
-    (preview if plan.operation is Operation.PREVIEW else restore)(task)
+    is_preview = plan.operation is Operation.PREVIEW
+    if plan.stream is None:
+        (preview if is_preview else restore)(task)
+    elif is_preview:
+        preview_delivery(task, plan.stream)
+    else:
+        deliver(task, around.containers[plan.stream.name])
 
 
 def _require_retention(plan: RunPlan) -> Retention:

@@ -41,6 +41,8 @@ class SourcePath:
     """Whether the path itself is a symbolic link: borg keeps that, and nothing of what it leads to."""
     identity: tuple[int, int] | None = None
     """Of a folder its device and inode: another one by the same name has others."""
+    is_dump: bool = False
+    """Whether a command writes it: it is in no volume."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,18 @@ class Survey:
 
     @property
     def paths(self) -> list[str]:
-        """What borg is given: each path once."""
-        return list(dict.fromkeys(item.path for item in self.found if item.problem is None))
+        """What borg is given of volumes: each path once."""
+        return list(dict.fromkeys(item.path for item in self.found if item.problem is None and not item.is_dump))
+
+    @property
+    def dumps(self) -> list[str]:
+        """Which absolute paths what commands write gets."""
+        return [item.path for item in self.found if item.is_dump]
+
+    @property
+    def has_something(self) -> bool:
+        """Whether anything of it can be read."""
+        return any(item.problem is None for item in self.found)
 
     @property
     def unreadable(self) -> list[SourcePath]:
@@ -132,6 +144,9 @@ def _survey_path(
     source: SourcePlan, path: str, root: Path, excluded: Excluded, on_folder: Callable[[], None]
 ) -> SourcePath:
     folder = root / source.name
+    if source.dump is not None:  # one file, and nobody knows before whether it comes
+        dump = os.path.normpath(folder / path)
+        return SourcePath(source.name, dump, files=1, regular=1, kept=1, is_dump=True)
     joined = os.path.normpath(folder / path)
     if _leads_out(joined, folder):
         problem = f'the path "{path}" leads out of the volume: name a path inside it'

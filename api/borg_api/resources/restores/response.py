@@ -62,8 +62,8 @@ class RestoreJob(TypedDict):
     repository: str
     repository_id: int
     archive: Annotated[str | None, Field(description="null: the newest that fits, and it has not been found yet.")]
-    destination: Annotated[str, Field(description="The claim, and the folder in it.")]
-    destination_type: Annotated[str, Field(examples=["claim", "new_claim"])]
+    destination: Annotated[str, Field(description="The claim, and the folder in it; or the command that is given it.")]
+    destination_type: Annotated[str, Field(examples=["claim", "new_claim", "stream"])]
     mode: str
     is_preview: Annotated[bool, Field(description="It changes nothing unless it is approved.")]
     status: StatusText
@@ -120,7 +120,7 @@ def render_restore(restore: RestoreRecord, view: View, progress: Progress | None
         "repository_id": derive_id(REPOSITORIES.kind, restore.namespace, spec.repository_ref.name),
         "archive": archive_of(restore),
         "destination": _destination_of(restore),
-        "destination_type": "claim" if spec.target.claim else "new_claim",
+        "destination_type": "stream" if spec.target.stream else "claim" if spec.target.claim else "new_claim",
         "mode": spec.mode.value,
         "is_preview": restore.previews,
         "status": STATUSES[restore.phase],
@@ -177,6 +177,8 @@ def _what_it_waits_for(restore: RestoreRecord) -> str:
 
 def _destination_of(restore: RestoreRecord) -> str:
     target = restore.resource.spec.target
+    if target.stream:
+        return target.stream.command[0]
     folder = target.claim.path if target.claim else ""
     return "/".join(part for part in (restore.resource.claim_name, folder) if part)
 

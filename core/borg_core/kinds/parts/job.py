@@ -113,7 +113,7 @@ Image = Annotated[
     Schema(
         "",
         Rule(
-            "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')",
+            "self.matches(r'^[A-Za-z0-9][A-Za-z0-9._:/@-]*$') && !self.contains('://')",
             "give an image reference, for example registry.example.com/borg-operator/runner:1.0 (no "
             "spaces, no https://)",
         ),

@@ -6,7 +6,7 @@ from borg_contract.restore.proof import Drilled
 from borg_contract.run import Phase
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import Model, Time
-from borg_core.kinds.parts.hooks import ParameterValueSource, VariableName, VariableValue
+from borg_core.kinds.parts.containers.environment import Environment, Word
 from borg_core.kinds.parts.job import Image
 from borg_core.kinds.parts.timing import AGE, TimeZone, describe_times
 
@@ -38,18 +38,6 @@ class CheckTimes(Model):
     ] = None
 
 
-_Word = Annotated[
-    str,
-    Schema("One word.", Rule(r"!self.matches(r'\x00')", "a word cannot contain a NUL character"), maxLength=1024),
-]
-
-
-class AppVariable(Model):
-    name: Annotated[VariableName, Schema("The variable's name, for example `PGPASSWORD`.")]
-    value: Annotated[VariableValue | None, Schema("A plain text, visible to whoever may read this resource.")] = None
-    value_from: Annotated[ParameterValueSource | None, Schema("Where the value comes from instead.")] = None
-
-
 class DrillApp(Model):
     """What tries the restored files. It has the pod's user, no API token, and none of the repository's Secrets."""
 
@@ -57,28 +45,12 @@ class DrillApp(Model):
         Image, Schema("The image. Refused (DrillsScheduled=False) unless whoever installed the operator allowed it.")
     ]
     command: Annotated[
-        tuple[_Word, ...], Schema("As in a container: the program and its words; default: the image's.", maxItems=32)
+        tuple[Word, ...], Schema("As in a container: the program and its words; default: the image's.", maxItems=32)
     ] = ()
-    args: Annotated[tuple[_Word, ...], Schema("As in a container: more words; default: the image's.", maxItems=32)] = ()
+    args: Annotated[tuple[Word, ...], Schema("As in a container: more words; default: the image's.", maxItems=32)] = ()
     env: Annotated[
-        tuple[
-            Annotated[
-                AppVariable,
-                Schema(
-                    "One variable.",
-                    Rule(
-                        "has(self.value) != has(self.valueFrom)",
-                        "give exactly one of value (a plain text) and valueFrom (from a Secret)",
-                    ),
-                ),
-            ],
-            ...,
-        ],
-        Schema(
-            "Variables of its environment. With one from a Secret, nothing that it prints is told but in its log.",
-            maxItems=64,
-            listMapKeys=["name"],
-        ),
+        Environment,
+        Schema("Variables of its environment. With one from a Secret, nothing that it prints is told but in its log."),
     ] = ()
     paths: Annotated[
         tuple[

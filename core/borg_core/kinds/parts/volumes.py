@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from borg_contract.schema import Rule, Schema
 from borg_core.kinds.parts.base import IS_A_NAME, Model, NameRef, ResourceName
+from borg_core.kinds.parts.containers.stream import DUMPS_ALONE, FEW_DUMPS, NO_PATHS, SHORT_NAME, Dump
 from borg_core.kinds.selectors.claim import ANY_CLAIM, ClaimSelector
 from borg_core.registry import Reference
 
@@ -165,6 +166,15 @@ class Source(Model):
             "that the run's own repositories are on.",
         ),
     ] = None
+    dump: Annotated[
+        Dump | None,
+        Schema(
+            "In place of `volume`: what a command writes, for example `pg_dump`. It runs in a container beside the "
+            "runner's, with an image of its own, and what it writes goes straight into the archive. If it fails, there "
+            "is no archive, and the run is Failed with its last words (DumpFailed). With several repositories it runs "
+            "once for each."
+        ),
+    ] = None
     paths: Annotated[
         tuple[
             Annotated[
@@ -197,16 +207,19 @@ Sources = Annotated[
         Annotated[
             Source,
             Schema(
-                "A volume, or each claim that matches, and the paths in it that are backed up.",
+                "A volume, each claim that matches, or a dump, and what of it is backed up.",
                 Rule(
-                    "has(self.volume) != has(self.claimSelector)",
-                    "give exactly one of volume (one volume) and claimSelector (each claim whose labels match)",
+                    " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in ("volume", "claimSelector", "dump")) + " == 1",
+                    "give exactly one of volume (one volume), claimSelector (each claim whose labels match) and dump "
+                    "(what a command writes)",
                 ),
+                NO_PATHS,
+                SHORT_NAME,
             ),
         ],
         ...,
     ],
-    Schema(maxItems=32, listMapKeys=["name"]),
+    Schema("", DUMPS_ALONE, FEW_DUMPS, maxItems=32, listMapKeys=["name"]),
 ]
 
 MinFiles = Annotated[

@@ -51,11 +51,16 @@ def fetch_file(repository: Repository, archive: str, name: str, path: Path) -> N
     """Write the content of a file of the archive into `path`. Raises FaultError."""
     with path.open("wb") as file:
         repository.with_borg(output_fd=file.fileno()).run_borg(
-            lambda lock_wait: [
-                "extract",
-                *make_connection_arguments(repository.plan, lock_wait=lock_wait),
-                "--stdout",
-                name_archive(repository.plan, archive),
-                f"pf:{name}",
-            ]
+            lambda lock_wait: make_file_arguments(repository.plan, archive, name, lock_wait=lock_wait)
         )
+
+
+def make_file_arguments(repository: RepositoryPlan, archive: str, name: str, *, lock_wait: int) -> list[str]:
+    """Return the arguments that write the content of a file of the archive to borg's output."""
+    return [
+        "extract",
+        *make_connection_arguments(repository, lock_wait=lock_wait),
+        "--stdout",
+        name_archive(repository, archive),
+        f"pf:{name}",
+    ]

@@ -1,0 +1,168 @@
+"""A command of another container at work, and the bytes between it and borg.
+
+Whoever reads takes the end of the pipe for the end of the data. So the pipe is ended by us alone, once the side that
+writes has said that it succeeded: what broke off never looks whole to the side that reads.
+"""
+
+import contextlib
+import fcntl
+import os
+import select
+import threading
+import time
+from enum import Enum
+
+from borg_runner.log import Log, Tail
+from borg_runner.process import LINE_LIMIT_BYTES
+from borg_runner.streams.container import Container
+
+_PIPE_BYTES = 1 << 20
+_READ_BYTES = 1 << 16
+_TICK = 0.2
+_LINGER_SECONDS = 5.0
+"""How long to read on once the command has ended, when something that it left running keeps its output open."""
+_STOP_SECONDS = 15.0
+"""The helper kills what does not end ten seconds after it was asked to."""
+
+
+class Direction(Enum):
+    FROM_COMMAND = "borg reads what the command writes"
+    TO_COMMAND = "the command reads what borg writes"
+
+
+class Exchange(threading.Thread):
+    """Runs the command once. `end` is our end of the pipe to borg, which is closed here."""
+
+    def __init__(self, container: Container, direction: Direction, end: int, log: Log) -> None:
+        super().__init__(name=f"stream {container.plan.name}", daemon=True)
+        self.container, self.moved = container, 0
+        self.broken = False
+        """Whether the side that reads has gone."""
+        self.said = ""
+        """How the command ended, as the helper says it; empty when its container has gone."""
+        self.has_ended = False
+        self.lingers = False
+        self._direction, self._end, self._log = direction, end, log
+        self._tail, self._rest = Tail(), b""
+        self._is_told, self._asked_to_stop = threading.Event(), threading.Event()
+        command_end, own_end = os.pipe() if direction is Direction.TO_COMMAND else reversed(os.pipe())
+        self._errors, errors = os.pipe()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        try:
+            if direction is Direction.TO_COMMAND:
+                container.go(command_end, nothing, errors)
+            else:
+                container.go(nothing, command_end, errors)
+        except OSError:
+            self.has_ended = True
+        finally:
+            for given in (command_end, errors, nothing):
+                os.close(given)
+        self._source, self._sink = (end, own_end) if direction is Direction.TO_COMMAND else (own_end, end)
+        for pipe in (self._source, self._sink):
+            with contextlib.suppress(OSError):  # the user has many pipes already: smaller ones do
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.said == "exited 0"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the command, which has ended, wrote something and did all that it was to do."""
+        return self.succeeded and self.moved > 0 and not (self.lingers or self.broken)
+
+    @property
+    def last_words(self) -> str:
+        return self._tail.text()
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether it was asked to end before it had ended by itself."""
+        return self._asked_to_stop.is_set()
+
+    def tell_whole(self) -> None:
+        """Let the command know that it was given everything."""
+        self._is_told.set()
+
+    def stop(self) -> None:
+        """End the command: what it was to write or read is of no use any more."""
+        if not self.has_ended:
+            self._asked_to_stop.set()
+            self.container.stop()
+
+    def run(self) -> None:
+        """Attend to the pipes until the command has ended and all was read."""
+        try:
+            self._attend()
+        finally:  # whatever went wrong: what is not told to be whole is not
+            self.has_ended = True
+            self._take_line(self._rest)
+            for end in (self._source, self._errors):
+                os.close(end)
+            if self._direction is Direction.TO_COMMAND or self.is_whole:
+                self._close_sink()
+
+    def _attend(self) -> None:
+        line, open_ends, is_full, ended_at = self.container.fileno(), {self._source, self._errors}, False, 0.0
+        while open_ends or not self.has_ended:
+            waited_for = (open_ends - {self._source} if is_full else open_ends) | (set() if self.has_ended else {line})
+            ready, room, _ = select.select(list(waited_for), [self._sink] if is_full else [], [], _TICK)
+            is_full = is_full and not room
+            for end in open_ends.intersection(ready):
+                try:
+                    goes_on = self._move() if end == self._source else self._hear()
+                except BlockingIOError:  # the other end is to be attended to meanwhile
+                    is_full = True
+                    continue
+                if not goes_on:
+                    open_ends.discard(end)
+            if line in ready:
+                self.said, self.has_ended, ended_at = self.container.hear(), True, time.monotonic()
+            if self._direction is Direction.TO_COMMAND and self._source not in open_ends and self._is_told.is_set():
+                self._close_sink()
+            if self.has_ended and not (ready or room or is_full) and time.monotonic() > ended_at + _LINGER_SECONDS:
+                # What borg writes comes to its end by itself.
+                self.lingers = self._direction is Direction.FROM_COMMAND and self._source in open_ends
+                open_ends.intersection_update({self._source} if self._direction is Direction.TO_COMMAND else ())
+
+    def close(self) -> None:
+        """End the command if it is still there, and close our end. The side that reads must have ended by then."""
+        self.stop()
+        self.join(_STOP_SECONDS)
+        if not self.is_alive():  # else its container is frozen, and ends with the pod
+            self._close_sink()
+
+    def _move(self) -> bool:
+        """Move on what is there; return whether there may be more. Raises BlockingIOError when there is no room."""
+        try:
+            moved = os.splice(self._source, self._sink, _PIPE_BYTES, flags=os.SPLICE_F_NONBLOCK)
+        except BrokenPipeError:  # nobody reads any more
+            self.broken = True
+            if self._direction is Direction.FROM_COMMAND:
+                self.stop()
+            return False
+        self.moved += moved
+        return bool(moved)
+
+    def _hear(self) -> bool:
+        """Take over lines of the command's error output; return whether there may be more."""
+        data = os.read(self._errors, _READ_BYTES)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._take_line(line)
+        if len(self._rest) > LINE_LIMIT_BYTES:
+            self._take_line(self._rest)
+            self._rest = b""
+        return bool(data)
+
+    def _take_line(self, line: bytes) -> None:
+        if line:
+            text = self._log.conceal(line.decode("utf-8", "surrogateescape").rstrip("\r"))
+            self._tail.add(text)
+            self._log.say(text, f"[{self.container.plan.name}] ")
+
+    def _close_sink(self) -> None:
+        if self._sink >= 0:
+            os.close(self._sink)
+            self._sink = -1

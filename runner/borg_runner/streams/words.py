@@ -1,0 +1,37 @@
+"""How a command of another container ended, in words: its own ones last."""
+
+from borg_contract.reasons import Reason
+from borg_runner.fault import Fault
+from borg_runner.streams.exchange import Exchange
+
+_CANNOT_RUN = ("exited 126", "exited 127")
+
+
+def explain(exchange: Exchange, reason: Reason, what: str) -> Fault:
+    """Return the fault of a command that did not succeed; `what`: of which it is the command."""
+    said = f" Its last words: {exchange.last_words}" if exchange.last_words else ""
+    return Fault(reason, f"{what}: {_describe(exchange)}{said}")
+
+
+def _describe(exchange: Exchange) -> str:
+    program, container = exchange.container.plan.program, exchange.container.name
+    word, _, number = exchange.said.partition(" ")
+    if not word:
+        how = "had not ended when its container did: was that killed for its memory? See `kubectl describe pod`"
+        return f'{program} of container "{container}" {how}.'
+    if exchange.succeeded:
+        return f"{program} ended {_find_lack(exchange)}."
+    if word == "killed":
+        return f"{program} was killed by signal {number}."
+    if exchange.said in _CANNOT_RUN:
+        return f"{program} cannot be run: its image has no such program, or this user may not run it."
+    return f"{program} failed with exit code {number}."
+
+
+def _find_lack(exchange: Exchange) -> str:
+    """Return why that a command ended well is not enough."""
+    if exchange.lingers:
+        return "well, and left something running that keeps its output open"
+    if exchange.broken:
+        return "well, but before it had read all that it was given"
+    return "well, but wrote nothing"
