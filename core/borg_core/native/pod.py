@@ -10,6 +10,7 @@ from borg_contract.pod import CONTAINER_NAME
 from borg_contract.result import RunResult
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.native.copy import CopyVolume, find_copies
 from borg_core.native.metadata import holds, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
@@ -70,6 +71,8 @@ class ObservedPod:
     ending_asked: bool = False
     """Whether a deadline was set that ends the pod now, see `actions.EndPod`."""
     deleting: bool = False
+    copies: tuple[CopyVolume, ...] = ()
+    """What it reads copies of."""
 
     @property
     def reference(self) -> Reference:
@@ -103,6 +106,7 @@ def parse_pod(body: Body) -> ObservedPod:
         disrupted=any(condition["type"] == "DisruptionTarget" and holds(condition) for condition in conditions),
         ending_asked=spec.get("activeDeadlineSeconds") == 1,
         deleting="deletionTimestamp" in metadata,
+        copies=find_copies(spec),
     )
 
 

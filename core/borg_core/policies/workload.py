@@ -6,7 +6,8 @@ from typing import Any
 from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES
 from borg_contract.reasons import Reason
 from borg_core.kinds.parts.hooks import Hook
-from borg_core.kinds.parts.volumes import VolumeSource
+from borg_core.kinds.parts.job import FileAccess
+from borg_core.kinds.parts.volumes import Copy, VolumeSource
 from borg_core.kinds.script import BorgScript, ParameterType
 from borg_core.policies.problem import Problem, Severity
 from borg_core.workload.mounts import derive_claims
@@ -32,7 +33,7 @@ def find_claim_problems(workload: Workload, existing: Collection[str]) -> Iterat
 
 def find_source_problems(workload: Workload) -> Iterator[Problem]:
     """Yield a problem where there is nothing to back up, or two sources would have one place in the pod."""
-    volumes: dict[str, tuple[str, VolumeSource]] = {}
+    volumes: dict[str, tuple[str, VolumeSource, Copy | None]] = {}
     for target in workload.targets:
         name = target.repository.metadata.name
         if not target.sources:
@@ -41,13 +42,35 @@ def find_source_problems(workload: Workload) -> Iterator[Problem]:
             )
             yield Problem(Reason.NO_SOURCES, message)
         for source in target.sources:
-            first, volume = volumes.setdefault(source.name, (name, source.volume))
-            if volume != source.volume:
+            first, volume, copy = volumes.setdefault(source.name, (name, source.volume, source.copy_))
+            if (volume, copy) != (source.volume, source.copy_):
                 message = (
                     f'source "{source.name}" is another volume in BorgRepository "{name}" than in "{first}", and both '
                     f"would be mounted at /sources/{source.name}: give one of them another name"
                 )
                 yield Problem(Reason.SOURCE_CONFLICT, message)
+
+
+def find_copy_problems(workload: Workload, *, users_from_platform: bool) -> Iterator[Problem]:
+    """Yield why claims that are to be copied cannot be, as far as that shows before a run."""
+    for name in sorted({source.volume.claim_name or "" for source in workload.copied}):
+        claim = workload.claims.get(name)
+        if claim and not claim.driver:
+            message = (
+                f'PersistentVolumeClaim "{name}" has no volume that a CSI driver made (annotation volume.kubernetes.io/'
+                "storage-provisioner), so there can be no copy of it: leave copy out, or use a storage class that can"
+            )
+            yield Problem(Reason.COPY_NOT_POSSIBLE, message, Severity.WAITING)
+    options, (written, _) = workload.options, derive_claims(workload)
+    named = options.file_access is FileAccess.READ_ALL or options.fs_group is not None or users_from_platform
+    if workload.copied and written and not named:
+        claim_name, use = min(written.items())
+        message = (
+            f'source "{workload.copied[0].name}" is copied, and claim "{claim_name}" ({use}) is written by the same '
+            "pod: Kubernetes would give the copied files to the group that writes there before they are archived. Set "
+            "spec.job.fileAccess: ReadAll, or spec.job.fsGroup if archives may show that group"
+        )
+        yield Problem(Reason.COPY_NOT_POSSIBLE, message)
 
 
 def find_script_problems(workload: Workload) -> Iterator[Problem]:

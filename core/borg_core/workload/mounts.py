@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, SCRATCH_DIR, SECRETS_DIR, SOURCES_DIR
+from borg_core.copies.volume import render_copy
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.kinds.repository import BorgRepository
@@ -42,8 +43,10 @@ def render_mounts(workload: Workload) -> Mounts:
             rendered.add("cache", source, f"{CACHE_DIR}/{name}", read_only=False)
     for target in workload.targets:
         for item in target.sources:
+            if item.is_copied and item not in workload.copied:
+                continue  # nothing is made of it without need
             # Read-only in the volume, not only in the mount: else the kubelet gives the team's files to fsGroup.
-            source = _volume_source(item.volume, read_only=True)
+            source = render_copy(workload, item) if item.is_copied else _volume_source(item.volume, read_only=True)
             rendered.add("source", source, f"{SOURCES_DIR}/{item.name}", read_only=True)
     for mount in workload.mounts:
         source = _volume_source(mount.volume, read_only=not mount.writable)
@@ -51,7 +54,9 @@ def render_mounts(workload: Workload) -> Mounts:
     for name, keys in sorted(_secret_keys(workload).items()):
         items = [{"key": key, "path": key} for key in sorted(keys)]
         # Optional: a pod that waits for a Secret hangs in ContainerCreating; the runner says what is missing instead.
-        secret = {"secretName": name, "optional": True, "defaultMode": 0o440, "items": items}
+        # A pod with copies has no group of its own by which it could read them, see `pod`.
+        mode = 0o444 if workload.copied else 0o440
+        secret = {"secretName": name, "optional": True, "defaultMode": mode, "items": items}
         rendered.add("secret", {"secret": secret}, f"{SECRETS_DIR}/{name}", read_only=True)
     # Two scratch volumes; emptyDir sources are alike, so they are named here and not looked up.
     rendered.volumes += [{"name": "cache", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}]

@@ -66,7 +66,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": _pod_security(job, settings.pods, gives_groups=workload.gives_groups),
+        "securityContext": _pod_security(job, settings.pods, gives_groups=_gives_groups(workload)),
         "containers": [container],
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
@@ -119,6 +119,15 @@ def _pod_security(job: JobOptions, defaults: PodDefaults, *, gives_groups: bool)
         security["fsGroupChangePolicy"] = "OnRootMismatch"
     numbers = {"runAsUser": user, "runAsGroup": group, "fsGroup": fs_group}
     return security | {key: number for key, number in numbers.items() if number is not None}
+
+
+def _gives_groups(workload: Workload) -> bool:
+    """Tell whether volumes that are written may be given to the pod's group.
+
+    A copy can be written, so its files would be given away too, and archives would show another group and other modes
+    than the claim has.
+    """
+    return workload.gives_groups and not workload.copied
 
 
 def _container_security(job: JobOptions, more: tuple[str, ...]) -> dict[str, Any]:

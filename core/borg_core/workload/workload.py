@@ -13,6 +13,7 @@ from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.volumes import Source, VolumeSource
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.script import BorgScript
+from borg_core.native.claim import Claim
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Workload:
     archive_name_template: str = "{job_name}-{now}"
     hooks: Hooks | None = None
     scripts: Mapping[str, BorgScript] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    """Those that are there, by name: what copies of them have to be like."""
     prune: Retention | None = None
     compact_threshold: int | None = None
     dead_holders: tuple[str, ...] = ()
@@ -68,6 +71,13 @@ class Workload:
     """Whether Kubernetes may give the volumes that are written to the pod's group, where the owner does not say so."""
     options: JobOptions = field(default_factory=JobOptions)
     deadline_seconds: int | None = None
+
+    @property
+    def copied(self) -> tuple[Source, ...]:
+        """The sources of which the pod gets copies: only a backup reads them."""
+        if self.operation is not Operation.BACKUP:
+            return ()
+        return tuple(source for target in self.targets for source in target.sources if source.is_copied)
 
     @property
     def all_hooks(self) -> Iterator[Hook]:

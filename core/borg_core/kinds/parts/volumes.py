@@ -137,6 +137,14 @@ Volume = Annotated[
 ]
 
 
+class Copy(StrEnum):
+    """What is backed up of a claim: itself, or a copy that the storage makes at that moment."""
+
+    NONE = "None"
+    CLONE = "Clone"
+    SNAPSHOT = "Snapshot"
+
+
 class Source(Model):
     name: Annotated[
         str,
@@ -153,6 +161,15 @@ class Source(Model):
         ),
     ]
     volume: Volume
+    copy_: Annotated[
+        Copy | None,
+        Schema(
+            "What is read: `None` (the default) is the volume itself, as it is while the backup goes through it. "
+            "`Clone` is a clone of the claim, which its CSI driver makes for each run and which goes with the run: of "
+            "one moment, on whatever node, also of a `ReadWriteOncePod` claim in use. `Snapshot` is the same from a "
+            "VolumeSnapshot, for drivers that snapshot but do not clone; each run then waits for the operator."
+        ),
+    ] = None
     paths: Annotated[
         tuple[
             Annotated[
@@ -179,9 +196,25 @@ class Source(Model):
         ),
     ] = (".",)
 
+    @property
+    def is_copied(self) -> bool:
+        return self.copy_ in (Copy.CLONE, Copy.SNAPSHOT)
+
 
 Sources = Annotated[
-    tuple[Annotated[Source, Schema("A volume and the paths in it that are backed up.")], ...],
+    tuple[
+        Annotated[
+            Source,
+            Schema(
+                "A volume and the paths in it that are backed up.",
+                Rule(
+                    "!has(self.copy) || self.copy == 'None' || has(self.volume.persistentVolumeClaim)",
+                    "only a claim can be copied: with copy: Clone or Snapshot, give volume.persistentVolumeClaim",
+                ),
+            ),
+        ],
+        ...,
+    ],
     Schema(maxItems=32, listMapKeys=["name"]),
 ]
 
