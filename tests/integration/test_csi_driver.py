@@ -1,0 +1,30 @@
+"""The CSI driver of the local cluster, by the standard's own test suite."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.cluster import REPOSITORY
+
+_SETTINGS = (
+    f'source "{REPOSITORY}/dev/lib/settings.sh"; "$REPO/dev/csi/build" csi-driver csi-sanity >&2; echo "$CSI_TOOLS"'
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a driver mounts, and so is root")
+def test_the_driver_keeps_to_the_standard(tmp_path: Path) -> None:
+    tools = subprocess.run(["bash", "-ec", _SETTINGS], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    kubelet, root = tmp_path / "kubelet", tmp_path / "root"
+    socket = kubelet / "plugins" / "folders.csi.dev" / "csi.sock"
+    driver = subprocess.Popen([f"{tools}/csi-driver", "--root", root, "--node", "here", "--kubelet", kubelet])
+    try:
+        sanity = [f"{tools}/csi-sanity", "--ginkgo.no-color", "--csi.endpoint", socket]
+        places = ["--csi.mountdir", tmp_path / "mount", "--csi.stagingdir", tmp_path / "stage"]
+        done = subprocess.run([*sanity, *places], capture_output=True, text=True, timeout=300, check=False)
+    finally:
+        driver.kill()
+        driver.wait()
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert " 0 Failed" in done.stdout
