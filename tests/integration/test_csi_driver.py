@@ -20,8 +20,8 @@ def test_the_driver_keeps_to_the_standard(tmp_path: Path) -> None:
     socket = kubelet / "plugins" / "folders.csi.dev" / "csi.sock"
     driver = subprocess.Popen([f"{tools}/csi-driver", "--root", root, "--node", "here", "--kubelet", kubelet])
     try:
-        sanity = [f"{tools}/csi-sanity", "--ginkgo.no-color", "--csi.endpoint", socket]
-        places = ["--csi.mountdir", tmp_path / "mount", "--csi.stagingdir", tmp_path / "stage"]
+        sanity = [f"{tools}/csi-sanity", "--ginkgo.no-color", "--csi.endpoint", str(socket)]
+        places = ["--csi.mountdir", f"{tmp_path}/mount", "--csi.stagingdir", f"{tmp_path}/stage"]
         done = subprocess.run([*sanity, *places], capture_output=True, text=True, timeout=300, check=False)
     finally:
         driver.kill()

@@ -225,7 +225,7 @@ class Applier:
         if is_there:
             await self._merge(JOBS, job, meant(uid, {"spec": {"suspend": False}}))
 
-    async def _delete(self, kind: Kind[Any], target: Reference, uid: str, propagation: str) -> None:
+    async def _delete(self, kind: ResourceType, target: Reference, uid: str, propagation: str) -> None:
         try:
             await self._api.delete(kind, target.namespace, target.name, uid, propagation=propagation)
         except (NotFound, Conflict):
