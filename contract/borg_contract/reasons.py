@@ -15,6 +15,7 @@ class Reason(StrEnum):
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     SCRIPT_NOT_FOUND = "ScriptNotFound"
     CLAIM_NOT_FOUND = "ClaimNotFound"
+    COPY_NOT_POSSIBLE = "CopyNotPossible"
     NO_SOURCES = "NoSources"
     NO_CLAIM_MATCHES = "NoClaimMatches"
     CLAIMS_LEFT_OUT = "ClaimsLeftOut"
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
     WAITING_FOR_RUN = "WaitingForRun"
     WAITING_FOR_POD = "WaitingForPod"
+    WAITING_FOR_COPY = "WaitingForCopy"
     WAITING_FOR_LOCK = "WaitingForLock"
     WAITING_FOR_SERVER = "WaitingForServer"
     WAITING_FOR_VOLUME = "WaitingForVolume"
@@ -54,6 +56,7 @@ class Reason(StrEnum):
     VERIFIED = "Verified"
     NOT_YET_VERIFIED = "NotYetVerified"
 
+    COPY_FAILED = "CopyFailed"
     JOB_DELETED = "JobDeleted"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     OUT_OF_MEMORY = "OutOfMemory"

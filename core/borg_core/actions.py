@@ -153,6 +153,19 @@ class CreateClaim:
 
 
 @dataclass(frozen=True)
+class CreateSnapshot:
+    """Take a snapshot of a claim."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteSnapshot:
+    snapshot: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
 class ScaleWorkload:
     """Give a Deployment or StatefulSet so many replicas, if it is the one with `uid`."""
 
@@ -208,6 +221,8 @@ Action = (
     | DeleteRun
     | CancelRun
     | CreateClaim
+    | CreateSnapshot
+    | DeleteSnapshot
     | ScaleWorkload
     | MergeMetadata
     | CreateArchive
@@ -234,6 +249,7 @@ def object_of(action: Action) -> Reference:
             | CreateJob(manifest)
             | CreateRun(manifest)
             | CreateClaim(manifest)
+            | CreateSnapshot(manifest)
             | CreateArchive(manifest)
         ):
             metadata = manifest["metadata"]
@@ -251,7 +267,7 @@ def object_of(action: Action) -> Reference:
             return target
         case AdoptRun(run) | DeleteRun(run) | CancelRun(run):
             return run
-        case EndPod(found) | DeleteArchive(found):
+        case EndPod(found) | DeleteArchive(found) | DeleteSnapshot(found):
             return found
         case RecordEvent(regarding):
             return regarding

@@ -40,6 +40,9 @@ RUN_UID = "borgoperator.io/run-uid"
 JOB_UID = "borgoperator.io/job-uid"
 """Annotation on a BorgRun that records a CronJob's Job: which, so that no other one of its name is taken for it."""
 
+COPY_OF = "borgoperator.io/copy-of"
+"""Annotation on a claim that was made for one pod: of which claim it is a copy."""
+
 RENDERED = "borgoperator.io/rendered"
 """Annotation on a CronJob: a digest of what was asked for when it was written.
 

@@ -29,6 +29,9 @@ FACADE_HOST_PORT=$((20000 + CHECKOUT % 10000))
 # What dev/tools builds, by what it was built from: kubectl, helm, kind and, for the local driver, Kubernetes.
 TOOLS=$CACHE/tools-$KUBERNETES_VERSION-$(cat "$REPO"/dev/tools/{build,programs,go.mod,go.sum,*/main.go} | sha256sum | cut -c 1-10)
 
+# What dev/csi builds: the CSI driver of the local cluster and its sidecars.
+CSI_TOOLS=$CACHE/csi-$(cat "$REPO"/dev/csi/{build,go.mod,go.sum,driver/*.go} | sha256sum | cut -c 1-10)
+
 # The local driver's one node. It lives in namespaces of its own, so of all this only the link, the subnet of HOST_IP,
 # the firewall table and the control group are visible on the machine. Clusters of several checkouts differ in their
 # number, which the driver chooses: 0, 1, 2…
@@ -47,4 +50,5 @@ SERVICE_SUBNET=10.215.0.0/16
 SERVICE_IP=10.215.0.1             # of the service "kubernetes": the first of its subnet
 CONTAINERS=$CACHE/containerd$NUMBER    # containerd's images and layers; they outlive the cluster
 VOLUMES=40                        # PersistentVolumes that wait for claims
+CSI_DRIVER=folders.csi.dev        # the CSI driver, as dev/csi/driver calls itself
 KIND_CLUSTER=borg-dev-$CHECKOUT

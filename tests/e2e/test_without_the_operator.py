@@ -9,22 +9,17 @@ from datetime import UTC, datetime
 
 import pytest
 
+from e2e.absence import away, scale
 from e2e.conftest import Operator
 from e2e.team import Object, Team, is_time
 
 TICKS = 3
 
 
-@pytest.fixture
-def away(ticking: Team, operator: Operator) -> Iterator[None]:
-    """Scale the operator to zero, and back at the end in any case."""
-    pods = ("--namespace", operator.namespace, "wait", "pod", f"--selector={operator.selector}")
-    _scale(ticking, operator, 0)
-    try:
-        ticking.kubectl(*pods, "--for=delete", "--timeout=60s")
+@pytest.fixture(name="away")
+def _away(ticking: Team, operator: Operator) -> Iterator[None]:
+    with away(ticking.kubectl, operator):
         yield
-    finally:
-        _scale(ticking, operator, 1)
 
 
 @pytest.mark.disturbs
@@ -42,7 +37,7 @@ def test_three_ticks_without_the_operator_are_run_and_recorded_when_it_returns(
     names = sorted(job["metadata"]["name"] for job in jobs)
     assert not ticking.names("brun", "borgoperator.io/schedule=ticking") & set(names)  # there was no operator
 
-    _scale(ticking, operator, 1)
+    scale(ticking.kubectl, operator, 1)
 
     statuses = [_recorded(ticking, name) for name in names]
     archives = ticking.archives("main")
@@ -69,8 +64,3 @@ def _recorded(team: Team, name: str) -> Object:
 def _done_since(job: Object, begin: datetime) -> bool:
     done = job.get("status", {}).get("succeeded") == 1
     return done and datetime.fromisoformat(job["metadata"]["creationTimestamp"]) > begin
-
-
-def _scale(team: Team, operator: Operator, replicas: int) -> None:
-    where = ("--namespace", operator.namespace)
-    team.kubectl(*where, "scale", "deployment", operator.deployment, f"--replicas={replicas}")

@@ -28,6 +28,7 @@ from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.script import SCRIPTS
+from borg_core.native.claim import ObservedClaim
 from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.job import JOBS
 from borg_core.quantity import parse_quantity
@@ -217,10 +218,13 @@ def plan_of(body: dict[str, Any]) -> RunPlan:
     return decode_plan(value)
 
 
-def claims_of(workload: Workload) -> frozenset[str]:
-    """Return the claims that it names and that can exist."""
+def claims_of(workload: Workload) -> dict[str, ObservedClaim]:
+    """Return the claims that it names and that can exist, each with a volume of a driver."""
     written, read = derive_claims(workload)
-    return frozenset(name for name in (*written, *read) if DNS_NAME.fullmatch(name) and len(name) <= 253)
+    names = [name for name in (*written, *read) if DNS_NAME.fullmatch(name) and len(name) <= 253]
+    return {
+        name: ObservedClaim(NAMESPACE, name, f"uid-{name}", "", {}, size="1Gi", driver="csi.test") for name in names
+    }
 
 
 def is_a_time(expression: str, zone: str) -> bool:

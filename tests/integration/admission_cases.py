@@ -59,6 +59,7 @@ URL = (
     "give ssh://user@host[:port]/path, for example ssh://u1@backup.example.com:23/./borg/main; no password, no '::', "
     "no braces"
 )
+COPY = "only a claim can be copied: with copy: Clone or Snapshot, give volume.persistentVolumeClaim"
 SOURCE_PATH = "a path is relative to the volume's root: no leading '/', no '..' part, for example uploads/2024 or ."
 LOCAL_PATH = (
     "give a path below the volume's root, for example borg/main: no leading '/', no '..', no '::', no ':' at the "
@@ -482,6 +483,27 @@ REFUSALS = (
         "spec.sources[0].name",
         "a source's name is a folder and a volume name: lower-case letters, digits and '-', beginning and ending "
         "with a letter or digit, for example app-data",
+    ),
+    Refusal(
+        "BorgRepository",
+        "a copy of what is no claim",
+        {"sources.0.volume": {"nfs": {"server": "nas", "path": "/a"}}, "sources.0.copy": "Clone"},
+        "spec.sources[0]",
+        COPY,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a snapshot of a folder of the node",
+        {"sources": [{"name": "data", "volume": {"hostPath": {"path": "/a"}}, "copy": "Snapshot"}]},
+        "spec.sources[0]",
+        COPY,
+    ),
+    Refusal(
+        "BorgRepository",
+        "a copy of another kind",
+        {"sources.0.copy": "Replica"},
+        "spec.sources[0].copy",
+        'supported values: "None", "Clone", "Snapshot"',
     ),
     Refusal(
         "BorgRepository",
@@ -1198,6 +1220,17 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
     "an SSH repository by IPv6 address": (
         "BorgRepository",
         {"local": None, "ssh": SSH | {"url": "ssh://borg@[2001:db8::1]:22/srv/my backups", "remotePath": "borg-1.4"}},
+    ),
+    "every kind of copy": (
+        "BorgRepository",
+        {
+            "sources": [
+                {"name": "plain", "volume": CLAIM, "copy": "None"},
+                {"name": "host", "volume": {"hostPath": {"path": "/srv"}}, "copy": "None"},
+                {"name": "clone", "volume": CLAIM, "copy": "Clone"},
+                {"name": "snapshot", "volume": CLAIM, "copy": "Snapshot"},
+            ]
+        },
     ),
     "every kind of volume": (
         "BorgRepository",

@@ -12,6 +12,7 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.kinds.script import BorgScript
+from borg_core.native.claim import ObservedClaim
 from borg_core.native.cron_job import ObservedCronJob, parse_cron_job, times_of
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
@@ -94,6 +95,12 @@ def run(name: str, status: dict[str, Any] | None = None, **spec: Any) -> BorgRun
     return BorgRun.model_validate({"metadata": metadata(name), "spec": body, "status": status or {}})
 
 
+def claim(name: str = "app-data", **more: Any) -> ObservedClaim:
+    """Return a claim whose volume a CSI driver made."""
+    known = {"size": "1Gi", "storage_class": "fast", "access_modes": ("ReadWriteOnce",), "driver": "csi.test", **more}
+    return ObservedClaim(namespace=NAMESPACE, name=name, uid=f"uid-{name}", created="", labels={}, **known)
+
+
 def bundle(
     of: BorgSchedule | None = None,
     repositories: tuple[BorgRepository, ...] | None = None,
@@ -108,7 +115,7 @@ def bundle(
         schedule=of or schedule(),
         repositories={item.metadata.name: item for item in chosen},
         scripts={item.metadata.name: item for item in scripts},
-        claims=frozenset(claims),
+        claims={name: claim(name) for name in claims},
         neighbours=neighbours,
         namesakes=namesakes,
     )

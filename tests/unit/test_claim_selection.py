@@ -118,6 +118,23 @@ def test_a_claim_that_is_to_be_ignored_is_not_taken_and_not_talked_of(mark: str)
     assert (pairs(found), found.left_out) == ([("b", "b")], ())
 
 
+def test_a_volume_that_goes_with_its_pod_is_not_taken_such_as_the_copy_of_another_run() -> None:
+    of_a_pod = {"ownerReferences": [{"kind": "Pod", "name": "nightly-1", "controller": True}]}
+    of_a_set = {"ownerReferences": [{"kind": "StatefulSet", "name": "db", "controller": True}]}
+    found = select(claim("a", **of_a_pod), claim("b", **of_a_set))
+    assert (pairs(found), found.left_out) == ([("b", "b")], ())
+
+
+@pytest.mark.parametrize("copy", ["Clone", "Snapshot"])
+def test_of_many_claims_to_copy_the_one_without_a_driver_is_left_out_and_told(copy: str) -> None:
+    driver = {"volume.kubernetes.io/storage-provisioner": "csi.test"}
+    found = select(claim("a", annotations=driver), claim("b"), given=({**CHOSEN, "copy": copy},))
+    assert pairs(found) == [("a", "a")]
+    assert found.sources[0].is_copied
+    assert [(item.claim, item.passes) for item in found.left_out] == [("b", False)]
+    assert "no copy of it" in found.left_out[0].why
+
+
 def test_no_repository_is_backed_up_into_itself_because_of_its_labels() -> None:
     found = select(
         claim("repo-main", {}), claim("a", {}), given=({"name": "all", "claimSelector": {}},), written=["repo-main"]

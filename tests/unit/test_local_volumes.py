@@ -27,7 +27,7 @@ disk-01 uid-3 Bound
 
 def test_a_volume_that_is_still_held_keeps_no_other_waiting_and_none_is_renewed_twice(tmp_path: Path) -> None:
     checkout, tools = tmp_path / "checkout", tmp_path / "cache"
-    for path in ("dev/lib", "dev/local/volumes", "dev/tools"):
+    for path in ("dev/lib", "dev/local/volumes", "dev/tools", "dev/csi"):
         source, target = REPOSITORY / path, checkout / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)

@@ -173,7 +173,7 @@ def test_a_cron_job_that_is_edited_while_it_is_held_is_suspended_until_it_can_be
     valid = settled(builders.world(builders.bundle()))
     assert valid.cron_job
     assert valid.bundle
-    missing = replace(valid, bundle=replace(valid.bundle, claims=frozenset()))
+    missing = replace(valid, bundle=replace(valid.bundle, claims={}))
     assert not planned(missing, RepairCronJob)
     edited = replace(builders.with_spec(valid.cron_job, **change), foreign_managers=("kubectl-edit",))
     held = replace(missing, cron_job=edited)

@@ -209,7 +209,12 @@ def test_the_pods_of_a_schedule_that_is_held_since_the_place_was_edited_tell_of_
     assert builders.planned(held, RepairCronJob) == []
     night = after_now(FIRST, place=place_of_pods(case.cron_job.spec))
     edited = look(edited, night)
-    there = replace(held, bundle=replace(bundle, repositories={"main": edited}, claims=bundle.claims | {"another"}))
+    there = replace(
+        held,
+        bundle=replace(
+            bundle, repositories={"main": edited}, claims={**bundle.claims, "another": builders.claim("another")}
+        ),
+    )
     (repair,) = builders.planned(there, RepairCronJob)
     assert FIRST not in json.dumps(repair.manifest)
     next_night = after_now(SECOND, hours=25, place=place_of_pods(repair.manifest["spec"]))

@@ -84,8 +84,8 @@ def _read_by(
     found: dict[str, str] = {}
     for selection in bundle.selections.values():
         for source in selection.sources:
-            if source.volume and source.volume.claim_name:
-                found.setdefault(source.volume.claim_name, source.name)
+            if source.claim_name:
+                found.setdefault(source.claim_name, source.name)
     return found
 
 

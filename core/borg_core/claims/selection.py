@@ -55,7 +55,7 @@ def select_sources(
     `written`: claims that the run writes to, which are no sources.
     """
     plain = tuple(source for source in wanted if source.claim_selector is None)
-    own = {source.volume.claim_name for source in plain if source.volume}
+    own = {source.claim_name for source in plain}
     ordered = sorted(claims, key=lambda claim: claim.name)
     chosen: dict[str, Source] = {}
     left_out: dict[str, LeftOut] = {}
@@ -68,7 +68,7 @@ def select_sources(
             if claim.ignored or claim.name in written or not source.claim_selector.matches(claim.labels):
                 continue
             if claim.name not in own and claim.name not in chosen:
-                if why := _find_hindrance(claim, named):
+                if why := _find_hindrance(claim, source, named):
                     left_out[claim.name] = why
                     continue
                 chosen[claim.name] = _render(claim, source, named)
@@ -83,21 +83,23 @@ def select_sources(
     )
 
 
-def _find_hindrance(claim: ObservedClaim, named: Mapping[str, VolumeSource]) -> LeftOut | None:
+def _find_hindrance(claim: ObservedClaim, source: Source, named: Mapping[str, VolumeSource]) -> LeftOut | None:
     """Return why the claim cannot be a source, None where it can."""
     name = derive_folder_name(claim.name)
     if claim.deleting:
         return LeftOut(claim.name, "is being deleted", passes=True)
-    if claim.phase == "Lost":
-        return LeftOut(claim.name, "has lost its volume")
-    if claim.is_block:
-        return LeftOut(claim.name, "is a block device, which has no files")
-    if claim.phase != "Bound":
+    if claim.phase not in ("Bound", "Lost"):
         # A pod of ours would be the first that uses it, and decide where its volume is made; or wait for it for ever.
         return LeftOut(claim.name, "is not bound to a volume yet", passes=True)
-    if name in named and named[name].claim_name != claim.name:
-        return LeftOut(claim.name, f'would be source "{name}", and another volume is called so: rename that source')
-    return None
+    lasting = {
+        "has lost its volume": claim.phase == "Lost",
+        "is a block device, which has no files": claim.is_block,
+        "has no volume that a CSI driver made, so there can be no copy of it": source.is_copied and not claim.driver,
+        f'would be source "{name}", and another volume is called so: rename that source': (
+            name in named and named[name].claim_name != claim.name
+        ),
+    }
+    return next((LeftOut(claim.name, why) for why, holds in lasting.items() if holds), None)
 
 
 def _render(claim: ObservedClaim, source: Source, named: Mapping[str, VolumeSource]) -> Source:

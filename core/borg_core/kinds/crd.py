@@ -9,9 +9,9 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
-from pydantic.alias_generators import to_camel
 
 from borg_contract.schema import Rule, Rules, Schema
+from borg_core.kinds.parts.base import to_wire
 from borg_core.registry import Column, Definition, Kind
 
 Json = dict[str, Any]
@@ -139,9 +139,9 @@ def _render_object(model: type[Any], *, defaults: bool) -> Json:
         if here and _is_worth_saying(fields[name]):
             value = fields[name]
             schema["default"] = list(value) if isinstance(value, tuple) else value
-        properties[to_camel(name)] = _ordered(schema)
+        properties[to_wire(name)] = _ordered(schema)
         if fields[name] is ... or _is_required(hints[name]):
-            required.append(to_camel(name))
+            required.append(to_wire(name))
     return {"type": "object", "properties": properties, "required": required}
 
 

@@ -1,15 +1,19 @@
-"""A PersistentVolumeClaim, as far as anybody backs it up or restores into it: there may be tens of thousands."""
+"""A PersistentVolumeClaim, as far as backups, copies and restores need it: there may be tens of thousands."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from sys import intern
+from typing import Any
 
 from borg_core import labels
 from borg_core.kinds.selectors.claim import ANY_CLAIM
+from borg_core.quantity import parse_quantity
 from borg_core.registry import Body, Kind, Reference
 
 _NONE: dict[str, str] = {}
+_PROVISIONERS = ("volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner")
+_IN_TREE = "kubernetes.io/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +32,24 @@ class ObservedClaim:
     """Whether it is a device, which has no files."""
     deleting: bool = False
     ignored: bool = False
-    """Whether somebody says that it is not meant to be backed up."""
+    """Whether it is not meant to be backed up: somebody says so, or it goes with a pod, as copies do."""
     restore_uid: str = ""
     """Which BorgRestore made it."""
+    size: str = ""
+    """Of its volume, as a quantity; empty while nobody knows."""
+    storage_class: str = ""
+    access_modes: tuple[str, ...] = ()
+    volume: str = ""
+    """The PersistentVolume that it has, empty while it has none."""
+    driver: str = ""
+    """The CSI driver that made its volume, or is to; empty where none did. Of such a claim there is no clone: one that
+    asks for a clone gets any volume of the class that is free."""
 
 
 def parse_claim(body: Body) -> ObservedClaim:
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     marks, notes = metadata.get("labels") or _NONE, metadata.get("annotations") or _NONE
+    driver = next((notes[key] for key in _PROVISIONERS if notes.get(key)), "")
     return ObservedClaim(
         namespace=intern(metadata["namespace"]),
         name=metadata["name"],
@@ -45,9 +59,32 @@ def parse_claim(body: Body) -> ObservedClaim:
         phase=intern(status.get("phase") or ""),
         is_block=spec.get("volumeMode") == "Block",
         deleting="deletionTimestamp" in metadata,
-        ignored="true" in (marks.get(labels.IGNORE), notes.get(labels.IGNORE)),
+        ignored="true" in (marks.get(labels.IGNORE), notes.get(labels.IGNORE)) or _is_of_a_pod(metadata),
         restore_uid=notes.get(labels.RESTORE_UID, ""),
+        size=intern(_size(spec, status)),
+        storage_class=intern(spec.get("storageClassName") or ""),
+        access_modes=_modes(tuple(spec.get("accessModes") or ())),
+        volume=spec.get("volumeName") or "",
+        driver="" if driver.startswith(_IN_TREE) else intern(driver),
     )
+
+
+def _is_of_a_pod(metadata: Body) -> bool:
+    """Tell whether it is a pod's ephemeral volume."""
+    return any(owner.get("kind") == "Pod" for owner in metadata.get("ownerReferences") or ())
+
+
+@lru_cache(maxsize=64)
+def _modes(modes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the same tuple for the same modes: few are used, by very many claims."""
+    return modes
+
+
+def _size(spec: dict[str, Any], status: dict[str, Any]) -> str:
+    """Return the larger of what it has and what it asks for: while it grows, its volume may have either."""
+    found = (spec.get("resources", {}).get("requests", {}).get("storage"), status.get("capacity", {}).get("storage"))
+    sizes = [(quantity, str(text)) for text in found if (quantity := parse_quantity(text)) is not None]
+    return max(sizes, default=(0, ""))[1]
 
 
 IN_NAMESPACE = "in namespace"

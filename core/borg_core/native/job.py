@@ -6,6 +6,7 @@ from datetime import datetime
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.native.copy import CopyVolume, find_copies
 from borg_core.native.metadata import controller_of, holds, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
@@ -39,6 +40,8 @@ class ObservedJob:
     at_rest: bool = False
     """Its controller has taken up that it is suspended: no pod comes, and those there were are on their way out."""
     deleting: bool = False
+    copies: tuple[CopyVolume, ...] = ()
+    """What its pod reads copies of."""
 
     @property
     def reference(self) -> Reference:
@@ -59,7 +62,7 @@ class ObservedJob:
 
 
 def parse_job(body: Body) -> ObservedJob:
-    metadata, status = body["metadata"], body.get("status", {})
+    metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
     owner, marks, notes = controller_of(metadata), metadata.get("labels", {}), metadata.get("annotations", {})
     held = {condition["type"]: condition for condition in status.get("conditions", []) if holds(condition)}
     ended = held.get("Complete") or held.get("Failed")
@@ -82,9 +85,10 @@ def parse_job(body: Body) -> ObservedJob:
         failure_reason=failed.get("reason", ""),
         failure_message=failed.get("message", ""),
         ready=status.get("ready") or 0,
-        suspended=bool(body.get("spec", {}).get("suspend")),
+        suspended=bool(spec.get("suspend")),
         at_rest="Suspended" in held,
         deleting="deletionTimestamp" in metadata,
+        copies=find_copies(spec.get("template", {}).get("spec", {})),
     )
 
 

@@ -11,6 +11,7 @@ from borg_contract.result import RunResult
 from borg_core import labels
 from borg_core.formats import parse_time
 from borg_core.native.app import parse_app
+from borg_core.native.copy import CopyVolume, find_copies
 from borg_core.native.metadata import holds, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
@@ -78,6 +79,8 @@ class ObservedPod:
     deleting: bool = False
     app_deadline: datetime | None = None
     """Until when the container `app`, which is all that is still awaited, has to have ended."""
+    copies: tuple[CopyVolume, ...] = ()
+    """What it reads copies of."""
 
     @property
     def reference(self) -> Reference:
@@ -124,6 +127,7 @@ def parse_pod(body: Body) -> ObservedPod:
         ending_asked=spec.get("activeDeadlineSeconds") == 1,
         deleting="deletionTimestamp" in metadata,
         app_deadline=app_deadline,
+        copies=find_copies(spec),
     )
 
 

@@ -10,7 +10,12 @@ from borg_core.clock.hashed import resolve
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem, Severity
-from borg_core.policies.workload import find_claim_problems, find_script_problems, find_source_problems
+from borg_core.policies.workload import (
+    find_claim_problems,
+    find_copy_problems,
+    find_script_problems,
+    find_source_problems,
+)
 from borg_core.settings import Settings
 from borg_core.workload.bundle import Bundle
 from borg_core.workload.workload import Workload
@@ -24,6 +29,7 @@ def derive_problems(bundle: Bundle, workload: Workload, settings: Settings) -> t
         *find_title_problems(bundle),
         *find_missing_repositories(bundle),
         *find_claim_problems(workload, bundle.claims),
+        *find_copy_problems(workload, users_from_platform=settings.pods.users_from_platform),
         *find_script_problems(workload),
         *find_source_problems(workload),
         *find_selection_problems(bundle),

@@ -6,6 +6,7 @@ from typing import Any
 from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES, STREAM_CONTAINER_LIMIT
 from borg_contract.reasons import Reason
 from borg_core.kinds.parts.hooks import Hook
+from borg_core.kinds.parts.job import FileAccess
 from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.script import BorgScript, ParameterType
 from borg_core.policies.problem import Problem, Severity
@@ -42,7 +43,7 @@ def find_source_problems(workload: Workload) -> Iterator[Problem]:
             yield Problem(Reason.NO_SOURCES, message)
         for source in target.sources:
             first, known = first_of.setdefault(source.name, (name, source))
-            if (known.volume, known.dump) != (source.volume, source.dump):
+            if (known.volume, known.dump, known.copy_) != (source.volume, source.dump, source.copy_):
                 what = "dump" if source.dump else "volume"
                 message = (
                     f'source "{source.name}" is another {what} in BorgRepository "{name}" than in "{first}", and both '
@@ -55,6 +56,28 @@ def find_source_problems(workload: Workload) -> Iterator[Problem]:
             f"{STREAM_CONTAINER_LIMIT} containers for them: spread the repositories over several schedules"
         )
         yield Problem(Reason.SOURCE_CONFLICT, message)
+
+
+def find_copy_problems(workload: Workload, *, users_from_platform: bool) -> Iterator[Problem]:
+    """Yield why claims that are to be copied cannot be, as far as that shows before a run."""
+    for name in sorted({source.claim_name or "" for source in workload.copied}):
+        claim = workload.claims.get(name)
+        if claim and not claim.driver:
+            message = (
+                f'PersistentVolumeClaim "{name}" has no volume that a CSI driver made (annotation volume.kubernetes.io/'
+                "storage-provisioner), so there can be no copy of it: leave copy out, or use a storage class that can"
+            )
+            yield Problem(Reason.COPY_NOT_POSSIBLE, message, Severity.WAITING)
+    options, (written, _) = workload.options, derive_claims(workload)
+    named = options.file_access is FileAccess.READ_ALL or options.fs_group is not None or users_from_platform
+    if workload.copied and written and not named:
+        claim_name, use = min(written.items())
+        message = (
+            f'source "{workload.copied[0].name}" is copied, and claim "{claim_name}" ({use}) is written by the same '
+            "pod: Kubernetes would give the copied files to the group that writes there before they are archived. Set "
+            "spec.job.fileAccess: ReadAll, or spec.job.fsGroup if archives may show that group"
+        )
+        yield Problem(Reason.COPY_NOT_POSSIBLE, message)
 
 
 def find_script_problems(workload: Workload) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from borg_core.actions import Action
+from borg_core.copies.snapshots import plan_copies
 from borg_core.runs.entry import Entry, derive_entries
 from borg_core.runs.locks import Unlocks, plan_unlocks
 from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_stops
@@ -44,6 +45,7 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
         *turns.actions,
         *plan_tick_repairs(world, now),
         *plan_strangers(world, entries),
+        *plan_copies(world, entries, now),
         *plan_deletions(world, entries, expired),
         *unlocks.actions,
     ]

@@ -36,6 +36,7 @@ REFERENCES = {"BorgSchedule": "scheduleRef", "BorgRepository": "repositoryRef", 
 
 _UID_LENGTH = 8
 _LISTINGS_KEPT = 3
+_STUCK = (Reason.WAITING_FOR_POD.value, Reason.REFUSED_BY_API_SERVER.value, Reason.COPY_FAILED.value)
 _UNSCHEDULABLE = "Unschedulable"
 _DIGITS = re.compile(r"\d+")
 
@@ -202,7 +203,7 @@ def _cause(status: BorgRunStatus | None) -> tuple[str, str] | None:
 
     Counts and usage in them change at each attempt, and what the scheduler says of nodes with the nodes.
     """
-    if status is None or status.reason not in (Reason.WAITING_FOR_POD.value, Reason.REFUSED_BY_API_SERVER.value):
+    if status is None or status.reason not in _STUCK:
         return None
     reason, _, words = (status.message or "").partition(":")
     gist = "" if reason == _UNSCHEDULABLE else _DIGITS.sub("", words.partition(",")[0])

@@ -7,6 +7,7 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
 from borg_core import labels
+from borg_core.copies.words import COPYING, NOT_COPIED, has_lost_patience
 from borg_core.formats import format_duration, format_time, parse_time
 from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
@@ -51,7 +52,9 @@ def derive_run_status(
         return _without_job(before, pod, now, cancel=cancel)
     if job.suspended and not job.finished:
         # Nothing of it has begun, and its Job may still be deleted: `turns` adds what it waits for.
-        return before.model_copy(update={"phase": Phase.PENDING, "trigger": derive_trigger(run, job)})
+        due = format_time(job.scheduled) if job.scheduled else before.scheduled_time
+        update = {"phase": Phase.PENDING, "trigger": derive_trigger(run, job), "scheduled_time": due}
+        return before.model_copy(update=update)
     known = before.model_copy(
         update={
             "trigger": derive_trigger(run, job),
@@ -60,9 +63,10 @@ def derive_run_status(
             "start_time": format_time(job.started) if job.started else before.start_time,
         }
     )
+    copying = _copying(known, job, pod, words, now)
     ending = pod.ending if pod and not (pod.disrupted and not job.finished) else None
-    if ending or job.finished:
-        return _ended(known, job, pod, ending or Ending(), now, cancel=cancel)
+    if copying or ending or job.finished:
+        return copying or _ended(known, job, pod, ending or Ending(), now, cancel=cancel)
     if pod and pod.began:
         reason = None
         if words and not cancel:
@@ -76,6 +80,14 @@ def derive_run_status(
     waiting = (pod.waiting if pod else "") or words
     reason = Reason.WAITING_FOR_POD.value if waiting else None
     return known.model_copy(update={"phase": Phase.PENDING, "reason": reason, "message": waiting})
+
+
+def derive_copying(status: BorgRunStatus, words: str, now: datetime, *, failed: bool) -> BorgRunStatus:
+    """Return the status of a run that has no copy to read: that it waits for one, or waited in vain."""
+    if failed:
+        return derive_ended(status, Phase.FAILED, Reason.COPY_FAILED, words, now)
+    reason = Reason.COPY_FAILED if words.startswith(NOT_COPIED) else Reason.WAITING_FOR_COPY
+    return status.model_copy(update={"phase": Phase.PENDING, "reason": reason.value, "message": words})
 
 
 def derive_run_conditions(run: BorgRun | None, status: BorgRunStatus, now: datetime) -> tuple[Condition, ...]:
@@ -139,6 +151,20 @@ def derive_ended(status: BorgRunStatus, phase: Phase, reason: str | None, messag
             "duration": format_duration((at - began).total_seconds()) if began else None,
         }
     )
+
+
+def _copying(
+    known: BorgRunStatus, job: ObservedJob, pod: ObservedPod | None, words: str, now: datetime
+) -> BorgRunStatus | None:
+    """Return the status of a run whose pod has no copy to read, None where that is not so.
+
+    Also of one that has ended: what it read was something else.
+    """
+    if not words.startswith(NOT_COPIED) and (job.finished or not words.startswith(COPYING)):
+        return None
+    failed = job.finished or has_lost_patience(words, pod.created if pod else job.created, now)
+    began = pod is not None and pod.began
+    return derive_copying(known if began else _not_begun(known), words, now, failed=failed)
 
 
 def _without_job(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:

@@ -23,6 +23,7 @@ from datetime import datetime, timedelta
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
+from borg_core.copies.snapshots import LOOK_SECONDS, prepare
 from borg_core.formats import parse_time
 from borg_core.kinds.run import BorgRunStatus
 from borg_core.names import JOB_NAME_LIMIT, shorten
@@ -32,7 +33,7 @@ from borg_core.native.pod import ObservedPod
 from borg_core.registry import Reference
 from borg_core.runs.covered import derive_covered, describe_wait, is_alike
 from borg_core.runs.entry import Entry
-from borg_core.runs.run_status import derive_trigger
+from borg_core.runs.run_status import derive_copying, derive_trigger
 from borg_core.runs.world import Host, Refusal, World
 from borg_core.workload.job import render_job
 from borg_core.workload.owner import Owner
@@ -80,7 +81,7 @@ def plan_turns(world: World, host: Host | None, entries: Sequence[Entry], now: d
         if not entry.waiting or entry.run is None or (entry.cancelled and entry.job):
             turns.entries.append(entry)
             continue
-        asked = entry.status.model_copy(update={"trigger": derive_trigger(entry.run, None)})
+        asked = entry.status.model_copy(update={"trigger": derive_trigger(entry.run, entry.job)})
         before = queue.setdefault(entry.operation, [])
         if covered := derive_covered(asked, entry, entries, before, now):
             turns.entries.append(entry.with_status(covered))
@@ -188,11 +189,21 @@ def _take_turn(
     elif not reserved:
         turns.actions.append(ReserveTurn(cron_job.reference, cron_job.uid, entry.job.reference, entry.job.uid))
     elif not working and PLACEHOLDER_UID not in cron_job.active and entry.job.at_rest:
-        # Let go before its controller has taken up the pause, it would fail: its pod is deleted, and that counts.
-        if pod := _pod_of_this_second(world, entry.job, now):
-            turns.requeue_after = (pod.created + _SECOND - now).total_seconds()
-        else:
-            turns.actions.append(StartJob(entry.job.reference, entry.job.uid, world.subject))
+        return _let_begin(turns, world, entry.job, status, now)
+    return status
+
+
+def _let_begin(turns: Turns, world: World, job: ObservedJob, status: BorgRunStatus, now: datetime) -> BorgRunStatus:
+    """Start the Job whose turn it is, once nothing of it itself is in the way; return the status of its run."""
+    # Let go before its controller has taken up the pause, it would fail: its pod is deleted, and that counts.
+    if pod := _pod_of_this_second(world, job, now):
+        turns.requeue_after = (pod.created + _SECOND - now).total_seconds()
+    elif (copies := prepare(world, job, now)).words:
+        turns.actions += copies.actions
+        turns.requeue_after = LOOK_SECONDS
+        return derive_copying(status, copies.words, now, failed=copies.failed)
+    else:
+        turns.actions.append(StartJob(job.reference, job.uid, world.subject))
     return status
 
 

@@ -8,6 +8,7 @@ from borg_core.clock import Clock
 from borg_core.kinds.run import BorgRun
 from borg_core.native.claim_user import ClaimUser
 from borg_core.native.claim_user import Workload as ScalableWorkload
+from borg_core.native.copy import ObservedSnapshot
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
@@ -62,6 +63,10 @@ class World:
     """What the API server refused at the last attempt, by the object that was to be written."""
     doubts: Mapping[str, Doubt] = field(default_factory=dict)
     """Why holders of locks are not proven dead that were looked at, by the holder as locks name it."""
+    snapshots: tuple[ObservedSnapshot, ...] = ()
+    """Those that were taken for its Jobs; asked for where a Job reads any."""
+    serves_snapshots: bool = True
+    """Whether the cluster has VolumeSnapshots at all, as far as anybody asked."""
     users: tuple[ClaimUser, ...] | None = None
     """Of a restore: pods that use the claim that is restored into; None where nobody looked."""
     scaled: tuple[ScalableWorkload, ...] = ()

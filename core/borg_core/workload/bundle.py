@@ -1,6 +1,6 @@
 """A schedule together with all that it refers to: what policies look at, and what a workload is made from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -31,8 +31,8 @@ class Bundle:
     schedule: BorgSchedule
     repositories: dict[str, BorgRepository] = field(default_factory=dict)
     scripts: dict[str, BorgScript] = field(default_factory=dict)
-    claims: frozenset[str] = frozenset()
-    """Names of the PersistentVolumeClaims of the namespace, as far as the schedule needs them."""
+    claims: Mapping[str, ObservedClaim] = field(default_factory=dict)
+    """The PersistentVolumeClaims of the namespace by name, as far as the schedule needs them and they exist."""
     neighbours: tuple[BorgSchedule, ...] = ()
     """Other schedules that write into one of its repositories and whose archive names are made another way."""
     namesakes: tuple[BorgSchedule, ...] = ()
@@ -96,6 +96,7 @@ class Bundle:
             archive_name_template=spec.archive_name_template,
             hooks=spec.hooks,
             scripts=self.scripts,
+            claims=self.claims,
             prune=spec.prune.retention if spec.prune.enabled or operation is Operation.PRUNE else None,
             compact_threshold=spec.compact.threshold
             if spec.compact.enabled or operation is Operation.COMPACT
@@ -135,11 +136,11 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
     )
 
 
-def gather_claims(view: View, workload: Workload) -> frozenset[str]:
-    """Return the names of those claims of the workload that exist."""
+def gather_claims(view: View, workload: Workload) -> dict[str, ObservedClaim]:
+    """Return those claims of the workload that exist, by name."""
     written, read = derive_claims(workload)
-    named = written.keys() | read.keys()
-    return frozenset(name for name in named if view.get(CLAIMS, workload.namespace, name))
+    found = {name: view.get(CLAIMS, workload.namespace, name) for name in sorted({*written, *read})}
+    return {name: claim for name, claim in found.items() if claim}
 
 
 def gather_restores(view: View, namespace: str, claims: Iterable[str]) -> tuple[BorgRestore, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from borg_core import labels
 from borg_core.clock import CronSchedule, derive_deadline
+from borg_core.copies.volume import HISTORY_LIMIT, render_job_rules
 from borg_core.registry import Reference
 from borg_core.settings import Settings
 from borg_core.workload.owner import Owner, render_labels, render_owner
@@ -32,6 +33,7 @@ def render_job_template(workload: Workload, subject: Reference, settings: Settin
         },
         "activeDeadlineSeconds": deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None,
         "template": render_pod_template(workload, settings, own_labels),
+        **render_job_rules(workload),
     }
     return {"metadata": {"labels": own_labels}, "spec": {key: item for key, item in spec.items() if item is not None}}
 
@@ -80,6 +82,8 @@ class Timing:
 def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload, settings: Settings) -> dict[str, Any]:
     """Return the CronJob that runs the workload for its owner."""
     template = render_job_template(workload, owner.reference, settings)
+    # As many as BorgRuns: while the operator is away, finished Jobs are the only record.
+    history_limit = min(timing.history_limit, HISTORY_LIMIT) if workload.copied else timing.history_limit
     template["metadata"]["annotations"] = {labels.TIMES: f"{timing.time_zone} {timing.schedule}"}
     spec = {
         "schedule": timing.schedule,
@@ -87,9 +91,8 @@ def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload,
         "suspend": timing.suspend,
         "concurrencyPolicy": "Forbid",
         "startingDeadlineSeconds": _derive_deadline(timing),
-        # As many as BorgRuns: while the operator is away, finished Jobs are the only record.
-        "successfulJobsHistoryLimit": timing.history_limit,
-        "failedJobsHistoryLimit": timing.history_limit,
+        "successfulJobsHistoryLimit": history_limit,
+        "failedJobsHistoryLimit": history_limit,
         "jobTemplate": template,
     }
     given = {key: value for key, value in spec.items() if value is not None}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from borg_contract.pod import CACHE_DIR, REPOSITORIES_DIR, RESTORED_DIR, SCRATCH_DIR, SECRETS_DIR, SOURCES_DIR
+from borg_core.copies.volume import render_copy
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.kinds.repository import BorgRepository
@@ -43,16 +44,16 @@ def render_mounts(workload: Workload) -> Mounts:
             rendered.add("cache", source, f"{CACHE_DIR}/{name}", read_only=False)
     for target in workload.targets:
         for item in target.sources:
-            if item.volume is None:
-                continue
+            if item.volume is None or (item.is_copied and item not in workload.copied):
+                continue  # a dump is no volume; and no copy is made without need
             # Read-only in the volume, not only in the mount: else the kubelet gives the team's files to fsGroup.
-            source = _volume_source(item.volume, read_only=True)
+            source = render_copy(workload, item) if item.is_copied else _volume_source(item.volume, read_only=True)
             rendered.add("source", source, f"{SOURCES_DIR}/{item.name}", read_only=True)
     for mount in workload.mounts:
         source = _volume_source(mount.volume, read_only=not mount.writable)
         rendered.add("mount", source, mount.path, read_only=not mount.writable)
     # The kubelet gives Secrets to the pod's fsGroup. Where it has none, its user is anybody to them.
-    mode = 0o440 if workload.gives_groups or workload.options.fs_group is not None else 0o444
+    mode = 0o440 if workload.has_group or workload.options.fs_group is not None else 0o444
     for name, keys in sorted(_secret_keys(workload).items()):
         items = [{"key": key, "path": key} for key in sorted(keys)]
         # Optional: a pod that waits for a Secret hangs in ContainerCreating; the runner says what is missing instead.
@@ -76,8 +77,8 @@ def derive_claims(workload: Workload) -> tuple[dict[str, str], dict[str, str]]:
     read: dict[str, str] = {}
     for target in workload.targets:
         for source in target.sources:
-            if source.volume and source.volume.claim_name:
-                read.setdefault(source.volume.claim_name, f'source "{source.name}"')
+            if source.claim_name:
+                read.setdefault(source.claim_name, f'source "{source.name}"')
     for mount in workload.mounts:
         if mount.volume.claim_name:
             (written if mount.writable else read).setdefault(mount.volume.claim_name, f"mounted at {mount.path}")

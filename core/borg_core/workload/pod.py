@@ -69,7 +69,7 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": _pod_security(job, settings.pods, gives_groups=workload.gives_groups),
+        "securityContext": _pod_security(job, settings.pods, has_group=workload.has_group),
         **_containers(workload, container),
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
@@ -115,7 +115,7 @@ def _field_ref(path: str) -> dict[str, Any]:
     return {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}
 
 
-def _pod_security(job: JobOptions, defaults: PodDefaults, *, gives_groups: bool) -> dict[str, Any]:
+def _pod_security(job: JobOptions, defaults: PodDefaults, *, has_group: bool) -> dict[str, Any]:
     security: dict[str, Any] = {"seccompProfile": {"type": "RuntimeDefault"}}
     user, group, fs_group = job.run_as_user, job.run_as_group, job.fs_group
     if job.file_access is FileAccess.READ_ALL:
@@ -125,7 +125,7 @@ def _pod_security(job: JobOptions, defaults: PodDefaults, *, gives_groups: bool)
         if not defaults.users_from_platform:
             user = user if user is not None else RUNNER_UID
             group = group if group is not None else user
-            fs_group = fs_group if fs_group is not None or not gives_groups else group
+            fs_group = fs_group if fs_group is not None or not has_group else group
         # A repository has very many files: once they are the group's, they stay so.
         security["fsGroupChangePolicy"] = "OnRootMismatch"
     numbers = {"runAsUser": user, "runAsGroup": group, "fsGroup": fs_group}

@@ -15,6 +15,7 @@ from borg_core.kinds.parts.verification import DrillApp
 from borg_core.kinds.parts.volumes import Source, VolumeSource
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.script import BorgScript
+from borg_core.native.claim import ObservedClaim
 
 STREAM_TARGET = "target"
 """The name of the stream into which is restored."""
@@ -62,6 +63,8 @@ class Workload:
     archive_name_template: str = "{job_name}-{now}"
     hooks: Hooks | None = None
     scripts: Mapping[str, BorgScript] = field(default_factory=dict)
+    claims: Mapping[str, ObservedClaim] = field(default_factory=dict)
+    """Those that are there, by name: what copies of them have to be like."""
     prune: Retention | None = None
     compact_threshold: int | None = None
     dead_holders: tuple[str, ...] = ()
@@ -92,6 +95,22 @@ class Workload:
         if self.stream and self.operation is Operation.RESTORE:
             return {STREAM_TARGET: self.stream}
         return dumps
+
+    @property
+    def copied(self) -> tuple[Source, ...]:
+        """The sources of which the pod gets copies: only a backup reads them."""
+        if self.operation is not Operation.BACKUP:
+            return ()
+        return tuple(source for target in self.targets for source in target.sources if source.is_copied)
+
+    @property
+    def has_group(self) -> bool:
+        """Whether the pod has a group of its own, unless its owner gives it none: volumes that it may write get it.
+
+        A copy may be written: its files would be given away too, and archives would show another group and other
+        modes than the claim has.
+        """
+        return self.gives_groups and not self.copied
 
     @property
     def all_hooks(self) -> Iterator[Hook]:

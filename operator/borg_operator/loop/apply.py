@@ -18,10 +18,12 @@ from borg_core.actions import (
     CreateCronJob,
     CreateJob,
     CreateRun,
+    CreateSnapshot,
     DeleteArchive,
     DeleteCronJob,
     DeleteJob,
     DeleteRun,
+    DeleteSnapshot,
     EndPod,
     MarkJob,
     MergeMetadata,
@@ -38,14 +40,14 @@ from borg_core.actions import (
 from borg_core.formats import format_time
 from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.run import RUNS
-from borg_core.native.claim import CLAIMS
 from borg_core.native.claim_user import SCALABLE
+from borg_core.native.copy import SNAPSHOTS
 from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.drift import covers
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
 from borg_core.native.pod import PODS
-from borg_core.registry import Kind, Reference, find_kind
+from borg_core.registry import Kind, Reference, ResourceType, find_kind
 from borg_core.runs.turns import PLACEHOLDER_UID
 from borg_operator.loop.manifests import as_read, is_orphan, is_same, marked, meant, render_event, repaired
 from borg_operator.loop.proof import Prover
@@ -78,14 +80,12 @@ class Applier:
         """Log the action and carry it out. Raises TakenError, Refused, or another ApiError."""
         logger.info("%s", describe(action))
         match action:
-            case CreateCronJob(manifest):
-                await self._create(CRON_JOBS, manifest)
+            case CreateCronJob(manifest) | CreateJob(manifest):
+                await self._create(find_kind(manifest["kind"]), manifest)
             case RepairCronJob(manifest, forget_missed_before):
                 await self._repair_cron_job(manifest, forget_missed_before)
             case DeleteCronJob(target, uid):
                 await self._delete(CRON_JOBS, target, uid, _BACKGROUND)
-            case CreateJob(manifest):
-                await self._create(JOBS, manifest)
             case ReserveTurn():
                 await self._reserve_turn(action)
             case RecordTick():
@@ -110,14 +110,16 @@ class Applier:
                 self._store.discard(RUNS, run.namespace, run.name, uid)
             case CancelRun(run, uid):
                 await self._merge(RUNS, run, meant(uid, {"spec": {"cancel": True}}))
-            case CreateClaim(manifest):
-                await self._create_claim(manifest)
+            case CreateClaim(manifest) | CreateArchive(manifest):
+                await self._create_once(find_kind(manifest["kind"]), manifest)
+            case CreateSnapshot(manifest):
+                await self._create_snapshot(manifest)
+            case DeleteSnapshot(snapshot, uid):
+                await self._delete(SNAPSHOTS, snapshot, uid, _BACKGROUND)
             case ScaleWorkload(target, uid, replicas):
                 await self._scale(target, uid, replicas)
             case MergeMetadata(target, uid, metadata):
                 await self._merge_known(target, uid, {"metadata": metadata})
-            case CreateArchive(manifest):
-                await self._create_archive(manifest)
             case DeleteArchive(archive, uid):
                 await self._delete(ARCHIVES, archive, uid, _BACKGROUND)
                 self._store.discard(ARCHIVES, archive.namespace, archive.name, uid)
@@ -136,9 +138,9 @@ class Applier:
                 body = await self._restore_labels(kind, body, manifest["metadata"]["labels"])
         self._store.put_answer(kind, body)
 
-    async def _create_archive(self, manifest: dict[str, Any]) -> None:
-        with contextlib.suppress(AlreadyExists):  # its event is on the way
-            self._store.put_answer(ARCHIVES, await self._api.create(ARCHIVES, manifest))
+    async def _create_once(self, kind: Kind[Any], manifest: dict[str, Any]) -> None:
+        with contextlib.suppress(AlreadyExists):  # its event is on the way, and then it is looked at whose it is
+            self._store.put_answer(kind, await self._api.create(kind, manifest))
 
     async def _restore_labels(self, kind: Kind[Any], body: dict[str, Any], marks: dict[str, str]) -> dict[str, Any]:
         metadata = body["metadata"]
@@ -146,7 +148,9 @@ class Applier:
             return await self._api.replace(kind, {**body, "metadata": {**metadata, "labels": marked(metadata, marks)}})
         return await self._api.merge(kind, metadata["namespace"], metadata["name"], {"metadata": {"labels": marks}})
 
-    async def _find_existing(self, kind: Kind[Any], manifest: dict[str, Any], error: AlreadyExists) -> dict[str, Any]:
+    async def _find_existing(
+        self, kind: ResourceType, manifest: dict[str, Any], error: AlreadyExists
+    ) -> dict[str, Any]:
         """Return the object that an earlier attempt made. Raises TakenError for one of somebody else."""
         metadata = manifest["metadata"]
         body = await self._api.get(kind, metadata["namespace"], metadata["name"])
@@ -221,17 +225,18 @@ class Applier:
         if is_there:
             await self._merge(JOBS, job, meant(uid, {"spec": {"suspend": False}}))
 
-    async def _delete(self, kind: Kind[Any], target: Reference, uid: str, propagation: str) -> None:
+    async def _delete(self, kind: ResourceType, target: Reference, uid: str, propagation: str) -> None:
         try:
             await self._api.delete(kind, target.namespace, target.name, uid, propagation=propagation)
         except (NotFound, Conflict):
             return  # gone already, or another one has its name
 
-    async def _create_claim(self, manifest: dict[str, Any]) -> None:
+    async def _create_snapshot(self, manifest: dict[str, Any]) -> None:
+        """Take a snapshot. Raises TakenError where one of that name is not of this Job and not on its way out."""
         try:
-            self._store.put_answer(CLAIMS, await self._api.create(CLAIMS, manifest))
-        except AlreadyExists:
-            return  # its event is on the way, and then it is looked at whose it is
+            await self._api.create(SNAPSHOTS, manifest)
+        except AlreadyExists as error:
+            await self._find_existing(SNAPSHOTS, manifest, error)
 
     async def _scale(self, target: Reference, uid: str, replicas: int) -> None:
         patch = meant(uid, {"spec": {"replicas": replicas}})

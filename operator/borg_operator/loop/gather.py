@@ -13,9 +13,12 @@ from typing import Any
 from borg_cluster.client import ApiServer
 from borg_contract.pod import CONTAINER_NAME
 from borg_core import labels
+from borg_core.copies.words import NOT_COPIED, describe_copy
 from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.native.claim import CLAIMS
 from borg_core.native.claim_user import ClaimUser, Workload
+from borg_core.native.copy import CopyVolume
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, ObservedJob, parse_job
@@ -26,6 +29,7 @@ from borg_core.registry import Reference
 from borg_core.runs.run_status import NOTICES
 from borg_core.runs.world import Doubt, Refusal, World
 from borg_core.settings import Settings
+from borg_operator.loop.copies import fetch_snapshots
 from borg_operator.loop.users import fetch_scaled, fetch_users
 from borg_operator.store import Store
 
@@ -68,6 +72,7 @@ class Gatherer:
         reconciler = find_reconcilers()[subject.kind]
         cron_job = self._cron_job(subject, reconciler.cron_job_name)
         may_work = {job.uid for job in jobs if not job.suspended}
+        snapshots = await fetch_snapshots(self._api, subject, jobs)
         return World(
             subject=subject,
             settings=self._settings,
@@ -82,9 +87,11 @@ class Gatherer:
             ),
             cron_job=cron_job,
             drill_cron_job=self._cron_job(subject, reconciler.drill_cron_job_name),
-            words=await self._fetch_words(jobs, by_job, cron_job, now),
+            words=await self._fetch_words(jobs, by_job, cron_job, now) | await self._fetch_copying(by_job, recorded),
             refusals=refusals,
             doubts=dict(self._doubts),
+            snapshots=snapshots or (),
+            serves_snapshots=snapshots is not None,
             users=await self._fetch_users(subject),
             scaled=await self._fetch_scaled(subject),
         )
@@ -168,6 +175,22 @@ class Gatherer:
         if cron_job and overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
             words[cron_job.uid] = said
         return words
+
+    async def _fetch_copying(self, pods: Mapping[str, ObservedPod], recorded: frozenset[str]) -> dict[str, str]:
+        """Return by the uid of a pod, for those whose run is not recorded yet, what keeps copies from being made."""
+        words: dict[str, str] = {}
+        for pod in pods.values():
+            if pod.copies and pod.job_uid not in recorded:
+                said = [text for copy in pod.copies if (text := await self._fetch_copy_words(pod, copy))]
+                if said:
+                    words[pod.uid] = min(said, key=lambda text: not text.startswith(NOT_COPIED))
+        return words
+
+    async def _fetch_copy_words(self, pod: ObservedPod, copy: CopyVolume) -> str:
+        claim = self._store.get(CLAIMS, pod.namespace, f"{pod.name}-{copy.volume}")
+        if claim is None or (not claim.volume and (pod.began or pod.ending)):
+            return ""  # its event is on the way
+        return describe_copy(copy, claim, "" if claim.volume else await self._fetch_warning(pod.namespace, claim.uid))
 
     async def _fetch_notice(self, pod: ObservedPod) -> str:
         """Return what the run in this pod says that it waits for, empty when the kubelet has not heard it yet."""

@@ -30,10 +30,15 @@ Time = Annotated[str, Schema(format="date-time")]
 _UNASKED: set[str] = set()
 
 
+def to_wire(name: str) -> str:
+    """Return how a field is called in a resource. One whose name pydantic has for itself ends with an underscore."""
+    return to_camel(name).rstrip("_")
+
+
 class Model(BaseModel):
     """A part of a resource. Unknown fields are dropped: the API server has refused or pruned what it does not know."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, alias_generator=to_wire, populate_by_name=True, extra="ignore")
 
     def model_post_init(self, _context: Any) -> None:
         """Forget which fields were given: nobody asks, and thousands of such sets are half of what a schedule takes."""

@@ -137,6 +137,14 @@ VOLUME_SCHEMA = Schema(
 Volume = Annotated[VolumeSource, VOLUME_SCHEMA]
 
 
+class Copy(StrEnum):
+    """What is backed up of a claim: itself, or a copy that the storage makes at that moment."""
+
+    NONE = "None"
+    CLONE = "Clone"
+    SNAPSHOT = "Snapshot"
+
+
 class Source(Model):
     """A volume, or all claims that match: these are sources of their own wherever anything is made of them."""
 
@@ -175,6 +183,15 @@ class Source(Model):
             "once for each."
         ),
     ] = None
+    copy_: Annotated[
+        Copy | None,
+        Schema(
+            "What is read: `None` (the default) is the volume itself, as it is while the backup goes through it. "
+            "`Clone` is a clone of the claim, which its CSI driver makes for each run and which goes with the run: of "
+            "one moment, on whatever node, also of a `ReadWriteOncePod` claim in use. `Snapshot` is the same from a "
+            "VolumeSnapshot, for drivers that snapshot but do not clone; each run then waits for the operator."
+        ),
+    ] = None
     paths: Annotated[
         tuple[
             Annotated[
@@ -201,6 +218,14 @@ class Source(Model):
         ),
     ] = (".",)
 
+    @property
+    def claim_name(self) -> str | None:
+        return self.volume.claim_name if self.volume else None
+
+    @property
+    def is_copied(self) -> bool:
+        return self.copy_ in (Copy.CLONE, Copy.SNAPSHOT)
+
 
 Sources = Annotated[
     tuple[
@@ -212,6 +237,12 @@ Sources = Annotated[
                     " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in ("volume", "claimSelector", "dump")) + " == 1",
                     "give exactly one of volume (one volume), claimSelector (each claim whose labels match) and dump "
                     "(what a command writes)",
+                ),
+                Rule(
+                    "!has(self.copy) || self.copy == 'None' || has(self.claimSelector) "
+                    "|| (has(self.volume) && has(self.volume.persistentVolumeClaim))",
+                    "only a claim can be copied: with copy: Clone or Snapshot, give volume.persistentVolumeClaim or "
+                    "claimSelector",
                 ),
                 NO_PATHS,
                 SHORT_NAME,

@@ -1,0 +1,69 @@
+"""What Kubernetes has of a copy: the volume in a pod that is made for it alone, and the VolumeSnapshot behind some.
+
+Snapshots are asked for, not watched: few schedules need them, and few clusters have them.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from borg_core import labels
+from borg_core.formats import parse_time
+from borg_core.registry import Body, Reference, ResourceType
+
+SNAPSHOTS = ResourceType("VolumeSnapshot", "snapshot.storage.k8s.io", "v1", "volumesnapshots")
+
+
+@dataclass(frozen=True)
+class CopyVolume:
+    """`volume`: its name in the pod; `claim`: of which it is a copy; `snapshot`: from which, empty of a clone."""
+
+    volume: str
+    claim: str
+    snapshot: str = ""
+
+
+def find_copies(pod_spec: dict[str, Any]) -> tuple[CopyVolume, ...]:
+    """Return the copies among the volumes of a pod."""
+    found = []
+    for volume in pod_spec.get("volumes") or ():
+        template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate") or {}
+        claim = ((template.get("metadata") or {}).get("annotations") or {}).get(labels.COPY_OF)
+        if claim:
+            origin = template.get("spec", {}).get("dataSource") or {}
+            name = origin.get("name", "") if origin.get("kind") == SNAPSHOTS.kind else ""
+            found.append(CopyVolume(volume["name"], claim, name))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class ObservedSnapshot:
+    """`job_uid`: of the Job that it was taken for; `error`: the driver's words, empty while there are none."""
+
+    namespace: str
+    name: str
+    uid: str
+    job_uid: str
+    created: datetime
+    is_ready: bool = False
+    error: str = ""
+    deleting: bool = False
+
+    @property
+    def reference(self) -> Reference:
+        return Reference(SNAPSHOTS.kind, self.namespace, self.name)
+
+
+def parse_snapshot(body: Body) -> ObservedSnapshot:
+    metadata, status = body["metadata"], body.get("status") or {}
+    owners: list[dict[str, Any]] = metadata.get("ownerReferences") or []
+    return ObservedSnapshot(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        job_uid=next((owner["uid"] for owner in owners if owner.get("kind") == "Job"), ""),
+        created=parse_time(metadata["creationTimestamp"]),
+        is_ready=bool(status.get("readyToUse")),
+        error=" ".join(((status.get("error") or {}).get("message") or "").split()),
+        deleting="deletionTimestamp" in metadata,
+    )

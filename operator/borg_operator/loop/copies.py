@@ -1,0 +1,27 @@
+"""What becomes of the copies that runs read: their snapshots, and what the storage says. Asked, not watched."""
+
+from collections.abc import Iterable
+
+from borg_cluster.client import ApiServer
+from borg_cluster.errors import NotFound
+from borg_core import labels
+from borg_core.native.copy import SNAPSHOTS, ObservedSnapshot, parse_snapshot
+from borg_core.native.job import ObservedJob
+from borg_core.registry import Reference
+
+
+async def fetch_snapshots(
+    api: ApiServer, subject: Reference, jobs: Iterable[ObservedJob]
+) -> tuple[ObservedSnapshot, ...] | None:
+    """Return the snapshots taken for these Jobs of the subject, None where the cluster has no such kind.
+
+    It is asked only where a Job reads any. Raises ApiError.
+    """
+    if not any(copy.snapshot for job in jobs for copy in job.copies):
+        return ()
+    selector = f"{labels.OURS},{labels.SUBJECTS[subject.kind]}={subject.name}"
+    try:
+        bodies = await api.list_labelled(SNAPSHOTS, subject.namespace, selector)
+    except NotFound:
+        return None
+    return tuple(parse_snapshot(body) for body in bodies)

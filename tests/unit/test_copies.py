@@ -1,0 +1,504 @@
+"""Copies of claims: what pods and Jobs are made of, the steps before a Job that reads snapshots, and what runs say."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from borg_contract.reasons import Reason
+from borg_contract.run import Operation
+from borg_core.actions import (
+    Action,
+    CreateCronJob,
+    CreateSnapshot,
+    DeleteJob,
+    DeleteSnapshot,
+    PatchStatus,
+    RecordEvent,
+    RepairCronJob,
+    StartJob,
+)
+from borg_core.copies.volume import KEPT_SECONDS
+from borg_core.copies.words import COPYING, NOT_COPIED, PATIENCE, describe_copy
+from borg_core.native.claim import ObservedClaim, parse_claim
+from borg_core.native.copy import CopyVolume, ObservedSnapshot, find_copies, parse_snapshot
+from borg_core.native.job import ObservedJob
+from borg_core.registry import Reference
+from borg_core.runs.world import Refusal
+from borg_core.workload.bundle import Bundle
+from borg_core.workload.job import render_job_template
+from support import builders
+from support.builders import NOW, SETTINGS, Case, planned, settled
+
+CLONED, SNAPPED = CopyVolume("source-0", "app-data"), CopyVolume("source-0", "app-data", "db.app-data")
+SERVER = builders.ssh_repository()
+LATER = NOW + PATIENCE + timedelta(seconds=1)
+
+
+def bundle(copy: str, *repositories: Any, claim: dict[str, Any] | None = None, **spec: Any) -> Bundle:
+    """Return a schedule whose one source is copied, into a repository that needs no volume unless others are given."""
+    sources = [builders.source(copy=copy)]
+    of = builders.schedule(repositories=("offsite",), sources=sources, **spec)
+    if repositories:
+        of = builders.schedule(sources=sources, **spec)
+    made = builders.bundle(of, repositories or (SERVER,))
+    return replace(made, claims={**made.claims, "app-data": builders.claim(**(claim or {}))})
+
+
+def job_spec(of: Bundle, operation: Operation = Operation.BACKUP) -> dict[str, Any]:
+    spec: dict[str, Any] = render_job_template(of.workload(operation), of.owner.reference, SETTINGS)["spec"]
+    return spec
+
+
+def pod_spec(of: Bundle, operation: Operation = Operation.BACKUP) -> dict[str, Any]:
+    spec: dict[str, Any] = job_spec(of, operation)["template"]["spec"]
+    return spec
+
+
+def mounted(spec: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return the volume that is mounted there, without its name."""
+    (name,) = (mount["name"] for mount in spec["containers"][0]["volumeMounts"] if mount["mountPath"] == path)
+    (volume,) = (volume for volume in spec["volumes"] if volume["name"] == name)
+    return {key: value for key, value in volume.items() if key != "name"}
+
+
+def template(spec: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = mounted(spec, "/sources/data")["ephemeral"]["volumeClaimTemplate"]
+    return found
+
+
+# What pods and Jobs are made of
+
+
+@pytest.mark.parametrize(
+    ("copy", "origin"),
+    [
+        ("Clone", {"kind": "PersistentVolumeClaim", "name": "app-data"}),
+        ("Snapshot", {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "db.app-data"}),
+    ],
+)
+def test_a_copy_is_a_volume_of_the_pod_alone_at_the_path_that_the_source_always_has(
+    copy: str, origin: dict[str, str]
+) -> None:
+    assert template(pod_spec(bundle(copy))) == {
+        "metadata": {
+            "labels": {"app.kubernetes.io/managed-by": "borg-operator"},
+            "annotations": {"borgoperator.io/copy-of": "app-data"},
+        },
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+            "storageClassName": "fast",
+            "dataSource": origin,
+        },
+    }
+
+
+def test_size_class_and_access_modes_are_those_of_the_claim() -> None:
+    claim = {"size": "70Gi", "storage_class": "slow", "access_modes": ("ReadWriteOncePod",)}
+    spec = template(pod_spec(bundle("Clone", claim=claim)))["spec"]
+    assert (spec["resources"]["requests"]["storage"], spec["storageClassName"]) == ("70Gi", "slow")
+    assert spec["accessModes"] == ["ReadWriteOncePod"]
+
+
+def test_a_copy_is_mounted_read_only_and_the_claim_itself_not_at_all() -> None:
+    spec = pod_spec(bundle("Clone"))
+    (mount,) = (item for item in spec["containers"][0]["volumeMounts"] if item["mountPath"] == "/sources/data")
+    assert mount["readOnly"] is True
+    assert not [volume for volume in spec["volumes"] if "persistentVolumeClaim" in volume]
+
+
+def test_two_sources_of_one_claim_are_read_from_one_copy() -> None:
+    twice = [builders.source(copy="Clone", paths=["a"]), builders.source("other", copy="Clone", paths=["b"])]
+    of = builders.bundle(builders.schedule(repositories=("offsite",), sources=twice), (SERVER,))
+    spec = pod_spec(of)
+    assert mounted(spec, "/sources/data") == mounted(spec, "/sources/other")
+    assert len([volume for volume in spec["volumes"] if "ephemeral" in volume]) == 1
+
+
+def test_no_copy_is_what_there_was_before() -> None:
+    plain = builders.bundle(builders.schedule(repositories=("offsite",), sources=[builders.source()]), (SERVER,))
+    assert job_spec(bundle("None")) == job_spec(plain)
+
+
+@pytest.mark.parametrize("operation", [Operation.CHECK, Operation.COMPACT, Operation.PRUNE])
+@pytest.mark.parametrize("copy", ["Clone", "Snapshot"])
+def test_only_a_backup_makes_copies(copy: str, operation: Operation) -> None:
+    spec = job_spec(bundle(copy), operation)
+    assert not [volume for volume in spec["template"]["spec"]["volumes"] if "ephemeral" in volume]
+    assert not spec.keys() & {"suspend", "ttlSecondsAfterFinished"}
+
+
+@pytest.mark.parametrize(("copy", "waits"), [("Clone", False), ("None", False), ("Snapshot", True)])
+def test_a_job_that_reads_snapshots_begins_when_the_operator_lets_it(copy: str, waits: bool) -> None:
+    assert job_spec(bundle(copy)).get("suspend", False) is waits
+
+
+@pytest.mark.parametrize("copy", ["Clone", "Snapshot"])
+def test_a_finished_job_with_copies_goes_without_the_operator_too(copy: str) -> None:
+    (made,) = planned(builders.world(bundle(copy)), CreateCronJob)
+    spec = made.manifest["spec"]
+    assert (spec["successfulJobsHistoryLimit"], spec["failedJobsHistoryLimit"]) == (1, 1)
+    assert spec["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] == KEPT_SECONDS
+
+
+def test_files_of_a_copy_are_given_to_no_group_and_secrets_can_be_read_without_one() -> None:
+    spec = pod_spec(bundle("Clone"))
+    assert "fsGroup" not in spec["securityContext"]
+    secret = next(volume["secret"] for volume in spec["volumes"] if "secret" in volume)
+    assert secret["defaultMode"] == 0o444
+
+
+def test_a_claim_that_grew_is_rendered_anew() -> None:
+    before = settled(builders.world(bundle("Clone")))
+    assert before.bundle
+    assert not planned(before, RepairCronJob)
+    grown = replace(before.bundle, claims={**before.bundle.claims, "app-data": builders.claim(size="3Gi")})
+    (repair,) = planned(replace(before, bundle=grown), RepairCronJob)
+    spec = repair.manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert template(spec)["spec"]["resources"]["requests"]["storage"] == "3Gi"
+    assert repair.forget_missed_before is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "has", "expected"),
+    [("1Gi", None, "1Gi"), ("1Gi", "2Gi", "2Gi"), ("3Gi", "2Gi", "3Gi"), ("2048Mi", "1Gi", "2048Mi"), (None, None, "")],
+    ids=["not bound yet", "rounded up by its driver", "growing", "in other units", "of no size"],
+)
+def test_the_size_of_a_claim_is_the_larger_of_what_it_has_and_what_it_asks_for(
+    asked: str | None, has: str | None, expected: str
+) -> None:
+    body = {
+        "metadata": builders.metadata("app-data"),
+        "spec": {"resources": {"requests": {"storage": asked} if asked else {}}},
+        "status": {"capacity": {"storage": has}} if has else {},
+    }
+    assert parse_claim(body).size == expected
+
+
+@pytest.mark.parametrize(
+    ("notes", "expected"),
+    [
+        ({}, ""),
+        ({"volume.beta.kubernetes.io/storage-provisioner": "csi.test"}, "csi.test"),
+        ({"volume.kubernetes.io/storage-provisioner": "csi.test"}, "csi.test"),
+        ({"volume.kubernetes.io/storage-provisioner": "kubernetes.io/no-provisioner"}, ""),
+    ],
+    ids=["none", "an old cluster", "one", "in the tree"],
+)
+def test_the_driver_of_a_claim_is_what_kubernetes_says_of_it(notes: dict[str, str], expected: str) -> None:
+    assert parse_claim({"metadata": builders.metadata("app-data", annotations=notes)}).driver == expected
+
+
+# What shows before a run
+
+
+def problems(of: Bundle, **more: Any) -> list[tuple[str, str]]:
+    """Return reason and message of the condition Ready where it is False."""
+    found = [patch for patch in planned(builders.world(of, **more), PatchStatus) if patch.target == of.owner.reference]
+    conditions = found[0].status["conditions"]
+    return [
+        (item["reason"], item["message"]) for item in conditions if (item["type"], item["status"]) == ("Ready", "False")
+    ]
+
+
+@pytest.mark.parametrize("copy", ["Clone", "Snapshot"])
+def test_a_claim_whose_volume_no_driver_made_cannot_be_copied(copy: str) -> None:
+    ((reason, message),) = problems(bundle(copy, claim={"driver": ""}))
+    assert reason == Reason.COPY_NOT_POSSIBLE
+    assert 'PersistentVolumeClaim "app-data"' in message
+
+
+def test_a_copy_beside_a_claim_that_is_written_needs_a_word_of_whose_its_files_become() -> None:
+    local = builders.local_repository()
+    ((reason, message),) = problems(bundle("Clone", local))
+    assert reason == Reason.COPY_NOT_POSSIBLE
+    assert "fileAccess: ReadAll" in message
+    assert problems(bundle("Clone", local, job={"fileAccess": "ReadAll"})) == []
+    assert problems(bundle("Clone", local, job={"fsGroup": 7})) == []
+    platform = replace(SETTINGS, pods=replace(SETTINGS.pods, users_from_platform=True))
+    assert problems(bundle("Clone", local), settings=platform) == []
+
+
+def test_one_place_in_the_pod_is_read_in_one_way() -> None:
+    other = builders.ssh_repository("second", sources=[builders.source()])
+    first = builders.ssh_repository(sources=[builders.source(copy="Clone")])
+    of = builders.bundle(builders.schedule(repositories=("offsite", "second")), (first, other))
+    ((reason, message),) = problems(of)
+    assert reason == Reason.SOURCE_CONFLICT
+    assert "/sources/data" in message
+
+
+# The steps before a Job that reads snapshots
+
+READY = settled(builders.world(bundle("Snapshot")))
+TICK = builders.job(
+    "db-29000000",
+    owner_uid="uid-cron",
+    run_uid="uid-db-29000000",
+    started=None,
+    suspended=True,
+    at_rest=True,
+    copies=(SNAPPED,),
+)
+STEPS = (CreateSnapshot, DeleteSnapshot, StartJob, DeleteJob)
+
+
+def snapshot(of: ObservedJob = TICK, copy: CopyVolume = SNAPPED, **more: Any) -> ObservedSnapshot:
+    found = ObservedSnapshot(builders.NAMESPACE, copy.snapshot, f"snap-{of.uid}-{copy.claim}", of.uid, NOW)
+    return replace(found, **more)
+
+
+def ticked(
+    *snapshots: ObservedSnapshot, job: ObservedJob = TICK, run: dict[str, Any] | None = None, **more: Any
+) -> Case:
+    """Return the world after a tick, whose Job waits, with these snapshots."""
+    assert READY.cron_job
+    cron_job = replace(READY.cron_job, active=frozenset({TICK.uid}))
+    runs = (builders.run(TICK.name, {"trigger": "Scheduled", **(run or {})}),)
+    return replace(READY, cron_job=cron_job, jobs=(job,), runs=runs, snapshots=snapshots, **more)
+
+
+def steps(world: Case, now: Any = NOW) -> list[type[Action]]:
+    return [type(action) for action in builders.plan(world, now).actions if isinstance(action, STEPS)]
+
+
+def said(world: Case, now: Any = NOW) -> tuple[str | None, str | None, str]:
+    """Return phase, reason and message of the run, as they will be."""
+    (patch,) = (item for item in planned(world, PatchStatus, now) if item.target.name == TICK.name)
+    return patch.status.get("phase"), patch.status.get("reason"), patch.status.get("message") or ""
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        (ticked(), [CreateSnapshot]),
+        (ticked(snapshot()), []),
+        (ticked(snapshot(is_ready=True)), [StartJob]),
+        (ticked(snapshot(is_ready=True, deleting=True)), []),
+        (ticked(job=replace(TICK, at_rest=False)), []),
+        (ticked(replace(snapshot(is_ready=True), job_uid="of-a-run-before")), [DeleteSnapshot]),
+        (ticked(replace(snapshot(is_ready=True), job_uid="of-a-run-before", deleting=True)), []),
+        (ticked(snapshot(), job=replace(TICK, suspended=False, at_rest=False, started=NOW)), []),
+        (ticked(job=replace(TICK, suspended=False, at_rest=False, started=NOW)), [CreateSnapshot]),
+        (ticked(snapshot(is_ready=True), job=replace(TICK, succeeded=False)), [DeleteSnapshot]),
+    ],
+    ids=[
+        "nothing is there",
+        "being taken",
+        "taken",
+        "somebody deletes it",
+        "its controller has not taken up the pause",
+        "one of an earlier run is in the way",
+        "that one is on its way out",
+        "somebody else let the Job begin, it is being taken",
+        "somebody else let the Job begin",
+        "the Job has ended",
+    ],
+)
+def test_a_snapshot_is_taken_in_steps_each_of_which_may_be_the_last(world: Case, expected: list[type]) -> None:
+    assert steps(world) == expected
+
+
+def test_a_snapshot_belongs_to_the_job_so_that_it_goes_with_it() -> None:
+    (made,) = planned(ticked(), CreateSnapshot)
+    assert made.manifest == {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": {
+            "name": "db.app-data",
+            "namespace": "team",
+            "labels": {"app.kubernetes.io/managed-by": "borg-operator", "borgoperator.io/schedule": "db"},
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": TICK.name, "uid": TICK.uid}],
+        },
+        "spec": {"source": {"persistentVolumeClaimName": "app-data"}},
+    }
+
+
+def test_a_tick_that_waits_for_its_snapshot_stays_one_of_the_clock_and_says_when_it_was_due() -> None:
+    (patch,) = (item for item in planned(ticked(run={}), PatchStatus) if item.target.name == TICK.name)
+    assert patch.status["scheduledTime"] == "2026-03-02T12:00:00Z"
+    assert patch.status.get("trigger", "Scheduled") == "Scheduled"
+    assert (patch.status["reason"], patch.status["message"]) == (Reason.WAITING_FOR_COPY, f'{COPYING} "app-data"')
+
+
+def test_a_tick_waits_for_a_run_that_is_at_work_before_it_takes_its_snapshot() -> None:
+    before = builders.job_by_hand("before", suspended=False, at_rest=False, started=NOW)
+    world = ticked()
+    assert world.cron_job
+    world = replace(
+        world,
+        jobs=(*world.jobs, before),
+        runs=(*world.runs, builders.run("before", {"phase": "Running", "jobUid": before.uid})),
+        cron_job=replace(world.cron_job, active=frozenset({TICK.uid, before.uid})),
+    )
+    assert steps(world) == []
+
+
+@pytest.mark.parametrize(
+    ("world", "now", "phase", "reason", "words"),
+    [
+        (ticked(snapshot()), NOW, None, Reason.WAITING_FOR_COPY, "VolumeSnapshot db.app-data is not ready"),
+        (ticked(snapshot()), NOW + timedelta(days=1), None, Reason.WAITING_FOR_COPY, "is not ready"),
+        (ticked(snapshot(error="no room on pool 7")), NOW, None, Reason.COPY_FAILED, "no room on pool 7"),
+        (ticked(snapshot(error="no room on pool 7")), LATER, "Failed", Reason.COPY_FAILED, "no room on pool 7"),
+        (ticked(serves_snapshots=False), NOW, "Failed", Reason.COPY_FAILED, "does not serve VolumeSnapshots"),
+        (
+            ticked(refusals={Reference("VolumeSnapshot", "team", "db.app-data"): Refusal("exceeded quota")}),
+            NOW,
+            None,
+            Reason.COPY_FAILED,
+            "exceeded quota",
+        ),
+    ],
+    ids=["slow", "very slow", "refused", "refused for long", "no such kind in the cluster", "a quota"],
+)
+def test_what_keeps_a_snapshot_from_being_there_is_said(
+    world: Case, now: Any, phase: str | None, reason: Reason, words: str
+) -> None:
+    told = said(world, now)
+    assert told[:2] == (phase or "Pending", reason)
+    assert words in told[2]
+
+
+def test_a_run_whose_snapshot_failed_takes_its_job_and_so_the_snapshot_along() -> None:
+    ended = {"phase": "Failed", "reason": "CopyFailed", "completionTime": "2026-03-02T12:02:00Z"}
+    assert steps(ticked(snapshot(error="no"), run=ended), LATER) == [DeleteJob]
+
+
+def test_of_several_claims_it_is_said_that_they_are_not_of_one_moment() -> None:
+    second = CopyVolume("source-1", "uploads", "db.uploads")
+    job = replace(TICK, copies=(SNAPPED, second))
+    assert steps(ticked(job=job)) == [CreateSnapshot, CreateSnapshot]
+    message = said(ticked(snapshot(is_ready=True), snapshot(copy=second), job=job))[2]
+    assert "1 of 2 snapshots, taken one after another, are there" in message
+
+
+# What becomes of a run's Job, and what a run says whose clone is not made
+
+CLONES = builders.job(
+    "db-29000000", owner_uid="uid-cron", run_uid="uid-db-29000000", copies=(CLONED,), created=NOW, started=NOW
+)
+
+
+def cloning(words: str = "", job: ObservedJob = CLONES, run: dict[str, Any] | None = None, **pod: Any) -> Case:
+    """Return the world of a run whose pod waits for its clone, as `words` say."""
+    pods = builders.pod(job, **{"began": False, "copies": (CLONED,), "waiting": "Unschedulable: no volume", **pod})
+    told = {found.uid: words for found in pods.values()} if words else {}
+    return ticked(job=job, run=run, pods=pods, words=told)
+
+
+@pytest.mark.parametrize(
+    ("words", "now", "expected"),
+    [
+        (f"{NOT_COPIED}: it cannot", NOW, ("Pending", Reason.COPY_FAILED)),
+        (f"{NOT_COPIED}: it cannot", LATER, ("Failed", Reason.COPY_FAILED)),
+        (f"{COPYING}: it is slow", NOW, ("Pending", Reason.WAITING_FOR_COPY)),
+        (f"{COPYING}: it is slow", LATER, ("Pending", Reason.WAITING_FOR_COPY)),
+        ("", LATER, ("Pending", Reason.WAITING_FOR_POD)),
+    ],
+    ids=["refused", "refused for long", "slow", "slow for long", "it is not the clone"],
+)
+def test_a_run_says_what_its_storage_says_of_the_clone(words: str, now: Any, expected: tuple[str, Reason]) -> None:
+    assert said(cloning(words), now)[:2] == expected
+
+
+def test_a_clone_that_failed_is_told_in_one_event_and_takes_the_job_along() -> None:
+    words = f"{NOT_COPIED}: it cannot"
+    (event,) = planned(cloning(words), RecordEvent)
+    assert (event.reason, event.warning) == (Reason.COPY_FAILED, True)
+    again = {"phase": "Pending", "reason": "CopyFailed", "message": words, "jobUid": CLONES.uid}
+    assert not planned(cloning(words, run=again), RecordEvent)
+    ended = {"phase": "Failed", "reason": "CopyFailed", "message": words, "jobUid": CLONES.uid}
+    assert steps(cloning(words, run=ended), LATER) == [DeleteJob]
+
+
+def test_a_run_that_read_another_volume_than_the_clone_has_failed_whatever_it_says() -> None:
+    job = replace(CLONES, succeeded=True, completed=NOW)
+    world = cloning(f"{NOT_COPIED}: it read another volume", job)
+    ended = builders.ended_pod(job, builders.result())
+    assert said(replace(world, pods=ended))[:2] == ("Failed", Reason.COPY_FAILED)
+
+
+DONE: dict[str, Any] = {"phase": "Completed", "completionTime": "2026-03-02T12:00:00Z", "jobUid": CLONES.uid}
+
+
+@pytest.mark.parametrize(
+    ("job", "run", "active", "expected"),
+    [
+        (replace(CLONES, succeeded=True), DONE, frozenset(), [DeleteJob]),
+        (replace(CLONES, succeeded=True), DONE, frozenset({CLONES.uid}), []),
+        (replace(CLONES, succeeded=False), {**DONE, "phase": "Failed"}, frozenset(), []),
+        (replace(CLONES, succeeded=True, copies=()), DONE, frozenset(), []),
+        (replace(CLONES, succeeded=True, deleting=True), DONE, frozenset(), []),
+    ],
+    ids=["recorded", "its CronJob does not know yet", "it failed: its log stays", "it has no copies", "on its way"],
+)
+def test_a_job_that_went_well_goes_with_its_copies_once_that_is_recorded(
+    job: ObservedJob, run: dict[str, Any], active: frozenset[str], expected: list[type]
+) -> None:
+    world = cloning("", job, run)
+    assert world.cron_job
+    assert steps(replace(world, cron_job=replace(world.cron_job, active=active), pods={})) == expected
+
+
+@pytest.mark.parametrize(
+    ("claim", "warning", "begin", "words"),
+    [
+        ({"volume": "pvc-12345678-aaaa"}, "", "", ""),
+        ({"volume": "pvc-12345678-aaaa"}, "ProvisioningFailed: of before", "", ""),
+        ({"volume": "disk-03"}, "", NOT_COPIED, "the volume disk-03"),
+        ({}, "", COPYING, "nothing is heard"),
+        ({}, "ProvisioningFailed: rpc error: code = Aborted desc = at it", COPYING, "at it"),
+        ({}, "ProvisioningFailed: rpc error: code = DeadlineExceeded desc = late", COPYING, "late"),
+        ({}, "ProvisioningFailed: rpc error: code = ResourceExhausted desc = full", NOT_COPIED, "full"),
+        ({}, "ProvisioningFailed: CSI driver does not support clone operations", NOT_COPIED, "does not support"),
+    ],
+    ids=[
+        "bound",
+        "bound after all",
+        "bound to a free volume",
+        "silent",
+        "at it",
+        "late",
+        "without room",
+        "without clones",
+    ],
+)
+def test_what_is_heard_of_a_copy_tells_whether_it_may_yet_come(
+    claim: dict[str, str], warning: str, begin: str, words: str
+) -> None:
+    found = replace_uid(builders.claim("pod-source-0"), claim)
+    told = describe_copy(CLONED, found, warning)
+    assert told.startswith(begin) if begin else not told
+    assert words in told
+
+
+def replace_uid(claim: ObservedClaim, change: dict[str, Any]) -> ObservedClaim:
+    return replace(claim, uid="12345678-aaaa-bbbb", **change)
+
+
+# What is read of the cluster's own objects
+
+
+def test_a_rendered_job_is_known_again_by_its_copies() -> None:
+    assert find_copies(pod_spec(bundle("Clone"))) == (CLONED,)
+    assert find_copies(pod_spec(bundle("Snapshot"))) == (SNAPPED,)
+    assert find_copies({"volumes": [{"name": "x", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}}]}) == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (None, (False, "")),
+        ({"readyToUse": False, "error": {"message": "no\n room"}}, (False, "no room")),
+        ({"readyToUse": True, "error": None}, (True, "")),
+    ],
+    ids=["new", "refused", "taken"],
+)
+def test_a_snapshot_says_whether_it_is_ready(status: dict[str, Any] | None, expected: tuple[bool, str]) -> None:
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "db-1", "uid": "uid-1"}
+    metadata = builders.metadata("db.app-data", ownerReferences=[owner])
+    found = parse_snapshot({"metadata": metadata, **({"status": status} if status else {})})
+    assert (found.is_ready, found.error, found.job_uid) == (*expected, "uid-1")
