@@ -119,8 +119,8 @@ def test_a_claim_that_is_to_be_ignored_is_not_taken_and_not_talked_of(mark: str)
 
 
 def test_a_volume_that_goes_with_its_pod_is_not_taken_such_as_the_copy_of_another_run() -> None:
-    of_a_pod = {"ownerReferences": [{"kind": "Pod", "name": "nightly-1", "controller": True}]}
-    of_a_set = {"ownerReferences": [{"kind": "StatefulSet", "name": "db", "controller": True}]}
+    of_a_pod: dict[str, Any] = {"ownerReferences": [{"kind": "Pod", "name": "nightly-1", "controller": True}]}
+    of_a_set: dict[str, Any] = {"ownerReferences": [{"kind": "StatefulSet", "name": "db", "controller": True}]}
     found = select(claim("a", **of_a_pod), claim("b", **of_a_set))
     assert (pairs(found), found.left_out) == ([("b", "b")], ())
 
