@@ -27,6 +27,7 @@ while :; do
   ln -s $n /live/next
   mv -T /live/next /live/current
   rm -rf /live/$((n - 2))
+  sleep 0.02
 done
 """
 
@@ -38,7 +39,7 @@ def copying_team(kubectl: Kubectl, operator: Operator) -> Iterator[Team]:
         pytest.skip(f"this cluster has no StorageClass {CLASS} that clones: the local driver brings one, kind has none")
     with fresh_namespace(kubectl, BASELINE) as name:
         team = Team(kubectl, name, operator.images)
-        team.prepare()
+        team.prepare(owners=True)
         yield team
 
 

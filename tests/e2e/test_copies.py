@@ -40,7 +40,7 @@ def test_archives_of_a_claim_that_is_written_without_end_are_of_one_moment_and_n
 ) -> None:
     name = copy.lower()
     storing.repository("main")
-    schedule(storing, name, copy, archiveNameTemplate="{job_name}-{now:%s%f}")
+    schedule(storing, name, copy)
     for number in range(ROUNDS):
         status = storing.completed(f"{name}-{number}", name)
         check_pair(storing, status["repositories"][0]["archive"])

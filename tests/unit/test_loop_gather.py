@@ -66,6 +66,27 @@ def with_objects(**objects: list[dict[str, Any]]) -> Recorder:
     return recorder
 
 
+def test_of_the_claims_that_are_being_deleted_those_are_told_that_finished_jobs_keep() -> None:
+    def using(name: str, claim: str, status: dict[str, Any]) -> dict[str, Any]:
+        volumes = [{"name": "source-0", "persistentVolumeClaim": {"claimName": claim}}]
+        return job(name, spec={"template": {"spec": {"volumes": volumes}}}, status=status)
+
+    def claim(name: str, **more: Any) -> dict[str, Any]:
+        return {"metadata": metadata(name, **more)}
+
+    going = {"deletionTimestamp": AT}
+    recorder = with_objects(
+        Job=[
+            using("db-1", "a", FAILED),
+            using("db-2", "b", FAILED),
+            using("db-3", "c", {}),
+            using("db-4", "d", FAILED),
+        ],
+        PersistentVolumeClaim=[claim("a", **going), claim("b"), claim("c", **going), claim("e", **going)],
+    )
+    assert gather(recorder)[0].leaving == {"a"}
+
+
 def test_where_all_is_well_nothing_is_asked() -> None:
     running = {"phase": "Running", "containerStatuses": [{"name": "borg", "state": {"running": {"startedAt": AT}}}]}
     recorder = with_objects(Job=[job()], Pod=[pod(running)])

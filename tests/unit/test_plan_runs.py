@@ -190,6 +190,30 @@ def test_only_the_newest_finished_runs_are_kept_and_their_jobs_go_first() -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "goes"),
+    [
+        ({}, True),
+        ({"succeeded": False}, True),
+        ({"claims": frozenset({"other"})}, False),
+        ({"succeeded": None, "completed": None}, False),
+        ({"deleting": True}, False),
+    ],
+    ids=["succeeded", "failed", "another claim", "at work", "going"],
+)
+def test_a_job_that_is_over_does_not_keep_a_claim_that_somebody_deletes(change: dict[str, Any], goes: bool) -> None:
+    job = builders.job(**{"succeeded": True, "completed": NOW, "claims": frozenset({"app-data", "repo"}), **change})
+    world = builders.world(
+        builders.bundle(),
+        runs=(finished("db-1", "2026-03-01T01:00:00Z", jobUid=job.uid),) if job.finished else (),
+        jobs=(job,),
+        leaving=frozenset({"app-data"}),
+    )
+    assert [a.job.name for a in planned(world, DeleteJob)] == (["db-1"] if goes else [])
+    assert not planned(world, DeleteRun)
+    assert not planned(replace(world, leaving=frozenset()), DeleteJob)
+
+
 def test_runs_that_were_covered_push_no_others_out() -> None:
     covered = tuple(finished(f"c-{n}", "2026-03-01T05:00:00Z", "Skipped") for n in range(5))
     limit = builders.bundle(builders.schedule(runHistoryLimit=3))

@@ -1,7 +1,9 @@
 """A Job of ours: made by a CronJob of ours, or by the operator for a run by hand."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from borg_contract.run import Operation
 from borg_core import labels
@@ -42,6 +44,8 @@ class ObservedJob:
     deleting: bool = False
     copies: tuple[CopyVolume, ...] = ()
     """What its pod reads copies of."""
+    claims: frozenset[str] = frozenset()
+    """The claims that its pod mounts."""
 
     @property
     def reference(self) -> Reference:
@@ -89,7 +93,20 @@ def parse_job(body: Body) -> ObservedJob:
         at_rest="Suspended" in held,
         deleting="deletionTimestamp" in metadata,
         copies=find_copies(spec.get("template", {}).get("spec", {})),
+        claims=_kept_once(frozenset(_claims(spec.get("template", {}).get("spec", {})))),
     )
+
+
+def _claims(pod_spec: Body) -> Iterator[str]:
+    for volume in pod_spec.get("volumes") or ():
+        if claim := volume.get("persistentVolumeClaim"):
+            yield claim["claimName"]
+
+
+@lru_cache(maxsize=4096)
+def _kept_once(claims: frozenset[str]) -> frozenset[str]:
+    """Return the same set for the same names: all Jobs of a schedule have them."""
+    return claims
 
 
 def _operation(text: str) -> Operation:

@@ -8,7 +8,7 @@ from borg_core.actions import Action
 from borg_core.copies.snapshots import plan_copies
 from borg_core.runs.entry import Entry, derive_entries
 from borg_core.runs.locks import Unlocks, plan_unlocks
-from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_stops
+from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_releases, plan_stops
 from borg_core.runs.restored import settle_restored
 from borg_core.runs.turns import plan_strangers, plan_tick_repairs, plan_turns
 from borg_core.runs.world import Host, World
@@ -46,6 +46,7 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
         *plan_tick_repairs(world, now),
         *plan_strangers(world, entries),
         *plan_copies(world, entries, now),
+        *plan_releases(world, entries),
         *plan_deletions(world, entries, expired),
         *unlocks.actions,
     ]

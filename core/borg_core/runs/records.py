@@ -114,6 +114,20 @@ def plan_deletions(world: World, entries: Sequence[Entry], expired: frozenset[st
                 yield DeleteRun(run, entry.run.metadata.uid)
 
 
+def plan_releases(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
+    """Yield the deletions of Jobs that are over and recorded, where their pods keep a claim that somebody deletes.
+
+    Kubernetes lets no claim go as long as a pod names it, also one that has ended and is there for its log alone.
+    """
+    active = world.cron_job.active if world.cron_job else frozenset()
+    for entry in entries:
+        job, run = entry.job, entry.run
+        if job is None or run is None or not (job.finished and run.finished) or job.deleting or job.uid in active:
+            continue
+        if not world.leaving.isdisjoint(job.claims):
+            yield DeleteJob(job.reference, job.uid)
+
+
 def render_run(
     host: Host, name: str, operation: Operation, trigger: Trigger, annotations: dict[str, str]
 ) -> dict[str, Any]:

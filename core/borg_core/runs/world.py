@@ -67,6 +67,8 @@ class World:
     """Those that were taken for its Jobs; asked for where a Job reads any."""
     serves_snapshots: bool = True
     """Whether the cluster has VolumeSnapshots at all, as far as anybody asked."""
+    leaving: frozenset[str] = frozenset()
+    """Those of the claims of its finished Jobs that somebody deletes."""
     users: tuple[ClaimUser, ...] | None = None
     """Of a restore: pods that use the claim that is restored into; None where nobody looked."""
     scaled: tuple[ScalableWorkload, ...] = ()

@@ -92,12 +92,19 @@ class Gatherer:
             doubts=dict(self._doubts),
             snapshots=snapshots or (),
             serves_snapshots=snapshots is not None,
+            leaving=self._find_leaving(jobs),
             users=await self._fetch_users(subject),
             scaled=await self._fetch_scaled(subject),
         )
 
     def _cron_job(self, subject: Reference, derive_name: Callable[[str], str] | None) -> ObservedCronJob | None:
         return self._store.get(CRON_JOBS, subject.namespace, derive_name(subject.name)) if derive_name else None
+
+    def _find_leaving(self, jobs: Iterable[ObservedJob]) -> frozenset[str]:
+        """Return the claims that are being deleted and that the pods of finished Jobs may keep."""
+        used = {(job.namespace, name) for job in jobs if job.finished for name in job.claims}
+        found = (self._store.get(CLAIMS, *key) for key in sorted(used))
+        return frozenset(claim.name for claim in found if claim and claim.deleting)
 
     async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:
         find_claim = find_reconcilers()[subject.kind].claim
