@@ -27,7 +27,7 @@ while :; do
   ln -s $n /live/next
   mv -T /live/next /live/current
   rm -rf /live/$((n - 2))
-  sleep 0.02
+  sleep 0.05
 done
 """
 
@@ -43,8 +43,9 @@ def copying_team(kubectl: Kubectl, operator: Operator) -> Iterator[Team]:
         yield team
 
 
-def live_claim(team: Team, name: str = "live", **spec: Any) -> None:
-    """Make a claim, and the pod `<name>-writer` that writes into it without end."""
+@contextmanager
+def live_claim(team: Team, name: str = "live", **spec: Any) -> Iterator[None]:
+    """Make a claim, and for a while the pod `<name>-writer` that writes into it without end."""
     team.claim(name, **{"storageClassName": CLASS, **spec})
     container = {
         "command": ["sh", "-ec", WRITER],
@@ -54,6 +55,10 @@ def live_claim(team: Team, name: str = "live", **spec: Any) -> None:
     volumes = [{"name": "live", "persistentVolumeClaim": {"claimName": name}}]
     security = {"runAsUser": 4321, "runAsGroup": 4321, "runAsNonRoot": True}
     team.pod(f"{name}-writer", "runner", container, {"volumes": volumes, "securityContext": security})
+    try:
+        yield
+    finally:
+        team("delete", "pod", f"{name}-writer", "--wait=false")
 
 
 def copied(copy: str, claim: str = "live") -> list[Object]:

@@ -22,27 +22,29 @@ from support.cluster import Kubectl
 
 pytestmark = pytest.mark.takes_minutes
 
-ROUNDS = 10
-KILLS = 10
+ROUNDS = {"some": 3, "many": 100}
+KILLS = {"some": 4, "many": 50}
+COPIES = pytest.mark.parametrize("copy", ["Clone", "Snapshot"])
+NUMBERS = pytest.mark.parametrize("number", ["some", pytest.param("many", marks=pytest.mark.long)])
 
 
 @pytest.fixture(scope="module")
 def storing(kubectl: Kubectl, operator: Operator) -> Iterator[Team]:
     """Give a team with a claim into which somebody writes without end."""
-    with copying_team(kubectl, operator) as team:
-        live_claim(team)
+    with copying_team(kubectl, operator) as team, live_claim(team):
         yield team
 
 
-@pytest.mark.parametrize("copy", ["Clone", "Snapshot"])
+@COPIES
+@NUMBERS
 def test_archives_of_a_claim_that_is_written_without_end_are_of_one_moment_and_no_copy_stays(
-    storing: Team, copy: str
+    storing: Team, copy: str, number: str
 ) -> None:
-    name = copy.lower()
+    name = f"{copy.lower()}-{number}"
     storing.repository("main")
     schedule(storing, name, copy)
-    for number in range(ROUNDS):
-        status = storing.completed(f"{name}-{number}", name)
+    for turn in range(ROUNDS[number]):
+        status = storing.completed(f"{name}-{turn}", name)
         check_pair(storing, status["repositories"][0]["archive"])
     nothing_is_left(storing)
 
@@ -58,20 +60,20 @@ def test_files_of_a_copy_keep_owner_and_mode(storing: Team) -> None:
 
 
 def test_a_claim_that_one_pod_has_for_itself_is_backed_up_while_that_pod_uses_it(storing: Team) -> None:
-    live_claim(storing, "alone", accessModes=["ReadWriteOncePod"])
     storing.repository("main")
-    schedule(storing, "alone", "Clone", "alone")
-    status = storing.completed("alone-1", "alone")
+    with live_claim(storing, "alone", accessModes=["ReadWriteOncePod"]):
+        schedule(storing, "alone", "Clone", "alone")
+        status = storing.completed("alone-1", "alone")
+        assert storing.get("pod", "alone-writer")["status"]["phase"] == "Running"
     check_pair(storing, status["repositories"][0]["archive"])
-    assert storing.get("pod", "alone-writer")["status"]["phase"] == "Running"
     nothing_is_left(storing)
 
 
 def test_a_claim_that_grew_gets_larger_copies(storing: Team) -> None:
-    live_claim(storing, "growing")
     storing.repository("main")
-    schedule(storing, "growing", "Clone", "growing")
-    storing.completed("growing-1", "growing")
+    with live_claim(storing, "growing"):
+        schedule(storing, "growing", "Clone", "growing")
+        storing.completed("growing-1", "growing")
     size = {"spec": {"resources": {"requests": {"storage": "2Gi"}}}}
     storing("patch", "pvc", "growing", "--type=merge", f"--patch={json.dumps(size)}")
 
@@ -94,8 +96,7 @@ def test_a_driver_that_makes_no_copy_is_quoted_within_seconds_and_the_run_fails(
     storing: Team, copies: str, words: str
 ) -> None:
     name = f"{storing.namespace}-{copies}"
-    with storage_class(storing.kubectl, name, copies):
-        live_claim(storing, copies, storageClassName=name)
+    with storage_class(storing.kubectl, name, copies), live_claim(storing, copies, storageClassName=name):
         storing.repository("main")
         schedule(storing, copies, "Clone", copies)
         storing.begin(f"{copies}-1", copies)
@@ -115,8 +116,7 @@ def test_a_driver_that_makes_no_copy_is_quoted_within_seconds_and_the_run_fails(
 
 def test_a_run_whose_driver_hangs_says_so_and_can_be_cancelled(storing: Team) -> None:
     name = f"{storing.namespace}-hang"
-    with storage_class(storing.kubectl, name, "hang"):
-        live_claim(storing, "hang", storageClassName=name)
+    with storage_class(storing.kubectl, name, "hang"), live_claim(storing, "hang", storageClassName=name):
         storing.repository("main")
         schedule(storing, "hang", "Clone", "hang")
         storing.begin("hang-1", "hang")
@@ -131,15 +131,16 @@ def test_a_run_whose_driver_hangs_says_so_and_can_be_cancelled(storing: Team) ->
         nothing_is_left(storing)
 
 
-@pytest.mark.parametrize("copy", ["Clone", "Snapshot"])
-def test_runs_that_are_killed_at_any_moment_leave_nothing_behind(storing: Team, copy: str) -> None:
+@COPIES
+@NUMBERS
+def test_runs_that_are_killed_at_any_moment_leave_nothing_behind(storing: Team, copy: str, number: str) -> None:
     chance = random.Random(copy)
-    name = f"killed-{copy.lower()}"
+    name = f"killed-{copy.lower()}-{number}"
     storing.repository("main")
     schedule(storing, name, copy)
     before = left_behind(storing)
-    for number in range(KILLS):
-        run = f"{name}-{number}"
+    for turn in range(KILLS[number]):
+        run = f"{name}-{turn}"
         storing.begin(run, name)
         time.sleep(chance.uniform(0, 5))
         match chance.choice(["pod", "job", "run", "cancel"]):

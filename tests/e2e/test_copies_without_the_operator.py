@@ -21,8 +21,7 @@ TICKS = 3
 
 @pytest.fixture(scope="module")
 def storing(kubectl: Kubectl, operator: Operator) -> Iterator[Team]:
-    with copying_team(kubectl, operator) as team:
-        live_claim(team)
+    with copying_team(kubectl, operator) as team, live_claim(team):
         team.repository("main")
         yield team
 
