@@ -33,7 +33,7 @@ def main() -> int:
         writer = Writer(path, key)
         writer.write(unpack(follow(folder, ended.is_set)))
         writer.close()
-    except (OSError, sqlite3.Error, ValueError) as error:
+    except (OSError, sqlite3.Error, ValueError, OverflowError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - for who started it
         return 1
     if writer.unsafe:

@@ -36,12 +36,14 @@ def follow(folder: Path, has_ended: Callable[[], bool]) -> Iterator[bytes]:
 
 def unpack(parts: Iterator[bytes]) -> Iterator[Mapping[bytes, Any]]:
     """Yield borg's items; one may begin in a part and end in another. Raises ValueError for what is none."""
+    fed = 0
     unpacker = msgpack.Unpacker(raw=True, use_list=False, strict_map_key=False, max_buffer_size=_LARGEST_ITEM)
     try:
         for part in parts:
             unpacker.feed(part)
+            fed += len(part)
             yield from unpacker
     except (msgpack.UnpackException, msgpack.ExtraData, RecursionError) as error:
         raise ValueError(f"no items of borg's: {error!r}") from error
-    if unpacker.read_bytes(1):
+    if unpacker.tell() < fed:
         raise ValueError("it ends in the middle of an item")

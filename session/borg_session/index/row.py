@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from borg_runner.restore.archive.entry import Entry, parse_item
 
 _DIGEST_BYTES = 8
+_HALF = 1 << 63
 
 
 class Row(NamedTuple):
@@ -44,8 +45,8 @@ def read_row(item: Mapping[bytes, Any], key: bytes) -> Row:
         path,
         entry.is_folder,
         entry.mode,
-        entry.size,
-        entry.mtime,
+        _fit(entry.size),
+        _fit(entry.mtime),
         user,
         group,
         link,
@@ -68,6 +69,11 @@ def _describe(entry: Entry, user: bytes, group: bytes) -> bytes:
         + ((attributes, extra.acl_access, extra.acl_default) if attributes or extra.acl_access else ())
         + ((extra.acl_default,) if extra.acl_default else ())
     ).encode()
+
+
+def _fit(number: int) -> int:
+    """Return the number as near as SQLite has it: borg keeps times of any size."""
+    return max(-_HALF, min(number, _HALF - 1))
 
 
 def _number(digest: bytes) -> int:
