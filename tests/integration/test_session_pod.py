@@ -212,7 +212,8 @@ def test_an_archive_that_is_pruned_while_it_is_looked_at_is_told_gone(pod: Pod, 
         assert [item.name for item in session.folder("two", "data")] == ["big", "hello.txt"]
 
 
-def test_over_ssh_it_looks_as_on_a_volume(pod: Pod, repository: RepositoryPlan, server: SshServer) -> None:
+@pytest.mark.usefixtures("repository")
+def test_over_ssh_it_looks_as_on_a_volume(pod: Pod, server: SshServer) -> None:
     with session_of(pod, over_ssh(pod, server)) as session:
         assert [item.name for item in session.folder("one", "data")] == ["big", "hello.txt"]
         assert session.until_answered("file", archive="one", path="data/big").content == (pod.data / "big").read_bytes()
