@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -116,7 +117,7 @@ def test_it_ends_by_itself_when_nobody_asks_and_a_download_keeps_it(pod: Pod, re
 
 
 def test_it_ends_when_it_was_open_for_long_enough(pod: Pod, repository: RepositoryPlan) -> None:
-    with session_of(pod, repository, max_seconds=1) as session:
+    with session_of(pod, repository, ready=False, max_seconds=1) as session:
         assert session.ended(60) == 0
     assert "it has been open for 1 s" in session.log
     assert read_holders(Path(repository.location)) == []
@@ -233,7 +234,7 @@ def test_what_cannot_be_opened_ends_it_with_the_reason_that_a_run_has(
     pod: Pod, repository: RepositoryPlan, server: SshServer, what: str
 ) -> None:
     code, reason = 1, ""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     match what:
         case "another host key":
             repository, reason = over_ssh(pod, server), "HostKeyMismatch"
