@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from borg_contract.session.request import ReadRequest, SessionOperation
 from borg_runner.locks.reading import read_holders
 from borg_session.borgs import CONTENTS
 from runner_kit.locking import locked
-from runner_kit.pod import PASSPHRASE, Pod, children_of, during, wait_until
+from runner_kit.pod import PASSPHRASE, Pod, during, wait_until
 from runner_kit.session import UID, Session, session_of
 from runner_kit.ssh_server import HOST, SshServer, make_key, serve_ssh
 
@@ -52,9 +53,10 @@ def over_ssh(pod: Pod, server: SshServer) -> RepositoryPlan:
 
 
 def borgs_of(session: Session) -> list[int]:
-    """Return the pids of its borgs."""
+    """Return the pids of its borgs, which are children of its threads."""
     found = []
-    for pid in children_of(session.process.pid):
+    children = (path.read_text().split() for path in Path(f"/proc/{session.process.pid}/task").glob("*/children"))
+    for pid in map(int, chain.from_iterable(children)):
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
@@ -130,12 +132,13 @@ def test_told_to_end_it_ends_its_borgs_and_leaves_no_lock(pod: Pod, repository: 
         with session.client.stream(
             "GET", session.url(request), headers={"authorization": f"Bearer {session.sign(request)}"}
         ) as answer:
-            next(answer.iter_bytes(1 << 16))
+            pieces = answer.iter_bytes(1 << 16)
+            next(pieces)
             [borg] = borgs_of(session)
             session.process.send_signal(signal.SIGTERM)
+            assert session.ended(60) == 0
             with pytest.raises(httpx.TransportError):
-                answer.read()
-        assert session.ended(60) == 0
+                list(pieces)
     assert not Path(f"/proc/{borg}").exists()
     assert read_holders(Path(repository.location)) == []
     assert list((pod.root / "tmp").glob("run-*")) == []
