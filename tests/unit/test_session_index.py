@@ -250,6 +250,8 @@ def test_names_are_found_whatever_their_case_and_wherever_they_are(make: Any) ->
     assert found("日本語") == ["日本語.txt"]
     assert found("x\udcffy") == ["x\udcffy"]
     assert found("\udcff") == ["x\udcffy"]
+    assert found("X\udcffY") == ["x\udcffy"]
+    assert found("X\udcff") == ["x\udcffy"]
     assert found('q"u') == ['q"uote']
     assert found("%b_") == ["a%b_c"]
     assert found("%") == ["a%b_c"]

@@ -26,6 +26,7 @@ _BY_WORDS = """
 SELECT e.id, e.parent, e.name FROM words AS w CROSS JOIN entries AS e ON e.id = w.rowid
 WHERE w.words MATCH ? AND w.rowid > ? ORDER BY w.rowid LIMIT ?
 """
+_BY_LOOKING = "SELECT id, parent, name FROM entries WHERE id > ? AND id <= ? AND holds(name)"
 _Row = tuple[int, int, bytes]
 
 
@@ -76,18 +77,12 @@ def make_match(q: str) -> str:
 
 
 def _scan(database: sqlite3.Connection, q: str, after: int) -> Iterator[_Row]:
-    variants = [*{q, q.lower(), q.upper(), q.title()}]
-    if any("\ud800" <= character <= "\udfff" for character in q):
-        test, values = "instr(name, ?)", [os.fsencode(q)]
-    else:
-        # Of letters beyond ASCII SQLite knows no case.
-        test = " OR ".join(["instr(lower(CAST(name AS TEXT)), lower(?))"] * len(variants))
-        values = [*variants]  # type: ignore[list-item]
+    wanted = q.casefold()
+    database.create_function("holds", 1, lambda name: wanted in os.fsdecode(name).casefold(), deterministic=True)
     [end] = database.execute("SELECT max(id) FROM entries").fetchone()
-    chunk = f"SELECT id, parent, name FROM entries WHERE id > ? AND id <= ? AND ({test})"  # noqa: S608 - no values in it
     while after < end:
         upto = min(after + _SCAN_CHUNK, end)
-        yield from database.execute(chunk, (after, upto, *values))
+        yield from database.execute(_BY_LOOKING, (after, upto))
         after = upto
         yield upto, 0, b""
 
