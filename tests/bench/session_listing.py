@@ -3,7 +3,7 @@
     PYTHONPATH=tests .venv/bin/python tests/bench/session_listing.py [ENTRIES] [FOLDER]
 
 Feeds the program that reads listings with items as borg writes them, as fast as it takes them, and looks meanwhile as a
-reader does. Nothing else should run; what borg itself takes comes on top, see `session_download.py`.
+reader does. Nothing else should run; what borg itself takes comes on top, see `session_real.py`.
 """
 
 import os
