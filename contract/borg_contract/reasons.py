@@ -87,6 +87,13 @@ class Reason(StrEnum):
     APP_FAILED = "AppFailed"
     APP_TIMED_OUT = "AppTimedOut"
 
+    # Of a session, as its pod answers requests.
+    ARCHIVE_GONE = "ArchiveGone"
+    REPOSITORY_LOCKED = "RepositoryLocked"
+    NOT_SIGNED = "NotSigned"
+    NOT_ALLOWED = "NotAllowed"
+    BUSY = "Busy"
+
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
     APPEND_ONLY = "AppendOnly"
