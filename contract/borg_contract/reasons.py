@@ -82,6 +82,13 @@ class Reason(StrEnum):
     VERIFICATION_FAILED = "VerificationFailed"
     ARCHIVE_TOO_OLD = "ArchiveTooOld"
 
+    # Of a session, as its pod answers requests.
+    ARCHIVE_GONE = "ArchiveGone"
+    REPOSITORY_LOCKED = "RepositoryLocked"
+    NOT_SIGNED = "NotSigned"
+    NOT_ALLOWED = "NotAllowed"
+    BUSY = "Busy"
+
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
     APPEND_ONLY = "AppendOnly"
