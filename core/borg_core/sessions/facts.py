@@ -1,7 +1,7 @@
 """A session with all that planning asks of it, gathered from what is known of the cluster."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from borg_contract.run import Operation
 from borg_core.kinds.parts.job import JobOptions
@@ -22,7 +22,7 @@ class Facts:
 
     session: BorgSession
     repository: BorgRepository | None
-    options: JobOptions = JobOptions()
+    options: JobOptions = field(default_factory=JobOptions)
     """How its pod runs: as those of the repository's oldest schedule, who can read it."""
     claims: frozenset[str] = frozenset()
     """Those of the repository that exist."""
@@ -66,15 +66,15 @@ def _find_before(view: View, session: BorgSession, repository: Reference) -> Bor
     def order(one: BorgSession) -> tuple[str, str]:
         return one.metadata.creation_timestamp, one.metadata.name
 
-    others = (other for other in view.referring_to(SESSIONS, repository) if other.live and order(other) < order(session))
+    others = (
+        other for other in view.referring_to(SESSIONS, repository) if other.live and order(other) < order(session)
+    )
     return min(others, key=order, default=None)
 
 
 def _find_runs(view: View, repository: Reference) -> Iterator[BorgRun]:
     """Yield the runs on the repository alone, and those of schedules and restores that name it."""
-    subjects = [
-        repository,
-        *(Reference(kind.kind, *item.metadata.key) for kind in (SCHEDULES, RESTORES) for item in _of(view, kind, repository)),
-    ]
-    for subject in subjects:
+    schedules = (Reference(SCHEDULES.kind, *item.metadata.key) for item in view.referring_to(SCHEDULES, repository))
+    restores = (Reference(RESTORES.kind, *item.metadata.key) for item in view.referring_to(RESTORES, repository))
+    for subject in (repository, *schedules, *restores):
         yield from (run for run in view.referring_to(RUNS, subject) if not run.finished and run.subject == subject)
