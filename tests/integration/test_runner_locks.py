@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -66,7 +67,8 @@ def test_a_lock_of_somebody_else_is_waited_for_within_the_bound_and_named(pod: P
     [result] = ended.result.repositories
     assert result.reason == "Locked"
     assert result.locked_by == pod.holder("db-7", "uid-7")
-    assert 'locked by run "db-7" in namespace "team"; waited 3 s' in (result.error or "")
+    said = r'locked by run "db-7" in namespace "team" since \w{3} \d\d \d\d:\d\d UTC; waited 3 s'
+    assert re.search(said, result.error or "")
     assert (result.lock_wait_seconds or 0) >= 2
     assert "BreakLock" in (result.error or "")
 

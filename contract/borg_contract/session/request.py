@@ -24,7 +24,7 @@ LIMIT_DEFAULT = 200
 LIMIT_MOST = 1000
 """Items of one page."""
 
-_PATH_BYTES = 32 * 1024
+_PATH_BYTES = 8 * 1024
 _OPERATION = "operation"
 
 
