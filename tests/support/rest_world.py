@@ -74,7 +74,7 @@ class Cluster(ApiServer):
         metadata = {key: value for key, value in metadata.items() if value is not None}
         body = {"kind": kind, "metadata": metadata, "spec": spec, **more}
         self.objects[kind, name] = body
-        if not self.silent and self.picture.find_index(kind, NAMESPACE):  # Secrets, it does not watch
+        if not self.silent and self.picture.find_index(kind, NAMESPACE) is not None:  # Secrets, it does not watch
             self._index(kind).put(copy.deepcopy(body))
         return copy.deepcopy(body)
 

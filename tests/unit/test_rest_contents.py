@@ -406,7 +406,7 @@ def test_a_pod_that_obeys_another_key_is_replaced_and_no_more_than_one(
             await world.sessions.stop()
 
     answer = asyncio.run(asyncio.wait_for(run(), 60))
-    assert answer.status_code == 503
+    assert answer.status_code == 503, answer.text
     assert "does not obey" in answer.json()["detail"]
     assert ("BorgSession", "main-1") not in world.cluster.objects
     assert len(created(world)) == 1
