@@ -115,7 +115,8 @@ def test_what_is_applied_again_is_unchanged(
 
 
 @pytest.mark.parametrize(
-    ("kind", "length"), [("BorgSchedule", 52), ("BorgRepository", 63), ("BorgRun", 63), ("BorgScript", 253)]
+    ("kind", "length"),
+    [("BorgSchedule", 52), ("BorgRepository", 63), ("BorgRun", 63), ("BorgScript", 253), ("BorgSession", 63)],
 )
 def test_the_longest_name_is_let_in(kubectl: Kubectl, namespace: str, kind: str, length: int) -> None:
     assert dry_run(kubectl, namespace, resource(kind, {}, name="n" * length)) == ""
