@@ -155,7 +155,7 @@ def test_nobody_else_gets_anything_from_the_pod(team: Team, restorer: Rest, arch
     opened(team, restorer, f"/api/browse/main/{archive}")
     session = ready(team)
     url = f"http://{session['status']['address']}:8080/tree?archive={archive}"
-    # From a pod of the team's own: the NetworkPolicy drops it, or, where nothing enforces those, a signature is missing.
+    # From a pod of the team's own: the NetworkPolicy drops it, or, where nothing enforces those, no signature is.
     for header in ("", "Bearer x.y.z", "Bearer eyJhbGciOiJub25lIn0.e30."):
         said = team.work(f"python3 -c '{PROBE}' '{url}' '{header}'").strip()
         assert said in ("401", "403", "URLError", "TimeoutError", "timeout"), said

@@ -229,6 +229,12 @@ def test_of_a_run_only_cancel_can_be_changed_and_only_to_true(kubectl: Kubectl, 
         assert errors_of(patched(kubectl, namespace, target, change)) == {field: [message]}
 
 
+def test_a_session_cannot_be_changed(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(resource("BorgSession", {}, name="look")))
+    said = patched(kubectl, namespace, "bsess/look", {"maxSeconds": 7200})
+    assert errors_of(said) == {"spec": ["a session cannot be changed: delete it, and make a new BorgSession"]}
+
+
 def test_the_encryption_mode_can_be_corrected_until_the_first_backup(kubectl: Kubectl, namespace: str) -> None:
     kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(resource("BorgRepository", {})))
     other = {"encryption": {"mode": "repokey"}}
