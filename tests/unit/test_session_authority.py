@@ -82,7 +82,7 @@ def refused(call: Callable[[], None]) -> RefusedError:
 
 LATE = make_claims(REQUEST, session_uid=UID, now=NOW - 30, jti="j")
 EARLY = make_claims(REQUEST, session_uid=UID, now=NOW + 7, jti="j")
-BAD = {
+BAD: dict[str, Callable[[], str]] = {
     "another key": lambda: sign(key=OTHER),
     "another read with the old signature": lambda: with_other_claims(read={"operation": "archives"}),
     "another session": lambda: sign(CLAIMS | {"aud": "uid-2"}),

@@ -49,7 +49,7 @@ def folder(path: bytes, **more: Any) -> Raw:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Any]:
-    opened = []
+    opened: list[sqlite3.Connection] = []
 
     def make_database(*items: Raw) -> sqlite3.Connection:
         path = tmp_path / f"{len(opened)}.sqlite"

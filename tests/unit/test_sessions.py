@@ -27,7 +27,9 @@ from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
 from borg_core.reconcile.session import KEPT, plan_session, reconcile_session
 from borg_core.registry import Reference
-from borg_core.runs.world import Refusal, World
+from borg_core.runs.entry import Entry
+from borg_core.runs.locks import derive_suspects
+from borg_core.runs.world import Host, Refusal, World
 from borg_core.sessions.facts import Facts, gather_facts
 from borg_core.sessions.priority import PATIENCE
 from borg_core.sessions.workload import derive_job_name, render_job, render_network_policy
@@ -332,6 +334,14 @@ def test_a_run_comes_first(reason: str | None, message: str, started: str | None
     assert said(plan)["phase"] == ("Ended" if makes_way else "Ready")
     if makes_way:
         assert '"db-1"' in said(plan)["message"]
+
+
+def test_the_lock_of_a_session_is_looked_at_as_that_of_a_run() -> None:
+    status = {"phase": "Running", "reason": "WaitingForLock", "message": f"Locked by session ({HOLDER}): waits"}
+    waiting = builders.run("db-1", status)
+    entry = Entry(waiting, None, None, waiting.status)
+    host = Host(builders.bundle().owner, 10, lambda _: (), lambda *_: builders.bundle().workload())
+    assert list(derive_suspects(host, [entry], "prod")) == [HOLDER]
 
 
 def test_one_that_is_open_looks_again_and_again_whether_a_run_waits() -> None:

@@ -17,7 +17,7 @@ SESSION_PORT = 8080
 READY_PATH = "/readyz"
 """200 to anybody, without a word, as soon as the pod answers at all."""
 
-SESSION_GRACE_SECONDS = 10
+SESSION_GRACE_SECONDS = 30
 """The pod's terminationGracePeriodSeconds: borg ends in order, and gives its locks back."""
 
 

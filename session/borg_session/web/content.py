@@ -39,7 +39,7 @@ async def send_file(borgs: Borgs, archive: str, path: str, content: str, found: 
         ],
         archive,
     )
-    headers = {**HEADERS, **_name(posixpath.basename(path)), "content-length": str(found.size)}
+    headers = {**HEADERS, **name_download(posixpath.basename(path)), "content-length": str(found.size)}
     return _Content(stream, headers, skip=found.before)
 
 
@@ -59,7 +59,7 @@ async def send_tar(borgs: Borgs, archive: str, path: str) -> StreamingResponse:
         ],
         archive,
     )
-    headers = {**HEADERS, **_name(f"{name}.tar")}
+    headers = {**HEADERS, **name_download(f"{name}.tar")}
     return _Content(stream, headers)
 
 
@@ -91,7 +91,7 @@ async def _hand_on(stream: Stream, skip: int) -> AsyncIterator[bytes]:
             yield skipped
 
 
-def _name(name: str) -> dict[str, str]:
+def name_download(name: str) -> dict[str, str]:
     """Return the header that gives the name: percent-encoded, so no name can end it, and none is lost."""
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name) or "file"
     return {"content-disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"}
