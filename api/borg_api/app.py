@@ -13,6 +13,8 @@ from borg_api.edge.guard import Access
 from borg_api.edge.openapi import render_document
 from borg_api.edge.parts import install_parts
 from borg_api.edge.problem import add_error_handlers
+from borg_api.looking.client import SessionClient
+from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
 from borg_api.picture.picture import WATCHES, Picture
 from borg_api.picture.replicas import Replicas
@@ -21,6 +23,7 @@ from borg_api.resources.activity import route as activity
 from borg_api.resources.archives import route as archives
 from borg_api.resources.checks import drills
 from borg_api.resources.checks import route as checks
+from borg_api.resources.contents import route as contents
 from borg_api.resources.cron import route as cron
 from borg_api.resources.repositories import route as repositories
 from borg_api.resources.restores import route as restores
@@ -42,6 +45,7 @@ _ROUTERS = (
     runs.router,
     repositories.router,
     archives.router,
+    contents.router,
     restores.router,
     checks.router,
     drills.router,
@@ -51,7 +55,7 @@ _ROUTERS = (
     replicas.router,
     documents.router,
 )
-_TAGS = ("Schedules", "Runs", "Restores", "Checks", "Activity", "Cron expressions", "Choices", "Health")
+_TAGS = ("Schedules", "Runs", "Restores", "Contents", "Checks", "Activity", "Cron expressions", "Choices", "Health")
 _DESCRIPTION = """
 Backups of a Kubernetes cluster over HTTP, and restores of them: Borg UI's API on custom resources.
 
@@ -106,14 +110,21 @@ async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics
     anonymous = ApiServer(without_credentials(client, _CALLERS_CONNECTIONS), observe=metrics.asked_as_caller)
     picture, others, timetable = Picture(own, configuration.namespaces), Replicas(configuration), Timetable()
     access, listing = Access(anonymous, picture), Listing(timetable)
-    install_parts(app, configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
+    keys = Keys(own, configuration.session_secret)
+    client_of_sessions = SessionClient(keys)
+    parts = (configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
+    install_parts(app, *parts, keys, client_of_sessions)
     await others.start()
+    await client_of_sessions.start()
+    keys.start()
     picture.start()
     try:
         yield
     finally:
         await picture.stop()
         await others.stop()
+        await keys.stop()
+        await client_of_sessions.stop()
         await own.close()
         await anonymous.close()
 

@@ -26,6 +26,8 @@ class Configuration:
     own_address: str = ""
     certificate: str = ""
     key: str = ""
+    session_secret: tuple[str, str] | None = None
+    """(namespace, name) of the Secret with the key by which the facade looks into archives; None: it does not."""
 
     def serves(self, namespace: str) -> bool:
         return not self.namespaces or namespace in self.namespaces
@@ -50,4 +52,20 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         raise ConfigurationError(f"{_PREFIX}TLS_CERTIFICATE and {_PREFIX}TLS_KEY: give both or neither")
     if value("PEERS") and not value("OWN_ADDRESS"):
         raise ConfigurationError(f"{_PREFIX}PEERS needs {_PREFIX}OWN_ADDRESS, the address of this replica among them")
-    return Configuration(default, namespaces, int(port), value("PEERS"), value("OWN_ADDRESS"), certificate, key)
+    return Configuration(
+        default,
+        namespaces,
+        int(port),
+        value("PEERS"),
+        value("OWN_ADDRESS"),
+        certificate,
+        key,
+        _secret(value("SESSION_SECRET")),
+    )
+
+
+def _secret(text: str) -> tuple[str, str] | None:
+    namespace, slash, name = text.partition("/")
+    if text and not (namespace and slash and name):
+        raise ConfigurationError(f'{_PREFIX}SESSION_SECRET is "{text}": it must be namespace/name')
+    return (namespace, name) if text else None

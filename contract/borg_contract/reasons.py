@@ -87,6 +87,14 @@ class Reason(StrEnum):
     APP_FAILED = "AppFailed"
     APP_TIMED_OUT = "AppTimedOut"
 
+    # Of a session, as the operator sees it.
+    SESSION_READY = "SessionReady"
+    SESSION_ENDED = "SessionEnded"
+    ALREADY_OPEN = "AlreadyOpen"
+    GAVE_WAY = "GaveWay"
+    NO_FACADE = "NoFacade"
+    WAITING_FOR_KEY = "WaitingForKey"
+
     # Of a session, as its pod answers requests.
     ARCHIVE_GONE = "ArchiveGone"
     REPOSITORY_LOCKED = "RepositoryLocked"

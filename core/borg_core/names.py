@@ -11,6 +11,9 @@ CRON_JOB_NAME_LIMIT = 52
 RESTORE_NAME_LIMIT = 50
 """Of a BorgRestore: its runs have its name and a word for the step, `-restore-2` for one."""
 
+SESSION_NAME_LIMIT = 63
+"""Of a BorgSession: its Job and pod bear it in a label."""
+
 _DIGEST_LENGTH = 8
 
 

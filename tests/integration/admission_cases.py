@@ -16,6 +16,7 @@ VALID: dict[str, dict[str, Any]] = {
     "BorgSchedule": {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]},
     "BorgScript": {"content": "#!/bin/sh\ntrue\n"},
     "BorgRun": {"scheduleRef": {"name": "daily"}},
+    "BorgSession": {"repositoryRef": {"name": "main"}},
 }
 
 SSH = {
@@ -1027,9 +1028,33 @@ REFUSALS = (
         "the run's Job and its pods' labels have the same name, which Kubernetes limits to 63 characters",
         name="n" * 64,
     ),
+    Refusal(
+        "BorgSession",
+        "one that nobody could use before it ends",
+        {"idleSeconds": 7200, "maxSeconds": 3600},
+        "spec.idleSeconds",
+        "it ends after maxSeconds in any case: give an idleSeconds of at most that",
+    ),
+    Refusal(
+        "BorgSession",
+        "one for ever",
+        {"maxSeconds": 86401},
+        "spec.maxSeconds",
+        "should be less than or equal to 86400",
+    ),
+    Refusal(
+        "BorgSession",
+        "a name that no pod's label can have",
+        {},
+        "metadata.name",
+        "the session's pod bears its name in a label, which Kubernetes limits",
+        name="n" * 64,
+    ),
 )
 
 ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
+    "a session with its defaults": ("BorgSession", {}),
+    "a session for a working day": ("BorgSession", {"idleSeconds": 28800, "maxSeconds": 28800}),
     "a minimal local repository": ("BorgRepository", {}),
     "an unencrypted repository": ("BorgRepository", {"encryption": {"mode": "none"}}),
     "a repository over SSH": ("BorgRepository", {"local": None, "ssh": SSH}),

@@ -13,6 +13,8 @@ from borg_api.commands.writer import WriteTurns
 from borg_api.configuration import Configuration
 from borg_api.edge.guard import Access
 from borg_api.edge.parts import install_parts
+from borg_api.looking.client import AwayError, SessionClient
+from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
 from borg_api.picture.picture import Picture
 from borg_api.picture.replicas import Replicas
@@ -72,7 +74,7 @@ class Cluster(ApiServer):
         metadata = {key: value for key, value in metadata.items() if value is not None}
         body = {"kind": kind, "metadata": metadata, "spec": spec, **more}
         self.objects[kind, name] = body
-        if not self.silent:
+        if not self.silent and self.picture.find_index(kind, NAMESPACE) is not None:  # Secrets, it does not watch
             self._index(kind).put(copy.deepcopy(body))
         return copy.deepcopy(body)
 
@@ -97,6 +99,14 @@ class Cluster(ApiServer):
             raise AlreadyExists(f"{name} exists")
         kept = {key: manifest["metadata"][key] for key in ("labels", "ownerReferences") if key in manifest["metadata"]}
         return self.add(resource.kind, name, copy.deepcopy(manifest["spec"]), metadata=kept)
+
+    async def replace(self, resource: ResourceType, manifest: Body) -> Body:
+        name, version = manifest["metadata"]["name"], manifest["metadata"]["resourceVersion"]
+        self._begin("replace", resource, name)
+        self._version += 1
+        kept = self._find(resource, name, version)["metadata"] | {"resourceVersion": str(self._version)}
+        self.objects[resource.kind, name] = {**copy.deepcopy(manifest), "metadata": kept}
+        return copy.deepcopy(self.objects[resource.kind, name])
 
     async def get(
         self, resource: ResourceType, namespace: str, name: str, subresource: str | None = None
@@ -200,9 +210,18 @@ class World:
         for informer in picture._informers:
             informer.filled.set()
             informer.connected = True
+        self.keys = Keys(self.cluster, (NAMESPACE, "session-key"))
+        self.pods: dict[str, str] = {}
+        """Where the pods of sessions are really asked, by the address that their sessions tell."""
+        self.sessions = SessionClient(self.keys, self._locate)
         parts = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration), WriteTurns())
-        install_parts(self.app, configuration, Metrics(), picture, timetable, *parts)
+        install_parts(self.app, configuration, Metrics(), picture, timetable, self.keys, self.sessions, *parts)
         self.app.state.parts[ApiServer] = self.cluster
+
+    def _locate(self, address: str) -> str:
+        if address not in self.pods:
+            raise AwayError(f"nobody is at {address}")
+        return self.pods[address]
 
     async def __call__(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None

@@ -54,7 +54,8 @@ def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespa
     roles = {"borg-viewer", "borg-operator", "borg-restorer", "borg-admin"}
     names = {*roles, "backups-borg-operator-manager", "backups-borg-operator-api"}
     wanted = {(name, namespace) for name in names for namespace in ("team-a", "team-b")}
-    assert places == {*wanted, ("backups-borg-operator-test", "team-a")}
+    own = ("backups-borg-operator-api-session-key", "borg-system")
+    assert places == {*wanted, own, ("backups-borg-operator-test", "team-a")}
 
 
 def test_a_cluster_wide_install_has_the_same_rights_and_more_to_see_crds_come_which_cluster_it_is_and_its_nodes(
@@ -89,10 +90,68 @@ def test_installs_side_by_side_have_no_object_in_common() -> None:
 def test_no_account_may_read_secrets_or_create_pods(objects: list[Object]) -> None:
     for name, rule in rules(objects):
         assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]], name
-        assert "secrets" not in rule["resources"], name
+        if "secrets" in rule["resources"]:  # the facade, that of its own key, which it makes once
+            assert name.endswith("-api-session-key")
+            assert len(rule["resourceNames"]) == 1
+            assert rule["verbs"] in (["get", "update"], ["get"])
         if {"pods", "pods/exec"} & set(rule["resources"]):
             # The operator watches pods and gives them a deadline; everybody else lists them.
             assert rule["verbs"] in (["list"], ["list", "watch", "patch"]), name
+
+
+def test_nobody_who_may_only_look_at_objects_sees_sessions(objects: list[Object]) -> None:
+    may = {name.rpartition("-")[2] for name, rule in rules(objects) if "borgsessions" in rule["resources"]}
+    assert may & {"viewer", "view", "operator"} == set()
+    assert {"restorer", "admin"} <= may
+    (verbs,) = (
+        rule["verbs"]
+        for name, rule in dict(rules(objects)).items()
+        if name == "borg-restorer" and rule["resources"] == ["borgsessions"]
+    )
+    assert verbs == ["get", "list", "watch", "create", "delete"]
+
+
+def test_a_key_is_in_no_manifest_and_the_operator_is_given_the_public_half_alone(objects: list[Object]) -> None:
+    (secret,) = of_kind(objects, "Secret")
+    assert secret.keys() & {"data", "stringData", "immutable"} == set()
+    name = secret["metadata"]["name"]
+    operator, facade = (
+        next(
+            item["spec"]["template"]["spec"]
+            for item in of_kind(objects, "Deployment")
+            if item["spec"]["template"]["spec"]["containers"][0]["name"] == container
+        )
+        for container in ("operator", "api")
+    )
+    (volume,) = operator["volumes"]
+    assert volume["secret"]["items"] == [{"key": "public.pem", "path": "public.pem"}]
+    assert (volume["secret"]["secretName"], volume["secret"]["optional"]) == (name, True)
+    assert name not in str(facade.get("volumes", []))
+
+
+def test_sessions_let_in_the_pods_of_this_facade(objects: list[Object]) -> None:
+    deployments = {
+        item["spec"]["template"]["spec"]["containers"][0]["name"]: item for item in of_kind(objects, "Deployment")
+    }
+    (container,) = deployments["operator"]["spec"]["template"]["spec"]["containers"]
+    environment = {item["name"]: item["value"] for item in container["env"]}
+    facade = read_configuration(environment).settings.facade
+    assert facade
+    pods = deployments["api"]["spec"]["template"]["metadata"]["labels"]
+    assert facade.labels.items() <= pods.items()
+    assert facade.labels == deployments["api"]["spec"]["selector"]["matchLabels"]
+    assert facade.namespace == deployments["api"]["metadata"]["namespace"]
+
+
+def test_without_sessions_nothing_of_them_is_there_and_a_key_of_ones_own_is_only_read() -> None:
+    objects = render({"api": {"sessions": {"enabled": False}}})
+    assert of_kind(objects, "Secret") == []
+    assert "SESSION" not in str(of_kind(objects, "Deployment"))
+    assert "networkpolicies" not in str(list(rules(objects)))
+    objects = render({"api": {"sessions": {"existingSecret": "ours"}}})
+    assert of_kind(objects, "Secret") == []
+    (rule,) = (rule for _, rule in rules(objects) if "secrets" in rule["resources"])
+    assert (rule["resourceNames"], rule["verbs"]) == (["ours"], ["get"])
 
 
 def test_every_pod_is_restricted_and_says_whether_it_has_a_token(objects: list[Object]) -> None:
