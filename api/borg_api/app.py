@@ -14,6 +14,8 @@ from borg_api.edge.openapi import render_document
 from borg_api.edge.parts import install_parts
 from borg_api.edge.problem import add_error_handlers
 from borg_api.metrics import Metrics
+from borg_api.page.frame.seal import Seal
+from borg_api.page.routes import ROUTERS as PAGES
 from borg_api.picture.picture import WATCHES, Picture
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
@@ -80,7 +82,7 @@ def create_app(configuration: Configuration) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in _ROUTERS:
+    for router in (*_ROUTERS, *(PAGES if configuration.page_key else ())):
         app.include_router(router)
     documents.mount_assets(app)
     add_error_handlers(app, _allowed_methods)
@@ -104,7 +106,19 @@ async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics
     anonymous = ApiServer(without_credentials(client, _CALLERS_CONNECTIONS), observe=metrics.asked_as_caller)
     picture, others, timetable = Picture(own, configuration.namespaces), Replicas(configuration), Timetable()
     access, listing = Access(anonymous, picture), Listing(timetable)
-    install_parts(app, configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
+    install_parts(
+        app,
+        configuration,
+        metrics,
+        own,
+        picture,
+        others,
+        timetable,
+        access,
+        listing,
+        WriteTurns(),
+        Seal(configuration.page_key),
+    )
     await others.start()
     picture.start()
     try:

@@ -14,6 +14,7 @@ from borg_api.configuration import Configuration
 from borg_api.edge.guard import Access
 from borg_api.edge.parts import install_parts
 from borg_api.metrics import Metrics
+from borg_api.page.frame.seal import Seal
 from borg_api.picture.picture import Picture
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
@@ -190,17 +191,17 @@ class Cluster(ApiServer):
 
 
 class World:
-    """A facade that has read all there is, and somebody who may do everything."""
+    """A facade that has read all there is, and somebody who may do everything. `page_key`: for one with a page."""
 
-    def __init__(self) -> None:
+    def __init__(self, page_key: str = "") -> None:
         self.cluster = Cluster()
-        configuration = Configuration(NAMESPACE)
+        configuration = Configuration(NAMESPACE, page_key=page_key)
         self.app: FastAPI = create_app(configuration)
         picture, timetable = self.cluster.picture, Timetable()
         for informer in picture._informers:
             informer.filled.set()
             informer.connected = True
-        parts = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration), WriteTurns())
+        parts = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration), WriteTurns(), Seal(page_key))
         install_parts(self.app, configuration, Metrics(), picture, timetable, *parts)
         self.app.state.parts[ApiServer] = self.cluster
 
