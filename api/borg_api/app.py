@@ -14,6 +14,7 @@ from borg_api.edge.openapi import render_document
 from borg_api.edge.parts import install_parts
 from borg_api.edge.problem import add_error_handlers
 from borg_api.metrics import Metrics
+from borg_api.page.frame.calls import let_pages_call
 from borg_api.page.frame.seal import Seal
 from borg_api.page.routes import ROUTERS as PAGES
 from borg_api.picture.picture import WATCHES, Picture
@@ -84,6 +85,7 @@ def create_app(configuration: Configuration) -> FastAPI:
     )
     for router in (*_ROUTERS, *(PAGES if configuration.page_key else ())):
         app.include_router(router)
+    let_pages_call(app, _ROUTERS)
     documents.mount_assets(app)
     add_error_handlers(app, _allowed_methods)
 

@@ -79,7 +79,8 @@ def add_schedule(world: World, name: str, title: str = "", runs: str = "", **mor
         "consecutiveFailures": len(runs) - len(runs.rstrip("f")),
         **status,
     }
-    world.cluster.add("BorgSchedule", name, spec, status=found)
+    made = ago(days=40) if runs else ago(hours=3)
+    world.cluster.add("BorgSchedule", name, spec, status=found, metadata={"creationTimestamp": made})
     for age, letter in zip(range(len(runs), 0, -1), runs, strict=True):
         add_run(world, f"{name}-{age}", name, phases[letter], hours=24 * (age - 1) + 20, repositories=repositories)
 
@@ -159,7 +160,7 @@ def fill(world: World) -> None:
         "lastDrillResult": "Completed",
         "coverage": 83,
         "restoreRate": 85_000_000,
-        "estimatedRestoreTime": "about 11 min",
+        "estimatedRestoreTime": "11m20s",
     }
     add_repository(world, "main", {"verification": {"check": {"schedule": "0 3 * * 0"}}}, **verified)
     offsite = {

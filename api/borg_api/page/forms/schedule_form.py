@@ -20,12 +20,12 @@ WITHIN = "prune_keep_within"
 COUNTS = tuple(f"prune_{name}" for name in DEFAULTS if f"prune_{name}" != WITHIN)
 HOOKS = ("pre", "post")
 _RULES = {
-    "keep_hourly": "hours",
-    "keep_daily": "days",
-    "keep_weekly": "weeks",
-    "keep_monthly": "months",
-    "keep_quarterly": "quarters",
-    "keep_yearly": "years",
+    "keep_hourly": "Hours",
+    "keep_daily": "Days",
+    "keep_weekly": "Weeks",
+    "keep_monthly": "Months",
+    "keep_quarterly": "Quarters",
+    "keep_yearly": "Years",
 }
 LABELS = {f"prune_{name}": words for name, words in _RULES.items()}
 

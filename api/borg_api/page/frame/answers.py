@@ -61,14 +61,14 @@ def templates() -> Environment:
     return made
 
 
-def link(namespace: str, path: str, *parts: str, **query: Any) -> str:
+def link(namespace: str, path: str, /, *parts: str, **query: Any) -> str:
     """Return the address of a page: `parts` follow the path, each a name."""
     place = "/".join([path.rstrip("/"), *(quote(part, safe="") for part in parts)]) or "/"
     given = [("namespace", namespace), *((key, value) for key, value in query.items() if value not in (None, ""))]
     return f"{place}?{urlencode(given, doseq=True)}"
 
 
-def show(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+def show(request: Request, template: str, code: int = 200, **values: Any) -> Response:
     """Return the page. Raises NoKeyError."""
     now = whole_now()
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -96,13 +96,13 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> R
         )
         .encode("utf-8", "replace")
     )
-    response = _zipped(request, body, status)
+    response = _zipped(request, body, code)
     if fresh:
         set_cookie(response, BROWSER, fresh)
     return harden(response)
 
 
-def go_to(request: Request, path: str, *parts: str, **query: Any) -> Response:
+def go_to(request: Request, path: str, /, *parts: str, **query: Any) -> Response:
     """Return the way to another page, after something was done."""
     caller: Caller = request.state.caller
     return harden(RedirectResponse(link(caller.namespace, path, *parts, **query), 303))

@@ -3,12 +3,13 @@
 So what the page does is what REST does, with the same rights, checks and words, and nothing of it is written twice.
 """
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -58,10 +59,16 @@ class Said:
         return {str(fault["pointer"]).strip("/").partition("/")[0]: str(fault["reason"]) for fault in found}
 
 
+def let_pages_call(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Let the pages of the application ask for the operations of these routers."""
+    routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
+    app.state.operations = {route.name: route for route in routes}
+
+
 def find_operation(request: Request, name: str) -> APIRoute | None:
     """Return the route of an operation, None where this facade has none of that name."""
-    routes = (route for route in request.app.routes if isinstance(route, APIRoute) and route.include_in_schema)
-    return next((route for route in routes if route.name == name), None)
+    operations: dict[str, APIRoute] = request.app.state.operations
+    return operations.get(name)
 
 
 async def call(request: Request, operation: Operation) -> Said:

@@ -221,12 +221,13 @@ def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
 
     def tell(level: Level, headline: str, advice: str) -> Matter:
         since = status.completion_time or status.start_time or restore.resource.metadata.creation_timestamp
-        return Matter(level, "restores", name, name, headline, status.message, advice, since)
+        claim = f"Restore into {restore.resource.claim_name}"
+        return Matter(level, "restores", name, claim, headline, status.message, advice, since)
 
     recent = now - parse_time(status.completion_time) < _RECENT if status.completion_time else True
     if restore.phase is RestorePhase.FAILED and recent:
         yield tell(
-            Level.LOOK, "A restore failed", "Do what the message says, and restore again: it goes on where it was."
+            Level.LOOK, "It failed", "Do what the message says, and restore again: it goes on where it was."
         )
     elif status.verified and status.verified.mismatches and recent:
         yield tell(
@@ -234,10 +235,10 @@ def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
         )
     elif restore.phase is RestorePhase.PREVIEWED and restore.previews:
         yield tell(
-            Level.DECIDE, "A restore waits for approval", "Look at what it would do, then approve or discard it."
+            Level.DECIDE, "It waits for approval", "Look at what it would do, then approve or discard it."
         )
     elif restore.phase is RestorePhase.PENDING and status.reason:
-        yield tell(Level.DECIDE, "A restore waits", "Do what the message says.")
+        yield tell(Level.DECIDE, "It waits", "Do what the message says.")
 
 
 def _condition(conditions: tuple[Condition, ...], type_: ConditionType) -> Condition | None:

@@ -31,7 +31,7 @@ router = APIRouter(prefix="/runs", route_class=PageRoute, include_in_schema=Fals
 
 _PAGE = 50
 _LINES = 300
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
 _FOLLOWED_SECONDS = 25.0
 """A stream ends after so long, and the browser goes on with another: rights are looked at anew, and a pod can end."""
 
@@ -118,6 +118,8 @@ async def _last_lines(request: Request, caller: Caller, run: RunRecord) -> tuple
     """Return the end of the log, and why there is none."""
     if not has_logs(run):
         return [], "Its pod has not begun to write."
+    if "hx-request" in request.headers:
+        return [], ""  # only how it stands is wanted
     if not await is_allowed(request, READ_LOG):
         return [], "You may not read logs of pods in this namespace (pods/log)."
     try:

@@ -8,6 +8,8 @@ from borg_core.formats import format_size, format_time, parse_time
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEKS = 14 * _DAY
+_HOURS_TOLD = 36
+"""From so many on, days are told: of a daily backup an hour more or less says something."""
 
 
 def span(seconds: float) -> str:
@@ -20,7 +22,7 @@ def span(seconds: float) -> str:
     hours, minutes = whole // _HOUR, whole // _MINUTE % 60
     if whole < 6 * _HOUR and minutes:
         return f"{hours} h {minutes} min"
-    return f"{hours} h" if whole < 2 * _DAY else f"{whole // _DAY} d"
+    return f"{hours} h" if hours < _HOURS_TOLD else f"{round(whole / _DAY)} d"
 
 
 def age(text: str, now: datetime) -> float:
