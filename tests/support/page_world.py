@@ -1,14 +1,16 @@
 """A namespace in which everything happened that the page can show, and a browser's way to the facade that shows it."""
 
 import asyncio
+import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 
 from borg_core.formats import format_time
@@ -18,7 +20,6 @@ KEY = "0123456789abcdef" * 3
 CLAIM = {"persistentVolumeClaim": {"claimName": "app-data"}}
 HOSTILE = "<script>alert(1)</script>\"'`&lt;{{7*7}}{% x %}\u202e\u0000"
 LONG = "a-very-long-title-that-somebody-made-of-a-path-and-a-host-and-a-date-" * 3
-_BROWSE = "nightly"
 
 
 def ago(**span: float) -> str:
@@ -230,6 +231,46 @@ def _add_restores(world: World) -> None:
         "completionTime": ago(days=1),
     }  # fmt: skip
     world.cluster.add("BorgRestore", "done", spec, status=done, metadata={"creationTimestamp": ago(days=1)})
+
+
+class Browser:
+    """Somebody at the page of a world, in this process: keeps cookies as a browser does, and sends forms from the page that it was on.
+
+    `headers`: sent with each request.
+    """
+
+    def __init__(self, world: World, token: str = "", **headers: str) -> None:
+        self.world = world
+        self.cookies = httpx.Cookies()
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.csrf = ""
+        if token:
+            self.get("/login")
+            assert self.post("/login", {"token": token}).status_code == 303
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.send("GET", path, headers=headers)
+
+    def post(self, path: str, form: Mapping[str, str | list[str]] | None = None, **headers: str) -> httpx.Response:
+        return self.send("POST", path, {"csrf": self.csrf, **(form or {})}, headers)
+
+    def send(
+        self, method: str, path: str, form: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.world.app, raise_app_exceptions=False)
+            more = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+            async with httpx.AsyncClient(
+                transport=transport, base_url="https://facade", cookies=self.cookies, headers=self.headers
+            ) as client:
+                answer = await client.request(method, path, data=form, headers=more)
+                self.cookies = client.cookies
+                return answer
+
+        answer = asyncio.run(ask())
+        if found := re.search('name="csrf" value="([^"]+)"', answer.text):
+            self.csrf = found[1]
+        return answer
 
 
 @contextmanager

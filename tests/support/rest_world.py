@@ -20,7 +20,7 @@ from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
 from borg_api.resources.schedules.listing import Listing
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import AlreadyExists, Conflict, Invalid, NotFound
+from borg_cluster.errors import AlreadyExists, Conflict, Invalid, NotFound, Unauthorized
 from borg_core.registry import ResourceType
 from support.builders import NAMESPACE
 
@@ -34,7 +34,7 @@ class Cluster(ApiServer):
 
     `requests`: (verb, kind, name) of each. `troubles`: raised by the next requests of a verb, in order. `meanwhile`:
     done just before the next request of a verb. `silent`: the picture learns nothing but by the answers to writes.
-    `denied`: kinds, in the plural, that RBAC allows nobody.
+    `denied`: kinds, in the plural, that RBAC allows nobody. `strangers`: tokens that it does not accept.
     """
 
     def __init__(self) -> None:
@@ -46,11 +46,12 @@ class Cluster(ApiServer):
         self.pods: list[Body] = []
         self.silent = False
         self.denied: set[str] = set()
+        self.strangers: set[str] = set()
         self.picture = Picture(self, ())
         self._version = 0
 
-    def acting_as(self, token: str) -> "Cluster":  # everybody may do all
-        return self
+    def acting_as(self, token: str) -> ApiServer:  # everybody else may do all
+        return Refusing() if token in self.strangers else self
 
     async def close(self) -> None:
         pass
@@ -188,6 +189,16 @@ class Cluster(ApiServer):
         index = self.picture.find_index(kind, NAMESPACE)
         assert index is not None
         return index
+
+
+class Refusing(ApiServer):
+    """An API server that knows the token of nobody."""
+
+    def __init__(self) -> None:
+        pass
+
+    async def create(self, resource: ResourceType, manifest: Body) -> Body:
+        raise Unauthorized("Unauthorized")
 
 
 class World:
