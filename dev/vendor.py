@@ -1,8 +1,8 @@
 """dev/vendor.py write|check|axe: what the page has from npm, and what its tests have.
 
-`write` puts the page's scripts into the package, where they are committed; `check` says whether they are what npm gave. `axe` prints
-the path of axe-core, which is for tests alone and stays in the cache. Packages come by `npm pack`, as this machine is set up for it,
-and are what the digests below say (npm's own `dist.integrity`), or are not taken.
+`write` puts the page's scripts into the package, where they are committed; `check` says whether they are what npm gave.
+`axe` prints the path of axe-core, which is for tests alone and stays in the cache. Packages come by `npm pack`, as this
+machine is set up for it, and are what the digests below say (npm's own `dist.integrity`), or are not taken.
 """
 
 import base64

@@ -30,7 +30,8 @@ def url(kubectl: Kubectl) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     metadata = service["metadata"]
-    command = ["kubectl", "-n", metadata["namespace"], "port-forward", f"service/{metadata['name']}", f"{port}:{service['spec']['ports'][0]['port']}"]
+    ports = f"{port}:{service['spec']['ports'][0]['port']}"
+    command = ["kubectl", "-n", metadata["namespace"], "port-forward", f"service/{metadata['name']}", ports]
     process = subprocess.Popen(command, env=kubectl.environment, stdout=subprocess.DEVNULL)
     try:
         wait_for(lambda: _answers(port), bool, 20, "the port-forward")
@@ -89,7 +90,7 @@ def test_from_a_new_schedule_to_a_file_that_came_back(page: Page, url: str, prep
     page.get_by_text("More: description").click()
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_role("heading", name="By page")).to_be_visible()
-    team.kubectl("-n", team.namespace, "patch", "bsched", "by-page", "--type=merge", "-p", '{"spec":{"job":{"fileAccess":"ReadAll"}}}')
+    team("patch", "bsched", "by-page", "--type=merge", "-p", '{"spec":{"job":{"fileAccess":"ReadAll"}}}')
 
     page.get_by_role("button", name="Run now").click()
     page.wait_for_url(re.compile("/runs/"))
@@ -120,7 +121,7 @@ def test_from_a_new_schedule_to_a_file_that_came_back(page: Page, url: str, prep
     page.get_by_text("Delete this schedule").click()
     page.get_by_role("button", name="Delete “By page”").click()
     expect(page.get_by_role("status").first).to_contain_text("Deleted.")
-    assert team.kubectl("-n", team.namespace, "get", "bsched", "by-page", check=False).returncode
+    assert team("get", "bsched", "by-page", check=False).returncode
 
 
 def test_a_viewer_sees_and_is_offered_nothing_to_press(chromium: Browser, url: str, prepared: Team) -> None:
@@ -157,7 +158,7 @@ def test_axe_finds_nothing_on_the_real_pages(chromium: Browser, url: str, admin:
     context = chromium.new_context(bypass_csp=True, viewport={"width": 360, "height": 800})
     page = context.new_page()
     log_in(page, url, admin)
-    for path in ("/", "/schedules", "/runs", "/repositories", "/repositories/main", "/archives", "/restores", "/drills"):
+    for path in ("/", "/schedules", "/runs", "/repositories", "/repositories/main", "/archives", "/restores"):
         page.goto(f"{url}{path}?namespace={prepared.namespace}")
         assert find_faults(page) == [], path
     context.close()

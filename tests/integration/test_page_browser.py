@@ -1,4 +1,4 @@
-"""The page in Debian's Chromium: what it looks like, by axe-core and in pictures; what it loads; what it does by itself.
+"""The page in Debian's Chromium: how it looks, by axe-core and in pictures; what it loads, and does by itself.
 
 The facade is in this process, on a cluster that is a dict; `tests/e2e/test_page.py` has the real one.
 """
@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from support.browser import SHOTS, find_faults, log_in, open_chromium
-from support.page_world import add_schedule, fill, make_key, serve
+from support.page_world import add_schedule, fill, make_key
 from support.rest_world import World
+from support.visitor import serve
 
 PAGES = {
     "overview": "/",
@@ -77,7 +78,7 @@ def page(chromium: Browser, url: str) -> Iterator[Page]:
     context.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), SIZES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("width", "scheme"), SIZES, ids=str)
 def test_axe_finds_nothing_and_nothing_sticks_out(chromium: Browser, url: str, width: int, scheme: str) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     context = chromium.new_context(
@@ -222,11 +223,11 @@ def test_without_scripts_forms_and_links_work(chromium: Browser, url: str, world
 
 
 def test_a_link_from_another_site_finds_one_logged_in(page: Page, url: str) -> None:
-    """localhost and 127.0.0.1 are two sites to a browser."""
+    """To a browser, localhost and 127.0.0.1 are two sites."""
     other = url.replace("localhost", "127.0.0.1")
     page.goto(f"{other}/login")
     page.evaluate(
-        "address => { const link = document.createElement('a'); link.href = address; document.body.append(link); link.click() }",
+        "to => { const link = document.createElement('a'); link.href = to; document.body.append(link); link.click() }",
         f"{url}/runs",
     )
     page.wait_for_url(f"{url}/runs")
@@ -235,7 +236,8 @@ def test_a_link_from_another_site_finds_one_logged_in(page: Page, url: str) -> N
 
 def test_no_other_page_can_put_this_one_into_a_frame(page: Page, url: str) -> None:
     page.goto(f"{url}/login")
-    page.route("**/framing", lambda route: route.fulfill(body=f'<iframe src="{url}/"></iframe>', content_type="text/html"))
+    framing = f'<iframe src="{url}/"></iframe>'
+    page.route("**/framing", lambda route: route.fulfill(body=framing, content_type="text/html"))
     page.goto(url.replace("localhost", "127.0.0.1") + "/framing")
     page.wait_for_timeout(500)
     (frame,) = page.frames[1:]

@@ -1,17 +1,8 @@
-"""A namespace in which everything happened that the page can show, and a browser's way to the facade that shows it."""
+"""A namespace in which everything happened that the page can show."""
 
-import asyncio
-import re
-import socket
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import httpx
-import uvicorn
 
 from borg_core.formats import format_time
 from support.rest_world import World
@@ -87,9 +78,15 @@ def add_schedule(world: World, name: str, title: str = "", runs: str = "", **mor
 
 
 def add_run(
-    world: World, name: str, schedule: str, phase: str, *, hours: float, repositories: tuple[str, ...] = ("main",),
+    world: World,
+    name: str,
+    schedule: str,
+    phase: str,
+    *,
+    hours: float,
+    repositories: tuple[str, ...] = ("main",),
     **more: Any,
-) -> None:  # fmt: skip
+) -> None:
     ended = phase not in ("Running", "Pending")
     grown = int(60e9 - hours * 2e7)
     items = [
@@ -108,12 +105,13 @@ def add_run(
     ]
     for item in items:
         if phase == "CompletedWithWarnings":
-            item |= {"warnings": ["/sources/data/var/lib/app/socket: file changed while we backed it up"], "warningCount": 1}
+            changed = "/sources/data/var/lib/app/socket: file changed while we backed it up"
+            item |= {"warnings": [changed], "warningCount": 1}
         if phase == "Failed":
             item |= {
                 "reason": "HostKeyMismatch",
-                "error": "The server's host key is not the one in known_hosts: somebody may be in between, or the server was "
-                "built anew. Ask whoever runs it for its key, and put it into the Secret borg-ssh.",
+                "error": "The server's host key is not the one in known_hosts: somebody may be in between, or the "
+                "server was built anew. Ask whoever runs it for its key, and put it into the Secret borg-ssh.",
             }
             del item["totals"]
     status = {
@@ -183,27 +181,45 @@ def fill(world: World) -> None:
         ],
     }
     world.cluster.add("BorgScript", "dump-db", script)
-    add_schedule(world, "nightly", "Nightly", "g" * 12, description="All of the application's files.\nAsk the storage team.")
+    add_schedule(
+        world, "nightly", "Nightly", "g" * 12, description="All of the application's files.\nAsk the storage team."
+    )
     add_schedule(world, "photos", "Fotos der Abteilung", "g" * 8 + "w" + "g" * 3, repositories=("main", "offsite"))
     add_schedule(world, "database", "Database", "ggggffcggff", repositories=("offsite",))
     hook = {"preBackup": {"scriptRef": {"name": "dump-db"}, "parameters": [{"name": "HOST", "value": "db.team.svc"}]}}
-    add_schedule(world, "weekly", "每周备份 – 财务部门", "gg", hooks=hook, status={"lastSuccessTime": ago(hours=15)})
+    add_schedule(world, "weekly", "每周备份 - 财务部门", "gg", hooks=hook, status={"lastSuccessTime": ago(hours=15)})
     add_schedule(world, "arabic", "النسخ الاحتياطي اليومي", "ggwg")
     add_schedule(world, "old", "Before the move", "gg", suspend=True)
     add_schedule(world, "long", LONG, "ggg")
     add_schedule(world, "never", "Quite new", "")
     add_run(world, "nightly-now", "nightly", "Running", hours=0.02)
-    add_run(world, "photos-now", "photos", "Pending", hours=0.01, status={"reason": "WaitingForLock",
-            "message": "It waits for the lock of offsite, which borg@elsewhere.3921 has held for 50 min."})  # fmt: skip
+    add_run(
+        world,
+        "photos-now",
+        "photos",
+        "Pending",
+        hours=0.01,
+        status={
+            "reason": "WaitingForLock",
+            "message": "It waits for the lock of offsite, which borg@elsewhere.3921 has held for 50 min.",
+        },
+    )
     on_main = {"repositoryRef": {"name": "main"}}
     add_run(world, "main-check-1", "", "Completed", hours=72, operation="Check", **on_main)
-    drilled = [{"name": "main", "phase": "Completed", "drill": {"files": 18_204, "bytes": 4_900_000_000, "seconds": 61.0}}]
-    add_run(world, "main-drill-1", "", "Completed", hours=48, operation="Drill", status={"repositories": drilled}, **on_main)
+    found = {"files": 18_204, "bytes": 4_900_000_000, "seconds": 61.0}
+    drilled = [{"name": "main", "phase": "Completed", "drill": found}]
+    add_run(
+        world, "main-drill-1", "", "Completed", hours=48, operation="Drill", status={"repositories": drilled}, **on_main
+    )
     for age in range(12):
         add_archive(
-            world, f"main-{age}", f"nightly-{ago(hours=24 * age + 20)[:-1]}", time=ago(hours=24 * age + 20),
-            scheduleRef={"name": "nightly"}, runRef={"name": f"nightly-{age + 1}"},
-        )  # fmt: skip
+            world,
+            f"main-{age}",
+            f"nightly-{ago(hours=24 * age + 20)[:-1]}",
+            time=ago(hours=24 * age + 20),
+            scheduleRef={"name": "nightly"},
+            runRef={"name": f"nightly-{age + 1}"},
+        )
     add_archive(world, "main-hand", "before-the-upgrade", sources=[], comment="by hand, before 4.2", time=ago(days=20))
     _add_restores(world)
 
@@ -217,83 +233,33 @@ def _add_restores(world: World) -> None:
         "paths": ["etc/app.conf", "uploads"],
     }
     preview = {
-        "create": 2, "overwrite": 1, "delete": 0, "same": 1204, "keep": 3, "bytes": 2_048_000,
-        "sample": ["~ etc/app.conf", "+ uploads/2026/summer.jpg", "+ uploads/2026/winter.jpg"], "digest": "d1",
-    }  # fmt: skip
+        "create": 2,
+        "overwrite": 1,
+        "delete": 0,
+        "same": 1204,
+        "keep": 3,
+        "bytes": 2_048_000,
+        "sample": ["~ etc/app.conf", "+ uploads/2026/summer.jpg", "+ uploads/2026/winter.jpg"],
+        "digest": "d1",
+    }
     resolved = {"archive": archive, "id": "ab" * 32, "time": ago(hours=20), "source": "data"}
     waits = {"phase": "Previewed", "preview": preview, "resolved": resolved, "runName": "nightly-1"}
     world.cluster.add(
-        "BorgRestore", "waiting", {**spec, "preview": True}, status=waits, metadata={"creationTimestamp": ago(minutes=5)}
+        "BorgRestore",
+        "waiting",
+        {**spec, "preview": True},
+        status=waits,
+        metadata={"creationTimestamp": ago(minutes=5)},
     )
     done = {
-        "phase": "Completed", "preview": preview, "resolved": resolved, "files": 3, "bytes": 2_048_000,
-        "verified": {"files": 3, "mismatches": 0}, "undoArchive": "undo-1", "startTime": ago(days=1),
+        "phase": "Completed",
+        "preview": preview,
+        "resolved": resolved,
+        "files": 3,
+        "bytes": 2_048_000,
+        "verified": {"files": 3, "mismatches": 0},
+        "undoArchive": "undo-1",
+        "startTime": ago(days=1),
         "completionTime": ago(days=1),
-    }  # fmt: skip
+    }
     world.cluster.add("BorgRestore", "done", spec, status=done, metadata={"creationTimestamp": ago(days=1)})
-
-
-class Browser:
-    """Somebody at the page of a world, in this process: keeps cookies as a browser does, and sends forms from the page that it was on.
-
-    `headers`: sent with each request.
-    """
-
-    def __init__(self, world: World, token: str = "", **headers: str) -> None:
-        self.world = world
-        self.cookies = httpx.Cookies()
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.csrf = ""
-        if token:
-            self.get("/login")
-            assert self.post("/login", {"token": token}).status_code == 303
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        return self.send("GET", path, headers=headers)
-
-    def post(self, path: str, form: Mapping[str, str | list[str]] | None = None, **headers: str) -> httpx.Response:
-        return self.send("POST", path, {"csrf": self.csrf, **(form or {})}, headers)
-
-    def send(
-        self, method: str, path: str, form: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(self.world.app, raise_app_exceptions=False)
-            more = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
-            async with httpx.AsyncClient(
-                transport=transport, base_url="https://facade", cookies=self.cookies, headers=self.headers
-            ) as client:
-                answer = await client.request(method, path, data=form, headers=more)
-                self.cookies = client.cookies
-                return answer
-
-        answer = asyncio.run(ask())
-        if found := re.search('name="csrf" value="([^"]+)"', answer.text):
-            self.csrf = found[1]
-        return answer
-
-
-@contextmanager
-def serve(world: World) -> Iterator[str]:
-    """Give the address of the world's facade on this machine, to a browser."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = uvicorn.Config(world.app, host="127.0.0.1", port=port, lifespan="off", log_level="error", ws="none")
-    server = uvicorn.Server(settings)
-    began = threading.Event()
-
-    async def run() -> None:
-        asyncio.get_running_loop().call_soon(began.set)
-        await server.serve()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    try:
-        began.wait(10)
-        while not server.started:
-            thread.join(0.02)
-        yield f"http://localhost:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)

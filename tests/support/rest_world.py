@@ -212,7 +212,13 @@ class World:
         for informer in picture._informers:
             informer.filled.set()
             informer.connected = True
-        parts = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration), WriteTurns(), Seal(page_key))
+        parts = (
+            Access(self.cluster, picture),
+            Listing(timetable),
+            Replicas(configuration),
+            WriteTurns(),
+            Seal(page_key),
+        )
         install_parts(self.app, configuration, Metrics(), picture, timetable, *parts)
         self.app.state.parts[ApiServer] = self.cluster
 

@@ -11,8 +11,9 @@ import pytest
 from borg_api.page.frame import seal as seals
 from borg_api.page.frame.headers import BROWSER, SESSION, safe_path
 from borg_api.page.frame.seal import NoKeyError, Seal, TooLongError
-from support.page_world import KEY, Browser, add_repository, add_schedule, make_key
+from support.page_world import KEY, add_repository, add_schedule, make_key
 from support.rest_world import World
+from support.visitor import Browser
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9." + "YWJjZGVm" * 100 + ".c2lnbmF0dXJl"
 POLICY = (
@@ -79,7 +80,9 @@ def test_a_session_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch)
     assert browser.get("/").status_code == 303
 
 
-def test_a_token_that_the_cluster_refuses_is_not_kept_and_one_that_it_refuses_later_leads_to_the_login(world: World) -> None:
+def test_a_token_that_the_cluster_refuses_is_not_kept_and_one_that_it_refuses_later_leads_to_the_login(
+    world: World,
+) -> None:
     world.cluster.strangers.add("stranger")
     browser = Browser(world)
     browser.get("/login")
@@ -179,10 +182,20 @@ def test_without_its_cookie_a_browser_that_may_post_still_may_not(world: World) 
 @pytest.mark.parametrize(
     "wanted",
     [
-        "https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)",
-        "/%0d%0aSet-Cookie: a=b\r\nX: y", "/ä", "evil", "", " /", "/\tx", "///evil.example",
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "/%0d%0aSet-Cookie: a=b\r\nX: y",
+        "/ä",
+        "evil",
+        "",
+        " /",
+        "/\tx",
+        "///evil.example",
     ],
-)  # fmt: skip
+)
 def test_the_login_leads_to_this_page_alone(world: World, wanted: str) -> None:
     browser = Browser(world)
     assert safe_path(wanted) == "/"

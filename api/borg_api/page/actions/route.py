@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 
 from borg_api.edge.errors import UnknownCallerError
 from borg_api.edge.guard import Permission, TheView, requires
-from borg_api.page.forms import restore_form, schedule_form
 from borg_api.page.actions.actions import ACTIONS, Action
+from borg_api.page.forms import restore_form, schedule_form
 from borg_api.page.frame.answers import go_to, show
 from borg_api.page.frame.calls import Operation, Said, call, find_operation
 from borg_api.page.frame.guard import PageRoute, read_form
@@ -118,7 +118,7 @@ async def preview_restore(request: Request, view: TheView) -> Response:
 
 def _problem_of(said: Said) -> str:
     if said.status == HTTPStatus.PRECONDITION_FAILED:
-        return "Somebody else changed it since you opened this form. Open it anew to see how it is now; yours is still here."
+        return "Somebody else changed it since you opened this form. Open it anew to see how; yours still stands here."
     return said.detail
 
 

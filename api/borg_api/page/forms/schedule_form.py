@@ -1,4 +1,4 @@
-"""The form of a schedule: what it shows at first, and how what was entered becomes the body of REST's create and update."""
+"""The form of a schedule: what it shows at first, and how what was entered becomes the body of a REST operation."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Operations of REST, asked for by the page itself: in this process, with the caller's token, through all that a request passes.
+"""Operations of REST, asked for by the page: in this process, with the caller's token, through all that requests pass.
 
 So what the page does is what REST does, with the same rights, checks and words, and nothing of it is written twice.
 """

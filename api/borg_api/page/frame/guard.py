@@ -26,10 +26,12 @@ FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 500
 _WRITES = ("POST",)
 _NO_KEY = """\
-The page has no key yet, with which it would encrypt your token in a cookie. In the namespace of the facade, make the Secret that the
-chart's api.page.keySecretName names, which deploy/install.yaml calls borg-operator-page; then try again in a minute:
+The page has no key yet, with which it would encrypt your token in a cookie. In the namespace of the facade, make the
+Secret that the chart's api.page.keySecretName names, which deploy/install.yaml calls borg-operator-page:
 
-    kubectl --namespace borg-system create secret generic borg-operator-page --from-literal=key="$(openssl rand -base64 48)"
+    kubectl -n borg-system create secret generic borg-operator-page --from-literal=key="$(openssl rand -base64 48)"
+
+Then try again in a minute.
 """
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -81,8 +83,8 @@ async def check_form(request: Request) -> None:
     sent = next((value for name, value in form if name == "csrf"), "")
     if not part_of(request, Seal).is_signed(sent, request.cookies.get(BROWSER, "")):
         raise NotAllowedError(
-            "The form is of another time or browser, and nothing was done: load the page again. If that does not help, your "
-            "browser keeps no cookies of it: open it over HTTPS, or on localhost."
+            "The form is of another time or browser, and nothing was done: load the page again. If that does not help, "
+            "your browser keeps no cookies of it: open it over HTTPS, or on localhost."
         )
     request.scope["borg.form"] = form
 
@@ -106,7 +108,7 @@ async def _parse_form(request: Request) -> Form:
 def _shown(handle: Handler) -> Handler:
     """Return the handler with its errors as pages."""
 
-    async def shown(request: Request) -> Response:
+    async def shown(request: Request) -> Response:  # noqa: PLR0911 - an answer a type
         try:
             return harden(await handle(request))
         except NoKeyError:
@@ -138,7 +140,7 @@ def _ask_to_sign_in(request: Request, *, expired: bool = False) -> Response:
     if is_forwarded:  # it would lead in a circle: the proxy sends the same again
         return show_error(request, UnknownCallerError())
     if request.method == "GET" and is_from_elsewhere(request) and not expired:
-        # A strict cookie does not come along when one follows a link on another site, but when the page loads itself again.
+        # A strict cookie does not come along when one follows a link on another site, but when a page loads itself.
         return harden(
             Response(status_code=HTTPStatus.OK, headers={"Refresh": "0"}, content=b"", media_type="text/plain")
         )

@@ -8,16 +8,9 @@ SESSION = "__Host-borg-session"
 BROWSER = "__Host-borg-browser"
 """A number of no meaning that forms are signed for."""
 
-_POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "object-src 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types htmx",
-    )
+_POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
+    "require-trusted-types-for 'script'; trusted-types htmx"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,

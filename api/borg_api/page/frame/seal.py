@@ -1,8 +1,8 @@
 """The key of the page: it encrypts the token in the cookie, and signs forms.
 
-It is the text of a file, from a Secret that all replicas have, so that each can read what another one wrote. Of several lines the
-first is used, and what the others made is still accepted: to change the key, put the new one in front, and take the old one away a
-day later.
+It is the text of a file, from a Secret that all replicas have, so that each can read what another one wrote. Of several
+lines the first is used, and what the others made is still accepted: to change the key, put the new one in front, and
+take the old one away a day later.
 """
 
 import base64

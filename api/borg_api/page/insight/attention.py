@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
+from itertools import pairwise
 
 from borg_api.page.insight.history import backups_of, failed_last
 from borg_api.page.show.times import span
@@ -65,7 +66,7 @@ _REPOSITORY: tuple[tuple[ConditionType, Level, str, str], ...] = (
         ConditionType.MISSING,
         Level.DANGER,
         "The repository is gone",
-        "Look whether its volume or server is there. If it is lost for good, say so with the annotation that the message names.",
+        "Look whether its volume or server is there. If it is lost, say so with the annotation that the message names.",
     ),
     (
         ConditionType.REPLACED,
@@ -102,7 +103,7 @@ def find_matters(view: View, timetable: Timetable, now: datetime) -> list[Matter
 def allowed_age(record: ScheduleRecord, timetable: Timetable, now: datetime) -> timedelta:
     """Return how old the last good backup of a schedule may be: its longest gap, and some time to be made in."""
     runs = timetable.next_runs(record.resource, now)
-    gaps = [later - earlier for earlier, later in zip(runs, runs[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(runs)]
     return max(gaps, default=_UNKNOWN_GAP) + _SLACK
 
 
@@ -125,21 +126,39 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
         times = status.consecutive_failures or 1
         headline = "The last backup failed" if times == 1 else f"The last {times:,} backups failed"
         yield Matter(
-            Level.FAILING, "schedules", name, title, headline, explain_run(failed) or failed.reason or "", _advice(failed),
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            headline,
+            explain_run(failed) or failed.reason or "",
+            _advice(failed),
             failed.completed,
-        )  # fmt: skip
+        )
     elif ready and ready.status == "False":
         yield Matter(
-            Level.FAILING, "schedules", name, title, "It cannot run", ready.message,
-            "Mend what the message names; the operator notices by itself.", ready.last_transition_time,
-        )  # fmt: skip
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            "It cannot run",
+            ready.message,
+            "Mend what the message names; the operator notices by itself.",
+            ready.last_transition_time,
+        )
     elif is_late(record, timetable, now):
         last = status.last_success_time
         good = f"The last good backup is {span((now - parse_time(last)).total_seconds())} old" if last else ""
         yield Matter(
-            Level.FAILING, "schedules", name, title, "A backup is overdue", good or "There has been no good backup yet.",
-            "Run it now, and see what happens.", last,
-        )  # fmt: skip
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            "A backup is overdue",
+            good or "There has been no good backup yet.",
+            "Run it now, and see what happens.",
+            last,
+        )
     else:
         yield from _suspect(record, view)
 
@@ -152,10 +171,15 @@ def _suspect(record: ScheduleRecord, view: View) -> Iterator[Matter]:
     item = next((item for item in newest.repositories if item.reason), None)
     if item and item.reason:
         yield Matter(
-            Level.LOOK, "schedules", record.name, record.resource.title, "The newest archive may not be whole",
+            Level.LOOK,
+            "schedules",
+            record.name,
+            record.resource.title,
+            "The newest archive may not be whole",
             item.error or (item.warnings[0] if item.warnings else item.reason),
-            "Look at its sources: a volume that is not mounted looks empty.", newest.completed,
-        )  # fmt: skip
+            "Look at its sources: a volume that is not mounted looks empty.",
+            newest.completed,
+        )
 
 
 def _advice(failed: RunRecord) -> str:
@@ -176,8 +200,8 @@ def _of_repository(repository: BorgRepository) -> Iterator[Matter]:
             Level.DANGER,
             "Damage was found",
             status.damage.message or status.damage.reason,
-            "Nothing is pruned until a check of all data passes. Look at the storage, then check it now; borg check --repair "
-            "is for a person to decide.",
+            "Nothing is pruned until a check of all data passes. Look at the storage, then check it now; whether "
+            "to use borg check --repair is for a person to decide.",
             status.damage.time,
         )
     known = {condition.type: condition for condition in status.conditions}
@@ -226,17 +250,13 @@ def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
 
     recent = now - parse_time(status.completion_time) < _RECENT if status.completion_time else True
     if restore.phase is RestorePhase.FAILED and recent:
-        yield tell(
-            Level.LOOK, "It failed", "Do what the message says, and restore again: it goes on where it was."
-        )
+        yield tell(Level.LOOK, "It failed", "Do what the message says, and restore again: it goes on where it was.")
     elif status.verified and status.verified.mismatches and recent:
         yield tell(
             Level.LOOK, "What was restored differs from the archive", "See its warnings; restore these files again."
         )
     elif restore.phase is RestorePhase.PREVIEWED and restore.previews:
-        yield tell(
-            Level.DECIDE, "It waits for approval", "Look at what it would do, then approve or discard it."
-        )
+        yield tell(Level.DECIDE, "It waits for approval", "Look at what it would do, then approve or discard it.")
     elif restore.phase is RestorePhase.PENDING and status.reason:
         yield tell(Level.DECIDE, "It waits", "Do what the message says.")
 

@@ -39,10 +39,10 @@ def usual_seconds(view: View, run: RunRecord) -> float | None:
     return median(took) if took else None
 
 
-def space_of(view: View, runs: Sequence[RunRecord]) -> dict[str, list[tuple[Point, int]]]:
+def space_of(runs: Sequence[RunRecord]) -> dict[str, list[tuple[Point, int]]]:
     """Return how many bytes each repository took when runs ended, oldest first, and in how many archives.
 
-    By the repository's name; today as its status tells it comes last.
+    By the repository's name.
     """
     found: dict[str, list[tuple[Point, int]]] = {}
     for run in runs:

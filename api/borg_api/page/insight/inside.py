@@ -1,6 +1,6 @@
-"""What is in an archive, as the operations of REST tell that look into one; a facade that has none of them shows no tree.
+"""What is in an archive, by the operations of REST that look into one; a facade that has none of them shows no tree.
 
-Their answers: `{items: [{name, path, type, size, mtime}], next, total, pending}`, 202 while the archive is being opened.
+Their answers: `{items: [{name, path, type, size, mtime}], next, total, pending}`, 202 while the archive is opened.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,12 @@ from borg_api.picture.restoring import ArchiveRecord
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 
 BROWSE, FIND, DIFF, FILE, TAR = (
-    "browse_archive", "find_in_archive", "diff_archives", "download_from_archive", "download_folder_from_archive",
-)  # fmt: skip
+    "browse_archive",
+    "find_in_archive",
+    "diff_archives",
+    "download_from_archive",
+    "download_folder_from_archive",
+)
 """The operations' names."""
 _PAGE = 500
 

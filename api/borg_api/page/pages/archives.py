@@ -63,7 +63,7 @@ async def list_archives(
 
 @router.get("/{repository}/compare")
 @requires(LIST)
-async def compare_archives(
+async def compare_archives(  # noqa: PLR0917 - filled in by their names
     request: Request, view: TheView, repository: Name, a: Chosen = "", b: Chosen = "", after: InPath = ""
 ) -> Response:
     found = find_repository(view, repository)
@@ -82,7 +82,7 @@ async def compare_archives(
 
 @router.get("/{repository}/{archive}")
 @requires(LIST)
-async def show_archive(
+async def show_archive(  # noqa: PLR0917 - filled in by their names
     request: Request,
     view: TheView,
     repository: Name,
@@ -131,8 +131,8 @@ def _find(view: View, repository: str, archive: str) -> tuple[BorgRepository, Ar
     record = find_archive(view, found.metadata.name, archive)
     if record is None:
         raise NoSuchObjectError(
-            f"There is no archive {quote(archive)} in repository {found.metadata.name} that the cluster knows: it may have been "
-            "pruned since."
+            f"There is no archive {quote(archive)} in repository {found.metadata.name} that the cluster knows: "
+            "it may have been pruned since."
         )
     return found, record
 

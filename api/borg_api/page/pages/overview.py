@@ -1,4 +1,4 @@
-"""/: is my data safe, and what has to be done?"""
+"""The overview, /: whether all is safe, and what has to be done."""
 
 from typing import Annotated
 
@@ -51,7 +51,7 @@ async def show_overview(
     page = await listing.page(view, now)
     troubled = {matter.name: number for number, matter in enumerate(matters) if matter.what == "schedules"}
     shown = sorted(records, key=lambda record: (troubled.get(record.name, len(matters)), record.resource.title))
-    space = space_of(view, runs)
+    space = space_of(runs)
     return show(
         request,
         "overview.html",

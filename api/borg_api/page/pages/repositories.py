@@ -11,9 +11,9 @@ from borg_api.page.frame.calls import Operation, call
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.attention import WORDS, find_matters
 from borg_api.page.insight.history import space_of
+from borg_api.page.pages.runs import titles_of
 from borg_api.page.show.charts import draw_space
 from borg_api.page.show.times import size
-from borg_api.page.pages.runs import titles_of
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.checks.response import render_schedule
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
@@ -36,7 +36,7 @@ TheTimetable = Annotated[Timetable, Depends(provide(Timetable))]
 @requires(LIST)
 async def list_repositories(request: Request, view: TheView) -> Response:
     found = view.repositories.in_order()
-    space = space_of(view, view.runs.in_order() if await is_allowed(request, LIST_RUNS) else [])
+    space = space_of(view.runs.in_order() if await is_allowed(request, LIST_RUNS) else [])
     return show(
         request,
         "repositories.html",
@@ -56,7 +56,7 @@ async def show_repository(
     runs = [run for run in view.runs.in_order() if name in view.targets_of(run)] if sees_runs else []
     matters = find_matters(view, timetable, whole_now())
     archives = view.archives_in(name)
-    points = space_of(view, runs).get(name, [])[-_POINTS:]
+    points = space_of(runs).get(name, [])[-_POINTS:]
     return show(
         request,
         "repository.html",

@@ -40,7 +40,7 @@ Chosen = Annotated[str, Query(max_length=253)]
 
 @router.get("")
 @requires(LIST)
-async def list_runs(
+async def list_runs(  # noqa: PLR0917 - filled in by their names
     request: Request,
     view: TheView,
     schedule: Chosen = "",

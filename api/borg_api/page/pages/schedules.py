@@ -34,7 +34,7 @@ Words = Annotated[str, Query(max_length=253)]
 
 @router.get("")
 @requires(LIST)
-async def list_schedules(
+async def list_schedules(  # noqa: PLR0917 - filled in by their names
     request: Request, view: TheView, listing: TheListing, timetable: TheTimetable, q: Words = "", page: Number = 1
 ) -> Response:
     now = whole_now()

@@ -29,7 +29,7 @@ class Point:
 
 
 def draw_strip(states: Sequence[State]) -> Markup:
-    """Return a bar for each run, oldest first: full for good, notched for warnings, crossed for failed, low for none."""
+    """Return a bar for each run, oldest first: full for good, notched for warnings, crossed for failed, else low."""
     shown = states[-STRIP:]
     if not shown:
         return Markup('<span class="none">no runs yet</span>')
@@ -37,7 +37,8 @@ def draw_strip(states: Sequence[State]) -> Markup:
     width = len(shown) * (_BAR + _GAP) - _GAP
     said = _tell(shown)
     return Markup(
-        '<svg class="strip" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}"><title>{}</title>{}</svg>'
+        '<svg class="strip" role="img" aria-label="{}" viewBox="0 0 {} {}" width="{}" height="{}">'
+        "<title>{}</title>{}</svg>"
     ).format(said, width, _HIGH, width, _HIGH, said, bars)
 
 

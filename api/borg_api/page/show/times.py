@@ -1,4 +1,4 @@
-"""Times and sizes as texts for people. Times are UTC, and say so; the page's script shows them in the reader's own zone."""
+"""Times and sizes for people. Times are UTC, and say so; the page's script shows them in the reader's own zone."""
 
 from datetime import datetime, timedelta
 
@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from borg_core.formats import format_size, format_time, parse_time
 
+NOTHING = "–"  # noqa: RUF001 - a dash
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEKS = 14 * _DAY
 _HOURS_TOLD = 36
@@ -53,7 +54,7 @@ def moment(text: str | None, now: datetime) -> Markup:
 def instant(text: str | None) -> Markup:
     """Return the element that tells a time by day and hour."""
     if not text:
-        return Markup('<span class="none">–</span>')
+        return Markup('<span class="none">{}</span>').format(NOTHING)
     found = parse_time(text)
     return Markup('<time datetime="{}" data-full>{:%a %Y-%m-%d %H:%M} UTC</time>').format(format_time(found), found)
 
@@ -61,7 +62,7 @@ def instant(text: str | None) -> Markup:
 def size(count: int | None) -> str:
     """Return bytes as `1.2 GiB`."""
     if count is None:
-        return "–"
+        return NOTHING
     text = format_size(count)
     digits = text.rstrip("KMGTPEi")
     return f"{digits} {text[len(digits) :]}B"
@@ -70,7 +71,7 @@ def size(count: int | None) -> str:
 def between(start: str | None, end: str | None, now: datetime) -> str:
     """Return how long it took, or takes until now."""
     if not start:
-        return "–"
+        return NOTHING
     took = (parse_time(end) if end else now) - parse_time(start)
     return span(max(took, timedelta()).total_seconds())
 
