@@ -134,7 +134,7 @@ async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics
 
 def _allowed_methods(path: str) -> str:
     """Return the methods that the path takes, as the header Allow says them."""
-    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for router in (*_ROUTERS, *PAGES) for route in router.routes if isinstance(route, APIRoute)]
     fixed = [route for route in routes if route.path == path]
     found = fixed or [route for route in routes if route.path_regex.match(path)]
     methods = {method for route in found for method in route.methods or ()}

@@ -79,7 +79,7 @@ def make_world(folder: Path, *, running: bool = True) -> World:
     add_schedule(world, "nightly", "Nightly", runs="gg")
     if running:
         add_run(world, "nightly-now", "nightly", "Running", hours=0.1)
-    add_archive(world, "main-1", NIGHTLY)
+    add_archive(world, "main-1", NIGHTLY, time="2026-11-24T03:00:02Z")
     world.cluster.add(
         "BorgRestore", "waiting", RESTORE, status=PREVIEWED, metadata={"creationTimestamp": ago(minutes=1)}
     )

@@ -107,7 +107,10 @@ def draft_of(record: ScheduleRecord, job: Job, etag: str, view: View) -> Draft:
 def read_draft(form: Form, name: str, view: View) -> Draft:
     """Return what was entered."""
     entered = dict(form)
-    fields: dict[str, Any] = {key: entered.get(key, "").strip() for key in (*TEXTS, WITHIN, *COUNTS)}
+    # Browsers end the lines of what is entered in a textarea as in mail.
+    fields: dict[str, Any] = {
+        key: entered.get(key, "").replace("\r\n", "\n").strip() for key in (*TEXTS, WITHIN, *COUNTS)
+    }
     fields |= {key: key in entered for key in TICKS}
     hooks = {when: _read_choice(when, entered, view) for when in HOOKS}
     targets = [value for key, value in form if key == "repository"]

@@ -100,6 +100,11 @@ def find_matters(view: View, timetable: Timetable, now: datetime) -> list[Matter
     return sorted(found, key=lambda matter: matter.order)
 
 
+def find_matters_of(repository: BorgRepository) -> list[Matter]:
+    """Return what needs somebody about one repository."""
+    return sorted(_of_repository(repository), key=lambda matter: matter.order)
+
+
 def allowed_age(record: ScheduleRecord, timetable: Timetable, now: datetime) -> timedelta:
     """Return how old the last good backup of a schedule may be: its longest gap, and some time to be made in."""
     runs = timetable.next_runs(record.resource, now)
@@ -120,7 +125,8 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
     """Yield what needs somebody about a schedule: the one thing that is worst."""
     resource = record.resource
     status, title, name = resource.status, resource.title, record.name
-    failed = failed_last(backups_of(view, name))
+    # Runs are looked at only where the status says that there is something to see: there are many schedules.
+    failed = failed_last(backups_of(view, name)) if status.consecutive_failures else None
     ready = _condition(resource.status.conditions, ConditionType.READY)
     if failed:
         times = status.consecutive_failures or 1
@@ -159,7 +165,7 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
             "Run it now, and see what happens.",
             last,
         )
-    else:
+    elif status.last_run_phase not in (None, Phase.COMPLETED):
         yield from _suspect(record, view)
 
 

@@ -15,6 +15,8 @@ from borg_contract.run import Phase
 from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
 
+_HOUR = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -80,7 +82,8 @@ def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, 
         return Verdict(True, f"All is well; {count(new, 'new schedule has', 'new schedules have')} not run yet.", also)
     oldest = max((now - parse_time(text)).total_seconds() for text in first)
     whole = f"All {len(active):,} schedules have" if len(active) > 1 else "The schedule has"
-    return Verdict(True, f"{whole} a good backup of the last {span(oldest)}.", also)
+    hours = -(-oldest // _HOUR) * _HOUR  # of no fewer, or it would not be true
+    return Verdict(True, f"{whole} a good backup of the last {span(hours)}.", also)
 
 
 def find_underway(view: View, progress: dict[str, Progress], titles: dict[str, str], now: datetime) -> list[Underway]:

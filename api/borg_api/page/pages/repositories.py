@@ -1,20 +1,16 @@
 """/repositories: where archives are, how much room they take, and whether they can be read."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from borg_api.edge.guard import Permission, TheView, is_allowed, requires
-from borg_api.edge.parts import provide
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.calls import Operation, call
 from borg_api.page.frame.guard import PageRoute
-from borg_api.page.insight.attention import WORDS, find_matters
+from borg_api.page.insight.attention import WORDS, find_matters_of
 from borg_api.page.insight.history import space_of
 from borg_api.page.pages.runs import titles_of
 from borg_api.page.show.charts import draw_space
 from borg_api.page.show.times import size
-from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.checks.response import render_schedule
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.route import LIST as LIST_RUNS
@@ -28,8 +24,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _ARCHIVES, _RUNS, _POINTS = 8, 12, 60
 _PROOFS = (Work.CHECK, Work.DRILL)
-
-TheTimetable = Annotated[Timetable, Depends(provide(Timetable))]
 
 
 @router.get("/repositories")
@@ -47,14 +41,11 @@ async def list_repositories(request: Request, view: TheView) -> Response:
 
 @router.get("/repositories/{repository_id}")
 @requires(LIST)
-async def show_repository(
-    request: Request, view: TheView, timetable: TheTimetable, repository_id: RepositoryId
-) -> Response:
+async def show_repository(request: Request, view: TheView, repository_id: RepositoryId) -> Response:
     found = find_repository(view, repository_id)
     name = found.metadata.name
     sees_runs = await is_allowed(request, LIST_RUNS)
     runs = [run for run in view.runs.in_order() if name in view.targets_of(run)] if sees_runs else []
-    matters = find_matters(view, timetable, whole_now())
     archives = view.archives_in(name)
     points = space_of(runs).get(name, [])[-_POINTS:]
     return show(
@@ -65,7 +56,7 @@ async def show_repository(
         spec=found.spec,
         status=found.status,
         location=derive_location(found),
-        matters=[matter for matter in matters if (matter.what, matter.name) == ("repositories", name)],
+        matters=find_matters_of(found),
         words=WORDS,
         points=points,
         chart=draw_space(

@@ -11,6 +11,7 @@ from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import whole_now
+from borg_api.resources.archives.route import find_archive
 from borg_api.resources.restores.listing import read_progress
 from borg_api.resources.restores.response import archive_of, render_restore
 from borg_api.resources.restores.route import LIST, RestoreId, find_restore
@@ -60,6 +61,7 @@ async def new_restore(
 async def show_restore(request: Request, view: TheView, caller: TheCaller, job_id: RestoreId) -> Response:
     found = find_restore(view, job_id)
     progress = (await read_progress(request, caller, view, [found])).get(found.name)
+    archive = archive_of(found)
     return show(
         request,
         "restore.html",
@@ -68,7 +70,8 @@ async def show_restore(request: Request, view: TheView, caller: TheCaller, job_i
         status=found.resource.status,
         job=render_restore(found, view, progress),
         progress=progress,
-        archive=archive_of(found),
+        archive=archive,
+        is_known=find_archive(view, found.resource.spec.repository_ref.name, archive or "") is not None,
         may_patch=await is_allowed(request, Permission("patch", RESTORES)),
         may_create=await is_allowed(request, Permission("create", RESTORES)),
     )

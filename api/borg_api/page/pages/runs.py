@@ -19,6 +19,7 @@ from borg_api.page.show.times import age
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
 from borg_api.picture.timetable import whole_now
+from borg_api.resources.archives.route import find_archive
 from borg_api.resources.runs.logs import READ_LOG, read_last_lines, read_lines
 from borg_api.resources.runs.response import explain_run, has_logs
 from borg_api.resources.runs.route import LIST, RunId, find_run
@@ -88,6 +89,8 @@ async def show_run(request: Request, view: TheView, caller: TheCaller, job_id: R
         titles=titles_of(view),
         explained=explain_run(run),
         targets=view.targets_of(run),
+        # Of an archive that was pruned since there is no page.
+        known={item.name for item in run.repositories if item.archive and find_archive(view, item.name, item.archive)},
         lines=lines,
         log_problem=log_problem,
         has_log=has_logs(run),

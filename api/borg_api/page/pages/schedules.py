@@ -12,9 +12,10 @@ from borg_api.page.frame.calls import Operation, call
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.attention import find_matters, of_schedule
 from borg_api.page.insight.history import backups_of, states_of
+from borg_api.page.show.words import tell_times
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now
-from borg_api.resources.cron.response import PRESETS, describe
+from borg_api.resources.cron.response import PRESETS
 from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.schedules.listing import Listing
 from borg_api.resources.schedules.route import LIST, JobId, find_schedule
@@ -61,7 +62,7 @@ async def list_schedules(  # noqa: PLR0917 - filled in by their names
         q=q,
         page=page,
         pages=-(-len(found) // PAGE),
-        describe=describe,
+        describe=tell_times,
         may_create=await is_allowed(request, Permission("create", SCHEDULES)),
     )
 
@@ -99,7 +100,7 @@ async def show_schedule(
         status=record.resource.status,
         rendered=rendered,
         etag=listing.detail(view, record, now).etag,
-        meaning=describe(record.resource.effective_schedule),
+        meaning=tell_times(record.resource.effective_schedule),
         matter=next(of_schedule(record, view, timetable, now), None),
         runs=list(reversed(runs))[:_RUNS],
         states=states_of(backups_of(view, record.name)) if sees_runs else [],

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse
 
 from borg_api.configuration import Configuration
 from borg_api.edge.errors import NoSuchObjectError, NotAllowedError, UnknownCallerError
-from borg_api.edge.guard import Access
+from borg_api.edge.guard import Access, could_be_token
 from borg_api.edge.parts import part_of
 from borg_api.page.frame.answers import link, show
 from borg_api.page.frame.assets import PREFIX, load_assets
@@ -63,7 +63,7 @@ async def _find_problem(request: Request, token: str) -> str:
     """Return why one cannot log in with the token, nothing if one can."""
     if not token:
         return "Paste a token first."
-    if not token.isascii() or not token.isprintable():
+    if not could_be_token(token):
         return "This is no token: a token is one long line of letters and digits."
     namespace = part_of(request, Configuration).default_namespace
     try:
@@ -118,7 +118,7 @@ async def send_asset(
     request: Request, digest: Annotated[str, Path(max_length=64)], name: Annotated[str, Path(max_length=64)]
 ) -> Response:
     found = load_assets().get(name)
-    if found is None or digest not in found.url:
+    if found is None or found.url != f"{PREFIX}/{digest}/{name}":
         raise NoSuchObjectError("There is nothing at this path.")
     zipped = "gzip" in request.headers.get("accept-encoding", "")
     headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding", **({"Content-Encoding": "gzip"} if zipped else {})}

@@ -1,10 +1,12 @@
 """States in a word, an icon and a tone: the colour says nothing that the other two do not."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from markupsafe import Markup
 
+from borg_api.resources.cron.response import describe
 from borg_contract.run import Operation, Phase
 from borg_core.kinds.restore_status import RestorePhase
 
@@ -66,6 +68,10 @@ OPERATIONS = {
     Operation.PREVIEW: "Preview of a restore",
     Operation.RESTORE: "Restore",
 }
+
+
+tell_times = lru_cache(4096)(describe)
+"""What an expression means, in English: it takes long to say, and many schedules have the same."""
 
 
 def of_phase(phase: Phase | str | None) -> State:
