@@ -33,6 +33,11 @@ def inside_router() -> APIRouter:
         ],
     }
 
+    @router.get("/api/browse/{repository_id}/diff")
+    @requires(LIST)
+    async def diff_archives(repository_id: str, a: str, b: str) -> Response:
+        return JSONResponse({"items": [{"path": "sources/new", "change": "added", "size": 3}], "next": "more"})
+
     @router.get("/api/browse/{repository_id}/{archive}")
     @requires(LIST)
     async def browse_archive(repository_id: str, archive: str, path: str = "") -> Response:
@@ -46,11 +51,6 @@ def inside_router() -> APIRouter:
     @requires(LIST)
     async def find_in_archive(repository_id: str, archive: str, q: str) -> Response:
         return JSONResponse({"items": [item for item in items["sources"] if q in str(item["name"])]})
-
-    @router.get("/api/browse/{repository_id}/diff")
-    @requires(LIST)
-    async def diff_archives(repository_id: str, a: str, b: str) -> Response:
-        return JSONResponse({"items": [{"path": "sources/new", "change": "added", "size": 3}], "next": "more"})
 
     @router.get("/api/archives/download")
     @requires(LIST)

@@ -93,6 +93,7 @@ def test_what_needs_somebody_comes_worst_first_each_with_what_to_do(tmp_path: Pa
     damage = {"time": ago(hours=2), "runName": "main-check-1", "reason": "Damaged", "message": "2 chunks are missing."}
     add_repository(world, "broken", damage=damage)
     add_repository(world, "gone", conditions=[condition("Missing", "True", "RepositoryMissing", "It is not there.")])
+    add_schedule(world, "weekly", runs="gw")
     add_run(
         world,
         "weekly-empty",
