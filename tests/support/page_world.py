@@ -89,7 +89,7 @@ def add_run(
 ) -> None:
     ended = phase not in ("Running", "Pending")
     grown = int(60e9 - hours * 2e7)
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "name": repository,
             "phase": phase,
@@ -204,7 +204,7 @@ def fill(world: World) -> None:
             "message": "It waits for the lock of offsite, which borg@elsewhere.3921 has held for 50 min.",
         },
     )
-    on_main = {"repositoryRef": {"name": "main"}}
+    on_main: dict[str, Any] = {"repositoryRef": {"name": "main"}}
     add_run(world, "main-check-1", "", "Completed", hours=72, operation="Check", **on_main)
     found = {"files": 18_204, "bytes": 4_900_000_000, "seconds": 61.0}
     drilled = [{"name": "main", "phase": "Completed", "drill": found}]
