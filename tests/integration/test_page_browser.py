@@ -14,6 +14,7 @@ from support.browser import SHOTS, find_faults, log_in, open_chromium
 from support.page_world import add_schedule, fill, make_key
 from support.rest_world import World
 from support.visitor import serve
+from support.waiting import wait_for
 
 PAGES = {
     "overview": "/",
@@ -143,8 +144,8 @@ def test_a_log_is_followed_and_stays_at_its_end(page: Page, url: str, world: Wor
     world.cluster.logs["borg"] += b"one more & <i>\n"
     expect(log).to_contain_text("one more & <i>")
     assert log.locator("b, i").count() == 0
-    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 40"
-    page.wait_for_function(f"({at_end})(document.querySelector('#log'))")
+    to_go = "(log => log.scrollHeight - log.scrollTop - log.clientHeight)(document.querySelector('#log'))"
+    wait_for(lambda: page.evaluate(to_go), lambda pixels: pixels < 40, 5, "the log is at its end")
 
 
 def test_the_overview_goes_on_by_itself_and_keeps_what_one_had_opened(page: Page, url: str, world: World) -> None:
