@@ -61,7 +61,7 @@ def prepared(baseline_team: Team) -> Team:
     team = baseline_team
     team.prepare(owners=True)
     team.work("mkdir -p /data/etc && echo one >/data/etc/app.conf && echo two >/data/etc/other.conf")
-    team.repository("main")
+    team.repository("main", archiveLimit=10)
     return team
 
 
@@ -95,6 +95,10 @@ def test_from_a_new_schedule_to_a_file_that_came_back(page: Page, url: str, prep
     page.get_by_role("button", name="Run now").click()
     page.wait_for_url(re.compile("/runs/"))
     expect(page.locator("#now > .big")).to_contain_text("Completed", timeout=_PATIENCE)
+    team.eventually(
+        lambda: team.kubectl.get("barch", "--namespace", team.namespace)["items"], "the archive is listed", holds=bool
+    )
+    page.goto(f"{url}/archives?{here}")
     page.get_by_role("link", name=re.compile("^by-page-")).first.click()
     expect(page.get_by_role("heading", name=re.compile("^by-page-"))).to_be_visible()
 
