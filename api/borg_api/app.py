@@ -16,6 +16,9 @@ from borg_api.edge.problem import add_error_handlers
 from borg_api.looking.client import SessionClient
 from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
+from borg_api.page.frame.calls import let_pages_call
+from borg_api.page.frame.seal import Seal
+from borg_api.page.routes import ROUTERS as PAGES
 from borg_api.picture.picture import WATCHES, Picture
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
@@ -86,8 +89,9 @@ def create_app(configuration: Configuration) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in _ROUTERS:
+    for router in (*_ROUTERS, *(PAGES if configuration.page_key else ())):
         app.include_router(router)
+    let_pages_call(app, _ROUTERS)
     documents.mount_assets(app)
     add_error_handlers(app, _allowed_methods)
 
@@ -113,7 +117,7 @@ async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics
     keys = Keys(own, configuration.session_secret)
     client_of_sessions = SessionClient(keys)
     parts = (configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
-    install_parts(app, *parts, keys, client_of_sessions)
+    install_parts(app, *parts, keys, client_of_sessions, Seal(configuration.page_key))
     await others.start()
     await client_of_sessions.start()
     keys.start()
@@ -131,7 +135,7 @@ async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics
 
 def _allowed_methods(path: str) -> str:
     """Return the methods that the path takes, as the header Allow says them."""
-    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for router in (*_ROUTERS, *PAGES) for route in router.routes if isinstance(route, APIRoute)]
     fixed = [route for route in routes if route.path == path]
     found = fixed or [route for route in routes if route.path_regex.match(path)]
     methods = {method for route in found for method in route.methods or ()}

@@ -16,7 +16,7 @@ class Configuration:
     """`namespaces`: those it serves, empty for all. `peers`: `host:port` of all replicas, empty for a single one.
 
     `own_address`: the IP address of this replica among its peers. `certificate`, `key`: PEM files to speak TLS with;
-    empty for plain HTTP.
+    empty for plain HTTP. `page_key`: the file with the key of the page; without one, there is no page.
     """
 
     default_namespace: str
@@ -28,6 +28,7 @@ class Configuration:
     key: str = ""
     session_secret: tuple[str, str] | None = None
     """(namespace, name) of the Secret with the key by which the facade looks into archives; None: it does not."""
+    page_key: str = ""
 
     def serves(self, namespace: str) -> bool:
         return not self.namespaces or namespace in self.namespaces
@@ -61,6 +62,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         certificate,
         key,
         _secret(value("SESSION_SECRET")),
+        value("PAGE_KEY"),
     )
 
 

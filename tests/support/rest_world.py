@@ -16,12 +16,13 @@ from borg_api.edge.parts import install_parts
 from borg_api.looking.client import AwayError, SessionClient
 from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
+from borg_api.page.frame.seal import Seal
 from borg_api.picture.picture import Picture
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
 from borg_api.resources.schedules.listing import Listing
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import AlreadyExists, Conflict, Invalid, NotFound
+from borg_cluster.errors import AlreadyExists, Conflict, Invalid, NotFound, Unauthorized
 from borg_core.registry import ResourceType
 from support.builders import NAMESPACE
 
@@ -35,7 +36,7 @@ class Cluster(ApiServer):
 
     `requests`: (verb, kind, name) of each. `troubles`: raised by the next requests of a verb, in order. `meanwhile`:
     done just before the next request of a verb. `silent`: the picture learns nothing but by the answers to writes.
-    `denied`: kinds, in the plural, that RBAC allows nobody.
+    `denied`: kinds, in the plural, that RBAC allows nobody. `strangers`: tokens that it does not accept.
     """
 
     def __init__(self) -> None:
@@ -47,11 +48,12 @@ class Cluster(ApiServer):
         self.pods: list[Body] = []
         self.silent = False
         self.denied: set[str] = set()
+        self.strangers: set[str] = set()
         self.picture = Picture(self, ())
         self._version = 0
 
-    def acting_as(self, token: str) -> "Cluster":  # everybody may do all
-        return self
+    def acting_as(self, token: str) -> ApiServer:  # everybody else may do all
+        return Refusing() if token in self.strangers else self
 
     async def close(self) -> None:
         pass
@@ -199,12 +201,22 @@ class Cluster(ApiServer):
         return index
 
 
-class World:
-    """A facade that has read all there is, and somebody who may do everything."""
+class Refusing(ApiServer):
+    """An API server that knows the token of nobody."""
 
     def __init__(self) -> None:
+        pass
+
+    async def create(self, resource: ResourceType, manifest: Body) -> Body:
+        raise Unauthorized("Unauthorized")
+
+
+class World:
+    """A facade that has read all there is, and somebody who may do everything. `page_key`: for one with a page."""
+
+    def __init__(self, page_key: str = "") -> None:
         self.cluster = Cluster()
-        configuration = Configuration(NAMESPACE)
+        configuration = Configuration(NAMESPACE, page_key=page_key)
         self.app: FastAPI = create_app(configuration)
         picture, timetable = self.cluster.picture, Timetable()
         for informer in picture._informers:
@@ -214,8 +226,9 @@ class World:
         self.pods: dict[str, str] = {}
         """Where the pods of sessions are really asked, by the address that their sessions tell."""
         self.sessions = SessionClient(self.keys, self._locate)
-        parts = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration), WriteTurns())
-        install_parts(self.app, configuration, Metrics(), picture, timetable, self.keys, self.sessions, *parts)
+        known = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration))
+        parts = (*known, WriteTurns(), Seal(page_key), self.keys, self.sessions)
+        install_parts(self.app, configuration, Metrics(), picture, timetable, *parts)
         self.app.state.parts[ApiServer] = self.cluster
 
     def _locate(self, address: str) -> str:

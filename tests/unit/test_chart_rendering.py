@@ -1,5 +1,6 @@
 """What the chart renders: least rights, restricted pods, and nothing of one install in the way of another."""
 
+import base64
 import os
 import runpy
 import subprocess
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from fastapi.routing import APIRoute
 
+from borg_api.page.routes import ROUTERS as PAGES
 from borg_core.registry import own_kinds
 from borg_core.settings import PodDefaults
 from borg_operator.configuration import read_configuration
@@ -195,15 +198,49 @@ def test_common_labels_and_annotations_are_everywhere_but_in_selectors(everythin
 def test_only_what_people_use_is_passed_from_outside(everything: list[Object]) -> None:
     (rule,) = named(everything, "Ingress", "backups-borg-operator-api")["spec"]["rules"]
     passed = {(path["pathType"], path["path"]) for path in rule["http"]["paths"]}
-    assert passed == {("Prefix", "/api/"), ("Prefix", "/docs-assets/"), ("Exact", "/docs"), ("Exact", "/openapi.json")}
+    assert passed == {
+        *(("Prefix", f"{path}/") for path in PASSED_BELOW),
+        *(("Exact", path) for path in PASSED),
+    }
     (rule,) = named(everything, "HTTPRoute", "backups-borg-operator-api")["spec"]["rules"]
     routed = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
-    assert routed == {
-        ("PathPrefix", "/api"),
-        ("PathPrefix", "/docs-assets"),
-        ("Exact", "/docs"),
-        ("Exact", "/openapi.json"),
-    }
+    assert routed == {*(("PathPrefix", path) for path in PASSED_BELOW), *(("Exact", path) for path in PASSED)}
+
+
+PAGE_PATHS = {route.path for router in PAGES for route in router.routes if isinstance(route, APIRoute)}
+PASSED_BELOW = {"/api", "/docs-assets", *("/" + path.split("/")[1] for path in PAGE_PATHS if path.count("/") > 1)}
+PASSED = {"/docs", "/openapi.json", *(path for path in PAGE_PATHS if "/" + path.split("/")[1] not in PASSED_BELOW)}
+
+
+def test_without_the_page_nothing_of_it_is_passed_or_made() -> None:
+    ingress = {"enabled": True, "hosts": ["backup.example.com"]}
+    objects = render({"api": {"page": {"enabled": False}, "ingress": ingress}})
+    (rule,) = named(objects, "Ingress", "backups-borg-operator-api")["spec"]["rules"]
+    assert {path["path"] for path in rule["http"]["paths"]} == {"/api/", "/docs-assets/", "/docs", "/openapi.json"}
+    assert of_kind(objects, "Secret") == []
+    (container,) = pod_specs(objects)["backups-borg-operator-api"]["containers"]
+    assert "BORG_API_PAGE_KEY" not in {item["name"] for item in container["env"]}
+    assert "volumes" not in pod_specs(objects)["backups-borg-operator-api"]
+
+
+def test_the_key_of_the_page_is_made_once_kept_and_mounted_where_the_facade_looks(objects: list[Object]) -> None:
+    (secret,) = of_kind(objects, "Secret")
+    assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert len(base64.b64decode(secret["data"]["key"])) == 64
+    spec = pod_specs(objects)["backups-borg-operator-api"]
+    (volume,) = [item for item in spec["volumes"] if item["name"] == "page"]
+    name = secret["metadata"]["name"]
+    assert volume["secret"] == {"secretName": name, "defaultMode": 0o440, "optional": True}
+    (container,) = spec["containers"]
+    assert {"name": "BORG_API_PAGE_KEY", "value": "/page/key"} in container["env"]
+    assert {"name": "page", "mountPath": "/page", "readOnly": True} in container["volumeMounts"]
+
+
+def test_a_key_of_ones_own_is_used_and_none_is_made() -> None:
+    objects = render({"api": {"page": {"keySecretName": "mine"}}})
+    assert of_kind(objects, "Secret") == []
+    (volume,) = pod_specs(objects)["backups-borg-operator-api"]["volumes"]
+    assert volume["secret"]["secretName"] == "mine"
 
 
 def test_with_a_certificate_all_speak_tls_to_the_facade(everything: list[Object]) -> None:
@@ -214,7 +251,7 @@ def test_with_a_certificate_all_speak_tls_to_the_facade(everything: list[Object]
     environment = {item["name"]: item.get("value") for item in container["env"]}
     assert environment["BORG_API_TLS_CERTIFICATE"] == "/tls/tls.crt"
     assert environment["BORG_API_TLS_KEY"] == "/tls/tls.key"
-    assert spec["volumes"] == [{"name": "tls", "secret": {"secretName": "facade-tls", "defaultMode": 0o440}}]
+    assert {"name": "tls", "secret": {"secretName": "facade-tls", "defaultMode": 0o440}} in spec["volumes"]
     assert named(everything, "Service", "backups-borg-operator-api")["spec"]["ports"][0]["appProtocol"] == "https"
     (test,) = pod_specs(everything)["backups-borg-operator-test"]["containers"]
     assert any(item["value"].startswith("https://") for item in test["env"])
@@ -299,14 +336,14 @@ def test_the_manifests_for_kubectl_are_the_charts_without_what_must_outlive_them
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     applied = list(yaml.load_all((REPOSITORY / "deploy" / "install.yaml").read_text(), Loader=yaml.CSafeLoader))
-    # Whoever deletes a namespace or a CRD deletes the schedules in it.
-    assert {item["kind"] for item in applied}.isdisjoint({"CustomResourceDefinition", "Namespace"})
+    # Whoever deletes a namespace or a CRD deletes the schedules in it; a key that everybody can read is none.
+    assert {item["kind"] for item in applied}.isdisjoint({"CustomResourceDefinition", "Namespace", "Secret"})
     assert len(applied) == len(
         [
             item
             for item in render()
             if "helm.sh/hook" not in item["metadata"].get("annotations", {})
-            and item["kind"] != "CustomResourceDefinition"
+            and item["kind"] not in ("CustomResourceDefinition", "Secret")
         ]
     )
     assert {item["metadata"]["labels"]["app.kubernetes.io/managed-by"] for item in applied} == {"kubectl"}

@@ -195,6 +195,13 @@ class Picture:
             Objects(namespace, scope.sessions),
         )
 
+    def namespaces(self) -> set[str]:
+        """Return the namespaces that have a schedule or a repository."""
+        scopes = self._scopes.values()
+        return {
+            namespace for scope in scopes for index in (scope.schedules, scope.repositories) for namespace, _ in index
+        }
+
     def find_index(self, kind: str, namespace: str) -> Index[Any] | None:
         """Return where the objects of a kind are kept, None where nothing of it is watched."""
         scope = self._scopes.get(None) or self._scopes.get(namespace)

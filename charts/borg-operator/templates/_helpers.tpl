@@ -25,6 +25,11 @@
 {{ empty .Values.api.tls.secretName | ternary "HTTP" "HTTPS" }}
 {{- end }}
 
+{{- /* The Secret with the key of the page's cookies. */}}
+{{- define "borg-operator.pageSecretName" -}}
+{{ .Values.api.page.keySecretName | default (printf "%s-page" (include "borg-operator.apiName" .)) }}
+{{- end }}
+
 {{- define "borg-operator.testNamespace" -}}
 {{ .Values.test.namespace | default (first (append (.Values.operator.namespaces | default list) .Release.Namespace)) }}
 {{- end }}
