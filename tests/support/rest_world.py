@@ -212,9 +212,12 @@ class Refusing(ApiServer):
 
 
 class World:
-    """A facade that has read all there is, and somebody who may do everything. `page_key`: for one with a page."""
+    """A facade that has read all there is, and somebody who may do everything. `page_key`: for one with a page.
 
-    def __init__(self, page_key: str = "") -> None:
+    `looks`: whether it can look into archives.
+    """
+
+    def __init__(self, page_key: str = "", *, looks: bool = True) -> None:
         self.cluster = Cluster()
         configuration = Configuration(NAMESPACE, page_key=page_key)
         self.app: FastAPI = create_app(configuration)
@@ -222,7 +225,7 @@ class World:
         for informer in picture._informers:
             informer.filled.set()
             informer.connected = True
-        self.keys = Keys(self.cluster, (NAMESPACE, "session-key"))
+        self.keys = Keys(self.cluster, (NAMESPACE, "session-key") if looks else None)
         self.pods: dict[str, str] = {}
         """Where the pods of sessions are really asked, by the address that their sessions tell."""
         self.sessions = SessionClient(self.keys, self._locate)

@@ -11,6 +11,7 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from borg_api.picture.timetable import whole_now
 from borg_contract.codec import encode
 from borg_contract.session.answers import Refusal
 from borg_contract.session.request import (
@@ -22,6 +23,8 @@ from borg_contract.session.request import (
     parse_read,
     read_target,
 )
+from borg_core.formats import format_time
+from support.rest_world import World
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,34 @@ class Pod:
         except (ConnectionError, OSError):
             self.left.set()
         return response
+
+
+def add_session(world: World, name: str = "main-1", **status: Any) -> str:
+    """Put a session of repository `main` there that is ready; return its uid."""
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "SessionReady",
+        "lastTransitionTime": format_time(whole_now()),
+    }
+    told = {"phase": "Ready", "address": "10.0.0.1", "podName": "p", "conditions": [ready], **status}
+    world.cluster.add("BorgSession", name, {"repositoryRef": {"name": "main"}})
+    uid: str = world.cluster.report("BorgSession", name, **told)["metadata"]["uid"]
+    return uid
+
+
+@asynccontextmanager
+async def opened(world: World, answer: Answer, uid: str = "") -> AsyncIterator[Pod]:
+    """Give the pod of a session that is ready."""
+    assert world.keys.private
+    pod = Pod(uid or add_session(world), world.keys.private.public_key(), answer)
+    await world.sessions.start()
+    try:
+        async with serving(pod) as url:
+            world.pods["10.0.0.1"] = url
+            yield pod
+    finally:
+        await world.sessions.stop()
 
 
 def _json(status: int, body: Any) -> web.Response:

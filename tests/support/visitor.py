@@ -38,17 +38,19 @@ class Browser:
     def send(
         self, method: str, path: str, form: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(self.world.app, raise_app_exceptions=False)
-            more = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
-            async with httpx.AsyncClient(
-                transport=transport, base_url="https://facade", cookies=self.cookies, headers=self.headers
-            ) as client:
-                answer = await client.request(method, path, data=form, headers=more)
-                self.cookies = client.cookies
-                return answer
+        return asyncio.run(self.ask(method, path, form, headers))
 
-        answer = asyncio.run(ask())
+    async def ask(
+        self, method: str, path: str, form: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Do the same where there is an event loop already."""
+        transport = httpx.ASGITransport(self.world.app, raise_app_exceptions=False)
+        more = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="https://facade", cookies=self.cookies, headers=self.headers
+        ) as client:
+            answer = await client.request(method, path, data=form, headers=more)
+            self.cookies = client.cookies
         if found := re.search('name="csrf" value="([^"]+)"', answer.text):
             self.csrf = found[1]
         return answer

@@ -114,8 +114,8 @@ def test_nobody_who_may_only_look_at_objects_sees_sessions(objects: list[Object]
     assert verbs == ["get", "list", "watch", "create", "delete"]
 
 
-def test_a_key_is_in_no_manifest_and_the_operator_is_given_the_public_half_alone(objects: list[Object]) -> None:
-    (secret,) = of_kind(objects, "Secret")
+def test_the_key_of_sessions_is_in_no_manifest_and_the_operator_is_given_the_public_half(objects: list[Object]) -> None:
+    secret = named(objects, "Secret", "backups-borg-operator-api-session-key")
     assert secret.keys() & {"data", "stringData", "immutable"} == set()
     name = secret["metadata"]["name"]
     operator, facade = (
@@ -147,11 +147,11 @@ def test_sessions_let_in_the_pods_of_this_facade(objects: list[Object]) -> None:
 
 
 def test_without_sessions_nothing_of_them_is_there_and_a_key_of_ones_own_is_only_read() -> None:
-    objects = render({"api": {"sessions": {"enabled": False}}})
+    objects = render({"api": {"sessions": {"enabled": False}, "page": {"enabled": False}}})
     assert of_kind(objects, "Secret") == []
     assert "SESSION" not in str(of_kind(objects, "Deployment"))
     assert "networkpolicies" not in str(list(rules(objects)))
-    objects = render({"api": {"sessions": {"existingSecret": "ours"}}})
+    objects = render({"api": {"sessions": {"existingSecret": "ours"}, "page": {"enabled": False}}})
     assert of_kind(objects, "Secret") == []
     (rule,) = (rule for _, rule in rules(objects) if "secrets" in rule["resources"])
     assert (rule["resourceNames"], rule["verbs"]) == (["ours"], ["get"])
@@ -214,7 +214,7 @@ PASSED = {"/docs", "/openapi.json", *(path for path in PAGE_PATHS if "/" + path.
 
 def test_without_the_page_nothing_of_it_is_passed_or_made() -> None:
     ingress = {"enabled": True, "hosts": ["backup.example.com"]}
-    objects = render({"api": {"page": {"enabled": False}, "ingress": ingress}})
+    objects = render({"api": {"page": {"enabled": False}, "sessions": {"enabled": False}, "ingress": ingress}})
     (rule,) = named(objects, "Ingress", "backups-borg-operator-api")["spec"]["rules"]
     assert {path["path"] for path in rule["http"]["paths"]} == {"/api/", "/docs-assets/", "/docs", "/openapi.json"}
     assert of_kind(objects, "Secret") == []
@@ -224,7 +224,7 @@ def test_without_the_page_nothing_of_it_is_passed_or_made() -> None:
 
 
 def test_the_key_of_the_page_is_made_once_kept_and_mounted_where_the_facade_looks(objects: list[Object]) -> None:
-    (secret,) = of_kind(objects, "Secret")
+    secret = named(objects, "Secret", "backups-borg-operator-api-page")
     assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert len(base64.b64decode(secret["data"]["key"])) == 64
     spec = pod_specs(objects)["backups-borg-operator-api"]
@@ -237,7 +237,7 @@ def test_the_key_of_the_page_is_made_once_kept_and_mounted_where_the_facade_look
 
 
 def test_a_key_of_ones_own_is_used_and_none_is_made() -> None:
-    objects = render({"api": {"page": {"keySecretName": "mine"}}})
+    objects = render({"api": {"page": {"keySecretName": "mine"}, "sessions": {"enabled": False}}})
     assert of_kind(objects, "Secret") == []
     (volume,) = pod_specs(objects)["backups-borg-operator-api"]["volumes"]
     assert volume["secret"]["secretName"] == "mine"
@@ -337,13 +337,15 @@ def test_the_manifests_for_kubectl_are_the_charts_without_what_must_outlive_them
     assert (done.returncode, done.stderr) == (0, "")
     applied = list(yaml.load_all((REPOSITORY / "deploy" / "install.yaml").read_text(), Loader=yaml.CSafeLoader))
     # Whoever deletes a namespace or a CRD deletes the schedules in it; a key that everybody can read is none.
-    assert {item["kind"] for item in applied}.isdisjoint({"CustomResourceDefinition", "Namespace", "Secret"})
+    assert {item["kind"] for item in applied}.isdisjoint({"CustomResourceDefinition", "Namespace"})
+    (secret,) = of_kind(applied, "Secret")  # the facade fills it
+    assert secret.keys() & {"data", "stringData"} == set()
     assert len(applied) == len(
         [
             item
-            for item in render()
+            for item in render({"api": {"page": {"keySecretName": "borg-operator-page"}}})
             if "helm.sh/hook" not in item["metadata"].get("annotations", {})
-            and item["kind"] not in ("CustomResourceDefinition", "Secret")
+            and item["kind"] != "CustomResourceDefinition"
         ]
     )
     assert {item["metadata"]["labels"]["app.kubernetes.io/managed-by"] for item in applied} == {"kubectl"}

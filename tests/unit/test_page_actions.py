@@ -67,6 +67,12 @@ SAME: dict[str, tuple[str, dict[str, str], Call]] = {
         {"cron_expression": "0 3 * * 0", "timezone": "Europe/Berlin"},
         ("PUT", "/api/repositories/main/check-schedule", {"cron_expression": "0 3 * * 0", "timezone": "Europe/Berlin"}),
     ),
+    "drill_repository": ("/repositories/main/drill", {}, ("POST", "/api/repositories/main/restore-check", None)),
+    "update_drill_schedule": (
+        "/repositories/main/drill-times",
+        {"cron_expression": "0 4 1 * *", "timezone": "UTC"},
+        ("PUT", "/api/repositories/main/restore-check-schedule", {"cron_expression": "0 4 1 * *", "timezone": "UTC"}),
+    ),
     "cancel_restore_job": ("/restores/waiting/cancel", {}, ("POST", "/api/restore/cancel/waiting", None)),
     "start_restore_job": (
         "/restores/waiting/approve",

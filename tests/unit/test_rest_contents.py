@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from borg_contract.session.request import ReadRequest, SessionOperation
 from borg_core.formats import format_time
 from borg_operator.keys import PublicKeys
 from support.rest_world import World
-from support.session_pod import Cut, Pod, serving
+from support.session_pod import Cut, Pod, add_session, opened, serving
 
 MAIN = {
     "local": {"volume": {"persistentVolumeClaim": {"claimName": "repo-main"}}},
@@ -52,34 +51,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(reading, "STREAM_SECONDS", 0.0)
     monkeypatch.setattr(reading, "_LOOK_SECONDS", 0.01)
     return world
-
-
-def session(world: World, name: str = "main-1", **status: Any) -> str:
-    """Put a session there that is ready; return its uid."""
-    ready = {
-        "type": "Ready",
-        "status": "True",
-        "reason": "SessionReady",
-        "lastTransitionTime": format_time(whole_now()),
-    }
-    told = {"phase": "Ready", "address": "10.0.0.1", "podName": "p", "conditions": [ready], **status}
-    world.cluster.add("BorgSession", name, {"repositoryRef": {"name": "main"}})
-    uid: str = world.cluster.report("BorgSession", name, **told)["metadata"]["uid"]
-    return uid
-
-
-@asynccontextmanager
-async def opened(world: World, answer: Callable[[ReadRequest], Any], uid: str = "") -> AsyncIterator[Pod]:
-    """Give the pod of a session that is ready."""
-    assert world.keys.private
-    pod = Pod(uid or session(world), world.keys.private.public_key(), answer)
-    await world.sessions.start()
-    try:
-        async with serving(pod) as url:
-            world.pods["10.0.0.1"] = url
-            yield pod
-    finally:
-        await world.sessions.stop()
 
 
 def ask(world: World, path: str, answer: Callable[[ReadRequest], Any], **more: Any) -> tuple[httpx.Response, Pod]:
@@ -348,18 +319,18 @@ def test_a_listing_that_is_read_is_pending_and_a_download_of_it_is_asked_for_aga
 
 
 def test_a_pod_that_has_just_gone_is_pending_and_one_that_stays_silent_is_told(world: World) -> None:
-    session(world)
+    add_session(world)
     valid(Pending, asyncio.run(world("GET", BROWSE)), 202)
     long_ago = format_time(whole_now() - timedelta(minutes=1))
     ready = {"type": "Ready", "status": "True", "reason": "SessionReady", "lastTransitionTime": long_ago}
-    session(world, conditions=[ready])
+    add_session(world, conditions=[ready])
     answer = asyncio.run(world("GET", BROWSE))
     assert answer.status_code == 503
     assert "NetworkPolicy" in answer.json()["detail"]
 
 
 def test_after_a_session_has_ended_the_next_look_opens_another_one(world: World) -> None:
-    session(world, "main-1", phase="Ended", reason="SessionEnded", endTime=format_time(whole_now()))
+    add_session(world, "main-1", phase="Ended", reason="SessionEnded", endTime=format_time(whole_now()))
     valid(Pending, asyncio.run(world("GET", BROWSE)), 202)
     (name,) = created(world)
     assert name != "main-1"
@@ -368,11 +339,11 @@ def test_after_a_session_has_ended_the_next_look_opens_another_one(world: World)
 @pytest.mark.parametrize(("phase", "reason"), [("Failed", "PassphraseWrong"), ("Ended", "GaveWay")])
 def test_why_the_last_one_failed_is_said_and_then_it_is_tried_again(world: World, phase: str, reason: str) -> None:
     told = {"phase": phase, "reason": reason, "message": "The passphrase is wrong"}
-    session(world, **told, endTime=format_time(whole_now()))
+    add_session(world, **told, endTime=format_time(whole_now()))
     answer = asyncio.run(world("GET", BROWSE))
     assert (answer.status_code, answer.json()["detail"]) == (503, "The passphrase is wrong.")
     assert created(world) == []
-    session(world, **told, endTime=format_time(whole_now() - timedelta(seconds=31)))
+    add_session(world, **told, endTime=format_time(whole_now() - timedelta(seconds=31)))
     valid(Pending, asyncio.run(world("GET", BROWSE)), 202)
     assert len(created(world)) == 1
 
@@ -383,14 +354,14 @@ def test_a_pod_that_obeys_another_key_is_replaced_and_no_more_than_one(
     monkeypatch.setattr(reading, "PAGE_SECONDS", 30.0)
     assert world.keys.private
     world.cluster.add("Secret", "session-key", {}, data=render_pair(world.keys.private))
-    old = session(world)
+    old = add_session(world)
 
     create = world.cluster.create
 
     async def create_and_begin(resource: Any, manifest: Any) -> Any:
         made = await create(resource, manifest)
         if resource.kind == "BorgSession":
-            session(world, made["metadata"]["name"])
+            add_session(world, made["metadata"]["name"])
         return made
 
     monkeypatch.setattr(world.cluster, "create", create_and_begin)

@@ -43,7 +43,7 @@ def _made(place: str) -> Callable[[Fields, Any], tuple[str, ...]]:
     return lambda _, said: (place, str(said["job_id"]))
 
 
-def _check_times(form: Fields) -> dict[str, Any]:
+def _times(form: Fields) -> dict[str, Any]:
     return {
         "cron_expression": form.get("cron_expression", "").strip(),
         "timezone": form.get("timezone", "").strip() or None,
@@ -78,7 +78,15 @@ ACTIONS = (
         "update_check_schedule",
         _always("changed"),
         _here("/repositories", "repository_id"),
-        _check_times,
+        _times,
+    ),
+    Action("/repositories/{repository_id}/drill", "drill_repository", _always("started"), _made("/runs"), once=True),
+    Action(
+        "/repositories/{repository_id}/drill-times",
+        "update_drill_schedule",
+        _always("changed"),
+        _here("/repositories", "repository_id"),
+        _times,
     ),
     Action("/restores/{job_id}/cancel", "cancel_restore_job", _always("cancelled"), _here("/restores", "job_id")),
     Action("/restores/{job_id}/approve", "start_restore_job", _always("approved"), _made("/restores"), _approval),

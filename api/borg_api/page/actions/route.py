@@ -16,6 +16,7 @@ from borg_api.page.frame.calls import Operation, Said, call, find_operation
 from borg_api.page.frame.guard import PageRoute, read_form
 from borg_api.page.pages.restores import show_form as show_restore_form
 from borg_api.page.pages.schedules import show_form as show_schedule_form
+from borg_api.resources.checks.drills import router as drills
 from borg_api.resources.checks.route import router as checks
 from borg_api.resources.restores.route import router as restores
 from borg_api.resources.runs.route import router as runs
@@ -30,7 +31,7 @@ _AGAIN = "again"
 """The button that only shows the form again, with the parameters of another script say."""
 _PERMISSIONS: dict[str, Permission] = {
     route.name: route.endpoint.permission  # type: ignore[attr-defined]
-    for each in (schedules, runs, checks, restores)
+    for each in (schedules, runs, checks, drills, restores)
     for route in each.routes
     if isinstance(route, APIRoute)
 }

@@ -62,10 +62,10 @@ def templates() -> Environment:
 
 
 def link(namespace: str, path: str, /, *parts: str, **query: Any) -> str:
-    """Return the address of a page: `parts` follow the path, each a name."""
+    """Return the address of a page: `parts` follow the path, each a name; values may have bytes as surrogates."""
     place = "/".join([path.rstrip("/"), *(quote(part, safe="") for part in parts)]) or "/"
     given = [("namespace", namespace), *((key, value) for key, value in query.items() if value not in (None, ""))]
-    return f"{place}?{urlencode(given, doseq=True)}"
+    return f"{place}?{urlencode(given, doseq=True, errors='surrogateescape')}"
 
 
 def show(request: Request, template: str, code: int = 200, **values: Any) -> Response:

@@ -18,9 +18,17 @@ from starlette.types import Receive, Scope, Send
 
 from borg_api.edge.errors import NoSuchObjectError
 from borg_api.edge.guard import Caller, read_token
+from borg_api.page.frame.answers import show
 
 _GOOD = range(200, 300)
-_PASSED = ("content-type", "content-length", "content-disposition", "etag")
+_PASSED = (
+    b"content-type",
+    b"content-length",
+    b"content-disposition",
+    b"content-security-policy",
+    b"cache-control",
+    b"accept-ranges",
+)
 """What a download may say of itself."""
 
 
@@ -93,27 +101,42 @@ async def call(request: Request, operation: Operation) -> Said:
 
 
 class Relay(Response):
-    """What the operation answers, passed on as it comes; a browser keeps it as a file and never shows it."""
+    """What the operation answers, passed on as it comes; a browser keeps it as a file and never shows it.
+
+    Where it refuses, there is a page with its words.
+    """
 
     def __init__(self, request: Request, operation: Operation) -> None:
         super().__init__()
         self._request = request
         self._scope = _scope_of(request, operation, b"")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - its own
-        own = [(name.encode(), value.encode("latin-1")) for name, value in self.headers.items()]
-        replaced = {b"content-length", b"content-type"}
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused, words = 0, b""
 
         async def pass_on(message: MutableMapping[str, Any]) -> None:
+            nonlocal refused, words
             if message["type"] == "http.response.start":
-                kept = [(name, value) for name, value in message["headers"] if name.decode() in _PASSED]
-                message = {
-                    **message,
-                    "headers": [*kept, *((name, value) for name, value in own if name not in replaced)],
-                }
+                if message["status"] not in _GOOD:
+                    refused = message["status"]
+                    return
+                message = {**message, "headers": self._merge(message["headers"])}
+            elif refused:
+                words += message.get("body", b"")
+                return
             await send(message)
 
         await self._request.app(self._scope, receive, pass_on)
+        if refused:
+            detail = Said(refused, orjson.loads(words)).detail
+            await show(self._request, "error.html", refused, status=refused, detail=detail)(scope, receive, send)
+
+    def _merge(self, told: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return what the operation says of the download, and what all pages say that it does not."""
+        kept = {name: value for name, value in told if name in _PASSED}
+        own = {name.encode(): value.encode("latin-1") for name, value in self.headers.items()}
+        del own[b"content-length"]
+        return [*({**own, **kept}).items()]
 
 
 def _scope_of(request: Request, operation: Operation, sent: bytes) -> Scope:
@@ -128,6 +151,7 @@ def _scope_of(request: Request, operation: Operation, sent: bytes) -> Scope:
     query = urlencode(
         {"namespace": caller.namespace, **{key: value for key, value in operation.query.items() if value is not None}},
         doseq=True,
+        errors="surrogateescape",
     )
     headers = {"authorization": f"Bearer {read_token(request)}", **(operation.headers or {})}
     if operation.body is not None:

@@ -1,6 +1,5 @@
 """/archives: what there is to restore, by day; and what is in it, where this facade can look."""
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -9,13 +8,16 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import Permission, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
+from borg_api.edge.query import read_exact
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
-from borg_api.page.insight.inside import Inside
+from borg_api.page.insight.inside import Inside, can_be_named, derive_crumbs
 from borg_api.picture.picture import View
 from borg_api.picture.restoring import ArchiveRecord
 from borg_api.resources.archives.response import render_info
 from borg_api.resources.archives.route import LIST, find_archive
+from borg_api.resources.contents.response import show as show_name
+from borg_api.resources.contents.route import LOOK, Folder, From
 from borg_api.resources.repositories.route import find_repository
 from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
@@ -27,7 +29,7 @@ _PAGE = 100
 _MANY = 500
 
 Chosen = Annotated[str, Query(max_length=253)]
-InPath = Annotated[str, Query(max_length=4096)]
+Words = Annotated[str, Query(max_length=1024)]
 Name = Annotated[str, Path(max_length=1024)]
 
 
@@ -56,7 +58,7 @@ async def list_archives(
         days=[(day, list(group)) for day, group in groupby(shown, _day_of)],
         following=encode_token(shown[-1].order) if len(found) > _PAGE else None,
         known=len(view.archives_in(chosen)),
-        can_look=Inside(request).is_there,
+        can_look=await Inside(request).is_open(),
         may_restore=await is_allowed(request, Permission("create", RESTORES)),
     )
 
@@ -64,7 +66,7 @@ async def list_archives(
 @router.get("/{repository}/compare")
 @requires(LIST)
 async def compare_archives(  # noqa: PLR0917 - filled in by their names
-    request: Request, view: TheView, repository: Name, a: Chosen = "", b: Chosen = "", after: InPath = ""
+    request: Request, view: TheView, repository: Name, a: Words = "", b: Words = "", token: From = None
 ) -> Response:
     found = find_repository(view, repository)
     inside = Inside(request)
@@ -75,8 +77,9 @@ async def compare_archives(  # noqa: PLR0917 - filled in by their names
         a=a,
         b=b,
         choices=list(reversed(view.archives_in(found.metadata.name)))[:_MANY],
-        answer=await inside.compare(found, a, b, after) if a and b and inside.is_there else None,
-        can_look=inside.is_there,
+        answer=await inside.compare(found, a, b, token) if a and b and await inside.is_open() else None,
+        is_there=inside.is_there,
+        can_look=await inside.is_open(),
     )
 
 
@@ -87,43 +90,85 @@ async def show_archive(  # noqa: PLR0917 - filled in by their names
     view: TheView,
     repository: Name,
     archive: Name,
-    path: InPath = "",
-    after: InPath = "",
-    q: InPath = "",
+    path: Folder = "",  # noqa: ARG001 - read exactly below
+    q: Words = "",
+    token: From = None,
 ) -> Response:
     found, record = _find(view, repository, archive)
     inside = Inside(request)
+    exact = read_exact(request, "path").strip("/")
+    can_look = await inside.is_open()
     answer = None
-    if inside.is_there:
-        answer = await (inside.find(found, record, q, after) if q else inside.list(found, record, path, after))
+    if can_look:
+        words = read_exact(request, "q")
+        answer = await (inside.find(found, record, words, token) if q else inside.list(found, record, exact, token))
     return show(
         request,
         "archive.html",
         repository=found.metadata.name,
         record=record,
         info=render_info(record, found, view),
-        path=path.strip("/"),
-        crumbs=_crumbs(path),
+        path=exact,
+        crumbs=derive_crumbs(exact),
         q=q,
         answer=answer,
-        can_look=inside.is_there,
+        is_there=inside.is_there,
+        can_look=can_look,
         neighbours=_neighbours(view, record),
         may_restore=await is_allowed(request, Permission("create", RESTORES)),
+        can_be_named=can_be_named,
+    )
+
+
+@router.get("/{repository}/{archive}/versions")
+@requires(LOOK)
+async def show_versions(
+    request: Request,
+    view: TheView,
+    repository: Name,
+    archive: Name,
+    *,
+    path: Folder,  # noqa: ARG001 - read exactly below
+    token: From = None,
+) -> Response:
+    found, record = _find(view, repository, archive)
+    exact = read_exact(request, "path").strip("/")
+    return show(
+        request,
+        "versions.html",
+        repository=found.metadata.name,
+        record=record,
+        path=exact,
+        name=show_name(exact.rpartition("/")[2]),
+        folder=exact.rpartition("/")[0],
+        answer=await Inside(request).list_versions(found, exact, token),
+        may_restore=await is_allowed(request, Permission("create", RESTORES)),
+        can_be_named=can_be_named,
     )
 
 
 @router.get("/{repository}/{archive}/file")
-@requires(LIST)
-async def download_file(request: Request, view: TheView, repository: Name, archive: Name, path: InPath) -> Response:
-    return Inside(request).file(*_find(view, repository, archive), path)
+@requires(LOOK)
+async def download_file(
+    request: Request,
+    view: TheView,
+    repository: Name,
+    archive: Name,
+    path: Folder,  # noqa: ARG001 - read exactly below
+) -> Response:
+    return Inside(request).file(*_find(view, repository, archive), read_exact(request, "path"))
 
 
 @router.get("/{repository}/{archive}/tar")
-@requires(LIST)
+@requires(LOOK)
 async def download_folder(
-    request: Request, view: TheView, repository: Name, archive: Name, path: InPath = ""
+    request: Request,
+    view: TheView,
+    repository: Name,
+    archive: Name,
+    path: Folder = "",  # noqa: ARG001 - the same
 ) -> Response:
-    return Inside(request).tar(*_find(view, repository, archive), path)
+    return Inside(request).tar(*_find(view, repository, archive), read_exact(request, "path"))
 
 
 def _find(view: View, repository: str, archive: str) -> tuple[BorgRepository, ArchiveRecord]:
@@ -139,12 +184,6 @@ def _find(view: View, repository: str, archive: str) -> tuple[BorgRepository, Ar
 
 def _day_of(record: ArchiveRecord) -> str:
     return f"{parse_time(record.time):%A, %Y-%m-%d}"
-
-
-def _crumbs(path: str) -> Sequence[tuple[str, str]]:
-    """Return the folders that lead to a path, each by its name and its own path."""
-    parts = [part for part in path.split("/") if part]
-    return [(part, "/".join(parts[: number + 1])) for number, part in enumerate(parts)]
 
 
 def _neighbours(view: View, record: ArchiveRecord) -> dict[str, Any]:

@@ -4,14 +4,13 @@ from fastapi import APIRouter, Request, Response
 
 from borg_api.edge.guard import Permission, TheView, is_allowed, requires
 from borg_api.page.frame.answers import show
-from borg_api.page.frame.calls import Operation, call
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.attention import WORDS, find_matters_of
 from borg_api.page.insight.history import space_of
 from borg_api.page.pages.runs import titles_of
 from borg_api.page.show.charts import draw_space
 from borg_api.page.show.times import size
-from borg_api.resources.checks.response import render_schedule
+from borg_api.resources.checks.response import render_drill_schedule, render_schedule
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
@@ -67,6 +66,7 @@ async def show_repository(request: Request, view: TheView, repository_id: Reposi
         known=len(archives),
         proofs=[run for run in reversed(runs) if run.operation in _PROOFS][:_RUNS],
         check=render_schedule(found),
+        drill=render_drill_schedule(found),
         schedules=[
             record
             for record in view.schedules.in_order()
@@ -91,8 +91,3 @@ async def list_drills(request: Request, view: TheView) -> Response:
         repositories=view.repositories.in_order(),
         runs=[run for run in reversed(runs) if run.operation in _PROOFS][: 2 * _RUNS],
     )
-
-
-async def etag_of_check(request: Request, repository: str) -> str:
-    """Return the edition of a repository that its form is based on."""
-    return (await call(request, Operation("get_check_schedule", {"repository_id": repository}, {}))).etag

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import math
+import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 
 from borg_api.commands.sessions import open_session
 from borg_api.commands.writer import SessionWriter, Writer
@@ -34,6 +36,15 @@ PAGE_SECONDS = 8.0
 STREAM_SECONDS = 20.0
 """The same for a download, which cannot be pending: a browser would save those words as the file."""
 _LOOK_SECONDS = 0.25
+_WAIT = re.compile(r"(?:^|[,;])[ \t]*wait=([0-9]{1,6})(?![^ \t,;])", re.IGNORECASE)
+Prefer = Annotated[
+    str | None,
+    Header(
+        max_length=1024,
+        description="`wait=2` (RFC 7240): for so many seconds what is being opened is waited for. Without it, and at "
+        f"the most, {PAGE_SECONDS:.0f}; for a download {STREAM_SECONDS:.0f}.",
+    ),
+]
 _REFUSALS = 2
 """After so many refusals another session is opened: this one obeys another key."""
 _SETTLED = timedelta(seconds=15)
@@ -56,6 +67,8 @@ class Reader:
     writer: Writer[BorgSession]
     client: SessionClient
     keys: Keys
+    patience: float = math.inf
+    """For so many seconds at the most what is being opened is waited for."""
 
     async def read(
         self,
@@ -97,7 +110,7 @@ class Reader:
     async def _insist(
         self, repository: BorgRepository, ask: Callable[[Target], Awaitable[T | Pending]], seconds: float
     ) -> T | Opening:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + min(seconds, self.patience)
         refused = 0
         while True:
             session = await open_session(self.view, self.writer, repository, datetime.now(UTC))
@@ -155,11 +168,13 @@ def _silent(session: BorgSession) -> UnavailableError:
     )
 
 
-async def _get_reader(request: Request, view: TheView, writer: SessionWriter) -> Reader:
+async def _get_reader(request: Request, view: TheView, writer: SessionWriter, prefer: Prefer = None) -> Reader:
     keys = part_of(request, Keys)
     if not keys.wanted:
         raise UnavailableError("This facade was not given a key to look into archives with (BORG_API_SESSION_SECRET).")
-    return Reader(view, writer, part_of(request, SessionClient), keys)
+    wait = _WAIT.search(prefer or "")
+    patience = float(wait[1]) if wait else math.inf
+    return Reader(view, writer, part_of(request, SessionClient), keys, patience)
 
 
 TheReader = Annotated[Reader, Depends(_get_reader)]

@@ -5,7 +5,6 @@ Who may create BorgSessions may look; that is asked again with every read, whoev
 
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, TypeVar
-from urllib.parse import unquote_to_bytes
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -13,7 +12,8 @@ from borg_api.edge.bodies import render, send
 from borg_api.edge.errors import NoSuchObjectError
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
 from borg_api.edge.openapi import answers, problems
-from borg_api.edge.paging import Continue, Limit
+from borg_api.edge.paging import Limit
+from borg_api.edge.query import read_exact
 from borg_api.picture.picture import View
 from borg_api.resources.archives.route import find_archive
 from borg_api.resources.contents import response
@@ -36,6 +36,12 @@ _ALL = 10_000
 ArchiveName = Annotated[str, Path(description="The archive's name, or borg's id of it.", max_length=1024)]
 Archive = Annotated[str, Query(description="The archive's name, or borg's id of it.", min_length=1, max_length=1024)]
 Place = Annotated[str, Query(min_length=1, max_length=4096, description="The repository's id, name or location.")]
+From = Annotated[
+    str | None,
+    Query(
+        alias="continue", max_length=32_768, description="Where the page before ended, as it said: a path may be in it."
+    ),
+]
 Folder = Annotated[str, Query(max_length=16_384, description="A folder, `sources/data/etc`; all without it.")]
 
 
@@ -62,7 +68,7 @@ async def browse_archive(
     archive: ArchiveName,
     path: Folder = "",  # noqa: ARG001 - read exactly below
     limit: Limit = None,
-    token: Continue = None,
+    token: From = None,
 ) -> Response:
     """List a folder of an archive, folders first. Without `limit`, all of it, up to 10,000."""
     repository = find_repository(view, repository_id)
@@ -87,7 +93,7 @@ async def find_in_archive(
     q: Annotated[str, Query(min_length=1, max_length=1024, description="A part of the name, whatever its case.")],  # noqa: ARG001
     path: Folder = "",  # noqa: ARG001
     limit: Limit = None,
-    token: Continue = None,
+    token: From = None,
 ) -> Response:
     """Find files and folders of an archive by a part of their name, below a folder."""
     repository = find_repository(view, repository_id)
@@ -95,7 +101,7 @@ async def find_in_archive(
         SessionOperation.FIND,
         archive=_name_of(view, repository, archive),
         path=_path(request, "path"),
-        q=_exact(request, "q"),
+        q=read_exact(request, "q"),
         after=_after(token),
     )
     return await _send_tree(reader, repository, wanted, limit or LIMIT_MOST)
@@ -151,7 +157,7 @@ async def compare_archives(
     b: Annotated[str, Query(min_length=1, max_length=1024, description="The later one.")],
     path: Folder = "",  # noqa: ARG001
     limit: Limit = None,
-    token: Continue = None,
+    token: From = None,
 ) -> Response:
     """Show what changed from one archive to another, below a folder."""
     found = find_repository_at(view, repository)
@@ -177,7 +183,7 @@ async def list_versions(
     repository: Place,
     file_path: Annotated[str, Query(min_length=1, max_length=16_384, description="As archives have it.")],  # noqa: ARG001
     limit: Limit = None,
-    token: Continue = None,
+    token: From = None,
 ) -> Response:
     """Show one file in each archive, the newest first."""
     found = find_repository_at(view, repository)
@@ -234,18 +240,8 @@ def _name_of(view: View, repository: BorgRepository, reference: str) -> str:
     return known.archive if known else reference
 
 
-def _exact(request: Request, name: str) -> str:
-    """Return a query parameter byte by byte: FastAPI's is UTF-8, with something else in place of what is none."""
-    query: bytes = request.scope["query_string"]
-    for part in query.split(b"&"):
-        key, _, value = part.partition(b"=")
-        if unquote_to_bytes(key.replace(b"+", b" ")) == name.encode():
-            return unquote(value.replace(b"+", b"%20").decode("latin-1"))
-    return ""
-
-
 def _path(request: Request, name: str) -> str:
-    return _exact(request, name).strip("/")
+    return read_exact(request, name).strip("/")
 
 
 def _base(path: str) -> str:
