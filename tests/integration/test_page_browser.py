@@ -5,14 +5,19 @@ The facade is in this process, on a cluster that is a dict; `tests/e2e/test_page
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Browser, Page, expect
 
+from borg_contract.session import answers
+from borg_contract.session.request import ReadRequest, SessionOperation
 from support.browser import SHOTS, find_faults, log_in, open_chromium
 from support.page_world import add_schedule, fill, make_key
 from support.rest_world import World
+from support.session_pod import opened
 from support.visitor import serve
 from support.waiting import wait_for
 
@@ -154,6 +159,40 @@ def test_the_overview_goes_on_by_itself_and_keeps_what_one_had_opened(page: Page
     add_schedule(world, "later", "Made meanwhile", runs="f")
     page.clock.run_for(25_000)
     expect(page.get_by_role("link", name="Made meanwhile").first).to_be_visible()
+
+
+def test_an_archive_that_is_opened_comes_by_itself_and_what_is_ticked_then_stays(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    world = World(make_key(tmp_path))
+    fill(world)
+    world.keys.private = Ed25519PrivateKey.generate()
+    state: list[Any] = [(202, answers.Pending(entries=7))]
+    asked: list[ReadRequest] = []
+
+    def answer(request: ReadRequest) -> Any:
+        asked.append(request)
+        return b"content" if request.operation is SessionOperation.FILE else state[0]
+
+    with serve(world, opened(world, answer)) as url:
+        page = chromium.new_context().new_page()
+        log_in(page, url, "token")
+        page.goto(f"{url}/archives/main/before-the-upgrade")
+        expect(page.locator("#files")).to_contain_text("7 entries so far")
+        state[0] = (202, answers.Pending(entries=9_000))
+        expect(page.locator("#files")).to_contain_text("9,000 entries so far")
+        state[0] = answers.TreeAnswer((answers.Item("app.conf", "sources/data/app.conf", "file", 7),), total=1)
+        page.get_by_label("Restore app.conf").check()
+        before = len(asked)
+        page.wait_for_timeout(2_500)
+        expect(page.get_by_label("Restore app.conf")).to_be_checked()
+        assert len(asked) == before
+        with page.expect_download() as download:
+            page.get_by_label("Download app.conf").click()
+        assert (download.value.suggested_filename, download.value.path().read_bytes()) == ("app.conf", b"content")
+        page.get_by_role("button", name="Restore what is ticked").click()
+        expect(page.get_by_label("Files and folders")).to_have_value("sources/data/app.conf")
+        page.context.close()
 
 
 def test_the_whole_way_is_done_with_the_keyboard(chromium: Browser, url: str, world: World) -> None:

@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from typing import Any
 
 import httpx
@@ -57,8 +57,8 @@ class Browser:
 
 
 @contextmanager
-def serve(world: World) -> Iterator[str]:
-    """Give the address of the world's facade on this machine, to a browser."""
+def serve(world: World, beside: AbstractAsyncContextManager[Any] | None = None) -> Iterator[str]:
+    """Give the address of the world's facade on this machine. `beside`: what goes on in its event loop."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -68,7 +68,8 @@ def serve(world: World) -> Iterator[str]:
 
     async def run() -> None:
         asyncio.get_running_loop().call_soon(began.set)
-        await server.serve()
+        async with beside or nullcontext():
+            await server.serve()
 
     thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()

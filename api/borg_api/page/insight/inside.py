@@ -4,6 +4,7 @@ Names in archives are bytes. What is shown of one may have U+FFFD in it; what li
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
@@ -20,6 +21,8 @@ from borg_contract.session.request import unquote
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 
 _PAGE = 500
+_AGAIN: Mapping[int, str] = {HTTPStatus.CONFLICT: "every 5s", HTTPStatus.SERVICE_UNAVAILABLE: "every 15s"}
+"""After a refusal that passes by itself: a run holds the lock, a session ended."""
 _AT_ONCE = {"prefer": "wait=0"}
 """A page is there at once; that the archive is still being opened is said on it."""
 
@@ -72,6 +75,22 @@ class Inside:
             for item in _items_of(said.body):
                 item["exact"] = unquote(item["encoded_path"])
         return said
+
+
+def find_next_look(said: Said) -> str:
+    """Return how soon to look again, as htmx says it; empty where all is there that was asked for."""
+    is_waiting = said.good and said.body.get("pending") and not said.body.get("items")
+    return "every 1s" if said.status == HTTPStatus.ACCEPTED or is_waiting else _AGAIN.get(said.status, "")
+
+
+def keep_live(request: Request, response: Response, place: str) -> Response:
+    """Return the page that is to be looked at again: of an element that looks by itself, only the inside changes.
+
+    `place`: its id. What takes its place looks no more: attributes of htmx count only on pages, not in parts of them.
+    """
+    if "hx-request" in request.headers:
+        response.headers.update({"HX-Reswap": "innerHTML", "HX-Reselect": f"#{place} > *"})
+    return response
 
 
 def can_be_named(path: str) -> bool:

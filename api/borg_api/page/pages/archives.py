@@ -11,7 +11,7 @@ from borg_api.edge.paging import Continue, decode_token, encode_token
 from borg_api.edge.query import read_exact
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
-from borg_api.page.insight.inside import Inside, can_be_named, derive_crumbs
+from borg_api.page.insight.inside import Inside, can_be_named, derive_crumbs, find_next_look, keep_live
 from borg_api.picture.picture import View
 from borg_api.picture.restoring import ArchiveRecord
 from borg_api.resources.archives.response import render_info
@@ -70,17 +70,22 @@ async def compare_archives(  # noqa: PLR0917 - filled in by their names
 ) -> Response:
     found = find_repository(view, repository)
     inside = Inside(request)
-    return show(
+    can_look = await inside.is_open()
+    answer = await inside.compare(found, a, b, token) if a and b and can_look else None
+    again = find_next_look(answer) if answer else ""
+    page = show(
         request,
         "compare.html",
         repository=found.metadata.name,
         a=a,
         b=b,
         choices=list(reversed(view.archives_in(found.metadata.name)))[:_MANY],
-        answer=await inside.compare(found, a, b, token) if a and b and await inside.is_open() else None,
+        answer=answer,
+        again=again,
         is_there=inside.is_there,
-        can_look=await inside.is_open(),
+        can_look=can_look,
     )
+    return keep_live(request, page, "changes") if again else page
 
 
 @router.get("/{repository}/{archive}")
@@ -102,7 +107,8 @@ async def show_archive(  # noqa: PLR0917 - filled in by their names
     if can_look:
         words = read_exact(request, "q")
         answer = await (inside.find(found, record, words, token) if q else inside.list(found, record, exact, token))
-    return show(
+    again = find_next_look(answer) if answer else ""
+    page = show(
         request,
         "archive.html",
         repository=found.metadata.name,
@@ -112,12 +118,14 @@ async def show_archive(  # noqa: PLR0917 - filled in by their names
         crumbs=derive_crumbs(exact),
         q=q,
         answer=answer,
+        again=again,
         is_there=inside.is_there,
         can_look=can_look,
         neighbours=_neighbours(view, record),
         may_restore=await is_allowed(request, Permission("create", RESTORES)),
         can_be_named=can_be_named,
     )
+    return keep_live(request, page, "files") if again else page
 
 
 @router.get("/{repository}/{archive}/versions")
@@ -133,7 +141,9 @@ async def show_versions(
 ) -> Response:
     found, record = _find(view, repository, archive)
     exact = read_exact(request, "path").strip("/")
-    return show(
+    answer = await Inside(request).list_versions(found, exact, token)
+    again = find_next_look(answer)
+    page = show(
         request,
         "versions.html",
         repository=found.metadata.name,
@@ -141,10 +151,12 @@ async def show_versions(
         path=exact,
         name=show_name(exact.rpartition("/")[2]),
         folder=exact.rpartition("/")[0],
-        answer=await Inside(request).list_versions(found, exact, token),
+        answer=answer,
+        again=again,
         may_restore=await is_allowed(request, Permission("create", RESTORES)),
         can_be_named=can_be_named,
     )
+    return keep_live(request, page, "versions") if again else page
 
 
 @router.get("/{repository}/{archive}/file")
