@@ -3,6 +3,7 @@
 import re
 import socket
 import subprocess
+import tarfile
 from collections.abc import Iterator
 
 import pytest
@@ -126,6 +127,46 @@ def test_from_a_new_schedule_to_a_file_that_came_back(page: Page, url: str, prep
     page.get_by_role("button", name="Delete “By page”").click()
     expect(page.get_by_role("status").first).to_contain_text("Deleted.")
     assert team("get", "bsched", "by-page", check=False).returncode
+
+
+def test_archives_are_looked_into(page: Page, url: str, prepared: Team) -> None:
+    team, here = prepared, f"namespace={prepared.namespace}"
+    team.schedule("looked", archiveNameTemplate="looked-{now}", job={"fileAccess": "ReadAll"})
+    team.completed("looked-1", "looked")
+    team.work("echo three >/data/etc/new.conf")
+    team.completed("looked-2", "looked")
+    _, later = (name for name in team.archives("main") if name.startswith("looked-"))
+    team.eventually(
+        lambda: [item["spec"]["archive"] for item in team.items("barch")],
+        "the archive is listed",
+        holds=lambda known: later in known,
+    )
+    page.goto(f"{url}/archives/main/{later}?{here}")
+    files = page.locator("#files")
+    for folder in ("sources/", "data/", "etc/"):
+        files.get_by_role("link", name=folder, exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_label("Download app.conf").click()
+    assert download.value.suggested_filename == "app.conf"
+    assert download.value.path().read_text() == "one\n"
+    files.get_by_role("link", name="data", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_label("Download etc as tar").click()
+    with tarfile.open(download.value.path()) as tar:
+        assert {name.rpartition("/")[2] for name in tar.getnames()} >= {"app.conf", "new.conf", "other.conf"}
+
+    page.get_by_label("Name contains").fill("NEW.conf")
+    page.get_by_role("button", name="Find").click()
+    files.get_by_role("link", name="sources/data/etc/new.conf").click()
+    expect(page.get_by_role("cell", name="not in it").first).to_be_visible()
+    page.goto(f"{url}/archives/main/{later}?{here}")
+    page.get_by_role("link", name="What changed?").click()
+    expect(page.get_by_role("row", name=re.compile("^added sources/data/etc/new.conf"))).to_be_visible()
+
+    page.goto(f"{url}/archives/main/{later}?{here}&path=sources/data/etc")
+    page.get_by_label("Restore new.conf").check()
+    page.get_by_role("button", name="Restore what is ticked").click()
+    expect(page.get_by_label("Files and folders")).to_have_value("sources/data/etc/new.conf")
 
 
 def test_a_viewer_sees_and_is_offered_nothing_to_press(chromium: Browser, url: str, prepared: Team) -> None:
