@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from borg_contract.session import answers
 from borg_contract.session.request import ReadRequest, SessionOperation
 from support.browser import SHOTS, find_faults, log_in, open_chromium
-from support.page_world import add_schedule, fill, make_key
+from support.page_world import HOSTILE, LONG, add_schedule, fill, make_key
 from support.rest_world import World
 from support.session_pod import opened
 from support.visitor import serve
@@ -38,6 +38,10 @@ PAGES = {
     "repository-locked": "/repositories/offsite",
     "archives": "/archives",
     "archive": "/archives/main/before-the-upgrade",
+    "archive-found": "/archives/main/before-the-upgrade?q=a",
+    "archive-refused": "/archives/main/before-the-upgrade?path=locked",
+    "archive-versions": "/archives/main/before-the-upgrade/versions?path=sources/data/etc/app.conf",
+    "archives-compared": "/archives/main/compare?a=before-the-upgrade&b=before-the-upgrade",
     "restores": "/restores",
     "restore-new": "/restores/new?repository=main",
     "restore-waits": "/restores/waiting",
@@ -65,8 +69,40 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def url(world: World) -> Iterator[str]:
-    with serve(world) as address:
+    world.keys.private = Ed25519PrivateKey.generate()
+    with serve(world, opened(world, look_inside)) as address:
         yield address
+
+
+NAMES = (
+    "etc",
+    "app.conf",
+    "日本語のとても長い名前のファイル.txt",
+    "ملف مهم.pdf",
+    LONG,
+    HOSTILE.replace("\0", ""),
+    "x" * 255,
+)
+
+
+def look_inside(request: ReadRequest) -> Any:
+    """Answer as the pod of a session."""
+    items = tuple(
+        answers.Item(name, f"sources/data/{name}", kind, 10_000_000, "2026-11-24T03:00:02Z", target=target)
+        for name, kind, target in zip(NAMES, ["directory", *["file"] * 5, "symlink"], [*[""] * 6, "../x"], strict=True)
+    )
+    if request.path == "locked":
+        return 409, answers.Refusal("RepositoryLocked", "Locked by nightly-7 since 02:00")
+    if request.operation is SessionOperation.DIFF:
+        added = (answers.Change(item.path, answers.ADDED, None, item) for item in items)
+        return answers.DiffAnswer(
+            (answers.Change(items[1].path, answers.MODIFIED, items[1], items[1]), *added), next="n"
+        )
+    if request.operation is SessionOperation.VERSIONS:
+        found = [answers.Version(LONG, f"{number:064}", "2026-11-24T03:00:02Z", items[1]) for number in range(3)]
+        missing = answers.Version("other", "f" * 64, "2026-11-20T03:00:02Z")
+        return answers.VersionsAnswer((*found, missing), total=4, looked=4)
+    return answers.TreeAnswer(items, next="n", total=len(items))
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,13 @@
 """Looking into archives with the page: through REST, to a session's pod that checks signatures."""
 
 import asyncio
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import httpx
 import pytest
@@ -13,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from borg_api.resources.contents import reading
 from borg_contract.session import answers
 from borg_contract.session.request import ReadRequest, SessionOperation
+from support.hostile import make_hostile
 from support.page_world import add_archive, add_repository, ago, make_key
 from support.rest_world import World
 from support.session_pod import Pod, opened
@@ -34,6 +38,10 @@ def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Browser:
     world.keys.private = Ed25519PrivateKey.generate()
     monkeypatch.setattr(reading, "STREAM_SECONDS", 0.0)
     return Browser(world, "token")
+
+
+def _always(page: Any, _: ReadRequest) -> Any:
+    return page
 
 
 def look(browser: Browser, path: str, answer: Callable[[ReadRequest], Any]) -> tuple[httpx.Response, Pod]:
@@ -163,6 +171,23 @@ def test_a_name_that_is_no_utf8_leads_to_the_very_file_and_is_not_ticked(browser
     folder, pod = look(browser, f"/archives/main/a-2?path={exact}", lambda _: answers.TreeAnswer(()))
     assert pod.requests[0].path == ODD
     assert "Restore this folder" not in folder.text
+
+
+def test_hostile_names_in_archives_are_text_and_lead_to_their_files(browser: Browser) -> None:
+    random = Random(12)
+    names = [f"«{make_hostile(random)}»" for _ in range(2_000)]
+    shown = 0
+    for number in range(0, len(names), 500):
+        part = names[number : number + 500]
+        page = answers.TreeAnswer(tuple(answers.Item(name, f"d/{name}", "file", target=name) for name in part))
+        answer, _ = look(browser, "/archives/main/a-2?path=d", partial(_always, page))
+        for found in re.findall("«(.*?)»", answer.text, re.DOTALL):
+            shown += 1
+            assert not re.search("[<>\"']", found), found
+            assert not re.search(r"&(?!(amp|lt|gt|#34|#39);)", found), found
+        links = re.findall(r'/file\?namespace=team&amp;path=([^"]*)"', answer.text)
+        assert [unquote_plus(link) for link in links] == [f"d/{name}" for name in part]
+    assert shown >= 3 * len(names)
 
 
 def test_a_file_is_passed_on_to_be_kept_and_never_shown(browser: Browser) -> None:
