@@ -102,7 +102,7 @@ def look_inside(request: ReadRequest) -> Any:
         found = [answers.Version(LONG, f"{number:064}", "2026-11-24T03:00:02Z", items[1]) for number in range(3)]
         missing = answers.Version("other", "f" * 64, "2026-11-20T03:00:02Z")
         return answers.VersionsAnswer((*found, missing), total=4, looked=4)
-    return answers.TreeAnswer(items, next="n", total=len(items))
+    return answers.TreeAnswer(items, total=len(items))
 
 
 @pytest.fixture(scope="module")
