@@ -31,6 +31,7 @@ COPY contract/pyproject.toml contract/
 COPY core/pyproject.toml core/
 COPY cluster/pyproject.toml cluster/
 COPY runner/pyproject.toml runner/
+COPY session/pyproject.toml session/
 COPY operator/pyproject.toml operator/
 COPY api/pyproject.toml api/
 
@@ -66,6 +67,12 @@ COPY cluster cluster
 COPY api api
 RUN --mount=type=secret,id=certificates \
     /uv/bin/uv pip install --no-deps --python /venv/bin/python --target /app ./contract ./core ./cluster ./api
+
+# For the pods of sessions, which are of the runner's image too. The runner itself never sees these.
+FROM build AS session-dependencies
+ENV UV_PROJECT_ENVIRONMENT=/opt/session
+RUN --mount=type=secret,id=certificates \
+    /uv/bin/uv sync --locked --no-dev --no-install-workspace --package borg-session
 
 # Debian's borg is 1.4.0, whose `extract` follows symbolic links out of its target and whose `prune` knows no quarters;
 # PyPI has newer ones as source only. The compiler stays here.
@@ -105,7 +112,8 @@ EXPOSE 5000
 ENTRYPOINT ["borg-api"]
 
 
-# What runs in backup pods: borg, ssh, and a program of the standard library alone.
+# What runs in backup pods: borg, ssh, and a program of the standard library alone. Beside it the program of sessions,
+# with what it needs in a place of its own.
 # libnss-wrapper names the user of a pod that runs under a number of its own: ssh refuses nameless ones. The image's own
 # user has the number under which pods run by default (RUNNER_UID in contract/borg_contract/pod.py).
 # tini is the first process: to one that has no handler yet, as Python while it starts, the kernel delivers no SIGTERM.
@@ -119,10 +127,15 @@ RUN apt-get update \
  && ln -s /opt/borg/bin/borg /usr/local/bin/borg
 COPY --from=borg /opt/borg /opt/borg
 COPY --from=helper /helper/borg-stream /usr/local/lib/borg-runner/borg-stream
+COPY --from=session-dependencies /opt/session /opt/session
+COPY session/borg_session /opt/session/code/borg_session
 COPY contract/borg_contract /usr/lib/python3/dist-packages/borg_contract
 COPY runner/borg_runner /usr/lib/python3/dist-packages/borg_runner
-RUN python3 -m compileall -q /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \
+RUN python3 -m compileall -q /opt/session/code \
+      /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \
  && printf '#!/bin/sh\nexec python3 -m borg_runner "$@"\n' >/usr/local/bin/borg-runner \
- && chmod 0755 /usr/local/bin/borg-runner
+ && printf '#!/bin/sh\n%s\n%s\n' 'export PYTHONPATH=/opt/session/code:/usr/lib/python3/dist-packages' \
+      'exec tini -- /opt/session/bin/python -m borg_session "$@"' >/usr/local/bin/borg-session \
+ && chmod 0755 /usr/local/bin/borg-runner /usr/local/bin/borg-session
 USER 10001:10001
 ENTRYPOINT ["tini", "--", "borg-runner"]

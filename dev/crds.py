@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from borg_core.kinds.crd import render_crd
+from borg_core.crd import render_crd
 from borg_core.registry import Kind, own_kinds
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,12 @@ from borg_api.edge.guard import Access
 from borg_api.edge.openapi import render_document
 from borg_api.edge.parts import install_parts
 from borg_api.edge.problem import add_error_handlers
+from borg_api.looking.client import SessionClient
+from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
+from borg_api.page.frame.calls import let_pages_call
+from borg_api.page.frame.seal import Seal
+from borg_api.page.routes import ROUTERS as PAGES
 from borg_api.picture.picture import WATCHES, Picture
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
@@ -22,6 +27,7 @@ from borg_api.resources.archives import route as archives
 from borg_api.resources.checks import drills
 from borg_api.resources.checks import route as checks
 from borg_api.resources.claims import route as claims
+from borg_api.resources.contents import route as contents
 from borg_api.resources.cron import route as cron
 from borg_api.resources.repositories import route as repositories
 from borg_api.resources.restores import route as restores
@@ -44,6 +50,7 @@ _ROUTERS = (
     repositories.router,
     archives.router,
     claims.router,
+    contents.router,
     restores.router,
     checks.router,
     drills.router,
@@ -53,7 +60,7 @@ _ROUTERS = (
     replicas.router,
     documents.router,
 )
-_TAGS = ("Schedules", "Runs", "Restores", "Checks", "Activity", "Cron expressions", "Choices", "Health")
+_TAGS = ("Schedules", "Runs", "Restores", "Contents", "Checks", "Activity", "Cron expressions", "Choices", "Health")
 _DESCRIPTION = """
 Backups of a Kubernetes cluster over HTTP, and restores of them: Borg UI's API on custom resources.
 
@@ -84,8 +91,9 @@ def create_app(configuration: Configuration) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in _ROUTERS:
+    for router in (*_ROUTERS, *(PAGES if configuration.page_key else ())):
         app.include_router(router)
+    let_pages_call(app, _ROUTERS)
     documents.mount_assets(app)
     add_error_handlers(app, _allowed_methods)
 
@@ -108,21 +116,28 @@ async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics
     anonymous = ApiServer(without_credentials(client, _CALLERS_CONNECTIONS), observe=metrics.asked_as_caller)
     picture, others, timetable = Picture(own, configuration.namespaces), Replicas(configuration), Timetable()
     access, listing = Access(anonymous, picture), Listing(timetable)
-    install_parts(app, configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
+    keys = Keys(own, configuration.session_secret)
+    client_of_sessions = SessionClient(keys)
+    parts = (configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
+    install_parts(app, *parts, keys, client_of_sessions, Seal(configuration.page_key))
     await others.start()
+    await client_of_sessions.start()
+    keys.start()
     picture.start()
     try:
         yield
     finally:
         await picture.stop()
         await others.stop()
+        await keys.stop()
+        await client_of_sessions.stop()
         await own.close()
         await anonymous.close()
 
 
 def _allowed_methods(path: str) -> str:
     """Return the methods that the path takes, as the header Allow says them."""
-    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for router in (*_ROUTERS, *PAGES) for route in router.routes if isinstance(route, APIRoute)]
     fixed = [route for route in routes if route.path == path]
     found = fixed or [route for route in routes if route.path_regex.match(path)]
     methods = {method for route in found for method in route.methods or ()}

@@ -16,7 +16,7 @@ class Configuration:
     """`namespaces`: those it serves, empty for all. `peers`: `host:port` of all replicas, empty for a single one.
 
     `own_address`: the IP address of this replica among its peers. `certificate`, `key`: PEM files to speak TLS with;
-    empty for plain HTTP.
+    empty for plain HTTP. `page_key`: the file with the key of the page; without one, there is no page.
     """
 
     default_namespace: str
@@ -26,6 +26,9 @@ class Configuration:
     own_address: str = ""
     certificate: str = ""
     key: str = ""
+    session_secret: tuple[str, str] | None = None
+    """(namespace, name) of the Secret with the key by which the facade looks into archives; None: it does not."""
+    page_key: str = ""
 
     def serves(self, namespace: str) -> bool:
         return not self.namespaces or namespace in self.namespaces
@@ -50,4 +53,21 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         raise ConfigurationError(f"{_PREFIX}TLS_CERTIFICATE and {_PREFIX}TLS_KEY: give both or neither")
     if value("PEERS") and not value("OWN_ADDRESS"):
         raise ConfigurationError(f"{_PREFIX}PEERS needs {_PREFIX}OWN_ADDRESS, the address of this replica among them")
-    return Configuration(default, namespaces, int(port), value("PEERS"), value("OWN_ADDRESS"), certificate, key)
+    return Configuration(
+        default,
+        namespaces,
+        int(port),
+        value("PEERS"),
+        value("OWN_ADDRESS"),
+        certificate,
+        key,
+        _secret(value("SESSION_SECRET")),
+        value("PAGE_KEY"),
+    )
+
+
+def _secret(text: str) -> tuple[str, str] | None:
+    namespace, slash, name = text.partition("/")
+    if text and not (namespace and slash and name):
+        raise ConfigurationError(f'{_PREFIX}SESSION_SECRET is "{text}": it must be namespace/name')
+    return (namespace, name) if text else None

@@ -27,6 +27,9 @@ class Metrics:
             registry=registry,
         )
         self.objects = Gauge("borg_api_mirror_objects", "Objects of a kind that it shows.", ["kind"], registry=registry)
+        self.downloaded = Counter(
+            "borg_api_downloaded_bytes", "Bytes of files and folders of archives, handed out.", registry=registry
+        )
         self._upstream = Counter(
             "borg_api_kubernetes_requests",
             "Requests to the API server, by HTTP status; lost: no answer came. Identity: own, or that of the caller.",

@@ -19,9 +19,10 @@ from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from borg_contract.plan import RunPlan
-from borg_contract.result import RepositoryResult, RunResult
+from borg_contract.result import RunResult
 from borg_contract.retention import Retention
-from borg_contract.schema import Schema
+from borg_contract.schema import FILE_NAME, Schema
+from borg_contract.session.plan import SessionPlan
 
 _T = TypeVar("_T")
 
@@ -36,7 +37,7 @@ FRAME_BYTES = len(_BRIEF) + len(_REST)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def encode(value: RunPlan | RunResult | RepositoryResult) -> str:
+def encode(value: Any) -> str:
     """Return compact JSON in ASCII without a `$`, which the kubelet would expand in an environment value."""
     text = json.dumps(_encoded(value), separators=(",", ":"), ensure_ascii=True)
     return text.replace("$", "\\u0024")
@@ -50,6 +51,16 @@ def encode_with_brief(brief: RunResult, whole: RunResult) -> str:
 def decode_plan(text: str) -> RunPlan:
     """Return the plan in `text`. Raises ValueError when it is none."""
     return _decode(RunPlan, text)
+
+
+def decode_session_plan(text: str) -> SessionPlan:
+    """Return the plan in `text`. Raises ValueError when it is none."""
+    return _decode(SessionPlan, text)
+
+
+def decode_answer(kind: type[_T], text: str) -> _T:
+    """Return a session's answer of that kind, see `borg_contract.session.answers`. Raises ValueError for any other."""
+    return _decode(kind, text)
 
 
 def decode_result(text: str) -> RunResult:
@@ -125,6 +136,8 @@ def _decoded(kind: Any, value: Any, where: str) -> Any:  # noqa: PLR0911 - an ar
 
 def _decoded_annotated(kind: Any, value: Any, where: str) -> Any:
     inner, *notes = get_args(kind)
+    if FILE_NAME in notes and isinstance(value, str):
+        return value
     found = _decoded(inner, value, where)
     for note in notes:
         if isinstance(note, Schema):

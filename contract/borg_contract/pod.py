@@ -98,6 +98,9 @@ PLAN_LIMIT_BYTES = 120 * 1024
 
 LOCK_HOLDER_PREFIX = "borgoperator.io"
 
+SESSION_HOLDER_PREFIX = f"{LOCK_HOLDER_PREFIX}-session"
+"""Of the pods of sessions, which have no Job: what proves a Job's pod dead does not prove them dead."""
+
 
 _PLACE_LENGTH = 12
 
@@ -119,6 +122,31 @@ def derive_place(cluster: str, node: str) -> str:
 def lock_holder(namespace: str, job_name: str, job_uid: str, place: str = "") -> str:
     """Return the BORG_HOST_ID of a Job's pods in one place: who holds a lock, readable and never the same for two."""
     return "_".join((LOCK_HOLDER_PREFIX, namespace, job_name, job_uid, *([place] if place else [])))
+
+
+def session_lock_holder(namespace: str, name: str, uid: str, place: str = "") -> str:
+    """Return the BORG_HOST_ID of a BorgSession's pods in one place."""
+    return "_".join((SESSION_HOLDER_PREFIX, namespace, name, uid, *([place] if place else [])))
+
+
+class SessionHolder(NamedTuple):
+    """A session's pod that holds a lock. `place` is empty where its node is not known."""
+
+    namespace: str
+    name: str
+    uid: str
+    place: str
+
+
+def parse_session_holder(holder: str) -> SessionHolder | None:
+    """Return which session took a lock, None for any other holder."""
+    match holder.split("_"):
+        case [prefix, namespace, name, uid] if prefix == SESSION_HOLDER_PREFIX:
+            return SessionHolder(namespace, name, uid, "")
+        case [prefix, namespace, name, uid, place] if prefix == SESSION_HOLDER_PREFIX:
+            return SessionHolder(namespace, name, uid, place)
+        case _:
+            return None
 
 
 def parse_lock_holder(holder: str) -> LockHolder | None:

@@ -95,6 +95,21 @@ class Reason(StrEnum):
     APP_FAILED = "AppFailed"
     APP_TIMED_OUT = "AppTimedOut"
 
+    # Of a session, as the operator sees it.
+    SESSION_READY = "SessionReady"
+    SESSION_ENDED = "SessionEnded"
+    ALREADY_OPEN = "AlreadyOpen"
+    GAVE_WAY = "GaveWay"
+    NO_FACADE = "NoFacade"
+    WAITING_FOR_KEY = "WaitingForKey"
+
+    # Of a session, as its pod answers requests.
+    ARCHIVE_GONE = "ArchiveGone"
+    REPOSITORY_LOCKED = "RepositoryLocked"
+    NOT_SIGNED = "NotSigned"
+    NOT_ALLOWED = "NotAllowed"
+    BUSY = "Busy"
+
     # Of a run or one of its repositories, as the runner found them.
     ARCHIVES_OF_OTHERS = "ArchivesOfOthers"
     APPEND_ONLY = "AppendOnly"

@@ -33,6 +33,10 @@ class Rules:
     rules: tuple[Rule, ...]
 
 
+FILE_NAME = object()
+"""Note at a text that is a name of bytes: surrogates stand for those that are no UTF-8."""
+
+
 class Schema:
     """A field's description, rules, and JSON schema keywords (`maxLength=253`) besides what its type says.
 

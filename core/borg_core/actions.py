@@ -37,6 +37,19 @@ class CreateJob:
 
 
 @dataclass(frozen=True)
+class CreateNetworkPolicy:
+    """Make a NetworkPolicy. One of its name that is there is the same, by its name."""
+
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DeleteSession:
+    session: Reference
+    uid: str
+
+
+@dataclass(frozen=True)
 class ReserveTurn:
     """Enter a suspended Job, and a placeholder beside it, in the CronJob's `status.active`: see `runs.turns`."""
 
@@ -209,6 +222,8 @@ Action = (
     | RepairCronJob
     | DeleteCronJob
     | CreateJob
+    | CreateNetworkPolicy
+    | DeleteSession
     | ReserveTurn
     | RecordTick
     | StartJob
@@ -247,6 +262,7 @@ def object_of(action: Action) -> Reference:
             CreateCronJob(manifest)
             | RepairCronJob(manifest)
             | CreateJob(manifest)
+            | CreateNetworkPolicy(manifest)
             | CreateRun(manifest)
             | CreateClaim(manifest)
             | CreateSnapshot(manifest)
@@ -267,7 +283,7 @@ def object_of(action: Action) -> Reference:
             return target
         case AdoptRun(run) | DeleteRun(run) | CancelRun(run):
             return run
-        case EndPod(found) | DeleteArchive(found) | DeleteSnapshot(found):
+        case EndPod(found) | DeleteArchive(found) | DeleteSession(found) | DeleteSnapshot(found):
             return found
         case RecordEvent(regarding):
             return regarding

@@ -8,11 +8,15 @@ NAME = "app.kubernetes.io/name"
 SCHEDULE = "borgoperator.io/schedule"
 REPOSITORY = "borgoperator.io/repository"
 RESTORE = "borgoperator.io/restore"
+SESSION = "borgoperator.io/session"
 OPERATION = "borgoperator.io/operation"
 TRIGGER = "borgoperator.io/trigger"
 
-SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY, "BorgRestore": RESTORE}
-"""For whom a run is: the label whose value is the schedule's, the repository's or the restore's name."""
+SUBJECTS = {"BorgSchedule": SCHEDULE, "BorgRepository": REPOSITORY, "BorgRestore": RESTORE, "BorgSession": SESSION}
+"""For whom a Job is: the label whose value is the schedule's, the repository's, the restore's or the session's name."""
+
+SESSION_UID = "borgoperator.io/session-uid"
+"""Label of a session's pods: the BorgSession's uid, by which the holder of a lock is found."""
 
 RESTORE_UID = "borgoperator.io/restore-uid"
 """Annotation on a claim: the BorgRestore that made it. On a BorgRestore: its own, once the operator has seen it. One

@@ -13,6 +13,8 @@ RESTORE_NAME_LIMIT = 50
 
 FOLDER_NAME_LIMIT = 63
 """Of a source, which is a folder and part of a volume's name."""
+SESSION_NAME_LIMIT = 63
+"""Of a BorgSession: its Job and pod bear it in a label."""
 
 _DIGEST_LENGTH = 8
 

@@ -88,7 +88,7 @@ class Kind(ResourceType, Generic[T]):
     selector: str = ""
     """Label selector of its watch: of native kinds, only what is ours."""
     definition: Definition | None = None
-    """Of our own kinds: their custom resource definition is rendered from it, see borg_core.kinds.crd."""
+    """Of our own kinds: their custom resource definition is rendered from it, see borg_core.crd."""
 
 
 @cache

@@ -1,5 +1,6 @@
 """What the installer decides for all schedules of a cluster."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -20,6 +21,14 @@ class PodDefaults:
 
 
 @dataclass(frozen=True)
+class FacadePods:
+    """By which labels the facade's pods are found, in its own namespace."""
+
+    namespace: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Settings:
     """`allowed_images` are globs of images that schedules may name besides `runner_image`."""
 
@@ -30,6 +39,8 @@ class Settings:
     cluster: str = ""
     """What tells this cluster from others that may share a repository; empty where it is not known."""
     pods: PodDefaults = field(default_factory=PodDefaults)
+    facade: FacadePods | None = None
+    """Whom the NetworkPolicies of sessions let in; None: sessions get no NetworkPolicy."""
 
     def allows_image(self, image: str) -> bool:
         return image == self.runner_image or any(fnmatchcase(image, glob) for glob in self.allowed_images)

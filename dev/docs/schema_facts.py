@@ -65,6 +65,6 @@ def list_messages(schema: Schema) -> list[str]:
 
 
 def _messages_of(rule: Schema) -> list[str]:
-    """Return the rule's message, or all those of which its `messageExpression` chooses (see borg_core.kinds.crd)."""
+    """Return the rule's message, or all those of which its `messageExpression` chooses (see borg_core.crd)."""
     chosen = _CHOICE.findall(rule.get("messageExpression", ""))
     return [json.loads(text).removeprefix("; ") for text in chosen] or [rule["message"]]

@@ -13,6 +13,7 @@ from borg_cluster.client import ApiServer
 from borg_cluster.connection import connect
 from borg_operator.cluster_name import find_cluster
 from borg_operator.configuration import Configuration, ConfigurationError, read_configuration
+from borg_operator.keys import PublicKeys
 from borg_operator.kopf.listings import Listings
 from borg_operator.kopf.resync import Resync
 from borg_operator.kopf.settings import configure
@@ -59,7 +60,8 @@ async def _run(configuration: Configuration) -> None:
     if not settings.cluster and not namespaces:
         settings = replace(settings, cluster=await find_cluster(api))
     prover = Prover(store, api, settings.cluster)
-    gatherer = Gatherer(store, api, settings, prover.doubts)
+    keys = PublicKeys(configuration.session_key).read if configuration.session_key else None
+    gatherer = Gatherer(store, api, settings, prover.doubts, read_keys=keys)
     applier = Applier(store, api, prover)
     controller = Controller(store, gatherer, applier, limits, metrics=metrics)
     listings = Listings(api, namespaces)

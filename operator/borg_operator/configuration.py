@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from borg_core.settings import PodDefaults, Settings
+from borg_core.settings import FacadePods, PodDefaults, Settings
 from borg_operator.loop.controller import Limits
 from borg_operator.pod_defaults import parse_pod_defaults
 from borg_operator.telemetry import health, server
@@ -29,6 +29,8 @@ class Configuration:
     metrics_port: int = server.PORT
     claim_metrics: bool = False
     """Whether metrics have a series for each claim."""
+    session_key: str = ""
+    """The PEM file with the facade's public key; empty: there is no facade."""
 
 
 def read_configuration(environment: Mapping[str, str]) -> Configuration:
@@ -54,6 +56,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
                 value("BACKUP_PODS"),
                 users_from_platform=_boolean("USERS_FROM_PLATFORM", value("USERS_FROM_PLATFORM", "false")),
             ),
+            facade=_facade(value("FACADE_PODS")),
         ),
         limits=Limits(resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300"))),
         namespaces=listed("NAMESPACES"),
@@ -61,6 +64,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         health_port=_port("HEALTH_PORT", value("HEALTH_PORT", str(health.PORT))),
         metrics_port=_port("METRICS_PORT", value("METRICS_PORT", str(server.PORT))),
         claim_metrics=_boolean("CLAIM_METRICS", value("CLAIM_METRICS", "false")),
+        session_key=value("SESSION_KEY"),
     )
 
 
@@ -69,6 +73,17 @@ def _pods(text: str, *, users_from_platform: bool) -> PodDefaults:
         return parse_pod_defaults(text, users_from_platform=users_from_platform)
     except ValueError as error:
         raise ConfigurationError(f"{_PREFIX}BACKUP_PODS, the chart's backupPods, cannot be used: {error}") from error
+
+
+def _facade(text: str) -> FacadePods | None:
+    """Return whom sessions let in, told as `namespace key=value,key=value`."""
+    if not text:
+        return None
+    namespace, _, selector = text.partition(" ")
+    pairs = [part.partition("=") for part in selector.split(",")]
+    if not namespace or any(not (key and equals) for key, equals, _ in pairs):
+        raise ConfigurationError(f'{_PREFIX}FACADE_PODS is "{text}": it must be a namespace and labels, "n a=b,c=d"')
+    return FacadePods(namespace, {key: found for key, _, found in pairs})
 
 
 def _word(name: str, text: str) -> str:

@@ -21,11 +21,11 @@ VALID: dict[str, dict[str, Any]] = {
         "archive": "daily-1",
         "target": {"stream": {"image": "docker.io/library/postgres:17", "command": ["pg_restore", "--dbname=app"]}},
     },
+    "BorgSession": {"repositoryRef": {"name": "main"}},
 }
 
 DUMP = {"image": "docker.io/library/postgres:17", "command": ["pg_dump"], "path": "app.dump"}
 FROM_SECRET = {"secretKeyRef": SECRET}
-ONE_SOURCE = "give exactly one of volume (files in it) and dump (what a command writes)"
 
 SSH = {
     "url": "ssh://u1@backup.example.com:23/./borg/main",
@@ -49,7 +49,10 @@ DESCRIPTORS = (
 SUNDAY = "a CronJob numbers the weekdays 0 (Sunday) to 6 (Saturday); write 0 or SUN for Sunday, not 7"
 NO_ZONE = "a time zone is not part of the schedule; put it into spec.timeZone, for example Europe/Berlin"
 ZONE = "name an IANA time zone, for example Europe/Berlin or Etc/UTC"
-ONE_OF_SOURCE = "give exactly one of volume (one volume) and claimSelector (each claim whose labels match)"
+ONE_OF_SOURCE = (
+    "give exactly one of volume (one volume), claimSelector (each claim whose labels match) and dump (what a command "
+    "writes)"
+)
 ONE_VOLUME = "give exactly one of persistentVolumeClaim, hostPath, nfs and csi"
 PASSPHRASE = (
     "give encryption.passphraseSecretRef, a Secret in this namespace with the repository's passphrase, or set "
@@ -59,7 +62,7 @@ URL = (
     "give ssh://user@host[:port]/path, for example ssh://u1@backup.example.com:23/./borg/main; no password, no '::', "
     "no braces"
 )
-COPY = "only a claim can be copied: with copy: Clone or Snapshot, give volume.persistentVolumeClaim"
+COPY = "only a claim can be copied: with copy: Clone or Snapshot, give volume.persistentVolumeClaim or claimSelector"
 SOURCE_PATH = "a path is relative to the volume's root: no leading '/', no '..' part, for example uploads/2024 or ."
 LOCAL_PATH = (
     "give a path below the volume's root, for example borg/main: no leading '/', no '..', no '::', no ':' at the "
@@ -184,9 +187,11 @@ REFUSALS = (
         for field, value in (("mode", "Mirror"), ("writers", "ScaleDown"))
     ),
     Refusal(
-        "BorgRepository", "a volume and a dump in a source", {"sources.0.dump": DUMP}, "spec.sources[0]", ONE_SOURCE
+        "BorgRepository", "a volume and a dump in a source", {"sources.0.dump": DUMP}, "spec.sources[0]", ONE_OF_SOURCE
     ),
-    Refusal("BorgRepository", "neither a volume nor a dump", {"sources.0.volume": None}, "spec.sources[0]", ONE_SOURCE),
+    Refusal(
+        "BorgRepository", "neither a volume nor a dump", {"sources.0.volume": None}, "spec.sources[0]", ONE_OF_SOURCE
+    ),
     Refusal(
         "BorgRepository",
         "paths of a dump",
@@ -440,7 +445,6 @@ REFUSALS = (
         "spec.sources[0]",
         ONE_OF_SOURCE,
     ),
-    Refusal("BorgRepository", "a source of nothing", {"sources.0.volume": None}, "spec.sources[0]", ONE_OF_SOURCE),
     Refusal(
         "BorgSchedule",
         "a selector's label with a space",
@@ -488,6 +492,13 @@ REFUSALS = (
         "BorgRepository",
         "a copy of what is no claim",
         {"sources.0.volume": {"nfs": {"server": "nas", "path": "/a"}}, "sources.0.copy": "Clone"},
+        "spec.sources[0]",
+        COPY,
+    ),
+    Refusal(
+        "BorgSchedule",
+        "a clone of a dump",
+        {"sources": [{"name": "data", "dump": DUMP, "copy": "Clone"}]},
         "spec.sources[0]",
         COPY,
     ),
@@ -1192,9 +1203,33 @@ REFUSALS = (
         "the run's Job and its pods' labels have the same name, which Kubernetes limits to 63 characters",
         name="n" * 64,
     ),
+    Refusal(
+        "BorgSession",
+        "one that nobody could use before it ends",
+        {"idleSeconds": 7200, "maxSeconds": 3600},
+        "spec.idleSeconds",
+        "it ends after maxSeconds in any case: give an idleSeconds of at most that",
+    ),
+    Refusal(
+        "BorgSession",
+        "one for ever",
+        {"maxSeconds": 86401},
+        "spec.maxSeconds",
+        "should be less than or equal to 86400",
+    ),
+    Refusal(
+        "BorgSession",
+        "a name that no pod's label can have",
+        {},
+        "metadata.name",
+        "the session's pod bears its name in a label, which Kubernetes limits",
+        name="n" * 64,
+    ),
 )
 
 ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
+    "a session with its defaults": ("BorgSession", {}),
+    "a session for a working day": ("BorgSession", {"idleSeconds": 28800, "maxSeconds": 28800}),
     "a minimal local repository": ("BorgRepository", {}),
     "a restore into a command": ("BorgRestore", {}),
     "one dump beside volumes": (
@@ -1229,6 +1264,7 @@ ACCEPTED: dict[str, tuple[str, dict[str, Any]]] = {
                 {"name": "host", "volume": {"hostPath": {"path": "/srv"}}, "copy": "None"},
                 {"name": "clone", "volume": CLAIM, "copy": "Clone"},
                 {"name": "snapshot", "volume": CLAIM, "copy": "Snapshot"},
+                {"name": "many", "claimSelector": {}, "copy": "Clone"},
             ]
         },
     ),

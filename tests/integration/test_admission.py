@@ -115,7 +115,8 @@ def test_what_is_applied_again_is_unchanged(
 
 
 @pytest.mark.parametrize(
-    ("kind", "length"), [("BorgSchedule", 52), ("BorgRepository", 63), ("BorgRun", 63), ("BorgScript", 253)]
+    ("kind", "length"),
+    [("BorgSchedule", 52), ("BorgRepository", 63), ("BorgRun", 63), ("BorgScript", 253), ("BorgSession", 63)],
 )
 def test_the_longest_name_is_let_in(kubectl: Kubectl, namespace: str, kind: str, length: int) -> None:
     assert dry_run(kubectl, namespace, resource(kind, {}, name="n" * length)) == ""
@@ -226,6 +227,12 @@ def test_of_a_run_only_cancel_can_be_changed_and_only_to_true(kubectl: Kubectl, 
         ),
     ):
         assert errors_of(patched(kubectl, namespace, target, change)) == {field: [message]}
+
+
+def test_a_session_cannot_be_changed(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(resource("BorgSession", {}, name="look")))
+    said = patched(kubectl, namespace, "bsess/look", {"maxSeconds": 7200})
+    assert errors_of(said) == {"spec": ["a session cannot be changed: delete it, and make a new BorgSession"]}
 
 
 def test_the_encryption_mode_can_be_corrected_until_the_first_backup(kubectl: Kubectl, namespace: str) -> None:

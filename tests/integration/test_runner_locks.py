@@ -2,24 +2,25 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from borg_contract.plan import HooksPlan, RepositoryPlan, SourcePlan
+from borg_contract.plan import HooksPlan, SourcePlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.locks.cache import put_cache_aside
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import PASSPHRASE, Pod, children_of, during, hook, powerless, wait_until
+from runner_kit.locking import locked
+from runner_kit.pod import Pod, children_of, during, hook, powerless, wait_until
 
 
 @pytest.fixture
@@ -27,28 +28,6 @@ def pod(tmp_path: Path) -> Pod:
     pod = Pod(tmp_path, find_borg())
     assert pod.run(pod.plan(archive_name_template="{job_name}-first")).code == 0
     return pod
-
-
-@contextmanager
-def locked(pod: Pod, repository: RepositoryPlan, host_id: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Let a borg under another host id hold the lock."""
-    process = subprocess.Popen(
-        [*powerless(), str(pod.borg), "with-lock", repository.location, "sleep", "600"],
-        env={
-            "PATH": os.environ["PATH"],
-            "BORG_HOST_ID": host_id,
-            "BORG_PASSPHRASE": PASSPHRASE,
-            "BORG_BASE_DIR": str(pod.root / "tmp/locker"),
-        },
-        start_new_session=True,
-    )
-    try:
-        wait_until((Path(repository.location) / "lock.exclusive").exists)
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def die(process: "subprocess.Popen[bytes]") -> None:
@@ -66,7 +45,8 @@ def test_a_lock_of_somebody_else_is_waited_for_within_the_bound_and_named(pod: P
     [result] = ended.result.repositories
     assert result.reason == "Locked"
     assert result.locked_by == pod.holder("db-7", "uid-7")
-    assert 'locked by run "db-7" in namespace "team"; waited 3 s' in (result.error or "")
+    said = r'locked by run "db-7" in namespace "team" since \w{3} \d\d \d\d:\d\d UTC; waited 3 s'
+    assert re.search(said, result.error or "")
     assert (result.lock_wait_seconds or 0) >= 2
     assert "BreakLock" in (result.error or "")
 

@@ -13,13 +13,16 @@ from borg_api.commands.writer import WriteTurns
 from borg_api.configuration import Configuration
 from borg_api.edge.guard import Access
 from borg_api.edge.parts import install_parts
+from borg_api.looking.client import AwayError, SessionClient
+from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
+from borg_api.page.frame.seal import Seal
 from borg_api.picture.picture import Picture
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.timetable import Timetable
 from borg_api.resources.schedules.listing import Listing
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import AlreadyExists, Conflict, Invalid, NotFound
+from borg_cluster.errors import AlreadyExists, Conflict, Invalid, NotFound, Unauthorized
 from borg_core.registry import ResourceType
 from support.builders import NAMESPACE
 
@@ -33,7 +36,7 @@ class Cluster(ApiServer):
 
     `requests`: (verb, kind, name) of each. `troubles`: raised by the next requests of a verb, in order. `meanwhile`:
     done just before the next request of a verb. `silent`: the picture learns nothing but by the answers to writes.
-    `denied`: kinds, in the plural, that RBAC allows nobody.
+    `denied`: kinds, in the plural, that RBAC allows nobody. `strangers`: tokens that it does not accept.
     """
 
     def __init__(self) -> None:
@@ -45,11 +48,12 @@ class Cluster(ApiServer):
         self.pods: list[Body] = []
         self.silent = False
         self.denied: set[str] = set()
+        self.strangers: set[str] = set()
         self.picture = Picture(self, ())
         self._version = 0
 
-    def acting_as(self, token: str) -> "Cluster":  # everybody may do all
-        return self
+    def acting_as(self, token: str) -> ApiServer:  # everybody else may do all
+        return Refusing() if token in self.strangers else self
 
     async def close(self) -> None:
         pass
@@ -72,7 +76,7 @@ class Cluster(ApiServer):
         metadata = {key: value for key, value in metadata.items() if value is not None}
         body = {"kind": kind, "metadata": metadata, "spec": spec, **more}
         self.objects[kind, name] = body
-        if not self.silent:
+        if not self.silent and self.picture.find_index(kind, NAMESPACE) is not None:  # Secrets, it does not watch
             self._index(kind).put(copy.deepcopy(body))
         return copy.deepcopy(body)
 
@@ -97,6 +101,14 @@ class Cluster(ApiServer):
             raise AlreadyExists(f"{name} exists")
         kept = {key: manifest["metadata"][key] for key in ("labels", "ownerReferences") if key in manifest["metadata"]}
         return self.add(resource.kind, name, copy.deepcopy(manifest["spec"]), metadata=kept)
+
+    async def replace(self, resource: ResourceType, manifest: Body) -> Body:
+        name, version = manifest["metadata"]["name"], manifest["metadata"]["resourceVersion"]
+        self._begin("replace", resource, name)
+        self._version += 1
+        kept = self._find(resource, name, version)["metadata"] | {"resourceVersion": str(self._version)}
+        self.objects[resource.kind, name] = {**copy.deepcopy(manifest), "metadata": kept}
+        return copy.deepcopy(self.objects[resource.kind, name])
 
     async def get(
         self, resource: ResourceType, namespace: str, name: str, subresource: str | None = None
@@ -189,20 +201,43 @@ class Cluster(ApiServer):
         return index
 
 
-class World:
-    """A facade that has read all there is, and somebody who may do everything."""
+class Refusing(ApiServer):
+    """An API server that knows the token of nobody."""
 
     def __init__(self) -> None:
+        pass
+
+    async def create(self, resource: ResourceType, manifest: Body) -> Body:
+        raise Unauthorized("Unauthorized")
+
+
+class World:
+    """A facade that has read all there is, and somebody who may do everything. `page_key`: for one with a page.
+
+    `looks`: whether it can look into archives.
+    """
+
+    def __init__(self, page_key: str = "", *, looks: bool = True) -> None:
         self.cluster = Cluster()
-        configuration = Configuration(NAMESPACE)
+        configuration = Configuration(NAMESPACE, page_key=page_key)
         self.app: FastAPI = create_app(configuration)
         picture, timetable = self.cluster.picture, Timetable()
         for informer in picture._informers:
             informer.filled.set()
             informer.connected = True
-        parts = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration), WriteTurns())
+        self.keys = Keys(self.cluster, (NAMESPACE, "session-key") if looks else None)
+        self.pods: dict[str, str] = {}
+        """Where the pods of sessions are really asked, by the address that their sessions tell."""
+        self.sessions = SessionClient(self.keys, self._locate)
+        known = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration))
+        parts = (*known, WriteTurns(), Seal(page_key), self.keys, self.sessions)
         install_parts(self.app, configuration, Metrics(), picture, timetable, *parts)
         self.app.state.parts[ApiServer] = self.cluster
+
+    def _locate(self, address: str) -> str:
+        if address not in self.pods:
+            raise AwayError(f"nobody is at {address}")
+        return self.pods[address]
 
     async def __call__(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None

@@ -1,5 +1,6 @@
 """What the chart renders: least rights, restricted pods, and nothing of one install in the way of another."""
 
+import base64
 import os
 import runpy
 import subprocess
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
+from fastapi.routing import APIRoute
 
+from borg_api.page.routes import ROUTERS as PAGES
 from borg_core.registry import own_kinds
 from borg_core.settings import PodDefaults
 from borg_operator.configuration import read_configuration
@@ -54,7 +57,8 @@ def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespa
     roles = {"borg-viewer", "borg-operator", "borg-restorer", "borg-admin"}
     names = {*roles, "backups-borg-operator-manager", "backups-borg-operator-api"}
     wanted = {(name, namespace) for name in names for namespace in ("team-a", "team-b")}
-    assert places == {*wanted, ("backups-borg-operator-test", "team-a")}
+    own = ("backups-borg-operator-api-session-key", "borg-system")
+    assert places == {*wanted, own, ("backups-borg-operator-test", "team-a")}
 
 
 def test_a_cluster_wide_install_has_the_same_rights_and_more_to_see_crds_come_which_cluster_it_is_and_its_nodes(
@@ -89,10 +93,68 @@ def test_installs_side_by_side_have_no_object_in_common() -> None:
 def test_no_account_may_read_secrets_or_create_pods(objects: list[Object]) -> None:
     for name, rule in rules(objects):
         assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]], name
-        assert "secrets" not in rule["resources"], name
+        if "secrets" in rule["resources"]:  # the facade, that of its own key, which it makes once
+            assert name.endswith("-api-session-key")
+            assert len(rule["resourceNames"]) == 1
+            assert rule["verbs"] in (["get", "update"], ["get"])
         if {"pods", "pods/exec"} & set(rule["resources"]):
             # The operator watches pods and gives them a deadline; everybody else lists them.
             assert rule["verbs"] in (["list"], ["list", "watch", "patch"]), name
+
+
+def test_nobody_who_may_only_look_at_objects_sees_sessions(objects: list[Object]) -> None:
+    may = {name.rpartition("-")[2] for name, rule in rules(objects) if "borgsessions" in rule["resources"]}
+    assert may & {"viewer", "view", "operator"} == set()
+    assert {"restorer", "admin"} <= may
+    (verbs,) = (
+        rule["verbs"]
+        for name, rule in dict(rules(objects)).items()
+        if name == "borg-restorer" and rule["resources"] == ["borgsessions"]
+    )
+    assert verbs == ["get", "list", "watch", "create", "delete"]
+
+
+def test_the_key_of_sessions_is_in_no_manifest_and_the_operator_is_given_the_public_half(objects: list[Object]) -> None:
+    secret = named(objects, "Secret", "backups-borg-operator-api-session-key")
+    assert secret.keys() & {"data", "stringData", "immutable"} == set()
+    name = secret["metadata"]["name"]
+    operator, facade = (
+        next(
+            item["spec"]["template"]["spec"]
+            for item in of_kind(objects, "Deployment")
+            if item["spec"]["template"]["spec"]["containers"][0]["name"] == container
+        )
+        for container in ("operator", "api")
+    )
+    (volume,) = operator["volumes"]
+    assert volume["secret"]["items"] == [{"key": "public.pem", "path": "public.pem"}]
+    assert (volume["secret"]["secretName"], volume["secret"]["optional"]) == (name, True)
+    assert name not in str(facade.get("volumes", []))
+
+
+def test_sessions_let_in_the_pods_of_this_facade(objects: list[Object]) -> None:
+    deployments = {
+        item["spec"]["template"]["spec"]["containers"][0]["name"]: item for item in of_kind(objects, "Deployment")
+    }
+    (container,) = deployments["operator"]["spec"]["template"]["spec"]["containers"]
+    environment = {item["name"]: item["value"] for item in container["env"]}
+    facade = read_configuration(environment).settings.facade
+    assert facade
+    pods = deployments["api"]["spec"]["template"]["metadata"]["labels"]
+    assert facade.labels.items() <= pods.items()
+    assert facade.labels == deployments["api"]["spec"]["selector"]["matchLabels"]
+    assert facade.namespace == deployments["api"]["metadata"]["namespace"]
+
+
+def test_without_sessions_nothing_of_them_is_there_and_a_key_of_ones_own_is_only_read() -> None:
+    objects = render({"api": {"sessions": {"enabled": False}, "page": {"enabled": False}}})
+    assert of_kind(objects, "Secret") == []
+    assert "SESSION" not in str(of_kind(objects, "Deployment"))
+    assert "networkpolicies" not in str(list(rules(objects)))
+    objects = render({"api": {"sessions": {"existingSecret": "ours"}, "page": {"enabled": False}}})
+    assert of_kind(objects, "Secret") == []
+    (rule,) = (rule for _, rule in rules(objects) if "secrets" in rule["resources"])
+    assert (rule["resourceNames"], rule["verbs"]) == (["ours"], ["get"])
 
 
 def test_every_pod_is_restricted_and_says_whether_it_has_a_token(objects: list[Object]) -> None:
@@ -136,15 +198,49 @@ def test_common_labels_and_annotations_are_everywhere_but_in_selectors(everythin
 def test_only_what_people_use_is_passed_from_outside(everything: list[Object]) -> None:
     (rule,) = named(everything, "Ingress", "backups-borg-operator-api")["spec"]["rules"]
     passed = {(path["pathType"], path["path"]) for path in rule["http"]["paths"]}
-    assert passed == {("Prefix", "/api/"), ("Prefix", "/docs-assets/"), ("Exact", "/docs"), ("Exact", "/openapi.json")}
+    assert passed == {
+        *(("Prefix", f"{path}/") for path in PASSED_BELOW),
+        *(("Exact", path) for path in PASSED),
+    }
     (rule,) = named(everything, "HTTPRoute", "backups-borg-operator-api")["spec"]["rules"]
     routed = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
-    assert routed == {
-        ("PathPrefix", "/api"),
-        ("PathPrefix", "/docs-assets"),
-        ("Exact", "/docs"),
-        ("Exact", "/openapi.json"),
-    }
+    assert routed == {*(("PathPrefix", path) for path in PASSED_BELOW), *(("Exact", path) for path in PASSED)}
+
+
+PAGE_PATHS = {route.path for router in PAGES for route in router.routes if isinstance(route, APIRoute)}
+PASSED_BELOW = {"/api", "/docs-assets", *("/" + path.split("/")[1] for path in PAGE_PATHS if path.count("/") > 1)}
+PASSED = {"/docs", "/openapi.json", *(path for path in PAGE_PATHS if "/" + path.split("/")[1] not in PASSED_BELOW)}
+
+
+def test_without_the_page_nothing_of_it_is_passed_or_made() -> None:
+    ingress = {"enabled": True, "hosts": ["backup.example.com"]}
+    objects = render({"api": {"page": {"enabled": False}, "sessions": {"enabled": False}, "ingress": ingress}})
+    (rule,) = named(objects, "Ingress", "backups-borg-operator-api")["spec"]["rules"]
+    assert {path["path"] for path in rule["http"]["paths"]} == {"/api/", "/docs-assets/", "/docs", "/openapi.json"}
+    assert of_kind(objects, "Secret") == []
+    (container,) = pod_specs(objects)["backups-borg-operator-api"]["containers"]
+    assert "BORG_API_PAGE_KEY" not in {item["name"] for item in container["env"]}
+    assert "volumes" not in pod_specs(objects)["backups-borg-operator-api"]
+
+
+def test_the_key_of_the_page_is_made_once_kept_and_mounted_where_the_facade_looks(objects: list[Object]) -> None:
+    secret = named(objects, "Secret", "backups-borg-operator-api-page")
+    assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert len(base64.b64decode(secret["data"]["key"])) == 64
+    spec = pod_specs(objects)["backups-borg-operator-api"]
+    (volume,) = [item for item in spec["volumes"] if item["name"] == "page"]
+    name = secret["metadata"]["name"]
+    assert volume["secret"] == {"secretName": name, "defaultMode": 0o440, "optional": True}
+    (container,) = spec["containers"]
+    assert {"name": "BORG_API_PAGE_KEY", "value": "/page/key"} in container["env"]
+    assert {"name": "page", "mountPath": "/page", "readOnly": True} in container["volumeMounts"]
+
+
+def test_a_key_of_ones_own_is_used_and_none_is_made() -> None:
+    objects = render({"api": {"page": {"keySecretName": "mine"}, "sessions": {"enabled": False}}})
+    assert of_kind(objects, "Secret") == []
+    (volume,) = pod_specs(objects)["backups-borg-operator-api"]["volumes"]
+    assert volume["secret"]["secretName"] == "mine"
 
 
 def test_with_a_certificate_all_speak_tls_to_the_facade(everything: list[Object]) -> None:
@@ -155,7 +251,7 @@ def test_with_a_certificate_all_speak_tls_to_the_facade(everything: list[Object]
     environment = {item["name"]: item.get("value") for item in container["env"]}
     assert environment["BORG_API_TLS_CERTIFICATE"] == "/tls/tls.crt"
     assert environment["BORG_API_TLS_KEY"] == "/tls/tls.key"
-    assert spec["volumes"] == [{"name": "tls", "secret": {"secretName": "facade-tls", "defaultMode": 0o440}}]
+    assert {"name": "tls", "secret": {"secretName": "facade-tls", "defaultMode": 0o440}} in spec["volumes"]
     assert named(everything, "Service", "backups-borg-operator-api")["spec"]["ports"][0]["appProtocol"] == "https"
     (test,) = pod_specs(everything)["backups-borg-operator-test"]["containers"]
     assert any(item["value"].startswith("https://") for item in test["env"])
@@ -240,12 +336,14 @@ def test_the_manifests_for_kubectl_are_the_charts_without_what_must_outlive_them
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     applied = list(yaml.load_all((REPOSITORY / "deploy" / "install.yaml").read_text(), Loader=yaml.CSafeLoader))
-    # Whoever deletes a namespace or a CRD deletes the schedules in it.
+    # Whoever deletes a namespace or a CRD deletes the schedules in it; a key that everybody can read is none.
     assert {item["kind"] for item in applied}.isdisjoint({"CustomResourceDefinition", "Namespace"})
+    (secret,) = of_kind(applied, "Secret")  # the facade fills it
+    assert secret.keys() & {"data", "stringData"} == set()
     assert len(applied) == len(
         [
             item
-            for item in render()
+            for item in render({"api": {"page": {"keySecretName": "borg-operator-page"}}})
             if "helm.sh/hook" not in item["metadata"].get("annotations", {})
             and item["kind"] != "CustomResourceDefinition"
         ]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 
 from borg_contract.schema import Rule, Rules, Schema
-from borg_core.kinds.crd import render_crd
+from borg_core.crd import render_crd
 from borg_core.kinds.parts.base import IS_A_NAME, Metadata, Model, NameRef
 from borg_core.native.job import JOBS
 from borg_core.registry import Column, Definition, Kind

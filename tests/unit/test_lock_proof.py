@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from borg_cluster.errors import Forbidden
-from borg_contract.pod import derive_place, lock_holder
+from borg_contract.pod import derive_place, lock_holder, session_lock_holder
 from borg_core import labels
 from borg_core.runs.world import Doubt
 from borg_operator.loop.proof import OUT_OF_SERVICE, PATIENCE, Prover
@@ -56,6 +56,33 @@ class Scene:
     def is_dead(self, holder: str = HOLDER, after: timedelta = timedelta()) -> bool:
         self.now += after
         return run(self.prover.is_dead(holder))
+
+
+def session_pod(state: dict[str, Any], uid: str = "session-uid") -> dict[str, Any]:
+    """Return the pod of a session: its container has another name, and it is found by the session's uid."""
+    body = pod(state)
+    marks = {labels.MANAGED_BY: labels.MANAGER, labels.SESSION: "main", labels.SESSION_UID: uid}
+    body["metadata"]["labels"] = marks
+    body["status"]["containerStatuses"] = [{"name": "session", "state": state}]
+    return body
+
+
+OF_SESSION = session_lock_holder("team", "main", "session-uid", derive_place(CLUSTER, NODE))
+
+
+@pytest.mark.parametrize(
+    ("body", "dead"),
+    [(session_pod(RUNS), False), (session_pod(ENDED), True), (session_pod(ENDED, "another"), False)],
+    ids=["looks", "ended", "another one ended"],
+)
+def test_a_lock_of_a_session_is_broken_only_once_its_own_pod_has_ended(body: dict[str, Any], dead: bool) -> None:
+    assert Scene(body).is_dead(OF_SESSION) is dead
+
+
+def test_who_waits_for_a_session_is_told_that_somebody_looks() -> None:
+    scene = Scene(session_pod(RUNS))
+    assert not scene.is_dead(OF_SESSION)
+    assert 'BorgSession "main"' in scene.prover.doubts[OF_SESSION].text
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,20 @@ BODIES: dict[str, dict[str, Any]] = {
             "files": 3,
         },
     },
+    "BorgSession": {
+        "metadata": METADATA,
+        "spec": {"repositoryRef": {"name": "main"}, "idleSeconds": 60, "maxSeconds": 600},
+        "status": {
+            "phase": "Ready",
+            "podName": "p",
+            "address": "10.1.2.3",
+            "startTime": AT,
+            "expiresAt": AT,
+            "endTime": AT,
+            "reason": "SessionReady",
+            "message": "m",
+        },
+    },
     "BorgRestore": {
         "metadata": METADATA,
         "spec": {

@@ -26,10 +26,10 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.names import shorten
 from borg_core.native.job import ObservedJob
-from borg_core.reconcile.checks import CHECKS
 from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
 from borg_core.registry import Reference
 from borg_core.runs.world import Refusal, World
+from borg_core.verification.checks import CHECKS
 from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
 from support import builders

@@ -20,6 +20,7 @@ from borg_cluster.client import ApiServer
 from borg_cluster.errors import Conflict, Invalid
 from borg_core.kinds.parts.base import API_VERSION, Metadata, OwnerReference
 from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.session import BorgSession
 from borg_core.registry import Reference
 
 logger = logging.getLogger(__name__)
@@ -192,6 +193,10 @@ async def _get_restore_writer(request: Request, caller: TheCaller, view: TheView
     return _make_writer(request, view.restores, caller.api)
 
 
+async def _get_session_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[BorgSession]:
+    return _make_writer(request, view.sessions, caller.api)
+
+
 def _make_writer(request: Request, objects: Objects[T], caller: ApiServer) -> Writer[T]:
     own, replicas, turns = part_of(request, ApiServer), part_of(request, Replicas), part_of(request, WriteTurns)
     return Writer(objects, caller, own, replicas, turns)
@@ -201,3 +206,4 @@ ScheduleWriter = Annotated[Writer[ScheduleRecord], Depends(_get_schedule_writer)
 RunWriter = Annotated[Writer[RunRecord], Depends(_get_run_writer)]
 RepositoryWriter = Annotated[Writer[BorgRepository], Depends(_get_repository_writer)]
 RestoreWriter = Annotated[Writer[RestoreRecord], Depends(_get_restore_writer)]
+SessionWriter = Annotated[Writer[BorgSession], Depends(_get_session_writer)]

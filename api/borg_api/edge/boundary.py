@@ -15,6 +15,8 @@ from borg_api.edge.problem import render_problem
 from borg_api.metrics import Metrics
 
 BODY_LIMIT = 64 * 1024
+HEAD_ONLY = "borg_api.head_only"
+"""In the scope: whether the body is wanted by nobody. What makes one at length leaves it."""
 _OTHER = "other"
 _KNOWN_METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 
@@ -35,7 +37,8 @@ class Boundary:
         began = time.perf_counter()
         method = scope["method"]
         # A copy, since the server leaves the body of an answer away by the method in its own.
-        scope = {**scope, "path": self._canonical(scope["path"]), "method": "GET" if method == "HEAD" else method}
+        path = self._canonical(scope["path"])
+        scope = {**scope, "path": path, "method": "GET" if method == "HEAD" else method, HEAD_ONLY: method == "HEAD"}
         status = 500
         age = self._age() if scope["method"] == "GET" and scope["path"].startswith("/api/") else 0
 

@@ -33,7 +33,8 @@ _PATIENCE_SECONDS = 3.0
 _REMEMBERED = 10_000
 _HEADERS = ("x-borg-authorization", "authorization")
 """Borg UI's client sends the first only; where both are given, it holds."""
-_BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9._~+/-]+=*) *")
+_BEARABLE = r"[A-Za-z0-9._~+/-]+=*"
+_BEARER = re.compile(rf"(?i:bearer) +({_BEARABLE}) *")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ def read_token(request: Request) -> str:
     if match is None:
         raise UnknownCallerError('Send a Kubernetes token in the header "Authorization: Bearer <token>".')
     return match[1]
+
+
+def could_be_token(text: str) -> bool:
+    """Whether it can stand in the header Authorization (RFC 6750)."""
+    return re.fullmatch(_BEARABLE, text) is not None
 
 
 class Access:

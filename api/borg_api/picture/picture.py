@@ -12,10 +12,12 @@ from borg_api.picture.records import (
     RUN_RECORDS,
     SCHEDULE_RECORDS,
     SCRIPT_RECORDS,
+    SESSION_RECORDS,
     UNFINISHED,
     RunRecord,
     ScheduleRecord,
     derive_id,
+    order_of,
     succeed_schedule,
 )
 from borg_api.picture.restoring import ARCHIVE_RECORDS, ASKED, RESTORE_RECORDS, ArchiveRecord, RestoreRecord
@@ -26,6 +28,7 @@ from borg_cluster.informer import Informer
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.schedule import SCHEDULES, TITLE
 from borg_core.kinds.script import BorgScript
+from borg_core.kinds.session import BorgSession
 from borg_core.registry import Kind
 from borg_core.workload.plan import derive_location
 
@@ -71,6 +74,7 @@ class View:
     runs: Objects[RunRecord]
     archives: Objects[ArchiveRecord]
     restores: Objects[RestoreRecord]
+    sessions: Objects[BorgSession]
 
     @property
     def revision(self) -> tuple[int, ...]:
@@ -121,6 +125,11 @@ class View:
         found = self.archives.index.referring_to(REPOSITORIES.kind, self.namespace, repository)
         return sorted(found, key=lambda archive: archive.order)
 
+    def sessions_of(self, repository: str) -> list[BorgSession]:
+        """Return the sessions for a repository, those that have ended too, oldest first."""
+        found = self.sessions.index.referring_to(REPOSITORIES.kind, self.namespace, repository)
+        return sorted(found, key=order_of)
+
     def restores_asking(self, asked: str) -> list[RestoreRecord]:
         """Return those that are to do the same, previews of it as well, oldest first."""
         return sorted(self.restores.index.grouped(ASKED, self.namespace, asked), key=lambda restore: restore.order)
@@ -149,6 +158,7 @@ class _Scope:
     restores: Index[RestoreRecord] = field(
         default_factory=lambda: Index(RESTORE_RECORDS, identify=derive_id, ordered=True)
     )
+    sessions: Index[BorgSession] = field(default_factory=lambda: Index(SESSION_RECORDS, identify=derive_id))
 
     def __iter__(self) -> Iterator[Index[Any]]:
         return iter(getattr(self, part.name) for part in fields(self))
@@ -182,7 +192,15 @@ class Picture:
             Objects(namespace, scope.runs),
             Objects(namespace, scope.archives),
             Objects(namespace, scope.restores),
+            Objects(namespace, scope.sessions),
         )
+
+    def namespaces(self) -> set[str]:
+        """Return the namespaces that have a schedule or a repository."""
+        scopes = self._scopes.values()
+        return {
+            namespace for scope in scopes for index in (scope.schedules, scope.repositories) for namespace, _ in index
+        }
 
     def find_index(self, kind: str, namespace: str) -> Index[Any] | None:
         """Return where the objects of a kind are kept, None where nothing of it is watched."""

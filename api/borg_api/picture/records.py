@@ -14,6 +14,7 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun, Trigger
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule, groups_of_schedule
 from borg_core.kinds.script import SCRIPTS, BorgScript
+from borg_core.kinds.session import SESSIONS, BorgSession, references_of_session
 from borg_core.registry import Body, Kind, Reference
 
 _BITS = 53  # what every JSON reader keeps exactly
@@ -121,7 +122,7 @@ def parse_run(body: Body) -> RunRecord:
     )
 
 
-def order_of(resource: BorgSchedule | BorgRepository | BorgScript) -> Order:
+def order_of(resource: BorgSchedule | BorgRepository | BorgScript | BorgSession) -> Order:
     """Return the resource's place in lists: oldest first."""
     metadata = resource.metadata
     return metadata.creation_timestamp, metadata.namespace, metadata.name
@@ -148,6 +149,7 @@ SCHEDULE_RECORDS: Kind[ScheduleRecord] = project(
 )
 REPOSITORY_RECORDS: Kind[BorgRepository] = project(REPOSITORIES, REPOSITORIES.parse)
 SCRIPT_RECORDS: Kind[BorgScript] = project(SCRIPTS, SCRIPTS.parse)
+SESSION_RECORDS: Kind[BorgSession] = project(SESSIONS, SESSIONS.parse, references=references_of_session)
 RUN_RECORDS: Kind[RunRecord] = project(
     RUNS,
     parse_run,

@@ -15,9 +15,19 @@
 {{ .Values.api.serviceAccount.name | default (include "borg-operator.apiName" .) }}
 {{- end }}
 
+{{- /* The Secret with the key of sessions. */}}
+{{- define "borg-operator.sessionKeyName" -}}
+{{ .Values.api.sessions.existingSecret | default (printf "%s-session-key" (include "borg-operator.apiName" .)) }}
+{{- end }}
+
 {{- /* HTTP or HTTPS, as the facade speaks it. */}}
 {{- define "borg-operator.apiScheme" -}}
 {{ empty .Values.api.tls.secretName | ternary "HTTP" "HTTPS" }}
+{{- end }}
+
+{{- /* The Secret with the key of the page's cookies. */}}
+{{- define "borg-operator.pageSecretName" -}}
+{{ .Values.api.page.keySecretName | default (printf "%s-page" (include "borg-operator.apiName" .)) }}
 {{- end }}
 
 {{- define "borg-operator.testNamespace" -}}

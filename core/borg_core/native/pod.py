@@ -1,4 +1,4 @@
-"""The pod of a run, as far as it tells how the run goes: what becomes of the container `borg`, and why it waits."""
+"""The pod of a run or a session, as far as it tells how that goes: what becomes of its container, and why it waits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import Any
 from borg_contract.codec import decode_result
 from borg_contract.pod import APP_NAME, CONTAINER_NAME
 from borg_contract.result import RunResult
+from borg_contract.session.plan import SESSION_CONTAINER_NAME
 from borg_core import labels
 from borg_core.formats import parse_time
 from borg_core.native.app import parse_app
@@ -17,6 +18,9 @@ from borg_core.registry import Body, Kind, Reference
 
 JOB = "job"
 """Index of pods: the uid of the Job."""
+
+SESSION = "session"
+"""The same: the uid of the BorgSession."""
 
 _PULL = "ErrImagePull"
 _STILL_STARTING = ("ContainerCreating", "PodInitializing")
@@ -81,6 +85,12 @@ class ObservedPod:
     """Until when the container `app`, which is all that is still awaited, has to have ended."""
     copies: tuple[CopyVolume, ...] = ()
     """What it reads copies of."""
+    ready: bool = False
+    """Whether the container runs and its readiness probe succeeds."""
+    address: str = ""
+    """Its IP address, empty while it has none."""
+    session_uid: str = ""
+    """Of the BorgSession whose pod it is."""
 
     @property
     def reference(self) -> Reference:
@@ -89,10 +99,12 @@ class ObservedPod:
 
 def parse_pod(body: Body) -> ObservedPod:
     metadata, spec, status = body["metadata"], body.get("spec", {}), body.get("status", {})
+    session_uid = metadata.get("labels", {}).get(labels.SESSION_UID, "")
+    name = SESSION_CONTAINER_NAME if session_uid else CONTAINER_NAME
     app = parse_app(body)
     states = {item["name"]: item.get("state", {}) for item in status.get("containerStatuses", [])}
     before = {item["name"]: item.get("state", {}) for item in status.get("initContainerStatuses", [])}
-    state = (before if app else states).get(CONTAINER_NAME, {})
+    state = (before if app else states).get(name, {})
     ready = {item["name"]: item.get("ready", True) for item in status.get("containerStatuses", [])}
     finished = status.get("phase") in ("Succeeded", "Failed")
     conditions = status.get("conditions", [])
@@ -103,8 +115,8 @@ def parse_pod(body: Body) -> ObservedPod:
         # Why the pod was ended, the application's words say.
         told = app.judge(ending.result, finished=finished)
         ending = replace(ending, result=told, reason="", finished=app.ended or ending.finished) if told else None
-    ours = (CONTAINER_NAME, APP_NAME) if app else (CONTAINER_NAME,)
-    others = {name: other for name, other in states.items() if name not in ours}
+    ours = (name, APP_NAME) if app else (name,)
+    others = {other: found for other, found in states.items() if other not in ours}
     return ObservedPod(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -115,19 +127,22 @@ def parse_pod(body: Body) -> ObservedPod:
         began="running" in state or _ran(state),
         ending=ending,
         waiting="" if finished or "running" in awaited else _waiting(conditions, awaited),
-        others_left=tuple(sorted(name for name, other in others.items() if "terminated" not in other)),
-        others_waiting=next((words for other in others.values() if (words := _waiting([], other))), ""),
+        others_left=tuple(sorted(other for other, found in others.items() if "terminated" not in found)),
+        others_waiting=next((words for found in others.values() if (words := _waiting([], found))), ""),
         finished=finished,
         job_name=metadata.get("labels", {}).get(labels.JOB_NAME, ""),
         node=spec.get("nodeName", ""),
         stopped="terminated" in state,
-        waits="running" in state and not finished and not ready.get(CONTAINER_NAME, True),
+        waits="running" in state and not finished and not ready.get(name, True),
         running_since=time_of(state.get("running", {}).get("startedAt")),
         disrupted=any(condition["type"] == "DisruptionTarget" and holds(condition) for condition in conditions),
         ending_asked=spec.get("activeDeadlineSeconds") == 1,
         deleting="deletionTimestamp" in metadata,
         app_deadline=app_deadline,
         copies=find_copies(spec),
+        ready="running" in state and not finished and ready.get(name, True),
+        address=status.get("podIP", ""),
+        session_uid=session_uid,
     )
 
 
@@ -189,7 +204,7 @@ def _references(pod: ObservedPod) -> list[Reference]:
 
 
 def _groups(pod: ObservedPod) -> list[tuple[str, str]]:
-    return [(JOB, pod.job_uid)]
+    return [(JOB, pod.job_uid), *([(SESSION, pod.session_uid)] if pod.session_uid else [])]
 
 
 PODS = Kind("Pod", "", "v1", "pods", parse_pod, _references, _groups, selector=labels.OURS)

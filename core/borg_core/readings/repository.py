@@ -14,8 +14,8 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType
 from borg_core.readings.reading import Key, derive_seconds, derive_truth
-from borg_core.reconcile.checks import CHECKS, DRILLS, CronJobKind
 from borg_core.runs.run_status import is_own_listing
+from borg_core.verification.checks import CHECKS, DRILLS, CronJobKind
 
 Outcome = tuple[str, bool]
 """When a run ended that used a repository, and whether it gave up waiting for the lock."""

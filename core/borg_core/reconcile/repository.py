@@ -24,7 +24,6 @@ from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
-from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
@@ -35,10 +34,11 @@ from borg_core.runs.plan import plan_runs
 from borg_core.runs.run_status import is_automatic
 from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
+from borg_core.verification.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
 from borg_core.verification.plan import derive_drill_plan, find_app
 from borg_core.verification.status import Timed
 from borg_core.view import View
-from borg_core.workload.bundle import gather_claims
+from borg_core.workload.bundle import find_oldest, gather_claims
 from borg_core.workload.owner import Owner
 from borg_core.workload.workload import Target, Workload
 
@@ -74,7 +74,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     if repository is None:
         return plan_repository(world, None, Surroundings(), now)
     schedules = view.referring_to(SCHEDULES, subject)
-    options = [schedule.spec.job for schedule in sorted(schedules, key=lambda item: item.metadata.creation_timestamp)]
+    oldest = find_oldest(view, subject)
     around = Surroundings(
         schedules=len(schedules),
         names=tuple(schedule.metadata.name for schedule in schedules),
@@ -85,7 +85,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
         twins=_sharing(view, repository, IDENTITY),
         archives=tuple(view.referring_to(ARCHIVES, subject)),
         busy=frozenset(_find_busy(view, schedules)),
-        options=options[0] if options else JobOptions(),
+        options=oldest.spec.job if oldest else JobOptions(),
         selected=tuple(find_selected_in(view, repository)),
     )
     return plan_repository(world, repository, around, now)

@@ -17,7 +17,7 @@ from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.job import JOBS
 from borg_core.registry import Reference
 from borg_core.view import View
-from borg_core.workload.bundle import gather_bundle
+from borg_core.workload.bundle import find_oldest, gather_bundle
 from borg_core.workload.defaults import with_defaults
 from borg_core.workload.mounts import derive_claims, derive_written
 
@@ -130,8 +130,7 @@ def _comes_first(other: BorgRestore, restore: BorgRestore, claim: Reference) -> 
 
 def _derive_options(view: View, restore: BorgRestore) -> JobOptions:
     reference = Reference(REPOSITORIES.kind, restore.metadata.namespace, restore.spec.repository_ref.name)
-    schedules = view.referring_to(SCHEDULES, reference)
-    oldest = min(schedules, key=lambda schedule: schedule.metadata.creation_timestamp, default=None)
+    oldest = find_oldest(view, reference)
     own = restore.spec.job
     if oldest is None:
         return own

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
-from borg_contract.pod import LOCK_HOLDER_PREFIX, derive_place, lock_holder, parse_lock_holder
+from borg_contract.pod import (
+    LOCK_HOLDER_PREFIX,
+    SESSION_HOLDER_PREFIX,
+    derive_place,
+    lock_holder,
+    parse_lock_holder,
+    parse_session_holder,
+)
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core import labels
@@ -37,7 +44,7 @@ LOOK_SECONDS = 30.0
 
 _SUFFIX = "-unlock"
 _IS_UNLOCK = re.compile(rf"{_SUFFIX}(-[0-9]+)?$")
-_HOLDER = re.compile(rf"{re.escape(LOCK_HOLDER_PREFIX)}_[A-Za-z0-9._-]+")
+_HOLDER = re.compile(rf"(?:{re.escape(LOCK_HOLDER_PREFIX)}|{re.escape(SESSION_HOLDER_PREFIX)})_[A-Za-z0-9._-]+")
 _DIED = (
     Reason.POD_LOST,
     Reason.OUT_OF_MEMORY,
@@ -142,7 +149,7 @@ def _find_holders(entry: Entry) -> list[str]:
         said = _HOLDER.findall(entry.status.message or "")
     else:
         return []
-    parsed = ((text, parse_lock_holder(text)) for text in said)
+    parsed = ((text, parse_lock_holder(text) or parse_session_holder(text)) for text in said)
     return [text for text, holder in parsed if holder and holder.place]
 
 

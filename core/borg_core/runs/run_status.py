@@ -242,7 +242,7 @@ def _without_result(
             return derive_ended(known, Phase.COMPLETED_WITH_WARNINGS, Reason.RESULT_UNREADABLE, message, at)
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
-    reason, message = _why_it_died(job, pod, ending)
+    reason, message = explain_death(job, pod, ending)
     then = f". {_CHECKPOINT}" if job.operation is Operation.BACKUP else ""
     return derive_ended(known, Phase.FAILED, reason, f"{message}{then}", at)
 
@@ -277,7 +277,7 @@ def _ran_out_of_time(job: ObservedJob, ending: Ending) -> bool:
     return Reason.DEADLINE_EXCEEDED.value in (job.failure_reason, ending.reason)
 
 
-def _why_it_died(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> tuple[Reason, str]:
+def explain_death(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> tuple[Reason, str]:
     name = pod.name if pod else None
     if _ran_out_of_time(job, ending):
         return Reason.DEADLINE_EXCEEDED, _TOO_LONG

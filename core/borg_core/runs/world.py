@@ -73,6 +73,8 @@ class World:
     """Of a restore: pods that use the claim that is restored into; None where nobody looked."""
     scaled: tuple[ScalableWorkload, ...] = ()
     """Of a restore: the workloads that it scaled down, as they are now."""
+    keys: tuple[str, ...] | None = None
+    """Of a session: the facade's public keys, as `SessionPlan` has them, () while it has none; None: no facade."""
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,12 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
     )
 
 
+def find_oldest(view: View, repository: Reference) -> BorgSchedule | None:
+    """Return the oldest schedule that writes into the repository: as its pods run, others can use it as well."""
+    schedules = view.referring_to(SCHEDULES, repository)
+    return min(schedules, key=lambda schedule: schedule.metadata.creation_timestamp, default=None)
+
+
 def gather_claims(view: View, workload: Workload) -> dict[str, ObservedClaim]:
     """Return those claims of the workload that exist, by name."""
     written, read = derive_claims(workload)

@@ -23,6 +23,13 @@ def render_job_template(workload: Workload, subject: Reference, settings: Settin
     """Return labels and spec of a Job, as a CronJob's `jobTemplate` has them. `subject`: see `render_labels`."""
     own_labels = render_labels(subject, workload.operation)
     deadline = workload.deadline_seconds
+    template = render_pod_template(workload, settings, own_labels)
+    spec = render_job_spec(template, deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None)
+    return {"metadata": {"labels": own_labels}, "spec": {**spec, **render_job_rules(workload)}}
+
+
+def render_job_spec(template: dict[str, Any], deadline_seconds: int | None) -> dict[str, Any]:
+    """Return the spec of a Job of such a pod."""
     spec = {
         # A run is one attempt: the next tick is the next one. Only a pod that the cluster took away is replaced, and
         # only once it is gone, so that no two pods of a run write at the same time.
@@ -31,11 +38,10 @@ def render_job_template(workload: Workload, subject: Reference, settings: Settin
         "podFailurePolicy": {
             "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
         },
-        "activeDeadlineSeconds": deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None,
-        "template": render_pod_template(workload, settings, own_labels),
-        **render_job_rules(workload),
+        "activeDeadlineSeconds": deadline_seconds,
+        "template": template,
     }
-    return {"metadata": {"labels": own_labels}, "spec": {key: item for key, item in spec.items() if item is not None}}
+    return {key: item for key, item in spec.items() if item is not None}
 
 
 def render_job(

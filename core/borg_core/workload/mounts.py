@@ -60,7 +60,8 @@ def render_mounts(workload: Workload) -> Mounts:
         secret = {"secretName": name, "optional": True, "defaultMode": mode, "items": items}
         rendered.add("secret", {"secret": secret}, f"{SECRETS_DIR}/{name}", read_only=True)
     # Scratch volumes; emptyDir sources are alike, so they are named here and not looked up.
-    rendered.volumes += [{"name": "cache", "emptyDir": {}}, {"name": "scratch", "emptyDir": {}}]
+    scratch = {"sizeLimit": str(workload.scratch_bytes)} if workload.scratch_bytes is not None else {}
+    rendered.volumes += [{"name": "cache", "emptyDir": {}}, {"name": "scratch", "emptyDir": scratch}]
     rendered.mounts += [{"name": "cache", "mountPath": CACHE_DIR}, {"name": "scratch", "mountPath": SCRATCH_DIR}]
     if workload.app:
         rendered.volumes += [{"name": "restored", "emptyDir": {}}, {"name": "app", "emptyDir": {}}]

@@ -35,10 +35,14 @@ def render_owner(owner: Owner) -> dict[str, Any]:
     }
 
 
+RUN = "borg-run"
+"""What the pods of runs are called in their label `app.kubernetes.io/name`."""
+
+
 def render_labels(subject: Reference, operation: Operation) -> dict[str, str]:
     """Return the labels of a Job and its pods. `subject`: the schedule or repository that the run is for."""
     return {
-        labels.NAME: "borg-run",
+        labels.NAME: RUN,
         labels.MANAGED_BY: labels.MANAGER,
         labels.SUBJECTS[subject.kind]: subject.name,
         labels.OPERATION: operation.value,

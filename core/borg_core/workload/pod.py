@@ -1,5 +1,7 @@
 """The pod that runs one backup: restricted by default, without an API token, its plan in one environment value."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from borg_contract.codec import encode
@@ -37,24 +39,65 @@ _WAITS_FOR_NOTHING = {
 }
 
 
+@dataclass(frozen=True)
+class Program:
+    """What runs in a pod: how it is told what to do, and how it tells that it gets on."""
+
+    name: str
+    env: Mapping[str, str]
+    probe: dict[str, Any]
+    """Readiness."""
+    grace_seconds: int
+    """How long it may take to end in order."""
+    command: tuple[str, ...] = ()
+    """In place of the image's own; empty: that one."""
+    ports: Mapping[str, int] = field(default_factory=dict)
+
+
 def render_pod_template(workload: Workload, settings: Settings, own_labels: dict[str, str]) -> dict[str, Any]:
-    """Return the `template` of a Job for the workload."""
+    """Return the `template` of a run's Job."""
+    plan = encode(render_plan(workload, cluster=settings.cluster))
+    program = Program(CONTAINER_NAME, {PLAN_ENV: plan}, _WAITS_FOR_NOTHING, GRACE_SECONDS)
+    near = None
+    if workload.operation is Operation.BREAK_LOCK:
+        # To the node where a run waits for that very lock: a ReadWriteOnce volume is there, and would come to another
+        # node only after that run has given up.
+        near = {key: value for key, value in own_labels.items() if key in labels.SUBJECTS.values()}
+    return render_program(program, workload, settings, own_labels, near=near)
+
+
+def render_program(
+    program: Program,
+    workload: Workload,
+    settings: Settings,
+    own_labels: dict[str, str],
+    *,
+    near: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the `template` of a Job that runs the program with all that the workload mounts.
+
+    `near`: labels of pods of its namespace on whose node it is put if it can.
+    """
     job = with_defaults(workload.options, settings.pods.options)
     mounts = render_mounts(workload)
-    breaks_lock = workload.operation is Operation.BREAK_LOCK
-    affinity = _near_others(job.affinity, own_labels) if breaks_lock else job.affinity
     container = {
-        "name": CONTAINER_NAME,
+        "name": program.name,
         "image": job.image or settings.runner_image,
         "imagePullPolicy": job.image_pull_policy or settings.image_pull_policy,
+        **({"command": list(program.command)} if program.command else {}),
         "env": [
-            {"name": PLAN_ENV, "value": encode(render_plan(workload, cluster=settings.cluster))},
+            *({"name": name, "value": value} for name, value in program.env.items()),
             {"name": JOB_NAME_ENV, "valueFrom": _label_ref(labels.JOB_NAME)},
             {"name": JOB_UID_ENV, "valueFrom": _label_ref(labels.CONTROLLER_UID)},
             {"name": NODE_ENV, "valueFrom": _field_ref("spec.nodeName")},
         ],
+        **(
+            {"ports": [{"name": name, "containerPort": port} for name, port in program.ports.items()]}
+            if program.ports
+            else {}
+        ),
         # An init container can have none.
-        **({} if workload.app else {"readinessProbe": _WAITS_FOR_NOTHING}),
+        **({} if workload.app else {"readinessProbe": program.probe}),
         "securityContext": _container_security(job, workload.capabilities),
         "volumeMounts": mounts.mounts,
         "terminationMessagePath": TERMINATION_LOG,
@@ -68,14 +111,14 @@ def render_pod_template(workload: Workload, settings: Settings, own_labels: dict
         "activeDeadlineSeconds": workload.deadline_seconds,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "terminationGracePeriodSeconds": program.grace_seconds,
         "securityContext": _pod_security(job, settings.pods, has_group=workload.has_group),
         **_containers(workload, container),
         "volumes": mounts.volumes,
         "imagePullSecrets": [{"name": ref.name} for ref in job.image_pull_secrets],
         "nodeSelector": job.node_selector,
         "tolerations": list(job.tolerations),
-        "affinity": affinity,
+        "affinity": _near(near, job.affinity) if near else job.affinity,
         "priorityClassName": job.priority_class_name,
         "runtimeClassName": settings.pods.runtime_class_name,
     }
@@ -94,13 +137,9 @@ def _containers(workload: Workload, borg: dict[str, Any]) -> dict[str, Any]:
     return {"initContainers": first, "containers": [borg, *render_containers(workload, borg)]}
 
 
-def _near_others(affinity: dict[str, Any] | None, own_labels: dict[str, str]) -> dict[str, Any]:
-    """Return the affinity of what breaks locks: if it can, to the node where a run waits for that very lock.
-
-    A ReadWriteOnce volume is there, and would come to another node only after that run has given up.
-    """
-    ours = {key: value for key, value in own_labels.items() if key in labels.SUBJECTS.values()}
-    term = {"labelSelector": {"matchLabels": ours}, "topologyKey": "kubernetes.io/hostname"}
+def _near(marks: dict[str, str], affinity: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the affinity with the wish to be on a node where there is a pod with these labels."""
+    term = {"labelSelector": {"matchLabels": marks}, "topologyKey": "kubernetes.io/hostname"}
     others = (affinity or {}).get("podAffinity", {})
     preferred = [*others.get(_PREFERRED, []), {"weight": 100, "podAffinityTerm": term}]
     return {**(affinity or {}), "podAffinity": {**others, _PREFERRED: preferred}}

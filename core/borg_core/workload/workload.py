@@ -83,6 +83,8 @@ class Workload:
     """What a root pod is allowed besides reading and writing every file."""
     gives_groups: bool = True
     """Whether Kubernetes may give the volumes that are written to the pod's group, where the owner does not say so."""
+    scratch_bytes: int | None = None
+    """How much the pod may write into its scratch folder; None: as much as the node has."""
     options: JobOptions = field(default_factory=JobOptions)
     deadline_seconds: int | None = None
 

@@ -17,12 +17,14 @@ from borg_core.actions import (
     CreateClaim,
     CreateCronJob,
     CreateJob,
+    CreateNetworkPolicy,
     CreateRun,
     CreateSnapshot,
     DeleteArchive,
     DeleteCronJob,
     DeleteJob,
     DeleteRun,
+    DeleteSession,
     DeleteSnapshot,
     EndPod,
     MarkJob,
@@ -38,7 +40,6 @@ from borg_core.actions import (
     describe,
 )
 from borg_core.formats import format_time
-from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.run import RUNS
 from borg_core.native.claim_user import SCALABLE
 from borg_core.native.copy import SNAPSHOTS
@@ -46,6 +47,7 @@ from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
 from borg_core.native.drift import covers
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
+from borg_core.native.network_policy import NETWORK_POLICIES
 from borg_core.native.pod import PODS
 from borg_core.registry import Kind, Reference, ResourceType, find_kind
 from borg_core.runs.turns import PLACEHOLDER_UID
@@ -86,6 +88,9 @@ class Applier:
                 await self._repair_cron_job(manifest, forget_missed_before)
             case DeleteCronJob(target, uid):
                 await self._delete(CRON_JOBS, target, uid, _BACKGROUND)
+            case CreateNetworkPolicy(manifest):
+                with contextlib.suppress(AlreadyExists):
+                    await self._api.create(NETWORK_POLICIES, manifest)
             case ReserveTurn():
                 await self._reserve_turn(action)
             case RecordTick():
@@ -105,9 +110,9 @@ class Applier:
                     await self._create(RUNS, manifest)
             case AdoptRun(run, uid, metadata):
                 await self._merge(RUNS, run, meant(uid, {"metadata": metadata}))
-            case DeleteRun(run, uid):
-                await self._delete(RUNS, run, uid, _BACKGROUND)
-                self._store.discard(RUNS, run.namespace, run.name, uid)
+            case DeleteRun(target, uid) | DeleteArchive(target, uid) | DeleteSession(target, uid):
+                await self._delete(find_kind(target.kind), target, uid, _BACKGROUND)
+                self._store.discard(find_kind(target.kind), target.namespace, target.name, uid)
             case CancelRun(run, uid):
                 await self._merge(RUNS, run, meant(uid, {"spec": {"cancel": True}}))
             case CreateClaim(manifest) | CreateArchive(manifest):
@@ -120,9 +125,6 @@ class Applier:
                 await self._scale(target, uid, replicas)
             case MergeMetadata(target, uid, metadata):
                 await self._merge_known(target, uid, {"metadata": metadata})
-            case DeleteArchive(archive, uid):
-                await self._delete(ARCHIVES, archive, uid, _BACKGROUND)
-                self._store.discard(ARCHIVES, archive.namespace, archive.name, uid)
             case PatchStatus(target, uid, status):
                 await self._merge_known(target, uid, {"status": status}, "status")
             case RecordEvent():

@@ -16,6 +16,7 @@ from borg_core import labels
 from borg_core.copies.words import NOT_COPIED, describe_copy
 from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.kinds.session import SESSIONS
 from borg_core.native.claim import CLAIMS
 from borg_core.native.claim_user import ClaimUser, Workload
 from borg_core.native.copy import CopyVolume
@@ -51,13 +52,20 @@ class Gatherer:
     """Reads only."""
 
     def __init__(
-        self, store: Store, api: ApiServer, settings: Settings, doubts: Mapping[str, Doubt] = MappingProxyType({})
+        self,
+        store: Store,
+        api: ApiServer,
+        settings: Settings,
+        doubts: Mapping[str, Doubt] = MappingProxyType({}),
+        *,
+        read_keys: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
-        """`doubts`: see World; whoever looks at holders of locks adds to them."""
+        """`doubts`: see World; whoever looks at holders of locks adds to them. `read_keys` returns World's `keys`."""
         self._store = store
         self._api = api
         self._settings = settings
         self._doubts = doubts
+        self._read_keys = read_keys
 
     async def gather(self, subject: Reference, refusals: Mapping[Reference, Refusal], now: datetime) -> World:
         """Return what is observed of a subject, which need not exist. Raises ApiError."""
@@ -95,6 +103,7 @@ class Gatherer:
             leaving=self._find_leaving(jobs),
             users=await self._fetch_users(subject),
             scaled=await self._fetch_scaled(subject),
+            keys=self._read_keys() if self._read_keys and subject.kind == SESSIONS.kind else None,
         )
 
     def _cron_job(self, subject: Reference, derive_name: Callable[[str], str] | None) -> ObservedCronJob | None:

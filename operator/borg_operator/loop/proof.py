@@ -13,11 +13,12 @@ from typing import Any
 
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import Forbidden
-from borg_contract.pod import LockHolder, derive_place, parse_lock_holder
+from borg_contract.pod import LockHolder, SessionHolder, derive_place, parse_lock_holder, parse_session_holder
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.kinds.session import SESSIONS
 from borg_core.native.metadata import holds
-from borg_core.native.pod import JOB, PODS, ObservedPod, parse_pod
+from borg_core.native.pod import JOB, PODS, SESSION, ObservedPod, parse_pod
 from borg_core.registry import ResourceType
 from borg_core.runs.world import Doubt
 from borg_operator.store import Store
@@ -43,6 +44,9 @@ _NO_NODE = Doubt(
     "cluster can tell whether that machine still runs. Make sure that it is off or deleted",
     needs_a_person=True,
 )
+
+
+_Holder = LockHolder | SessionHolder
 
 
 class Prover:
@@ -75,12 +79,12 @@ class Prover:
 
     async def _find_doubt(self, holder: str) -> Doubt | None:
         """Return why the holder may still write, None when it is proven that it cannot."""
-        parsed = parse_lock_holder(holder)
+        parsed = parse_lock_holder(holder) or parse_session_holder(holder)
         if parsed is None or not parsed.place:
             return Doubt("It is not known where its pod was", needs_a_person=True)
-        selector = f"{labels.CONTROLLER_UID}={parsed.job_uid}"
+        label, _, uid = _found_by(parsed)
         try:
-            bodies = await self._api.list_labelled(PODS, parsed.namespace, selector)
+            bodies = await self._api.list_labelled(PODS, parsed.namespace, f"{label}={uid}")
         except Forbidden:
             return Doubt("This operator may not look at pods of that namespace", needs_a_person=True)
         if pods := self._in_place(parsed, [parse_pod(body) for body in bodies]):
@@ -89,9 +93,10 @@ class Prover:
             return await self._doubt_of(alive) if alive else None
         return await self._doubt_of_gone(holder, parsed)
 
-    async def _doubt_of_gone(self, holder: str, parsed: LockHolder) -> Doubt | None:
+    async def _doubt_of_gone(self, holder: str, parsed: _Holder) -> Doubt | None:
         index = self._store.index(PODS)
-        last = self._in_place(parsed, index.grouped(JOB, parsed.namespace, parsed.job_uid, deleted=True))
+        _, grouping, uid = _found_by(parsed)
+        last = self._in_place(parsed, index.grouped(grouping, parsed.namespace, uid, deleted=True))
         if last and all(pod.stopped for pod in last):
             return None
         if not self._cluster:
@@ -110,11 +115,15 @@ class Prover:
         self._gone[holder] = (known | seen, since)
         return since
 
-    def _in_place(self, holder: LockHolder, pods: list[ObservedPod]) -> list[ObservedPod]:
+    def _in_place(self, holder: _Holder, pods: list[ObservedPod]) -> list[ObservedPod]:
         return [pod for pod in pods if derive_place(self._cluster, pod.node) == holder.place]
 
     async def _doubt_of(self, pod: ObservedPod) -> Doubt:
         """Return what there is to say of a pod whose container has not ended, as far as the kubelet has said."""
+        if not pod.deleting and pod.subject and pod.session_uid:
+            return Doubt(
+                f'Somebody looks into archives ({SESSIONS.kind} "{pod.subject.name}"), who is asked to make way'
+            )
         if not pod.deleting:
             return Doubt(f"Its pod {pod.name} has not ended")
         try:
@@ -154,6 +163,13 @@ class Prover:
             token = page["metadata"].get("continue", "")
             if not token:
                 return None
+
+
+def _found_by(holder: _Holder) -> tuple[str, str, str]:
+    """Return by which label, and in which index, the holder's pods are found, and by which uid."""
+    if isinstance(holder, SessionHolder):
+        return labels.SESSION_UID, SESSION, holder.uid
+    return labels.CONTROLLER_UID, JOB, holder.job_uid
 
 
 def _ready_since(node: dict[str, Any]) -> datetime | None:

@@ -180,6 +180,7 @@ NAME_TAKEN = 30
 DOES_NOT_EXIST = 13
 ABSENT = frozenset({DOES_NOT_EXIST, 15})
 """No folder, and a folder without a repository (an empty one included)."""
+ARCHIVE_ABSENT = 31
 PASSPHRASE_WRONG = 52
 LOCK_TIMEOUT = 73
 ANSWER_OF_NO_BORG = 86

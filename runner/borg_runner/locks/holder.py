@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from borg_contract.pod import parse_lock_holder
+from borg_contract.pod import parse_lock_holder, parse_session_holder
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Holder:
 
     def describe(self) -> str:
         """Return who it is, for people."""
+        if (session := parse_session_holder(self.host)) is not None:
+            return f'session "{session.name}" in namespace "{session.namespace}"'
         parsed = parse_lock_holder(self.host)
         if parsed is None:
             return f'process {self.pid} on host "{self.host}"'

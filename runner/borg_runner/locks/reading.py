@@ -33,6 +33,14 @@ def read_exclusive(folder: Path) -> list[Holder]:
     return [holder for name in names if (holder := parse_entry_name(name))]
 
 
+def read_exclusive_since(folder: Path) -> float | None:
+    """Return since when the exclusive lock is held, in seconds since 1970; None when it is not, or nobody can tell."""
+    try:
+        return max((path.stat().st_mtime for path in (folder / EXCLUSIVE).iterdir()), default=None)
+    except OSError:
+        return None
+
+
 def read_roster(folder: Path) -> list[Holder]:
     """Return who is on the roster; nobody when it is damaged."""
     try:

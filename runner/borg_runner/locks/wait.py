@@ -18,7 +18,7 @@ from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.locks.holder import Holder
-from borg_runner.locks.reading import find_lock_folders, read_holders
+from borg_runner.locks.reading import find_lock_folders, read_exclusive_since, read_holders
 from borg_runner.locks.removal import remove_dead_locks
 from borg_runner.log import Log
 from borg_runner.notice import Notice
@@ -121,9 +121,15 @@ class LockWait:
             return "another client, or a borg serve that its client has left: over SSH the lock does not say"
         return "someone whom the lock does not name"
 
+    def _since(self) -> dt.datetime | None:
+        seconds = next(filter(None, map(read_exclusive_since, self._folders())), None)
+        return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
+
     def _explain(self) -> Fault:
         holders = self.holders()
-        text = f"The repository is locked by {self._describe_holder()}; waited {_describe_seconds(self.seconds)}. "
+        since = "" if (time_ := self._since()) is None else f" since {time_:%b %d %H:%M} UTC"
+        waited = _describe_seconds(self.seconds)
+        text = f"The repository is locked by {self._describe_holder()}{since}; waited {waited}. "
         if self._is_remote and not holders:
             text += (
                 "Look on the server: the file in lock.exclusive names host and process. If that borg serve is gone "

@@ -1,4 +1,4 @@
-"""Makes a repository of the plan ready for borg, and works on it: key and cache in place, environment complete."""
+"""Works on the repositories of a plan, each one made ready for borg before."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from pathlib import Path
 from borg_contract.plan import RepositoryPlan, RunPlan
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
-from borg_runner.borg.client import Borg
-from borg_runner.borg.environment import make_borg_environment
 from borg_runner.identity import Identity
 from borg_runner.interruption import Interruption
 from borg_runner.locks.belonging import make_giver
@@ -17,24 +15,12 @@ from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
 from borg_runner.notice import Notice
 from borg_runner.places import Places
+from borg_runner.run.preparation import Preparation
 from borg_runner.run.secrets import RepositorySecrets
-from borg_runner.ssh.command import make_rsh
-from borg_runner.ssh.key import write_private_key
-from borg_runner.ssh.probe import make_probe_arguments
-from borg_runner.ssh.user import provide_user
 from borg_runner.streams.container import Container
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.listing.part import Tell
 from borg_runner.work.operation import Surroundings, explain_error, work_on_repository
-
-
-@dataclass(frozen=True)
-class _Connection:
-    """What a repository over SSH needs more than a local one."""
-
-    rsh: str | None = None
-    probe: tuple[str, ...] = ()
-    environment: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,50 +71,25 @@ class Worker:
         base_dir.mkdir(parents=True, exist_ok=True)
         remove_asides(base_dir)
         host_id = self.identity.host_id(self.plan.namespace, self.plan.cluster)
-        notice = Notice(self.places.notice, self.log)
-        connection = self._connect(plan, secrets)
-        own = make_borg_environment(
-            plan, base_dir=str(base_dir), schedule=self.plan.schedule, host_id=host_id, rsh=connection.rsh
-        )
-        locks = LockWait(
-            location=plan.location,
-            base_dir=base_dir,
-            seconds=self.plan.lock_wait_seconds,
-            host_id=host_id,
-            dead_holders=self._dead_holders(host_id),
-            log=self.log,
-            notice=notice,
-        )
         give = make_giver(plan.location, base_dir, self.log)
 
-        def on_end() -> None:
+        def on_end(locks: LockWait) -> None:
             locks.remove_dead()
             if self.plan.operation.needs_restore:  # by default another user's pods write into it
                 give()
 
-        return Repository(
-            plan=plan,
-            borg=Borg(
-                environment={**self.environment, **own, **(connection.environment or {})},
-                passphrase=secrets.passphrase,
-                log=self.log,
-                interruption=self.interruption,
-                probe=connection.probe,
-                on_end=on_end,
-                notice=notice,
-            ),
-            locks=locks,
+        preparation = Preparation(
+            environment=self.environment,
+            scratch=self.scratch,
+            host_id=host_id,
+            dead_holders=self._dead_holders(host_id),
             log=self.log,
+            interruption=self.interruption,
+            lock_wait_seconds=self.plan.lock_wait_seconds,
+            schedule=self.plan.schedule,
+            notice=Notice(self.places.notice, self.log),
         )
-
-    def _connect(self, plan: RepositoryPlan, secrets: RepositorySecrets) -> _Connection:
-        if plan.ssh is None or secrets.private_key is None:
-            return _Connection()
-        self.scratch.mkdir(mode=0o700, exist_ok=True)  # a script may have removed it
-        key = self.scratch / f"{plan.name}.key"
-        write_private_key(secrets.private_key, key)
-        rsh = make_rsh(key_path=str(key), known_hosts_path=plan.ssh.known_hosts.path)
-        return _Connection(rsh, make_probe_arguments(plan, rsh), provide_user(self.scratch))
+        return preparation.prepare(plan, secrets, base_dir, on_end)
 
     def _dead_holders(self, host_id: str | None) -> frozenset[str]:
         """Holders whose locks may go: those proven dead, and ourselves, for only one borg of this pod runs at a time.

@@ -14,7 +14,7 @@ from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.kinds.repository import BorgRepository
 from borg_core.names import JOB_NAME_LIMIT
-from borg_core.reconcile.checks import HISTORY_LIMIT
+from borg_core.verification.checks import HISTORY_LIMIT
 
 _NAME_DIGEST_LENGTH = 10
 _LABEL_DIGEST_LENGTH = 40

@@ -47,7 +47,7 @@ async def list_runs(
 @requires(LIST)
 async def get_run(view: TheView, job_id: RunId) -> Response:
     """Show one run."""
-    return send(response.render_run(_find_run(view, job_id), view))
+    return send(response.render_run(find_run(view, job_id), view))
 
 
 @router.get("/api/backup/logs/{job_id}/stream", responses=answers(response.LogLines, 404))
@@ -59,14 +59,14 @@ async def read_run_log(
     offset: Annotated[int, Query(ge=0, le=2**31, description="How many lines to leave out.")] = 0,
 ) -> Response:
     """Show what the run's pod has written, for as long as it exists."""
-    return send(await read_lines(caller, _find_run(view, job_id), offset))
+    return send(await read_lines(caller, find_run(view, job_id), offset))
 
 
 @router.post("/api/backup/cancel/{job_id}", responses=answers(response.Cancelled, 404, 409))
 @requires(Permission("patch", RUNS))
 async def cancel_run(view: TheView, writer: RunWriter, job_id: RunId) -> Response:
     """Stop a run. Borg writes a checkpoint, from which the next one goes on."""
-    await cancel.cancel_run(writer, _find_run(view, job_id))
+    await cancel.cancel_run(writer, find_run(view, job_id))
     body: response.Cancelled = {"message": "Backup cancelled successfully", "process_terminated": True}
     return send(body)
 
@@ -83,7 +83,8 @@ async def list_schedule_runs(view: TheView, job_id: JobId, limit: Limit = None, 
     return send(body)
 
 
-def _find_run(view: View, reference: str) -> RunRecord:
+def find_run(view: View, reference: str) -> RunRecord:
+    """Return the run of that id or resource name. Raises NoSuchObjectError."""
     run = view.runs.find(reference)
     if run is None:
         raise NoSuchObjectError(f"There is no run of that id in namespace {view.namespace}.")

@@ -1,0 +1,53 @@
+"""Opens a session with the caller's own token: whoever may create one may look, and nobody else."""
+
+from datetime import datetime, timedelta
+
+from borg_api.commands.runs.start import derive_name
+from borg_api.commands.writer import Writer
+from borg_api.edge.errors import UnavailableError, sentence
+from borg_api.picture.picture import View
+from borg_cluster.errors import AlreadyExists
+from borg_contract.reasons import Reason
+from borg_core.formats import parse_time
+from borg_core.kinds.parts.base import API_VERSION, OwnerReference
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.session import BorgSession, SessionPhase
+from borg_core.names import SESSION_NAME_LIMIT
+
+_SAID = timedelta(seconds=30)
+"""For so long after a session failed, or made way, its words are the answer; then another one is tried."""
+
+
+async def open_session(
+    view: View, writer: Writer[BorgSession], repository: BorgRepository, now: datetime
+) -> BorgSession:
+    """Return the session that is open for the repository, or a new one.
+
+    Raises UnavailableError where the last one has just failed, or made way for a run.
+    """
+    name = repository.metadata.name
+    known = view.sessions_of(name)
+    current = next((session for session in known if session.live), None)
+    if current:
+        return current
+    for session in known[-1:]:
+        _heed(session, now)
+    # All who ask at once choose the same name, and nobody before or after.
+    seed = " ".join([repository.metadata.uid, *sorted(session.metadata.uid for session in known)])
+    metadata = repository.metadata
+    owner = OwnerReference(api_version=API_VERSION, kind=REPOSITORIES.kind, name=name, uid=metadata.uid)
+    chosen = derive_name(name, seed, SESSION_NAME_LIMIT)
+    try:
+        return await writer.create(chosen, {"repositoryRef": {"name": name}}, owner=owner)
+    except AlreadyExists:
+        found = await writer.read(chosen)
+    if found is None:
+        raise UnavailableError("It is being opened by others at the same time; try again.", seconds=1)
+    return found
+
+
+def _heed(last: BorgSession, now: datetime) -> None:
+    status = last.status
+    tells = status.phase is SessionPhase.FAILED or status.reason == Reason.GAVE_WAY
+    if tells and status.end_time and now - parse_time(status.end_time) < _SAID:
+        raise UnavailableError(sentence(status.message or f"It failed: {status.reason}"), _SAID.seconds)

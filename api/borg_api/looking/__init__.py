@@ -1,0 +1,1 @@
+"""Looking into archives: requests to the pods of sessions, signed by the facade."""

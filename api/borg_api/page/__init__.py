@@ -1,0 +1,1 @@
+"""The page: what people look at, made of the views and the operations that REST has."""

@@ -1,0 +1,1 @@
+"""What a page can do: each action is one operation of REST."""

@@ -1,0 +1,1 @@
+"""What stands in forms, and the bodies of REST that they become."""

@@ -1,0 +1,155 @@
+"""Pages are for whoever has a Kubernetes token: in the cookie of this page, or forwarded by a proxy in front of it.
+
+The cookie counts for pages alone, never for /api/, so no other site can make a browser use REST.
+"""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.responses import RedirectResponse
+
+from borg_api.edge.errors import HttpError, InvalidValueError, NotAllowedError, UnknownCallerError
+from borg_api.edge.guard import GuardedRoute, read_token
+from borg_api.edge.parts import part_of
+from borg_api.edge.problem import explain_api_error, explain_validation
+from borg_api.page.frame.answers import show
+from borg_api.page.frame.headers import BROWSER, SESSION, harden, is_from_elsewhere
+from borg_api.page.frame.seal import NoKeyError, Seal
+from borg_cluster.errors import ApiError
+
+FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 500
+_WRITES = ("POST",)
+_NO_KEY = """\
+The page has no key yet, with which it would encrypt your token in a cookie. In the namespace of the facade, make the
+Secret that the chart's api.page.keySecretName names, which deploy/install.yaml calls borg-operator-page:
+
+    kubectl -n borg-system create secret generic borg-operator-page --from-literal=key="$(openssl rand -base64 48)"
+
+Then try again in a minute.
+"""
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Form = list[tuple[str, str]]
+
+
+class OpenRoute(APIRoute):
+    """A page that asks for no token."""
+
+    def get_route_handler(self) -> Handler:
+        return _shown(super().get_route_handler())
+
+
+class PageRoute(GuardedRoute):
+    """A page of an endpoint that is marked with `requires`."""
+
+    def get_route_handler(self) -> Handler:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            token = find_token(request)
+            if token is None:
+                return _ask_to_sign_in(request)
+            request.scope["headers"] = [
+                *((name, value) for name, value in request.scope["headers"] if name != b"x-borg-authorization"),
+                (b"x-borg-authorization", b"Bearer " + token.encode()),
+            ]
+            if request.method in _WRITES:
+                await check_form(request)
+            # Another one, since what was read of the headers before is kept.
+            return await handle(Request(request.scope, request.receive))
+
+        return _shown(guarded)
+
+
+def find_token(request: Request) -> str | None:
+    """Return the caller's token: that of the header, or of the cookie. Raises NoKeyError."""
+    try:
+        return read_token(request)
+    except UnknownCallerError:  # there is none, or it is the password of a proxy
+        return part_of(request, Seal).open(request.cookies.get(SESSION, ""))
+
+
+async def check_form(request: Request) -> None:
+    """Keep the form of this page for `read_form`. Raises NotAllowedError for one that another site may have sent."""
+    if is_from_elsewhere(request):
+        raise NotAllowedError("This was sent by another site, and is not done.")
+    form = await _parse_form(request)
+    sent = next((value for name, value in form if name == "csrf"), "")
+    if not part_of(request, Seal).is_signed(sent, request.cookies.get(BROWSER, "")):
+        raise NotAllowedError(
+            "The form is of another time or browser, and nothing was done: load the page again. If that does not help, "
+            "your browser keeps no cookies of it: open it over HTTPS, or on localhost."
+        )
+    request.scope["borg.form"] = form
+
+
+def read_form(request: Request) -> Form:
+    """Return the fields of the form that was sent."""
+    form: Form = request.scope["borg.form"]
+    return form
+
+
+async def _parse_form(request: Request) -> Form:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise InvalidValueError("A form is needed.")
+    try:
+        text = (await request.body()).decode("ascii")
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except ValueError:
+        raise InvalidValueError("The form cannot be read.") from None
+
+
+def _shown(handle: Handler) -> Handler:
+    """Return the handler with its errors as pages."""
+
+    async def shown(request: Request) -> Response:  # noqa: PLR0911 - an answer a type
+        try:
+            return harden(await handle(request))
+        except NoKeyError:
+            return _tell_of_key()
+        except UnknownCallerError:
+            return _ask_to_sign_in(request, expired=True)
+        except RequestValidationError as error:
+            return show_error(request, explain_validation(error))
+        except ApiError as error:
+            explained = explain_api_error(error)
+            if isinstance(explained, UnknownCallerError):
+                return _ask_to_sign_in(request, expired=True)
+            return show_error(request, explained)
+        except HttpError as error:
+            return show_error(request, error)
+
+    return shown
+
+
+def show_error(request: Request, error: HttpError) -> Response:
+    response = show(request, "error.html", error.status, status=error.status, detail=error.detail)
+    for name, value in error.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def _ask_to_sign_in(request: Request, *, expired: bool = False) -> Response:
+    is_forwarded = expired and "authorization" in request.headers and SESSION not in request.cookies
+    if is_forwarded:  # it would lead in a circle: the proxy sends the same again
+        return show_error(request, UnknownCallerError())
+    if request.method == "GET" and is_from_elsewhere(request) and not expired:
+        # A strict cookie does not come along when one follows a link on another site, but when a page loads itself.
+        return harden(
+            Response(status_code=HTTPStatus.OK, headers={"Refresh": "0"}, content=b"", media_type="text/plain")
+        )
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    query = {"next": here if request.method == "GET" else "/", **({"expired": "1"} if expired else {})}
+    if "hx-request" in request.headers:  # the page as a whole goes there, not a part of it
+        return harden(Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"}))
+    return harden(RedirectResponse(f"/login?{urlencode(query)}", HTTPStatus.SEE_OTHER))
+
+
+def _tell_of_key() -> Response:
+    return harden(Response(_NO_KEY, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "60"}, "text/plain"))

@@ -1,0 +1,271 @@
+"""What needs somebody, worst first: what is wrong, and what to do about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from itertools import pairwise
+
+from borg_api.page.insight.history import backups_of, failed_last
+from borg_api.page.show.times import span
+from borg_api.picture.picture import View
+from borg_api.picture.records import RunRecord, ScheduleRecord
+from borg_api.picture.restoring import RestoreRecord
+from borg_api.picture.timetable import Timetable
+from borg_api.resources.runs.response import explain_run
+from borg_contract.run import Phase
+from borg_core.formats import parse_time
+from borg_core.kinds.parts.base import Condition
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.restore_status import RestorePhase
+from borg_core.kinds.status import ConditionType
+
+_SLACK = timedelta(hours=2)
+"""So much later than its time a backup may end before anybody is told."""
+_RECENT = timedelta(days=7)
+_UNKNOWN_GAP = timedelta(days=1)
+
+
+class Level(IntEnum):
+    """How bad it is: data in danger, no new backups, something to look at, something to decide."""
+
+    DANGER = 0
+    FAILING = 1
+    LOOK = 2
+    DECIDE = 3
+
+
+WORDS = {
+    Level.DANGER: "Data in danger",
+    Level.FAILING: "No good backup",
+    Level.LOOK: "Look at it",
+    Level.DECIDE: "Waits for you",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """`what` and `name`: the kind of page to look at, and of what. `detail`: what is wrong; `advice`: what to do."""
+
+    level: Level
+    what: str
+    name: str
+    title: str
+    headline: str
+    detail: str
+    advice: str
+    since: str | None = None
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        return self.level, self.title.casefold(), self.name
+
+
+_REPOSITORY: tuple[tuple[ConditionType, Level, str, str], ...] = (
+    (
+        ConditionType.MISSING,
+        Level.DANGER,
+        "The repository is gone",
+        "Look whether its volume or server is there. If it is lost, say so with the annotation that the message names.",
+    ),
+    (
+        ConditionType.REPLACED,
+        Level.DANGER,
+        "Another repository is in its place",
+        "Find out who put it there before you accept it; until then nothing is written.",
+    ),
+    (
+        ConditionType.ROLLED_BACK,
+        Level.DANGER,
+        "It is an older copy of itself",
+        "Newer archives may be lost: look where the newer copy is.",
+    ),
+    (ConditionType.ALIASED, Level.LOOK, "Two BorgRepositories are one", "Keep one of them."),
+    (
+        ConditionType.CLOCK_DISAGREES,
+        Level.LOOK,
+        "Checks run at other times than foretold",
+        "See Troubleshooting, ClockDisagrees.",
+    ),
+)
+
+
+def find_matters(view: View, timetable: Timetable, now: datetime) -> list[Matter]:
+    """Return what needs somebody in this namespace."""
+    found = [
+        *(matter for item in view.repositories.in_order() for matter in _of_repository(item)),
+        *(matter for item in view.schedules.in_order() for matter in of_schedule(item, view, timetable, now)),
+        *(matter for item in view.restores.in_order() for matter in _of_restore(item, now)),
+    ]
+    return sorted(found, key=lambda matter: matter.order)
+
+
+def find_matters_of(repository: BorgRepository) -> list[Matter]:
+    """Return what needs somebody about one repository."""
+    return sorted(_of_repository(repository), key=lambda matter: matter.order)
+
+
+def allowed_age(record: ScheduleRecord, timetable: Timetable, now: datetime) -> timedelta:
+    """Return how old the last good backup of a schedule may be: its longest gap, and some time to be made in."""
+    runs = timetable.next_runs(record.resource, now)
+    gaps = [later - earlier for earlier, later in pairwise(runs)]
+    return max(gaps, default=_UNKNOWN_GAP) + _SLACK
+
+
+def is_late(record: ScheduleRecord, timetable: Timetable, now: datetime) -> bool:
+    """Tell whether there should have been a good backup since the last one."""
+    status, spec = record.resource.status, record.resource.spec
+    if spec.suspend:
+        return False
+    since = status.last_success_time or record.resource.metadata.creation_timestamp
+    return now - parse_time(since) > allowed_age(record, timetable, now)
+
+
+def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: datetime) -> Iterator[Matter]:
+    """Yield what needs somebody about a schedule: the one thing that is worst."""
+    resource = record.resource
+    status, title, name = resource.status, resource.title, record.name
+    # Runs are looked at only where the status says that there is something to see: there are many schedules.
+    failed = failed_last(backups_of(view, name)) if status.consecutive_failures else None
+    ready = _condition(resource.status.conditions, ConditionType.READY)
+    if failed:
+        times = status.consecutive_failures or 1
+        headline = "The last backup failed" if times == 1 else f"The last {times:,} backups failed"
+        yield Matter(
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            headline,
+            explain_run(failed) or failed.reason or "",
+            _advice(failed),
+            failed.completed,
+        )
+    elif ready and ready.status == "False":
+        yield Matter(
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            "It cannot run",
+            ready.message,
+            "Mend what the message names; the operator notices by itself.",
+            ready.last_transition_time,
+        )
+    elif is_late(record, timetable, now):
+        last = status.last_success_time
+        good = f"The last good backup is {span((now - parse_time(last)).total_seconds())} old" if last else ""
+        yield Matter(
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            "A backup is overdue",
+            good or "There has been no good backup yet.",
+            "Run it now, and see what happens.",
+            last,
+        )
+    elif status.last_run_phase not in (None, Phase.COMPLETED):
+        yield from _suspect(record, view)
+
+
+def _suspect(record: ScheduleRecord, view: View) -> Iterator[Matter]:
+    """Yield that the newest archive may not be what it seems."""
+    newest = next((run for run in reversed(backups_of(view, record.name)) if run.finished), None)
+    if newest is None or newest.phase is not Phase.COMPLETED_WITH_WARNINGS:
+        return
+    item = next((item for item in newest.repositories if item.reason), None)
+    if item and item.reason:
+        yield Matter(
+            Level.LOOK,
+            "schedules",
+            record.name,
+            record.resource.title,
+            "The newest archive may not be whole",
+            item.error or (item.warnings[0] if item.warnings else item.reason),
+            "Look at its sources: a volume that is not mounted looks empty.",
+            newest.completed,
+        )
+
+
+def _advice(failed: RunRecord) -> str:
+    locked = any(item.locked_by for item in failed.repositories)
+    if locked:
+        return "Wait for whoever holds the lock, or see who it is on the repository's page."
+    return "Do what the message says, then run it now."
+
+
+def _of_repository(repository: BorgRepository) -> Iterator[Matter]:
+    status, name = repository.status, repository.metadata.name
+
+    def tell(level: Level, headline: str, detail: str, advice: str, since: str | None = None) -> Matter:
+        return Matter(level, "repositories", name, name, headline, detail, advice, since)
+
+    if status.damage:
+        yield tell(
+            Level.DANGER,
+            "Damage was found",
+            status.damage.message or status.damage.reason,
+            "Nothing is pruned until a check of all data passes. Look at the storage, then check it now; whether "
+            "to use borg check --repair is for a person to decide.",
+            status.damage.time,
+        )
+    known = {condition.type: condition for condition in status.conditions}
+    worse = False
+    for type_, level, headline, advice in _REPOSITORY:
+        found = known.get(type_)
+        if found and found.status == "True":
+            worse = True
+            yield tell(level, headline, found.message, advice, found.last_transition_time)
+    ready = known.get(ConditionType.READY)
+    if ready and ready.status == "False" and not worse:
+        yield tell(
+            Level.FAILING,
+            "It cannot be used",
+            ready.message,
+            "Mend what the message names.",
+            ready.last_transition_time,
+        )
+    verified = known.get(ConditionType.VERIFIED)
+    if verified and verified.status == "False" and not status.damage:
+        yield tell(
+            Level.LOOK,
+            "The last check or drill did not go well",
+            verified.message,
+            "See its run, and check it now.",
+            verified.last_transition_time,
+        )
+    if status.lock:
+        holder = status.lock.run_name or status.lock.holder or "somebody"
+        yield tell(
+            Level.LOOK,
+            "Its lock is held",
+            f"Runs wait, or failed, because {holder} holds the lock.",
+            "If you know that nobody works on it, a BorgRun with operation: BreakLock removes the lock.",
+            status.lock.time or None,
+        )
+
+
+def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
+    status, name = restore.resource.status, restore.name
+
+    def tell(level: Level, headline: str, advice: str) -> Matter:
+        since = status.completion_time or status.start_time or restore.resource.metadata.creation_timestamp
+        claim = f"Restore into {restore.resource.claim_name}"
+        return Matter(level, "restores", name, claim, headline, status.message, advice, since)
+
+    recent = now - parse_time(status.completion_time) < _RECENT if status.completion_time else True
+    if restore.phase is RestorePhase.FAILED and recent:
+        yield tell(Level.LOOK, "It failed", "Do what the message says, and restore again: it goes on where it was.")
+    elif status.verified and status.verified.mismatches and recent:
+        yield tell(
+            Level.LOOK, "What was restored differs from the archive", "See its warnings; restore these files again."
+        )
+    elif restore.phase is RestorePhase.PREVIEWED and restore.previews:
+        yield tell(Level.DECIDE, "It waits for approval", "Look at what it would do, then approve or discard it.")
+    elif restore.phase is RestorePhase.PENDING and status.reason:
+        yield tell(Level.DECIDE, "It waits", "Do what the message says.")
+
+
+def _condition(conditions: tuple[Condition, ...], type_: ConditionType) -> Condition | None:
+    return next((condition for condition in conditions if condition.type == type_), None)

@@ -1,0 +1,119 @@
+"""The overview: one sentence, and the figures below it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from borg_api.page.insight.attention import Level, Matter, is_late
+from borg_api.page.insight.history import usual_seconds
+from borg_api.page.show.times import count, span
+from borg_api.picture.picture import View
+from borg_api.picture.records import RunRecord
+from borg_api.picture.timetable import Timetable
+from borg_contract.restore.progress import Progress
+from borg_contract.run import Phase
+from borg_core.formats import parse_time
+from borg_core.kinds.repository import BorgRepository
+
+_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`calm`: nobody is needed."""
+
+    calm: bool
+    sentence: str
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A run that waits or runs. `percent`: None where nobody can tell; `left`: seconds."""
+
+    run: RunRecord
+    title: str
+    percent: int | None
+    left: float | None
+    rate: float | None
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The last restore that was read back."""
+
+    at: datetime
+    repository: str
+    whole: str | None
+
+
+def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime) -> Verdict:
+    """Return the sentence that says whether all is well."""
+    records = view.schedules.in_order()
+    active = [record for record in records if not record.resource.spec.suspend]
+    paused = len(records) - len(active)
+    also = f"{count(paused, 'schedule is', 'schedules are')} paused." if paused else ""
+    if not records:
+        return Verdict(True, "Nothing is backed up here yet.", "")
+    if not active:
+        return Verdict(False, "Nothing is backed up: all schedules are paused.", "")
+    bad = {matter.name for matter in matters if matter.what == "schedules" and matter.level is Level.FAILING}
+    good = [record for record in active if record.name not in bad and not is_late(record, timetable, now)]
+    danger = sum(matter.level is Level.DANGER for matter in matters)
+    if danger:
+        return Verdict(
+            False,
+            f"{count(danger, 'repository needs', 'repositories need')} somebody now: archives may be in danger.",
+            also,
+        )
+    if len(good) < len(active):
+        missing = len(active) - len(good)
+        return Verdict(
+            False,
+            f"{count(missing, 'schedule has', 'schedules have')} no good backup; "
+            f"{len(good):,} of {len(active):,} {'has one' if len(good) == 1 else 'have one'}.",
+            also,
+        )
+    times = [record.resource.status.last_success_time for record in active]
+    first = [text for text in times if text]
+    if len(first) < len(active):
+        new = len(active) - len(first)
+        return Verdict(True, f"All is well; {count(new, 'new schedule has', 'new schedules have')} not run yet.", also)
+    oldest = max((now - parse_time(text)).total_seconds() for text in first)
+    whole = f"All {len(active):,} schedules have" if len(active) > 1 else "The schedule has"
+    hours = -(-oldest // _HOUR) * _HOUR  # of no fewer, or it would not be true
+    return Verdict(True, f"{whole} a good backup of the last {span(hours)}.", also)
+
+
+def find_underway(view: View, progress: dict[str, Progress], titles: dict[str, str], now: datetime) -> list[Underway]:
+    """Return what waits and runs; that which runs first. `progress`: of restores, by the restore's name."""
+    runs = sorted(view.unfinished_runs(), key=lambda run: (run.phase is not Phase.RUNNING, run.order))
+    return [_underway(view, run, progress.get(run.subject.name), titles, now) for run in runs]
+
+
+def _underway(view: View, run: RunRecord, told: Progress | None, titles: dict[str, str], now: datetime) -> Underway:
+    title = titles.get(run.subject.name, run.subject.name)
+    if told:
+        return Underway(run, title, told.percent, told.seconds_left, told.bytes_per_second or None, measured=True)
+    usual = usual_seconds(view, run)
+    if run.phase is not Phase.RUNNING or not run.started or not usual:
+        return Underway(run, title, None, None, None, measured=False)
+    gone = (now - parse_time(run.started)).total_seconds()
+    return Underway(run, title, min(99, int(100 * gone / usual)), max(0.0, usual - gone), None, measured=False)
+
+
+def find_proof(view: View, repositories: Sequence[BorgRepository]) -> Proof | None:
+    """Return the newest restore, drill or real, whose files were compared and were as in the archive."""
+    found = [
+        Proof(parse_time(item.status.last_drill_time), item.metadata.name, item.status.estimated_restore_time)
+        for item in repositories
+        if item.status.last_drill_time and item.status.last_drill_result and item.status.last_drill_result.succeeded
+    ]
+    whole = {item.metadata.name: item.status.estimated_restore_time for item in repositories}
+    for restore in view.restores.in_order():
+        status = restore.resource.status
+        if status.verified and not status.verified.mismatches and status.completion_time:
+            name = restore.resource.spec.repository_ref.name
+            found.append(Proof(parse_time(status.completion_time), name, whole.get(name)))
+    return max(found, key=lambda proof: proof.at, default=None)

@@ -1,0 +1,205 @@
+"""/archives: what there is to restore, by day; and what is in it, where this facade can look."""
+
+from itertools import groupby
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from borg_api.edge.errors import NoSuchObjectError, quote
+from borg_api.edge.guard import Permission, TheView, is_allowed, requires
+from borg_api.edge.paging import Continue, decode_token, encode_token
+from borg_api.edge.query import read_exact
+from borg_api.page.frame.answers import show
+from borg_api.page.frame.guard import PageRoute
+from borg_api.page.insight.inside import Inside, can_be_named, derive_crumbs, find_next_look, keep_live
+from borg_api.picture.picture import View
+from borg_api.picture.restoring import ArchiveRecord
+from borg_api.resources.archives.response import render_info
+from borg_api.resources.archives.route import LIST, find_archive
+from borg_api.resources.contents.response import show as show_name
+from borg_api.resources.contents.route import LOOK, Folder, From
+from borg_api.resources.repositories.route import find_repository
+from borg_core.formats import parse_time
+from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.restore import RESTORES
+
+router = APIRouter(prefix="/archives", route_class=PageRoute, include_in_schema=False)
+
+_PAGE = 100
+_MANY = 500
+
+Chosen = Annotated[str, Query(max_length=253)]
+Words = Annotated[str, Query(max_length=1024)]
+Name = Annotated[str, Path(max_length=1024)]
+
+
+@router.get("")
+@requires(LIST)
+async def list_archives(
+    request: Request, view: TheView, repository: Chosen = "", schedule: Chosen = "", token: Continue = None
+) -> Response:
+    repositories = [item.metadata.name for item in view.repositories.in_order()]
+    chosen = repository or next(iter(repositories), "")
+    before = decode_token(token)
+    found = [
+        item
+        for item in reversed(view.archives_in(chosen))
+        if schedule in ("", item.schedule) and (before is None or item.order < before)
+    ]
+    shown = found[:_PAGE]
+    schedules = sorted({item.schedule for item in view.archives_in(chosen) if item.schedule})
+    return show(
+        request,
+        "archives.html",
+        repositories=repositories,
+        repository=chosen,
+        schedule=schedule,
+        schedules=schedules,
+        days=[(day, list(group)) for day, group in groupby(shown, _day_of)],
+        following=encode_token(shown[-1].order) if len(found) > _PAGE else None,
+        known=len(view.archives_in(chosen)),
+        can_look=await Inside(request).is_open(),
+        may_restore=await is_allowed(request, Permission("create", RESTORES)),
+    )
+
+
+@router.get("/{repository}/compare")
+@requires(LIST)
+async def compare_archives(  # noqa: PLR0917 - filled in by their names
+    request: Request, view: TheView, repository: Name, a: Words = "", b: Words = "", token: From = None
+) -> Response:
+    found = find_repository(view, repository)
+    inside = Inside(request)
+    can_look = await inside.is_open()
+    answer = await inside.compare(found, a, b, token) if a and b and can_look else None
+    again = find_next_look(answer) if answer else ""
+    page = show(
+        request,
+        "compare.html",
+        repository=found.metadata.name,
+        a=a,
+        b=b,
+        choices=list(reversed(view.archives_in(found.metadata.name)))[:_MANY],
+        answer=answer,
+        again=again,
+        is_there=inside.is_there,
+        can_look=can_look,
+    )
+    return keep_live(request, page, "changes") if again else page
+
+
+@router.get("/{repository}/{archive}")
+@requires(LIST)
+async def show_archive(  # noqa: PLR0917 - filled in by their names
+    request: Request,
+    view: TheView,
+    repository: Name,
+    archive: Name,
+    path: Folder = "",  # noqa: ARG001 - read exactly below
+    q: Words = "",
+    token: From = None,
+) -> Response:
+    found, record = _find(view, repository, archive)
+    inside = Inside(request)
+    exact = read_exact(request, "path").strip("/")
+    can_look = await inside.is_open()
+    answer = None
+    if can_look:
+        words = read_exact(request, "q")
+        answer = await (inside.find(found, record, words, token) if q else inside.list(found, record, exact, token))
+    again = find_next_look(answer) if answer else ""
+    page = show(
+        request,
+        "archive.html",
+        repository=found.metadata.name,
+        record=record,
+        info=render_info(record, found, view),
+        path=exact,
+        crumbs=derive_crumbs(exact),
+        q=q,
+        answer=answer,
+        again=again,
+        is_there=inside.is_there,
+        can_look=can_look,
+        neighbours=_neighbours(view, record),
+        may_restore=await is_allowed(request, Permission("create", RESTORES)),
+        can_be_named=can_be_named,
+    )
+    return keep_live(request, page, "files") if again else page
+
+
+@router.get("/{repository}/{archive}/versions")
+@requires(LOOK)
+async def show_versions(
+    request: Request,
+    view: TheView,
+    repository: Name,
+    archive: Name,
+    *,
+    path: Folder,  # noqa: ARG001 - read exactly below
+    token: From = None,
+) -> Response:
+    found, record = _find(view, repository, archive)
+    exact = read_exact(request, "path").strip("/")
+    answer = await Inside(request).list_versions(found, exact, token)
+    again = find_next_look(answer)
+    page = show(
+        request,
+        "versions.html",
+        repository=found.metadata.name,
+        record=record,
+        path=exact,
+        name=show_name(exact.rpartition("/")[2]),
+        folder=exact.rpartition("/")[0],
+        answer=answer,
+        again=again,
+        may_restore=await is_allowed(request, Permission("create", RESTORES)),
+        can_be_named=can_be_named,
+    )
+    return keep_live(request, page, "versions") if again else page
+
+
+@router.get("/{repository}/{archive}/file")
+@requires(LOOK)
+async def download_file(
+    request: Request,
+    view: TheView,
+    repository: Name,
+    archive: Name,
+    path: Folder,  # noqa: ARG001 - read exactly below
+) -> Response:
+    return Inside(request).file(*_find(view, repository, archive), read_exact(request, "path"))
+
+
+@router.get("/{repository}/{archive}/tar")
+@requires(LOOK)
+async def download_folder(
+    request: Request,
+    view: TheView,
+    repository: Name,
+    archive: Name,
+    path: Folder = "",  # noqa: ARG001 - the same
+) -> Response:
+    return Inside(request).tar(*_find(view, repository, archive), read_exact(request, "path"))
+
+
+def _find(view: View, repository: str, archive: str) -> tuple[BorgRepository, ArchiveRecord]:
+    found = find_repository(view, repository)
+    record = find_archive(view, found.metadata.name, archive)
+    if record is None:
+        raise NoSuchObjectError(
+            f"There is no archive {quote(archive)} in repository {found.metadata.name} that the cluster knows: "
+            "it may have been pruned since."
+        )
+    return found, record
+
+
+def _day_of(record: ArchiveRecord) -> str:
+    return f"{parse_time(record.time):%A, %Y-%m-%d}"
+
+
+def _neighbours(view: View, record: ArchiveRecord) -> dict[str, Any]:
+    """Return the archives of the same schedule before and after this one."""
+    same = [item for item in view.archives_in(record.repository) if item.schedule == record.schedule]
+    at = same.index(record)
+    return {"earlier": same[at - 1] if at else None, "later": same[at + 1] if at + 1 < len(same) else None}

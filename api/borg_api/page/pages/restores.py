@@ -1,0 +1,92 @@
+"""/restores: what came back, what waits, and how to begin one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from borg_api.edge.guard import Permission, TheCaller, TheView, is_allowed, requires
+from borg_api.edge.paging import Continue, decode_token, encode_token
+from borg_api.page.forms.restore_form import Draft, offer_draft
+from borg_api.page.frame.answers import show
+from borg_api.page.frame.guard import PageRoute
+from borg_api.picture.picture import View
+from borg_api.picture.timetable import whole_now
+from borg_api.resources.archives.route import find_archive
+from borg_api.resources.restores.listing import read_progress
+from borg_api.resources.restores.response import archive_of, render_restore
+from borg_api.resources.restores.route import LIST, RestoreId, find_restore
+from borg_core.formats import parse_time
+from borg_core.kinds.restore import RESTORES
+
+router = APIRouter(prefix="/restores", route_class=PageRoute, include_in_schema=False)
+
+_PAGE = 50
+_MANY = 1_000
+
+Chosen = Annotated[str, Query(max_length=253)]
+Paths = Annotated[list[Annotated[str, Query(max_length=4096)]], Query(alias="path", max_length=256)]
+
+
+@router.get("")
+@requires(LIST)
+async def list_restores(request: Request, view: TheView, caller: TheCaller, token: Continue = None) -> Response:
+    before = decode_token(token)
+    found = [item for item in reversed(view.restores.in_order()) if before is None or item.order < before]
+    shown = found[:_PAGE]
+    return show(
+        request,
+        "restores.html",
+        restores=shown,
+        following=encode_token(shown[-1].order) if len(found) > _PAGE else None,
+        archive_of=archive_of,
+        progress=await read_progress(request, caller, view, shown),
+        may_create=await is_allowed(request, Permission("create", RESTORES)),
+    )
+
+
+@router.get("/new")
+@requires(Permission("create", RESTORES))
+async def new_restore(
+    request: Request,
+    view: TheView,
+    repository: Chosen = "",
+    archive: Chosen = "",
+    path: Paths = [],  # noqa: B006
+) -> Response:
+    return show_form(request, view, offer_draft(view, repository, archive, path))
+
+
+@router.get("/{job_id}")
+@requires(LIST)
+async def show_restore(request: Request, view: TheView, caller: TheCaller, job_id: RestoreId) -> Response:
+    found = find_restore(view, job_id)
+    progress = (await read_progress(request, caller, view, [found])).get(found.name)
+    archive = archive_of(found)
+    return show(
+        request,
+        "restore.html",
+        restore=found,
+        spec=found.resource.spec,
+        status=found.resource.status,
+        job=render_restore(found, view, progress),
+        progress=progress,
+        archive=archive,
+        is_known=find_archive(view, found.resource.spec.repository_ref.name, archive or "") is not None,
+        may_patch=await is_allowed(request, Permission("patch", RESTORES)),
+        may_create=await is_allowed(request, Permission("create", RESTORES)),
+    )
+
+
+def show_form(request: Request, view: View, draft: Draft, status: int = 200) -> Response:
+    """Return the form with what was entered, and what is wrong with it."""
+    archives = view.archives_in(draft.text("repository")) if draft.text("repository") else []
+    return show(
+        request,
+        "restore_form.html",
+        status,
+        draft=draft,
+        repositories=[item.metadata.name for item in view.repositories.in_order()],
+        archives=list(reversed(archives))[:_MANY],
+        first=parse_time(archives[0].time) if archives else None,
+        newest=(whole_now() - parse_time(archives[-1].time)).total_seconds() if archives else None,
+    )

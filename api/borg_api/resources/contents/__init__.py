@@ -1,0 +1,1 @@
+"""What is in archives: folders, files, what was found, what differs."""

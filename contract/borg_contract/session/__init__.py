@@ -1,0 +1,1 @@
+"""Looking into archives: what operator and facade tell a session's pod, and what it answers over HTTP."""

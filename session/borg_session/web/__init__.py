@@ -1,0 +1,1 @@
+"""HTTP: the requests that are let in, and what they get."""

@@ -1,0 +1,167 @@
+"""What one does with the page is what REST does: each action one operation, with the same rights, checks and words."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from borg_api.page.actions.actions import ACTIONS, BY_FORMS
+from borg_cluster.errors import Forbidden, Unreachable
+from support.page_forms import NIGHTLY, RESTORE_ID, SCHEDULE, SCHEDULE_BODY, make_world, specs_of, writes_of
+from support.rest_world import World
+from support.visitor import Browser
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(tmp_path)
+
+
+@pytest.fixture
+def browser(world: World) -> Browser:
+    browser = Browser(world, "token")
+    browser.get("/")
+    return browser
+
+
+def test_every_operation_that_writes_can_be_done_with_the_page_and_nothing_else(world: World) -> None:
+    document = world.app.openapi()
+    writes = {
+        operation["operationId"]
+        for item in document["paths"].values()
+        for method, operation in item.items()
+        if method in ("post", "put", "patch", "delete")
+    }
+    assert {action.operation for action in ACTIONS} | set(BY_FORMS) == writes
+
+
+Call = tuple[str, str, Any]
+RESTORE_FORM = {
+    "repository": "main",
+    "archive": NIGHTLY,
+    "paths": "etc/app.conf\r\n uploads \r\n",
+    "destination": "app-data/back",
+    "destination_type": "claim",
+    "mode": "OnlyMissing",
+    "undo": "on",
+    "verify": "on",
+}
+RESTORE_BODY = {
+    "repository": "main",
+    "archive": NIGHTLY,
+    "paths": ["etc/app.conf", " uploads "],
+    "destination": "app-data/back",
+    "mode": "OnlyMissing",
+}
+SAME: dict[str, tuple[str, dict[str, str], Call]] = {
+    "run_schedule_now": ("/schedules/nightly/run-now", {}, ("POST", "/api/schedule/nightly/run-now", None)),
+    "toggle_schedule": ("/schedules/nightly/toggle", {}, ("POST", "/api/schedule/nightly/toggle", None)),
+    "duplicate_schedule": ("/schedules/nightly/duplicate", {}, ("POST", "/api/schedule/nightly/duplicate", None)),
+    "delete_schedule": ("/schedules/nightly/delete", {}, ("DELETE", "/api/schedule/nightly", None)),
+    "cancel_run": ("/runs/nightly-now/cancel", {}, ("POST", "/api/backup/cancel/nightly-now", None)),
+    "check_repository": ("/repositories/main/check", {}, ("POST", "/api/repositories/main/check", None)),
+    "update_check_schedule": (
+        "/repositories/main/check-times",
+        {"cron_expression": "0 3 * * 0", "timezone": "Europe/Berlin"},
+        ("PUT", "/api/repositories/main/check-schedule", {"cron_expression": "0 3 * * 0", "timezone": "Europe/Berlin"}),
+    ),
+    "drill_repository": ("/repositories/main/drill", {}, ("POST", "/api/repositories/main/restore-check", None)),
+    "update_drill_schedule": (
+        "/repositories/main/drill-times",
+        {"cron_expression": "0 4 1 * *", "timezone": "UTC"},
+        ("PUT", "/api/repositories/main/restore-check-schedule", {"cron_expression": "0 4 1 * *", "timezone": "UTC"}),
+    ),
+    "cancel_restore_job": ("/restores/waiting/cancel", {}, ("POST", "/api/restore/cancel/waiting", None)),
+    "start_restore_job": (
+        "/restores/waiting/approve",
+        {"preview_id": RESTORE_ID, "digest": "d1"},
+        ("POST", "/api/restore/start", {"preview_id": int(RESTORE_ID), "preview_digest": "d1"}),
+    ),
+    "create_schedule": ("/schedules", SCHEDULE, ("POST", "/api/schedule/", SCHEDULE_BODY)),
+    "update_schedule": (
+        "/schedules/nightly",
+        {**SCHEDULE, "name": "Nightly"},
+        ("PUT", "/api/schedule/nightly", {**SCHEDULE_BODY, "name": "Nightly"}),
+    ),
+    "preview_restore_job": ("/restores", RESTORE_FORM, ("POST", "/api/restore/preview", RESTORE_BODY)),
+}
+
+
+@pytest.mark.parametrize("operation", sorted(SAME))
+def test_an_action_does_to_the_cluster_what_its_operation_does(tmp_path: Path, operation: str) -> None:
+    path, form, (method, rest_path, body) = SAME[operation]
+    running = operation != "run_schedule_now"
+    by_page, by_rest = make_world(tmp_path, running=running), make_world(tmp_path, running=running)
+    browser = Browser(by_page, "token")
+    browser.get("/")
+    answer = browser.post(path, form)
+    assert answer.status_code == 303, answer.text[:2000]
+    assert browser.get(answer.headers["location"]).status_code == 200
+    done = Browser(by_rest, authorization="Bearer token")
+    assert _ask_rest(done, method, rest_path, body).status_code == 200
+    assert specs_of(by_page) == specs_of(by_rest)
+    assert writes_of(by_page) == writes_of(by_rest)
+
+
+def _ask_rest(browser: Browser, method: str, path: str, body: Any) -> httpx.Response:
+    return asyncio.run(browser.world(method, path, body))
+
+
+def test_a_form_that_is_sent_twice_runs_once(tmp_path: Path) -> None:
+    world = make_world(tmp_path, running=False)
+    browser = Browser(world, "token")
+    browser.get("/")
+    once = {"once": "the key of one page"}
+    first, second = (browser.post("/schedules/nightly/run-now", once).headers["location"] for _ in range(2))
+    assert first == second
+    assert sum(kind == "BorgRun" for kind, _ in world.cluster.objects) == 3
+
+
+REFUSED: dict[str, tuple[str, str, str]] = {
+    "run now": ("borgruns", "/schedules/nightly/run-now", "create borgruns"),
+    "pause": ("borgschedules", "/schedules/nightly/toggle", "patch borgschedules"),
+    "cancel": ("borgruns", "/runs/nightly-now/cancel", "patch borgruns"),
+    "restore": ("borgrestores", "/restores", "create borgrestores"),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(REFUSED))
+def test_what_rbac_does_not_allow_is_said_in_its_words(world: World, browser: Browser, kind: str) -> None:
+    denied, path, words = REFUSED[kind]
+    world.cluster.denied.add(denied)
+    answer = browser.post(path, {})
+    assert answer.status_code == 403
+    assert words in answer.text
+    assert "borg-operator" in answer.text
+
+
+def test_what_one_may_not_do_is_not_offered(world: World, browser: Browser) -> None:
+    assert "Run now</button>" in browser.get("/schedules/nightly").text
+    world.cluster.denied.add("borgruns")
+    page = Browser(world, "other")
+    text = page.get("/schedules/nightly").text
+    assert "Run now</button>" not in text
+    assert "/runs/nightly-1" not in text
+    assert page.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "words"),
+    [(Forbidden("no"), 403, "No."), (Unreachable(), 503, "cannot be reached")],
+    ids=["an admission policy", "no API server"],
+)
+def test_what_the_cluster_refuses_is_said(
+    world: World, browser: Browser, trouble: Exception, status: int, words: str
+) -> None:
+    world.cluster.troubles["patch"] = [trouble]
+    answer = browser.post("/schedules/nightly/toggle")
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+def test_the_page_after_an_action_says_what_was_done_and_only_what_it_knows(browser: Browser) -> None:
+    answer = browser.post("/schedules/nightly/toggle")
+    assert "Paused." in browser.get(answer.headers["location"]).text
+    assert "nonsense" not in browser.get("/schedules/nightly?done=nonsense").text

@@ -1,0 +1,234 @@
+"""What pages are made of: hostile names as text, nothing inline, links that lead somewhere, few bytes."""
+
+import gzip
+import re
+import unicodedata
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from borg_api.page.frame.assets import NAMES, load_assets
+from support.hostile import make_hostile
+from support.page_world import HOSTILE, add_repository, add_schedule, ago, fill, make_key
+from support.rest_world import World
+from support.visitor import Browser
+
+PAGES = (
+    "/",
+    "/schedules",
+    "/schedules/new",
+    "/schedules/nightly",
+    "/schedules/weekly/edit",
+    "/runs",
+    "/runs?status=Failed",
+    "/runs/nightly-now",
+    "/runs/database-1",
+    "/runs/photos-4",
+    "/repositories",
+    "/repositories/main",
+    "/repositories/offsite",
+    "/archives",
+    "/archives/main/before-the-upgrade",
+    "/archives/main/compare",
+    "/restores",
+    "/restores/new",
+    "/restores/new?repository=main",
+    "/restores/waiting",
+    "/restores/done",
+    "/drills",
+    "/scripts",
+    "/namespaces",
+    "/login",
+)
+
+
+def make_world(folder: Path) -> World:
+    world = World(make_key(folder))
+    fill(world)
+    world.cluster.pods = [{"metadata": {"name": "pod", "creationTimestamp": "2026-01-01T00:00:00Z"}}]
+    world.cluster.logs["borg"] = b"a line\n"
+    return world
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def browser(world: World) -> Browser:
+    return Browser(world, "token")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_nothing_inline_nothing_from_elsewhere_and_one_of_each_id(browser: Browser, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    page = answer.text
+    assert not re.search(r"\sstyle=|\son[a-z]+=|<style|javascript:", page)
+    assert all(body == "" for body in re.findall(r"<script[^>]*>(.*?)</script>", page, re.DOTALL))
+    assert not re.findall(r'(?:src|href|action|hx-get)="(?!/|#)', page)
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert re.search(r"<h1", page)
+    assert '<html lang="en">' in page
+    nonces = set(re.findall(r'nonce="([^"]+)"', page))
+    assert len(nonces) == 1
+    assert set(re.findall(r"<(?!meta)[a-z]+ [^>]*?\shx-[^>]*>", page)) == set(
+        re.findall(r"<[a-z]+ [^>]*?hx-nonce=[^>]*>", page)
+    )
+
+
+def test_what_is_swapped_in_asks_for_nothing_itself(browser: Browser) -> None:
+    """hx-csp takes the attributes of htmx from what comes later: only whole pages have them."""
+    for path in PAGES:
+        page = browser.get(path).text
+        for part in re.findall(r'<div id="now">(.*?)</div>\s*</div>\s*\Z', page, re.DOTALL):
+            assert "hx-" not in part
+
+
+def test_every_link_leads_somewhere(browser: Browser) -> None:
+    seen: set[str] = set()
+    waiting = ["/"]
+    while waiting:
+        path = waiting.pop()
+        answer = browser.get(path)
+        assert answer.status_code == 200, path
+        for found in re.findall(r'<a [^>]*?href="(/[^"#]*)', answer.text):
+            target = found.replace("&amp;", "&")
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    assert len(seen) > 60
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/schedules/nothing",
+        "/runs/nothing",
+        "/repositories/nothing",
+        "/archives/main/nothing",
+        "/archives/nothing/x",
+        "/restores/nothing",
+        "/runs?continue=x",
+    ],
+)
+def test_what_is_not_there_is_said_on_a_page(browser: Browser, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code in (400, 404)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "Overview" in answer.text
+
+
+def test_an_empty_namespace_says_how_to_begin(tmp_path: Path) -> None:
+    browser = Browser(World(make_key(tmp_path)), "token")
+    assert "Begin with three steps" in browser.get("/").text
+    for path in ("/schedules", "/runs", "/repositories", "/archives", "/restores", "/drills", "/scripts"):
+        assert 'class="empty"' in browser.get(path).text, path
+
+
+def test_ten_thousand_hostile_names_are_text(tmp_path: Path) -> None:
+    """Each stands between marks: what is between them in the page must be the name, escaped, and no tag."""
+    random = Random(12)
+    names = [HOSTILE, *(make_hostile(random) for _ in range(9_999))]
+    world = World(make_key(tmp_path))
+    add_repository(world, "main")
+    rounds = 20
+    for number in range(rounds):
+        part = [f"«{name}»" for name in names[number::rounds]]
+        warnings = [f"/sources/data/{text}" for text in part]
+        item = {"name": "main", "phase": "CompletedWithWarnings", "warnings": warnings[:100], "warningCount": 100}
+        others = [
+            {**item, "name": "main", "warnings": warnings[100:200], "unusedExcludes": part[200:300], "error": part[300]}
+        ]
+        world.cluster.add(
+            "BorgRun",
+            f"run-{number}",
+            {"scheduleRef": {"name": "nightly"}},
+            status={
+                "phase": "Failed",
+                "repositories": [item],
+                "startTime": ago(hours=1),
+                "message": "".join(part[300:]),
+            },
+        )
+        world.cluster.add(
+            "BorgRun",
+            f"other-{number}",
+            {"scheduleRef": {"name": "nightly"}},
+            status={"phase": "Failed", "repositories": others, "startTime": ago(hours=1)},
+        )
+    for number, name in enumerate(names[:300]):
+        title = "".join(char for char in f"«{name}»" if unicodedata.category(char) not in ("Cc", "Cs"))
+        add_schedule(world, f"s{number}", title, runs="f", description=title)
+    browser = Browser(world, "token")
+    paths = [
+        "/",
+        "/schedules",
+        "/schedules?page=2",
+        "/schedules?page=3",
+        "/runs",
+        "/schedules/s0",
+        "/schedules/s0/edit",
+    ]
+    paths += [f"/runs/{kind}-{number}" for kind in ("run", "other") for number in range(rounds)]
+    shown = 0
+    for path in paths:
+        answer = browser.get(path)
+        assert answer.status_code == 200
+        for found in re.findall("«(.*?)»", answer.text, re.DOTALL):
+            shown += 1
+            assert not re.search("[<>\"']", found), found
+            assert not re.search(r"&(?!(amp|lt|gt|#34|#39);)", found), found
+        assert answer.text.count("<script") == 4
+        assert not re.search(r"<(?:script|img|svg) [^>]*onload", answer.text)
+    assert shown >= 10_000
+    text = browser.get(f"/schedules?q={'%3Cscript%3E'}&page=1").text
+    assert "&lt;script&gt;" in text
+    assert "<script>" not in text
+
+
+def test_hostile_lines_of_a_log_are_lines_of_text(tmp_path: Path) -> None:
+    world = World(make_key(tmp_path))
+    add_repository(world, "main")
+    add_schedule(world, "nightly", runs="g")
+    world.cluster.pods = [{"metadata": {"name": "pod", "creationTimestamp": "2026-01-01T00:00:00Z"}}]
+    world.cluster.logs["borg"] = b"<b>\r\nevent: ended\rdata: x\n\xff\xfe&\x1b[31m\nid: 7\n\n"
+    answer = Browser(world, "token").get("/runs/nightly-1/log")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.text == (
+        "id: 5\ndata: &lt;b&gt;⏎\ndata: event: ended⏎data: x\n"
+        "data: \ufffd\ufffd&amp;\x1b[31m\ndata: id: 7\ndata: \ndata:\n\n"
+        "event: ended\ndata: \n\n"
+    )
+    again = Browser(world, "token").get("/runs/nightly-1/log", last_event_id="3")
+    assert again.text.startswith("id: 5\ndata: id: 7\n")
+    assert Browser(world, "token").get("/runs/nightly-1/log", last_event_id="x" * 40).text == answer.text
+
+
+def test_what_is_loaded_is_small_and_kept_by_browsers(browser: Browser) -> None:
+    sizes = {name: len(gzip.compress(asset.body, 9)) for name, asset in load_assets().items()}
+    assert sizes["htmx.js"] + sizes["hx-sse.js"] + sizes["hx-csp.js"] <= 18_000
+    assert len(load_assets()["style.css"].body) <= 10_000
+    assert len(load_assets()["page.js"].body.splitlines()) <= 200
+    assert sum(sizes.values()) <= 40_000
+    for name in NAMES:
+        answer = browser.get(load_assets()[name].url, accept_encoding="gzip")
+        assert answer.content == load_assets()[name].body
+        assert "immutable" in answer.headers["cache-control"]
+        assert "charset" in answer.headers["content-type"] or name.endswith(".svg")
+    assert browser.get("/assets/0/style.css").status_code == 404
+    assert browser.get("/assets/x/../../guard.py").status_code == 404
+
+
+def test_where_it_cannot_the_page_offers_nothing_of_it(tmp_path: Path) -> None:
+    world = World(make_key(tmp_path), looks=False)
+    fill(world)
+    browser = Browser(world, "token")
+    page = browser.get("/archives/main/before-the-upgrade").text
+    assert "Files</h2>" not in page
+    assert "Restore all of it" in page
+    assert "cannot look into archives" in browser.get("/archives/main/compare").text
+    assert browser.get("/archives/main/before-the-upgrade/file?path=x").status_code == 503

@@ -1,0 +1,284 @@
+"""Who may look at the page: cookies, forms of other sites, redirects, headers; tried as an attacker would."""
+
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from borg_api.page.frame import seal as seals
+from borg_api.page.frame.headers import BROWSER, SESSION, safe_path
+from borg_api.page.frame.seal import NoKeyError, Seal, TooLongError
+from support.page_world import KEY, add_repository, add_schedule, make_key
+from support.rest_world import World
+from support.visitor import Browser
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9." + "YWJjZGVm" * 100 + ".c2lnbmF0dXJl"
+POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
+    "require-trusted-types-for 'script'; trusted-types htmx"
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(make_key(tmp_path))
+    add_repository(world, "main")
+    add_schedule(world, "nightly", runs="gg")
+    return world
+
+
+def test_the_token_is_kept_in_a_cookie_that_only_this_page_can_use(world: World) -> None:
+    browser = Browser(world)
+    browser.get("/login")
+    answer = browser.post("/login", {"token": f"  {TOKEN}\n", "next": "/runs?namespace=team"})
+    assert answer.headers["location"] == "/runs?namespace=team"
+    (cookie,) = [value for value in answer.headers.get_list("set-cookie") if value.startswith(SESSION)]
+    assert {part.strip() for part in cookie.split(";")[1:]} == {"HttpOnly", "Path=/", "SameSite=strict", "Secure"}
+    assert TOKEN not in cookie
+    assert not re.search("YWJjZGVm", cookie)
+    assert browser.get("/runs").status_code == 200
+
+
+def test_the_cookie_is_no_way_to_rest(world: World) -> None:
+    browser = Browser(world, TOKEN)
+    for method, path in (("GET", "/api/schedule/"), ("POST", "/api/schedule/nightly/run-now")):
+        assert browser.send(method, path).status_code == 401
+
+
+def test_logging_out_takes_the_cookie_away(world: World) -> None:
+    browser = Browser(world, TOKEN)
+    browser.get("/")
+    assert browser.post("/logout").headers["location"] == "/login"
+    assert SESSION not in browser.cookies
+    assert browser.get("/").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("cookie", "words"),
+    [
+        ("", "without one"),
+        ("garbage", "none of ours"),
+        ("gAAAAABo" + "A" * 120, "looks like one"),
+    ],
+    ids=["empty", "garbage", "looks right"],
+)
+def test_a_cookie_that_was_not_made_here_is_none(world: World, cookie: str, words: str) -> None:
+    browser = Browser(world)
+    browser.cookies.set(SESSION, cookie)
+    answer = browser.get("/runs?status=Failed")
+    assert answer.status_code == 303, words
+    assert answer.headers["location"] == f"/login?next={quote('/runs?status=Failed', safe='')}"
+
+
+def test_a_session_ends_by_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Browser(world, TOKEN)
+    assert browser.get("/").status_code == 200
+    monkeypatch.setattr(seals, "SESSION_SECONDS", -1)
+    assert browser.get("/").status_code == 303
+
+
+def test_a_token_that_the_cluster_refuses_is_not_kept_and_one_that_it_refuses_later_leads_to_the_login(
+    world: World,
+) -> None:
+    world.cluster.strangers.add("stranger")
+    browser = Browser(world)
+    browser.get("/login")
+    answer = browser.post("/login", {"token": "stranger"})
+    assert answer.status_code == 401
+    assert "does not accept this token" in answer.text
+    assert SESSION not in browser.cookies
+    browser = Browser(world, TOKEN)
+    world.cluster.strangers.add(TOKEN)
+    answer = browser.get("/scripts")
+    assert answer.status_code == 303
+    assert "expired=1" in answer.headers["location"]
+    assert "has expired" in browser.get(answer.headers["location"]).text
+
+
+@pytest.mark.parametrize("token", ["", "   ", "töken", "with\x00nul"], ids=["none", "blank", "letters", "control"])
+def test_what_is_no_token_is_said(world: World, token: str) -> None:
+    browser = Browser(world)
+    browser.get("/login")
+    answer = browser.post("/login", {"token": token})
+    assert answer.status_code == 401
+    assert "token" in answer.text
+    assert SESSION not in browser.cookies
+
+
+def test_a_token_too_long_for_a_cookie_is_said(world: World) -> None:
+    browser = Browser(world)
+    browser.get("/login")
+    answer = browser.post("/login", {"token": secrets.token_urlsafe(6000)})
+    assert answer.status_code == 400
+    assert "too long for a cookie" in answer.text
+
+
+def test_a_proxy_can_send_the_token_instead(world: World) -> None:
+    browser = Browser(world, authorization=f"Bearer {TOKEN}")
+    assert browser.get("/").status_code == 200
+    assert SESSION not in browser.cookies
+    assert browser.post("/schedules/nightly/toggle").status_code == 303
+    world.cluster.strangers.add(TOKEN)
+    assert browser.get("/scripts").status_code == 401  # and no circle through the login
+
+
+def test_the_password_of_a_proxy_is_no_token_and_the_cookie_counts(world: World) -> None:
+    browser = Browser(world, TOKEN, authorization="Basic cm9vdDpyb290")
+    assert browser.get("/").status_code == 200
+
+
+Forge = Callable[[Browser], tuple[dict[str, str], dict[str, str]]]
+
+
+def _other_browser(browser: Browser) -> tuple[dict[str, str], dict[str, str]]:
+    other = Browser(browser.world, TOKEN)
+    other.get("/")
+    return {"csrf": other.csrf}, {}
+
+
+FORGED: dict[str, Forge] = {
+    "no signature": lambda _: ({"csrf": ""}, {}),
+    "a guess": lambda _: ({"csrf": "AAAA.BBBB"}, {}),
+    "a mask alone": lambda browser: ({"csrf": browser.csrf.partition(".")[0]}, {}),
+    "not ASCII": lambda _: ({"csrf": "ä.ö"}, {}),
+    "of another browser": _other_browser,
+    "another site": lambda browser: ({"csrf": browser.csrf}, {"sec_fetch_site": "cross-site"}),
+    "a neighbour": lambda browser: ({"csrf": browser.csrf}, {"sec_fetch_site": "same-site"}),
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
+@pytest.mark.parametrize("path", ["/logout", "/restores", "/schedules", "/schedules/nightly/delete"])
+def test_a_form_of_another_site_does_nothing(world: World, forge: Forge, path: str) -> None:
+    browser = Browser(world, TOKEN)
+    browser.get("/")
+    form, headers = forge(browser)
+    world.cluster.requests.clear()
+    answer = browser.post(path, form, **headers)
+    assert answer.status_code == 403
+    assert SESSION in browser.cookies
+    assert world.cluster.requests == []
+
+
+def test_a_form_is_one_that_browsers_send_without_asking_and_no_other(world: World) -> None:
+    browser = Browser(world, TOKEN)
+    browser.get("/")
+    answer = browser.post("/schedules/nightly/toggle", content_type="text/plain")
+    assert answer.status_code == 400
+
+
+def test_without_its_cookie_a_browser_that_may_post_still_may_not(world: World) -> None:
+    browser = Browser(world, authorization=f"Bearer {TOKEN}")
+    browser.get("/")
+    browser.cookies.delete(BROWSER)
+    answer = browser.post("/schedules/nightly/toggle")
+    assert answer.status_code == 403
+    assert "keeps no cookies" in answer.text
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "/%0d%0aSet-Cookie: a=b\r\nX: y",
+        "/ä",
+        "evil",
+        "",
+        " /",
+        "/\tx",
+        "///evil.example",
+    ],
+)
+def test_the_login_leads_to_this_page_alone(world: World, wanted: str) -> None:
+    browser = Browser(world)
+    assert safe_path(wanted) == "/"
+    browser.get(f"/login?next={quote(wanted)}")
+    answer = browser.post("/login", {"token": TOKEN, "next": wanted})
+    assert answer.headers["location"] == "/"
+    assert len(answer.headers.get_list("set-cookie")) == 1
+
+
+@pytest.mark.parametrize("name", ["a\r\nSet-Cookie: x=y", "a\nb", "ä", "a%0d%0ab", "../../login", "a?b#c", "a b"])
+def test_no_name_reaches_a_header_as_it_is(world: World, name: str) -> None:
+    browser = Browser(world, TOKEN)
+    for path in (f"/runs?status={quote(name)}", f"/schedules/{quote(name, safe='')}", f"/?done={quote(name)}"):
+        answer = browser.get(path)
+        assert answer.status_code in (200, 404)
+        assert "x=y" not in str(answer.headers.get_list("set-cookie"))
+    answer = Browser(world).get(f"/schedules?q={quote(name)}")
+    assert "\n" not in answer.headers["location"]
+    assert answer.headers["location"].startswith("/login?next=%2Fschedules")
+
+
+@pytest.mark.parametrize("path", ["/", "/schedules", "/runs/nothing", "/login", "/schedules/new", "/namespaces"])
+@pytest.mark.parametrize("known", [True, False], ids=["logged in", "stranger"])
+def test_every_answer_keeps_other_sites_away(world: World, path: str, known: bool) -> None:
+    answer = Browser(world, TOKEN if known else "").get(path)
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_link_that_was_sent_to_somebody_loads_itself_again_so_that_the_cookie_comes_along(world: World) -> None:
+    """A strict cookie does not come with a click on another site."""
+    stranger = Browser(world)
+    answer = stranger.get("/runs", sec_fetch_site="cross-site")
+    assert (answer.status_code, answer.headers["refresh"]) == (200, "0")
+    assert stranger.get("/runs", sec_fetch_site="same-origin").headers["location"].startswith("/login")
+
+
+def test_a_live_part_of_one_who_is_logged_out_loads_the_page_again(world: World) -> None:
+    answer = Browser(world).get("/", hx_request="true")
+    assert (answer.status_code, answer.headers["hx-refresh"]) == (204, "true")
+
+
+def test_without_a_key_the_page_says_how_to_make_one_and_takes_it_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    world = World(str(tmp_path / "key"))
+    answer = Browser(world).get("/login")
+    assert answer.status_code == 503
+    assert "create secret generic" in answer.text
+    (tmp_path / "key").write_text("too short")
+    assert Browser(world).get("/login").status_code == 503
+    make_key(tmp_path)
+    assert Browser(world).get("/login").status_code == 200
+
+
+def test_without_a_page_there_is_none() -> None:
+    world = World()
+    assert Browser(world).get("/").status_code == 404
+    assert Browser(world).get("/login").status_code == 404
+
+
+def test_a_new_key_before_the_old_one_ends_no_session(tmp_path: Path) -> None:
+    path = Path(make_key(tmp_path))
+    seal = Seal(str(path))
+    cookie, form = seal.close(TOKEN), seal.sign("browser")
+    path.write_text(f"{'another key ' * 4}\n{KEY}\n")
+    assert seal.open(cookie) == TOKEN
+    assert seal.is_signed(form, "browser")
+    path.write_text("another key " * 4)
+    assert seal.open(cookie) is None
+    assert not seal.is_signed(form, "browser")
+
+
+def test_two_replicas_with_one_key_read_each_others_cookies(tmp_path: Path) -> None:
+    path = make_key(tmp_path)
+    assert Seal(path).open(Seal(path).close(TOKEN)) == TOKEN
+    assert Seal(path).is_signed(Seal(path).sign("browser"), "browser")
+
+
+def test_a_key_that_is_gone_is_said_and_a_token_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NoKeyError):
+        Seal(str(tmp_path / "nothing")).open("x")
+    with pytest.raises(TooLongError):
+        Seal(make_key(tmp_path)).close(secrets.token_urlsafe(6000))
