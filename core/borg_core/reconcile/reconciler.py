@@ -1,7 +1,7 @@
 """What plans a kind: found in the modules of this package that define one, so that no list has to be kept."""
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -26,6 +26,8 @@ class Reconciler:
     """The same for a second one, by which no runs take turns."""
     claim: Callable[[View, Reference], str | None] | None = None
     """Returns the claim whose users planning has to know."""
+    due: Callable[[Any], Iterable[str | None]] = lambda _: ()
+    """Returns when its next runs begin, as its status tells: one that is refused brings no event."""
     delay_seconds: float = 0.0
     """How long to wait for more of the same: many things may change around one object at once."""
 

@@ -23,7 +23,7 @@ from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
-from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
+from borg_core.reconcile.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks, tell_ticks
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import Reconciler
@@ -136,13 +136,17 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     patch = derive_status_patch(repository.status, status)
     said: tuple[Action, ...] = ()
     if patch:
-        said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, earlier, status.conditions))
-    requeue_after = derive_requeue((*checks.refused, *drills.refused), runs.requeue_after, archives.requeue_after)
+        said = (
+            PatchStatus(owner.reference, owner.uid, patch),
+            *tell_disagreement(owner, earlier, status.conditions),
+            *tell_ticks(owner, earlier, status.conditions),
+        )
+    waits = (runs.requeue_after, archives.requeue_after, checks.wait, drills.wait)
     # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
     # told is in its pod alone: it is recorded as done once the objects are there.
     before, after = (said, ()) if archives.has_news else ((), said)
     actions = (*checks.actions, *drills.actions, *before, *archives.actions, *runs.actions, *after)
-    return Plan(actions, requeue_after)
+    return Plan(actions, derive_requeue((*checks.refused, *drills.refused), *waits))
 
 
 def _find_problems(
@@ -287,4 +291,10 @@ def _owner(repository: BorgRepository) -> Owner:
 
 
 # Many schedules may change at once around one repository: its status is written once for all of them.
-REPOSITORY = Reconciler(REPOSITORIES, reconcile_repository, CHECKS.name, DRILLS.name, delay_seconds=0.5)
+REPOSITORY = Reconciler(
+    REPOSITORIES,
+    reconcile_repository,
+    *(CHECKS.name, DRILLS.name),
+    due=lambda repository: (repository.status.next_check_time, repository.status.next_drill_time),
+    delay_seconds=0.5,
+)

@@ -67,6 +67,7 @@ class Gatherer:
         by_job |= await self._fetch_unseen_pods(jobs, by_job, recorded)
         reconciler = find_reconcilers()[subject.kind]
         cron_job = self._cron_job(subject, reconciler.cron_job_name)
+        drill_cron_job = self._cron_job(subject, reconciler.drill_cron_job_name)
         may_work = {job.uid for job in jobs if not job.suspended}
         return World(
             subject=subject,
@@ -81,8 +82,8 @@ class Gatherer:
                 pod for pod in store.referring_to(PODS, subject) if not pod.finished and pod.job_uid not in may_work
             ),
             cron_job=cron_job,
-            drill_cron_job=self._cron_job(subject, reconciler.drill_cron_job_name),
-            words=await self._fetch_words(jobs, by_job, cron_job, now),
+            drill_cron_job=drill_cron_job,
+            words=await self._fetch_words(jobs, by_job, filter(None, (cron_job, drill_cron_job)), now),
             refusals=refusals,
             doubts=dict(self._doubts),
             users=await self._fetch_users(subject),
@@ -147,10 +148,10 @@ class Gatherer:
         self,
         jobs: Iterable[ObservedJob],
         pods: Mapping[str, ObservedPod],
-        cron_job: ObservedCronJob | None,
+        cron_jobs: Iterable[ObservedCronJob],
         now: datetime,
     ) -> dict[str, str]:
-        """Return the newest warning about what makes no progress, by the uid of the Job, its pod, or the CronJob."""
+        """Return the newest warning about what makes no progress, by the uid of the Job, its pod, or a CronJob."""
         words: dict[str, str] = {}
         for job in jobs:
             pod = pods.get(job.uid)
@@ -164,9 +165,10 @@ class Gatherer:
                     said = _own_words(job, pod)
                 if said:
                     words[uid] = said
-        overdue = cron_job and find_overdue(cron_job, derive_clock(cron_job, None, now), now)
-        if cron_job and overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
-            words[cron_job.uid] = said
+        for cron_job in cron_jobs:
+            overdue = find_overdue(cron_job, derive_clock(cron_job, None, now), now)
+            if overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
+                words[cron_job.uid] = said
         return words
 
     async def _fetch_notice(self, pod: ObservedPod) -> str:
