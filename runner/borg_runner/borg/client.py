@@ -61,12 +61,14 @@ class Borg:
         *,
         on_note: Callable[[BorgMessage], None] | None = None,
         asks_why: bool = True,
+        keeps_notes: bool = True,
     ) -> BorgOutcome:
         """Run borg and return how it ended. Raises OSError when there is no borg to run.
 
-        `asks_why`: whether it is worth another login to know why a connection failed.
+        `asks_why`: whether it is worth another login to know why a connection failed. `keeps_notes`: False where there
+        may be very many, for `on_note` alone.
         """
-        listener = Listener(log=self.log, on_note=on_note)
+        listener = Listener(log=self.log, on_note=on_note, keeps_notes=keeps_notes)
         fd = None if self.passphrase is None else _make_pipe(self.passphrase)
         environment = dict(self.environment)
         if fd is not None:

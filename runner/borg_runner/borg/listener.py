@@ -31,6 +31,7 @@ class Listener:
 
     log: Log
     on_note: Callable[[BorgMessage], None] | None = None
+    keeps_notes: bool = True
     output: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     warning_count: int = 0
@@ -112,7 +113,8 @@ class Listener:
             if message.msgid in ("", "Exception") or "Traceback" in message.text:
                 self.log.say(message.text, "  error: ")
         else:
-            self.notes.append(message)
+            if self.keeps_notes:
+                self.notes.append(message)
             if self.on_note is not None:
                 self.on_note(message)
 
