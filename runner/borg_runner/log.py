@@ -60,6 +60,24 @@ def _silence(stream: TextIO) -> None:
     os.close(nowhere)
 
 
+_GAP = " ... "
+
+
+def shorten(text: str, length: int, *, end: int = 0) -> str:
+    """Return at most `length` characters of `text`: its beginning (what happened) and its end (what to do).
+
+    `end`: of how many characters the end is, if there is room; at least two fifths.
+    """
+    if len(text) <= length:
+        return text
+    if length <= 4 * len(_GAP):
+        return text[:length]
+    room = length - len(_GAP)
+    tail = max(room - room * 3 // 5, min(end, room * 3 // 4))
+    head = room - tail
+    return f"{text[:head]}{_GAP}{text[-tail:]}"
+
+
 def make_printable(text: str) -> str:
     """Return `text` on one line that UTF-8 can carry: names of files may hold newlines, escapes and broken bytes."""
     escaped = _INVISIBLE.sub(_escape, text)

@@ -13,6 +13,7 @@ import pytest
 
 from borg_contract.archive_name import find_template_problems
 from borg_core.clock.hashed import resolve
+from integration import resources
 from integration.admission_cases import ACCEPTED, COMPRESSIONS, HASHED, REFUSALS, SCHEDULES, VALID, Refusal
 from support.cluster import Kubectl, fresh_namespace
 
@@ -272,3 +273,23 @@ def test_a_run_on_a_schedule_does_not_become_one_on_a_repository(kubectl: Kubect
         "spec.scheduleRef": ["a run belongs to one schedule for good: make a new BorgRun"],
         "spec.repositoryRef": ["a run belongs to one repository for good: make a new BorgRun"],
     }
+
+
+def test_what_can_do_nothing_any_more_is_refused_of_a_restore_that_has_ended(kubectl: Kubectl, namespace: str) -> None:
+    own_claim = {"volume": {"persistentVolumeClaim": {"claimName": "repository"}}}
+    for manifest in (
+        resources.claim("repository"),
+        resource("BorgRepository", {"local": own_claim}, name="here"),
+        resources.restore(
+            "ended", repositoryRef={"name": "here"}, target={"claim": {"claimName": "repository"}}, approve="d1"
+        ),
+        resources.restore("waits", repositoryRef={"name": "elsewhere"}),
+    ):
+        kubectl("create", "-n", namespace, "-f", "-", stdin=json.dumps(manifest))
+    # The operator refuses it: it would overwrite the repository.
+    kubectl("wait", "-n", namespace, "brest/ended", "--for=jsonpath={.status.phase}=Failed", "--timeout=30s")
+    for field, value in (("approve", "d2"), ("approve", None), ("cancel", True)):
+        said = f"the restore has ended (status.phase), so {field} does nothing any more: make a new BorgRestore"
+        assert errors_of(patched(kubectl, namespace, "brest/ended", {field: value})) == {f"spec.{field}": [said]}
+        assert patched(kubectl, namespace, "brest/waits", {field: value}) == ""
+    assert patched(kubectl, namespace, "brest/ended", {"approve": "d1"}) == ""

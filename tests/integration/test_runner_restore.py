@@ -9,6 +9,7 @@ import pytest
 
 from borg_contract.plan import SourcePlan
 from borg_contract.restore.plan import LatestPlan, Mode, Ownership, RestorePlan
+from borg_contract.restore.proof import DrillPlan
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.restore.archive import acl
@@ -257,22 +258,71 @@ def test_an_undo_archive_that_would_lack_something_changes_nothing(pod: Pod, tar
     assert snapshot(target) == before
 
 
+def test_a_restore_whose_borg_was_killed_at_the_undo_archive_may_be_tried_again(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("old")
+    killing = pod.root / "bin/borg"
+    killing.parent.mkdir(exist_ok=True)
+    killing.write_text(f'#!/bin/sh\n[ "$1" != create ] || kill -9 $$\nexec {pod.borg} "$@"\n')
+    killing.chmod(0o755)
+    pod.borg = killing
+    told = failed(run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive)))
+    assert told.reason == "Killed", "by which the operator knows that it may be tried again"
+    assert (target / "hello.txt").read_text() == "old"
+
+
+def damage_data(pod: Pod) -> None:
+    segment = max((pod.root / "repositories/main/data/0").iterdir(), key=lambda path: path.stat().st_size)
+    with segment.open("r+b") as file:
+        file.seek(segment.stat().st_size // 2)
+        file.write(bytes(64))
+
+
 def test_what_could_not_be_undone_as_the_repository_is_damaged_is_not_overwritten(pod: Pod, target: Path) -> None:
     """An undo archive shares the data of older archives, and with it their damage."""
     content = os.urandom(2_000_000)
     (pod.data / "big").write_bytes(content)
     archive = back_up(pod)
-    segment = max((pod.root / "repositories/main/data/0").iterdir(), key=lambda path: path.stat().st_size)
-    with segment.open("r+b") as file:
-        file.seek(1_000_000)
-        file.write(bytes(64))
+    damage_data(pod)
     (target / "big").write_bytes(content)
     (target / "big").chmod(0o600)
     before = snapshot(target)
     told = failed(run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive)))
-    # Where the damage hits what borg needs to open the archive, it does not come so far.
-    assert told.reason in ("UndoFailed", "RepositoryDamaged")
+    assert told.reason == "RepositoryDamaged", "all that finds damage marks the repository as damaged"
+    assert "Nothing was changed, as the undo archive could not be made" in (told.error or "")
+    assert 'file "big" of archive "back-undo-' in (told.error or "")
     assert snapshot(target) == before
+
+
+@pytest.mark.parametrize("operation", [Operation.RESTORE, Operation.DRILL])
+def test_the_file_and_the_archive_in_which_damage_was_found_are_named(
+    pod: Pod, target: Path, operation: Operation
+) -> None:
+    assert not list(target.iterdir())
+    for number in range(5):
+        (pod.data / f"small-{number}").write_bytes(os.urandom(1000))
+    (pod.data / "big").write_bytes(os.urandom(2_000_000))
+    archive = back_up(pod)
+    damage_data(pod)
+    if operation is Operation.DRILL:
+        plan = pod.plan(operation=operation, schedule="", drill=DrillPlan(schedules=("db",), sample=100))
+        told = failed(pod.run(plan))
+    else:
+        told = failed(run(pod, operation, RestorePlan(name="back", archive=archive)))
+    assert told.reason == "RepositoryDamaged"
+    assert f'big" of archive "{archive}"' in (told.error or "")
+    assert "small" not in (told.error or "")
+
+
+def test_an_archive_whose_list_of_files_is_damaged_is_named(pod: Pod, target: Path) -> None:
+    for _ in range(500):
+        (pod.data / os.urandom(120).hex()).touch()
+    archive = back_up(pod)
+    damage_data(pod)
+    told = failed(run(pod, Operation.PREVIEW, RestorePlan(name="back", archive=archive)))
+    assert told.reason == "RepositoryDamaged"
+    assert f'In archive "{archive}": ' in (told.error or "")
+    assert not list(target.iterdir())
 
 
 def test_what_would_be_lost_for_good_is_part_of_what_is_approved(pod: Pod, target: Path) -> None:

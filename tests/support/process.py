@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class Process:
     settings: dict[str, str]
     log: Path
     lives: int = 0
+    began: float | None = None
+    """When its present life did, in seconds since 1970; None before the first."""
     ends: list[int] = field(default_factory=list)
     """The exit codes of those lives that ended without having been asked to."""
     _process: subprocess.Popen[bytes] | None = None
@@ -28,7 +31,7 @@ class Process:
             log.flush()
             command = [sys.executable, "-m", self.module]
             self._process = subprocess.Popen(command, env={**kept, **self.settings}, stdout=log, stderr=log)
-        self.lives += 1
+        self.lives, self.began = self.lives + 1, time.time()
 
     @property
     def pid(self) -> int:

@@ -114,6 +114,8 @@ class Proxy:
     calls: list[Call] = field(default_factory=list)
     away: bool = False
     """Nobody listens, and what was open is cut."""
+    cut_at: float = 0.0
+    """When everything that was open was cut last, in seconds since 1970."""
     url: str = ""
 
     @property
@@ -122,7 +124,7 @@ class Proxy:
 
     def cut(self) -> None:
         """Be away from now on, until `away` is false again."""
-        self.away = True
+        self.away, self.cut_at = True, time.time()
         for transport in list(self._open):
             transport.abort()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from random import Random
 from typing import Any
 
@@ -23,7 +24,7 @@ from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS
 from borg_core.native.pod import PODS
-from borg_core.registry import ResourceType
+from borg_core.registry import ResourceType, watched_kinds
 from integration import resources
 from support import process
 from support.control_plane import ControlPlane
@@ -94,9 +95,27 @@ class Stage:
             recorded = {note for run in runs if (note := run.get("status", {}).get("jobUid"))}
             jobs_recorded = all(job["metadata"]["uid"] in recorded for job in jobs)
             last = max((call.at for call in self.proxy.writes), default=0.0)
-            return ended and jobs_recorded and time.time() - last > _QUIET_SECONDS
+            looks_since = self.seen_all_since()
+            if looks_since is None:
+                return False
+            return ended and jobs_recorded and time.time() - max(last, looks_since) > _QUIET_SECONDS
 
         await self.until(is_quiet, "all has come to its end", within)
+
+    def seen_all_since(self) -> float | None:
+        """Return when the operator's present life had begun to watch all kinds, 0 where there is none to wait for.
+
+        None: it has not yet. Only then does that it writes nothing mean that there is nothing to write.
+        """
+        if self.operator.began is None:
+            return 0.0
+        since = max(self.operator.began, self.proxy.cut_at)
+        watches = [call for call in self.proxy.calls if call.watches and call.done == HTTPStatus.OK and call.at > since]
+        firsts = [
+            min((call.at for call in watches if call.path.endswith(f"/{kind.plural}")), default=None)
+            for kind in watched_kinds()
+        ]
+        return None if None in firsts else max(first for first in firsts if first is not None)
 
     async def follow(self, kind: ResourceType) -> None:
         """Record every event of the kind, for ever. After a version that is too old: what came of those in between."""

@@ -7,6 +7,7 @@ import pytest
 
 from borg_cluster.errors import ApiError, Forbidden, Refused, WebhookFailed
 from support import builders
+from support.controllers import CronJobController
 from support.recorder import Request
 from support.running import Cluster, claims, run_by_hand
 from support.virtual_time import run_virtually
@@ -199,6 +200,56 @@ def test_a_cluster_where_nothing_happens_is_asked_nothing() -> None:
         before = len(cluster.recorder.requests)
         await cluster.live(60)
         assert len(cluster.recorder.requests) == before
+        await cluster.stop()
+
+    run_virtually(work())
+
+
+@pytest.mark.parametrize(
+    ("cron_job", "kind", "condition"),
+    [
+        ("db", "BorgSchedule", "Ready"),
+        ("main-check", "BorgRepository", "ChecksScheduled"),
+        ("main-drill", "BorgRepository", "DrillsScheduled"),
+    ],
+)
+def test_a_tick_that_is_refused_is_told_in_the_controllers_words_until_it_is_made_up_for(
+    cron_job: str, kind: str, condition: str
+) -> None:
+    words = 'FailedCreate: Error creating job: failed calling webhook "x": no service'
+
+    def look(cluster: Cluster) -> tuple[str, str, str]:
+        (found,) = (body for body in cluster.recorder.all_of(kind))
+        return next(
+            (c["status"], c["reason"], c["message"]) for c in found["status"]["conditions"] if c["type"] == condition
+        )
+
+    async def work() -> None:
+        cluster = Cluster()
+        cluster.cron_jobs = []  # nobody takes a tick: all are refused
+        for claim in claims():
+            cluster.recorder.add("PersistentVolumeClaim", claim)
+        at = {"schedule": "52 11 * * *"}
+        cluster.add(
+            builders.local_repository(verification={"check": at, "drill": at}),
+            builders.schedule(schedule=at["schedule"]),
+        )
+        await cluster.begin()
+        await cluster.live(5)
+        uid = cluster.recorder.find("CronJob", cron_job)["metadata"]["uid"]
+        reason, _, note = words.partition(": ")
+        told = {"type": "Warning", "reason": reason, "note": note, "regarding": {"uid": uid}}
+        cluster.recorder.add("Event", {"metadata": {"namespace": "team", "name": "e"}, **told})
+        assert look(cluster)[0] == "True"
+        await cluster.live(110)
+        status, why, message = look(cluster)
+        assert (status, why) == ("False", "JobRefused")
+        assert "the run that was due at 2026-03-02T11:52:00Z could not begin" in message
+        assert words in message
+        assert [text.split(":")[0] for text in cluster.events if words in text and text != words] == ["JobRefused"]
+        cluster.cron_jobs = [CronJobController(cluster.recorder, cron_job)]
+        await cluster.live(30)
+        assert look(cluster)[0] == "True"
         await cluster.stop()
 
     run_virtually(work())

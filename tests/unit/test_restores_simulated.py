@@ -16,6 +16,8 @@ from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.kinds.restore_status import RestorePhase
+from borg_core.native.claim_user import ClaimUser
+from borg_core.restores.writers import Clearance, derive_clearance
 from support import builders
 from support.restoring import ARCHIVE, DIGEST, UNDO, Application, answer, looked, restore, told
 from support.running import BEGIN, Cluster, claims, run_by_hand
@@ -288,6 +290,8 @@ def test_a_restore_whose_pod_is_killed_is_tried_three_times(killed: int) -> None
     status = cluster.restore.status
     assert times == ["back-restore-pod", "back-restore-2-pod", "back-restore-3-pod"][:killed]
     assert status.attempts == min(killed + 1, 3)
+    if killed < 3:
+        assert f"3 restored by the last of {killed + 1} attempts" in status.message, "the others' are not counted"
     assert status.phase is (RestorePhase.COMPLETED if killed < 3 else RestorePhase.FAILED)
 
 
@@ -605,3 +609,35 @@ def test_a_command_in_an_image_that_is_not_allowed_does_not_run() -> None:
     assert (status.phase, status.reason) == (RestorePhase.FAILED, "ImageNotAllowed")
     assert "(target.stream) is not allowed" in (status.message or "")
     assert not cluster.runs
+
+
+@pytest.mark.parametrize("whose", ["its own, whose labels somebody took away", "another restore's"])
+def test_nobody_is_asked_to_stop_a_restores_own_pods(whose: str) -> None:
+    seen: list[str] = []
+
+    def look_at_the_claim(cluster: Cluster) -> None:
+        """Let another pod of a restore look at the claim, beside those of the application that are there."""
+        cluster.application = None
+        job = cluster.recorder.find("Job", "back-preview")
+        owner = {"kind": "Job", "name": "back-preview", "controller": True, "uid": job["metadata"]["uid"]}
+        own = {"labels": {}, "ownerReferences": [owner]}
+        anothers = {"labels": {labels.MANAGED_BY: labels.MANAGER, labels.RESTORE: "another"}}
+        volume = {"name": "target", "persistentVolumeClaim": {"claimName": "app-data"}}
+        container = {"name": "borg", "volumeMounts": [{"name": "target", "mountPath": "/target"}]}
+        metadata = {"name": "looks", "namespace": "team", **(own if whose.startswith("its") else anothers)}
+        spec = {"volumes": [volume], "containers": [container]}
+        cluster.recorder.add("Pod", {"metadata": metadata, "spec": spec, "status": {"phase": "Running"}})
+
+    def look(cluster: Cluster) -> None:
+        assert cluster.restore.status.reason == "ClaimInUse"
+        seen.append(cluster.restore.status.message)
+
+    play((20, look_at_the_claim), (20, look), application=True)
+    assert "web-2" in seen[0]
+    assert "looks" not in seen[0], "it ends by itself, or is the restore's own"
+
+
+def test_a_pod_of_its_own_without_its_labels_is_nobody_who_writes() -> None:
+    user = ClaimUser("back-preview-x", "n1", writes=True, subject=None, controller=("Job", "back-preview", "uid-own"))
+    assert derive_clearance(restore(), [user], frozenset({"uid-own"})) == Clearance()
+    assert derive_clearance(restore(), [user], frozenset()).fixed == (user,)

@@ -25,7 +25,7 @@ from borg_contract.reasons import Reason
 from borg_contract.retention import Retention
 from borg_runner.borg.message import parse_message
 from borg_runner.fault import Fault, FaultError
-from borg_runner.run.report import shorten
+from borg_runner.log import shorten
 from borg_runner.verbs.prune import find_kept
 from borg_runner.work.content import (
     MEMORY,

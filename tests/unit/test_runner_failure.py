@@ -161,6 +161,13 @@ UNSIGNED = (
 )
 
 
+LACKING = (
+    "n:1: data/a: b: New missing file chunk detected (Byte 0-2000, Chunk 6a68). Replacing with all-zero chunk.",
+    "n:1: data/a: b: New missing file chunk detected (Byte 2000-4000, Chunk 6a69). Replacing with all-zero chunk.",
+    "n:1: data/c: New missing file chunk detected (Byte 0-2000, Chunk 6a68). Replacing with all-zero chunk.",
+)
+
+
 @pytest.mark.parametrize(
     ("lines", "reason", "words"),
     [
@@ -168,6 +175,12 @@ UNSIGNED = (
         ((*UNSIGNED, *UNSIGNED), Reason.ARCHIVE_UNAUTHENTICATED, 'archive "two" and 1 more'),
         ((*UNSIGNED, "Index object count mismatch."), Reason.CHECK_FAILED, "A repair would delete 1 archives"),
         (("Index object count mismatch.",), Reason.CHECK_FAILED, "The first: Index object count mismatch."),
+        (
+            ("Index object count mismatch.", *LACKING[:1]),
+            Reason.CHECK_FAILED,
+            'file "data/a: b" of archive "n:1" lacks',
+        ),
+        (LACKING, Reason.CHECK_FAILED, 'file "data/a: b" of archive "n:1" lacks parts, and 1 more.'),
         ((), Reason.CHECK_FAILED, "found damage"),
     ],
 )

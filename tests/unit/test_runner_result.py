@@ -21,7 +21,8 @@ from borg_contract.result import (
 )
 from borg_contract.run import Phase
 from borg_runner.fault import Fault
-from borg_runner.run.report import encode_result, shorten, write_result
+from borg_runner.log import shorten
+from borg_runner.run.report import encode_result, write_result
 from borg_runner.run.summary import add_repository_warning, summarize, summarize_so_far
 
 SIZE = 123_456_789_012
@@ -86,8 +87,24 @@ def test_what_a_person_has_to_look_at_is_in_the_message_and_before_a_failed_scri
     found = add_repository_warning(found, Fault(Reason.HOOK_FAILED, "script failed"))
     assert found.warnings == ("data is empty", "script failed", "b")
     other = RepositoryResult("other", Phase.COMPLETED_WITH_WARNINGS, warnings=("c",), warning_count=1)
-    result = summarize([found, other], None)
-    assert result.message == "Warnings in main (3, SourceEmpty), other (1). main: data is empty"
+    result = summarize([other, found], None)
+    assert result.message == (
+        "Warnings in other (1), main (3, SourceEmpty). main: data is empty. other: c. "
+        "2 more: in the pod's log, the first of them in the status (`warnings`)."
+    )
+
+
+def test_the_only_warning_is_in_the_message_and_a_long_one_in_part() -> None:
+    def message(text: str) -> str:
+        warned = RepositoryResult("main", Phase.COMPLETED_WITH_WARNINGS, warnings=(text,), warning_count=1)
+        return summarize([warned], None).message
+
+    assert message("data/x: Permission denied") == "Warnings in main (1). main: data/x: Permission denied."
+    long = message(f"{'p' * 4000}: Permission denied")
+    assert long.endswith(": Permission denied.")
+    assert len(long) < 400
+    silent = RepositoryResult("main", Phase.COMPLETED_WITH_WARNINGS, warning_count=1)
+    assert summarize([silent], None).message == "Warnings in main (1). 1 more: in the pod's log."
 
 
 def test_warnings_give_way_before_errors() -> None:

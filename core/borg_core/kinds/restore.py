@@ -118,6 +118,17 @@ class BorgRestoreSpec(Model):
     job: Job = JobOptions()
 
 
+_ENDED = ", ".join(f"'{phase.value}'" for phase in RestorePhase if phase.finished)
+
+
+def _stays_once_ended(field: str, nothing: str) -> Rule:
+    """Return the rule by which the field does nothing any more where the restore has ended, so that nobody waits."""
+    now, before = (f"(has({at}.spec.{field}) ? {at}.spec.{field} : {nothing})" for at in ("self", "oldSelf"))
+    is_over = f"has(oldSelf.status) && has(oldSelf.status.phase) && oldSelf.status.phase in [{_ENDED}]"
+    message = f"the restore has ended (status.phase), so {field} does nothing any more: make a new BorgRestore"
+    return Rule(f"!({is_over}) || {now} == {before}", message, f".spec.{field}")
+
+
 class BorgRestore(Model):
     kind: Literal["BorgRestore"] = "BorgRestore"
     metadata: Metadata
@@ -204,6 +215,8 @@ RESTORES = Kind(
                 f"{RESTORE_NAME_LIMIT} characters",
                 ".metadata.name",
             ),
+            _stays_once_ended("approve", "''"),
+            _stays_once_ended("cancel", "false"),
         ),
         columns=(
             Column("Archive", ".status.resolved.archive", description="The archive that was meant."),

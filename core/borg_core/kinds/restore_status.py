@@ -61,11 +61,12 @@ class BorgRestoreStatus(Model):
     ] = None
     preview: Annotated[RestorePreview | None, Schema("What would be done, or was to be done.")] = None
     files: Annotated[
-        int | None, Schema("How many files, folders and links were written.", format="int64", minimum=0)
+        int | None,
+        Schema("How many files, folders and links the newest attempt wrote.", format="int64", minimum=0),
     ] = None
-    bytes: Annotated[int | None, Schema("How many bytes were written.", format="int64", minimum=0)] = None
-    deleted: Annotated[int | None, Schema("How many were deleted.", format="int64", minimum=0)] = None
-    verified: Annotated[Verified | None, Schema("What reading back showed.")] = None
+    bytes: Annotated[int | None, Schema("How many bytes the newest attempt wrote.", format="int64", minimum=0)] = None
+    deleted: Annotated[int | None, Schema("How many the newest attempt deleted.", format="int64", minimum=0)] = None
+    verified: Annotated[Verified | None, Schema("Reading back all of it, whichever attempt brought it.")] = None
     undo_archive: Annotated[
         str | None,
         Schema("The archive with what was replaced or deleted, in the same repository.", maxLength=1024),

@@ -1,7 +1,7 @@
 """What plans a kind: found in the modules of this package that define one, so that no list has to be kept."""
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -30,6 +30,8 @@ class Reconciler:
     """The same for a second one, by which no runs take turns."""
     claim: Callable[[View, Reference], str | None] | None = None
     """Returns the claim whose users planning has to know."""
+    due: Callable[[Any], Iterable[str | None]] = lambda _: ()
+    """Returns when its next runs begin, as its status tells: one that is refused brings no event."""
     delay_seconds: float = 0.0
     """How long to wait for more of the same: many things may change around one object at once."""
     paced_by: Mapping[str, float] = field(default_factory=dict)

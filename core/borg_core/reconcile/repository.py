@@ -34,7 +34,15 @@ from borg_core.runs.plan import plan_runs
 from borg_core.runs.run_status import is_automatic
 from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
-from borg_core.verification.checks import CHECKS, DRILLS, HISTORY_LIMIT, Checks, CronJobKind, plan_checks
+from borg_core.verification.checks import (
+    CHECKS,
+    DRILLS,
+    HISTORY_LIMIT,
+    Checks,
+    CronJobKind,
+    plan_checks,
+    tell_ticks,
+)
 from borg_core.verification.plan import derive_drill_plan, find_app
 from borg_core.verification.status import Timed
 from borg_core.view import View
@@ -144,13 +152,17 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     patch = derive_status_patch(repository.status, status)
     said: tuple[Action, ...] = ()
     if patch:
-        said = (PatchStatus(owner.reference, owner.uid, patch), *tell_disagreement(owner, earlier, status.conditions))
-    requeue_after = derive_requeue((*checks.refused, *drills.refused), runs.requeue_after, archives.requeue_after)
+        said = (
+            PatchStatus(owner.reference, owner.uid, patch),
+            *tell_disagreement(owner, earlier, status.conditions),
+            *tell_ticks(owner, earlier, status.conditions),
+        )
+    waits = (runs.requeue_after, archives.requeue_after, checks.wait, drills.wait)
     # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
     # told is in its pod alone: it is recorded as done once the objects are there.
     before, after = (said, ()) if archives.has_news else ((), said)
     actions = (*checks.actions, *drills.actions, *before, *archives.actions, *runs.actions, *after)
-    return Plan(actions, requeue_after)
+    return Plan(actions, derive_requeue((*checks.refused, *drills.refused), *waits))
 
 
 def _find_problems(
@@ -296,5 +308,10 @@ def _owner(repository: BorgRepository) -> Owner:
 
 # Many schedules may change at once around one repository: its status is written once for all of them.
 REPOSITORY = Reconciler(
-    REPOSITORIES, reconcile_repository, CHECKS.name, DRILLS.name, delay_seconds=0.5, paced_by=PACE_OF_CLAIMS
+    REPOSITORIES,
+    reconcile_repository,
+    *(CHECKS.name, DRILLS.name),
+    due=lambda repository: (repository.status.next_check_time, repository.status.next_drill_time),
+    delay_seconds=0.5,
+    paced_by=PACE_OF_CLAIMS,
 )

@@ -46,7 +46,13 @@ def reconcile_schedule(world: World, view: View, now: datetime) -> Plan:
     return plan_schedule(world, gather_bundle(view, schedule) if schedule else None, now)
 
 
-SCHEDULE = Reconciler(SCHEDULES, reconcile_schedule, cron_job_name=lambda name: name, paced_by=PACE_OF_CLAIMS)
+SCHEDULE = Reconciler(
+    SCHEDULES,
+    reconcile_schedule,
+    cron_job_name=lambda name: name,
+    due=lambda schedule: (schedule.status.next_run_time,),
+    paced_by=PACE_OF_CLAIMS,
+)
 
 
 def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:

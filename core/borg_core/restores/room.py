@@ -14,7 +14,7 @@ from borg_core.native.claim import CLAIMS
 from borg_core.registry import Reference
 from borg_core.restores.claims import render_claim
 from borg_core.restores.situation import Situation, Stage, hindered, is_outdated
-from borg_core.restores.writers import Clearance, derive_clearance, describe_ways, scale_down
+from borg_core.restores.writers import Clearance, derive_clearance, describe_ways, name_users, scale_down
 from borg_core.runs.world import World
 
 SOON_SECONDS = 2.0
@@ -34,10 +34,12 @@ def begin(seen: Situation) -> Stage:
         return hindered(seen.problems)
     if restore.spec.target.stream:
         return _begin_stream(seen)
-    clearance = derive_clearance(restore, seen.world.users or ())
+    own_jobs = {job.uid for job in seen.world.jobs}
+    clearance = derive_clearance(restore, seen.world.users or (), own_jobs)
     if clearance.fixed:
         ways = ", ".join(describe_ways(restore))
-        message = f'Claim "{restore.claim_name}" is in use by {clearance.named}: {ways}'
+        # Pods of this operator end by themselves: nobody is to stop those.
+        message = f'Claim "{restore.claim_name}" is in use by {name_users(clearance.fixed)}: {ways}'
         return Stage(RestorePhase.PENDING, Reason.CLAIM_IN_USE.value, message, requeue_after=_LATER_SECONDS)
     if seen.facts.before:
         message = f'Waits for BorgRestore "{seen.facts.before[0].metadata.name}", which restores into the same claim'

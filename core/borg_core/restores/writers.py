@@ -1,6 +1,6 @@
 """What is done about pods that use the claim while it is restored into: waited for, scaled down, let run on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from borg_core.actions import Action, ScaleWorkload
@@ -25,14 +25,20 @@ class Clearance:
     @property
     def named(self) -> str:
         """All of them, for people."""
-        return _named([*self.fixed, *self.writers, *self.readers])
+        return name_users([*self.fixed, *self.writers, *self.readers])
 
 
-def derive_clearance(restore: BorgRestore, users: Iterable[ClaimUser]) -> Clearance:
-    """Return who is in the way; the restore's own pods are not."""
+def derive_clearance(restore: BorgRestore, users: Iterable[ClaimUser], own_jobs: Collection[str]) -> Clearance:
+    """Return who is in the way; the restore's own pods are not. `own_jobs`: uids of its Jobs.
+
+    By these its pods are known also where something took their labels away.
+    """
     own = Reference(RESTORES.kind, *restore.metadata.key)
-    readers = tuple(user for user in users if user.subject is not None and user.subject != own)
-    writers = tuple(user for user in users if user.subject is None and user.writes)
+    others = [
+        user for user in users if not (user.subject == own or (user.controller and user.controller[2] in own_jobs))
+    ]
+    readers = tuple(user for user in others if user.subject is not None)
+    writers = tuple(user for user in others if user.subject is None and user.writes)
     match restore.spec.writers:
         case Writers.IGNORE:
             return Clearance(readers=readers)
@@ -90,7 +96,7 @@ def _scale(restore: BorgRestore, workload: ScalableWorkload, replicas: int) -> S
     return ScaleWorkload(target, workload.uid, replicas)
 
 
-def _named(users: Iterable[ClaimUser]) -> str:
+def name_users(users: Iterable[ClaimUser]) -> str:
     """Return the pods, each with what made it."""
     named = list(dict.fromkeys(_describe(user) for user in users))
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""

@@ -5,16 +5,17 @@ of schedules do.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from borg_contract.reasons import Reason
-from borg_core.actions import Action, DeleteCronJob
+from borg_core.actions import Action, DeleteCronJob, RecordEvent
 from borg_core.clock import Clock
 from borg_core.clock.hashed import resolve
+from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.parts.verification import CheckTimes, DrillTimes
-from borg_core.kinds.status import ConditionType, Finding
+from borg_core.kinds.status import ConditionType, Finding, has_changed
 from borg_core.names import CRON_JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.policies.problem import Problem
@@ -22,8 +23,10 @@ from borg_core.reconcile.cron_job import (
     derive_clock,
     derive_lasting,
     derive_times,
+    derive_wait_for_tick,
     find_cron_job_problems,
     find_edit,
+    find_tick_problems,
     is_kept,
     is_ours,
     plan_cron_job,
@@ -62,6 +65,8 @@ class Checks:
     """Of the CronJob, where there is one."""
     refused: tuple[Problem, ...] = ()
     """What keeps the CronJob from being made or changed."""
+    wait: float | None = None
+    """After how many seconds a tick that is due now is overdue."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +123,30 @@ def plan_checks(
     scheduled = desired is not None and not name_is_taken
     kept = is_kept(world, owner, refused)
     lasting = derive_lasting(current, desired, refused)
+    clock = derive_clock(current, lasting, now) if kept else None
+    edits = find_edit(world, owner, problems)
+    ticks = find_tick_problems(replace(world, cron_job=current), clock, now)
     return Checks(
         actions=tuple(plan_cron_job(current, desired, now)),
         cron_job=current,
-        clock=derive_clock(current, lasting, now) if kept else None,
+        clock=clock,
         name=name if scheduled and kept else None,
         times=derive_times(lasting) if kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
-        finding=_find(kind, times, desired, (*problems, *refused, *find_edit(world, owner, problems))),
+        finding=_find(kind, times, desired, (*problems, *refused, *edits, *ticks)),
         refused=refused,
+        wait=derive_wait_for_tick(current, clock, now),
     )
+
+
+def tell_ticks(owner: Owner, before: Sequence[Condition], after: Sequence[Condition]) -> Iterator[RecordEvent]:
+    """Yield the Events on the owner when a tick has just been refused, or is made up for."""
+    types = (CHECKS.condition.value, DRILLS.condition.value)
+    refused = {item.type for item in (*before, *after) if item.reason == Reason.JOB_REFUSED.value}
+    for said in after:
+        if said.type in types and said.type in refused and has_changed(said.type, before, after):
+            yield RecordEvent(owner.reference, owner.uid, said.reason, said.message, warning=said.status != "True")
 
 
 def _end(current: ObservedCronJob | None, world: World, owner: Owner, now: datetime) -> Iterator[Action]:

@@ -12,7 +12,6 @@ from borg_cluster.index import Change
 from borg_core.actions import Action, DeleteJob, Plan, RecordEvent, ReserveTurn, StartJob, object_of
 from borg_core.formats import format_time
 from borg_core.kinds.run import RUNS
-from borg_core.kinds.schedule import SCHEDULES
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Kind, Reference
 from borg_core.runs.world import Refusal
@@ -26,7 +25,7 @@ from borg_operator.telemetry.metrics import CLUSTER, UNEXPECTED, Metrics
 logger = logging.getLogger(__name__)
 
 _OVERDUE_SECONDS = 15.0
-"""How often to look for schedules whose next run is past: a tick that was skipped or refused brings no event."""
+"""How often to look for those whose next run is past: a tick that was skipped or refused brings no event."""
 _LATE = timedelta(seconds=20)
 
 
@@ -205,10 +204,10 @@ class Controller:
         while True:
             await asyncio.sleep(_OVERDUE_SECONDS)
             late = format_time(self._clock() - _LATE)
-            for schedule in self._store.values(SCHEDULES):
-                due = schedule.status.next_run_time
-                if due and due < late:
-                    self._enqueue(reference_of(SCHEDULES, schedule))
+            for reconciler in find_reconcilers().values():
+                for found in self._store.values(reconciler.kind):
+                    if any(due and due < late for due in reconciler.due(found)):
+                        self._enqueue(reference_of(reconciler.kind, found))
 
 
 def _touches(action: Action, refused: Mapping[Reference, Attempt]) -> bool:

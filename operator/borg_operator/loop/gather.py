@@ -79,6 +79,7 @@ class Gatherer:
         by_job |= await self._fetch_unseen_pods(jobs, by_job, recorded)
         reconciler = find_reconcilers()[subject.kind]
         cron_job = self._cron_job(subject, reconciler.cron_job_name)
+        drill_cron_job = self._cron_job(subject, reconciler.drill_cron_job_name)
         may_work = {job.uid for job in jobs if not job.suspended}
         snapshots = await fetch_snapshots(self._api, subject, jobs)
         return World(
@@ -94,8 +95,9 @@ class Gatherer:
                 pod for pod in store.referring_to(PODS, subject) if not pod.finished and pod.job_uid not in may_work
             ),
             cron_job=cron_job,
-            drill_cron_job=self._cron_job(subject, reconciler.drill_cron_job_name),
-            words=await self._fetch_words(jobs, by_job, cron_job, now) | await self._fetch_copying(by_job, recorded),
+            drill_cron_job=drill_cron_job,
+            words=await self._fetch_words(jobs, by_job, filter(None, (cron_job, drill_cron_job)), now)
+            | await self._fetch_copying(by_job, recorded),
             refusals=refusals,
             doubts=dict(self._doubts),
             snapshots=snapshots or (),
@@ -170,10 +172,10 @@ class Gatherer:
         self,
         jobs: Iterable[ObservedJob],
         pods: Mapping[str, ObservedPod],
-        cron_job: ObservedCronJob | None,
+        cron_jobs: Iterable[ObservedCronJob],
         now: datetime,
     ) -> dict[str, str]:
-        """Return the newest warning about what makes no progress, by the uid of the Job, its pod, or the CronJob."""
+        """Return the newest warning about what makes no progress, by the uid of the Job, its pod, or a CronJob."""
         words: dict[str, str] = {}
         for job in jobs:
             pod = pods.get(job.uid)
@@ -187,9 +189,10 @@ class Gatherer:
                     said = _own_words(job, pod)
                 if said:
                     words[uid] = said
-        overdue = cron_job and find_overdue(cron_job, derive_clock(cron_job, None, now), now)
-        if cron_job and overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
-            words[cron_job.uid] = said
+        for cron_job in cron_jobs:
+            overdue = find_overdue(cron_job, derive_clock(cron_job, None, now), now)
+            if overdue and (said := await self._fetch_warning(cron_job.namespace, cron_job.uid)):
+                words[cron_job.uid] = said
         return words
 
     async def _fetch_copying(self, pods: Mapping[str, ObservedPod], recorded: frozenset[str]) -> dict[str, str]:

@@ -16,3 +16,8 @@ def make_connection_arguments(repository: RepositoryPlan, *, lock_wait: int) -> 
 def escape_placeholders(text: str) -> str:
     """Return `text` so that borg, which expands {hostname} and the like nearly everywhere, takes it literally."""
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def name_archive(repository: RepositoryPlan, archive: str) -> str:
+    """Return the words that name the archive to borg."""
+    return f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}"

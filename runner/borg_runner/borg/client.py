@@ -63,13 +63,15 @@ class Borg:
         *,
         on_note: Callable[[BorgMessage], None] | None = None,
         asks_why: bool = True,
+        keeps_notes: bool = True,
     ) -> BorgOutcome:
         """Run borg and return how it ended. Raises OSError when there is no borg to run.
 
-        `asks_why`: whether it is worth another login to know why a connection failed.
+        `asks_why`: whether it is worth another login to know why a connection failed. `keeps_notes`: False where there
+        may be very many, for `on_note` alone.
         """
         plumbing = self.plumbing or Direct(self.input_path, self.output_fd)
-        listener = Listener(log=self.log, on_note=on_note, on_reading=plumbing.reads_input)
+        listener = Listener(log=self.log, on_note=on_note, keeps_notes=keeps_notes, on_reading=plumbing.reads_input)
         input_path, output_fd = plumbing.open()
         fd = None if self.passphrase is None else _make_pipe(self.passphrase)
         environment = dict(self.environment)

@@ -33,6 +33,7 @@ class Listener:
     on_note: Callable[[BorgMessage], None] | None = None
     on_reading: Callable[[], None] = lambda: None
     """Called when borg is about to read its input."""
+    keeps_notes: bool = True
     output: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     warning_count: int = 0
@@ -116,7 +117,8 @@ class Listener:
             if message.msgid in ("", "Exception") or "Traceback" in message.text:
                 self.log.say(message.text, "  error: ")
         else:
-            self.notes.append(message)
+            if self.keeps_notes:
+                self.notes.append(message)
             if self.on_note is not None:
                 self.on_note(message)
 

@@ -21,6 +21,7 @@ from borg_runner.drill.sample import Sample, add_always, choose_sample, find_fil
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
 from borg_runner.restore.archive.attributes import MISSING
+from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.listing import fetch_items, read_items
 from borg_runner.restore.archive.patterns import choose, write_patterns
@@ -185,7 +186,7 @@ def _restore(
         size=sample.bytes,
     )
     seconds = time.monotonic() - began
-    repository.accept(outcome)
+    accept(repository, archive.name, outcome, words)
     findings = Findings()
     _compare_kinds(selection, target, wanted, findings)
     if findings.missing:

@@ -17,6 +17,7 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
 from borg_runner.restore.archive import acl
 from borg_runner.restore.archive.attributes import set_root, strip_folder
+from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.compare import Changes, count_bytes
 from borg_runner.restore.extract import extract
@@ -132,7 +133,7 @@ def _extract(task: Task, meant: Meant, changes: Changes) -> BorgOutcome | None:
         size=count_bytes(selection, written),
     )
     try:
-        repository.accept(outcome)
+        accept(repository, meant.archive.name, outcome, words)
     except FaultError as error:
         done = sum(1 for path in written if _is_back(task, meant, path))
         task.add(files=done)

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.restore.progress import Progress, describe_progress
-from borg_runner.borg.arguments import make_connection_arguments
+from borg_runner.borg.arguments import make_connection_arguments, name_archive
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.log import Log
-from borg_runner.restore.archive.listing import name_archive
 from borg_runner.verbs.repository import Repository
 
 PROGRESS_SECONDS = 5.0

@@ -12,14 +12,17 @@ from pathlib import Path
 
 from borg_contract.ownership import UndoOf, derive_undo_name, render_undo_comment
 from borg_contract.plan import RepositoryPlan
-from borg_contract.reasons import Reason
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_contract.reasons import DAMAGE, Reason
+from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.fault import Fault, FaultError
-from borg_runner.restore.archive.listing import name_archive
+from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.patterns import Choice, write_patterns
 from borg_runner.restore.archive.scope import Selection
 from borg_runner.restore.target import Target
 from borg_runner.verbs.repository import Repository
+
+_KEPT = (Reason.INTERRUPTED, Reason.KILLED, Reason.CONNECTION_LOST, *DAMAGE)
+"""By these the operator tries once more, or knows of damage."""
 
 _FILE_CHANGED = 100
 """Borg's exit code for a file that was written to while it was read: it is in the archive all the same."""
@@ -58,7 +61,7 @@ def make_undo_archive(
             _read_back(repository, name)
             return name
     except FaultError as error:
-        reason = error.fault.reason if error.fault.reason is Reason.INTERRUPTED else Reason.UNDO_FAILED
+        reason = error.fault.reason if error.fault.reason in _KEPT else Reason.UNDO_FAILED
         text = f"Nothing was changed, as the undo archive could not be made: {error}"
         raise FaultError(replace(error.fault, reason=reason, text=text)) from error
     said = outcome.warnings[0] if outcome.warnings else "borg warned without words"
@@ -79,7 +82,7 @@ def _read_back(repository: Repository, name: str) -> None:
             name_archive(repository.plan, name),
         ]
     )
-    repository.accept(outcome)
+    accept(repository, name, outcome, ())
 
 
 def find_linked(target: Target, paths: Iterable[str]) -> set[str]:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from borg_contract.plan import RepositoryPlan
-from borg_runner.borg.arguments import make_connection_arguments
+from borg_runner.borg.arguments import make_connection_arguments, name_archive
 from borg_runner.restore.archive.attributes import MISSING, find_differences
+from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry
-from borg_runner.restore.archive.listing import name_archive, read_items
+from borg_runner.restore.archive.listing import read_items
 from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.scope import Selection
 from borg_runner.restore.target import Target
@@ -128,7 +129,7 @@ def verify_content(
             if not closed:
                 os.close(writable)
             reader.join()
-    repository.accept(outcome)
+    accept(repository, archive, outcome, words)
     if reader.error is not None:
         raise reader.error
     return reader.count

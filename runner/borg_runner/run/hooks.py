@@ -29,9 +29,8 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.interruption import Interruption
-from borg_runner.log import Log, Tail, make_printable
+from borg_runner.log import Log, Tail, make_printable, shorten
 from borg_runner.process import Command, Exit, StopStep, Stream, run_process
-from borg_runner.run.report import shorten
 from borg_runner.run.secrets import read_secret
 from borg_runner.run.summary import is_bad
 from borg_runner.scratch import make_unique_folder

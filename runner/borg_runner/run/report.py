@@ -18,8 +18,8 @@ from borg_contract.codec import FRAME_BYTES, encode, encode_with_brief
 from borg_contract.ownership import fit_comment
 from borg_contract.pod import BRIEF_LIMIT_BYTES, RESULT_LIMIT_BYTES
 from borg_contract.result import RepositoryResult, RunResult
-from borg_runner.log import Log, make_printable
-from borg_runner.run.summary import is_bad, summarize_so_far
+from borg_runner.log import Log, make_printable, shorten
+from borg_runner.run.summary import WHY, is_bad, summarize_so_far
 
 _WARNING_STAGES = ((20, 400), (10, 300), (10, 200), (5, 200), (5, 120), (3, 120), (2, 100), (1, 100), (1, 60), (0, 0))
 """How many warnings stay per repository, and how many characters of each."""
@@ -42,9 +42,6 @@ _FIGURES = (
 _LONGEST_ERROR = 2000
 _LONGEST_NAME = 1024
 """What the status takes of a pattern, an archive's name, a lock's holder. Others may have written any text there."""
-_WHY = 48
-"""Characters at the end of a warning: Linux's words for why a file could not be read are no longer."""
-_GAP = " ... "
 
 _BRIEF_STAGES = (300, 120, 0)
 """How many characters of the message stay in the brief result."""
@@ -108,21 +105,6 @@ def write_result(result: RunResult, path: Path) -> None:
         os.ftruncate(descriptor, len(text))
     finally:
         os.close(descriptor)
-
-
-def shorten(text: str, length: int, *, end: int = 0) -> str:
-    """Return at most `length` characters of `text`: its beginning (what happened) and its end (what to do).
-
-    `end`: of how many characters the end is, if there is room; at least two fifths.
-    """
-    if len(text) <= length:
-        return text
-    if length <= 4 * len(_GAP):
-        return text[:length]
-    room = length - len(_GAP)
-    tail = max(room - room * 3 // 5, min(end, room * 3 // 4))
-    head = room - tail
-    return f"{text[:head]}{_GAP}{text[-tail:]}"
 
 
 def _fit(candidates: Iterator[RunResult], limit: int) -> RunResult:
@@ -194,7 +176,7 @@ def _cut(result: RunResult, *, warnings: int, warning_length: int, errors: int) 
         repositories=tuple(
             replace(
                 repository,
-                warnings=tuple(shorten(text, warning_length, end=_WHY) for text in repository.warnings[:warnings]),
+                warnings=tuple(shorten(text, warning_length, end=WHY) for text in repository.warnings[:warnings]),
                 unused_excludes=repository.unused_excludes[: max(1, warnings)],
                 error=(shorten(repository.error, errors) or None) if repository.error else None,
             )

@@ -7,9 +7,13 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult, RunResult
 from borg_contract.run import Phase
 from borg_runner.fault import Fault
+from borg_runner.log import shorten
 
 _SAID = 3
-"""Of how many repositories the message tells what is suspect in them; each result has its own words beside it."""
+"""Of how many repositories the message tells the first warning; each result has its own words beside it."""
+_SAID_CHARACTERS = 300
+WHY = 48
+"""Characters at the end of a warning: Linux's words for why a file could not be read are no longer."""
 
 
 def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> RunResult:
@@ -25,9 +29,7 @@ def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> R
         return RunResult(Phase.FAILED, repositories, reason, message)
     if warned := [result for result in results if result.phase is Phase.COMPLETED_WITH_WARNINGS]:
         names = ", ".join(f"{result.name} ({_describe_warnings(result)})" for result in warned)
-        # What a person has to look at comes first of a repository's warnings, and is said here too.
-        said = [f" {result.name}: {result.warnings[0]}" for result in warned if result.reason and result.warnings]
-        message = f"Warnings in {names}.{''.join(said[:_SAID])}"
+        message = f"Warnings in {names}.{_quote_warnings(warned)}"
         return RunResult(Phase.COMPLETED_WITH_WARNINGS, repositories, Reason.WARNINGS.value, message)
     return RunResult(Phase.COMPLETED, repositories)
 
@@ -39,6 +41,19 @@ def summarize_so_far(results: Sequence[RepositoryResult], names: Sequence[str]) 
     message = f"The runner was ended before it could tell all. Until then: {done}."
     message += f" Not done: {left}." if left else ""
     return RunResult(Phase.FAILED, tuple(results), Reason.INTERRUPTED.value, message, provisional=True)
+
+
+def _quote_warnings(warned: Sequence[RepositoryResult]) -> str:
+    """Return the first warning of a few repositories, those where a person has to look first, and where the rest is."""
+    telling = sorted((result for result in warned if result.warnings), key=lambda result: not result.reason)[:_SAID]
+    firsts = ((item.name, shorten(item.warnings[0], _SAID_CHARACTERS, end=WHY).rstrip(".")) for item in telling)
+    said = "".join(f" {name}: {text}." for name, text in firsts)
+    left = sum(result.warning_count for result in warned) - len(telling)
+    kept = any(len(result.warnings) > 1 for result in warned) or len(telling) < len(warned)
+    if left <= 0:
+        return said
+    where = ", the first of them in the status (`warnings`)" if kept and telling else ""
+    return f"{said} {left:,} more: in the pod's log{where}."
 
 
 def _describe_warnings(result: RepositoryResult) -> str:

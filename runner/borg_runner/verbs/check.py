@@ -12,12 +12,14 @@ from borg_runner.borg.arguments import escape_placeholders, make_connection_argu
 from borg_runner.borg.exit_codes import ADVICE_FOR_DAMAGE, ADVICE_FOR_UNSIGNED_ARCHIVES, ADVICE_FOR_UNSIGNED_MANIFEST
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
+from borg_runner.log import make_printable
 from borg_runner.verbs.repository import Repository
 
 _UNSIGNED_ARCHIVE = re.compile(r"Archive TAM authentication issue for archive (?P<archive>.*?): ")
 _UNSIGNED_MANIFEST = re.compile(r"Repository manifest is corrupted: Manifest is unauthenticated")
 _ORPHANS = re.compile(r"\d+ orphaned objects found")
 _DOOMED = re.compile(r"This archive would be \*removed\*")
+_LACKING = re.compile(r"(?P<archive>.*?): (?P<path>.*): New missing file chunk detected")
 _THROUGH = re.compile(r"finished segment check", re.IGNORECASE)
 _SUMMARY = re.compile(r"(Archive consistency|Finished .*) check.*problems found")
 
@@ -107,6 +109,10 @@ def explain_findings(found: Findings) -> Fault | None:
     """Return what is wrong and what to do about it; None where nothing but orphans was found."""
     if found.damage or not (found.unsigned_archives or found.unsigned_manifest or found.orphans):
         first = f" The first: {found.damage[0].rstrip('.')}." if found.damage else ""
+        if files := list(dict.fromkeys(match.groups() for line in found.damage if (match := _LACKING.match(line)))):
+            archive, path = map(make_printable, files[0])
+            more = f", and {len(files) - 1:,} more" if len(files) > 1 else ""
+            first += f' The file "{path}" of archive "{archive}" lacks parts{more}.'
         doomed = f" A repair would delete {found.doomed} archives or more." if found.doomed else ""
         text = f"borg check found damage.{first} The pod's log has all of it.{doomed} {ADVICE_FOR_DAMAGE}"
         return Fault(Reason.CHECK_FAILED, text)

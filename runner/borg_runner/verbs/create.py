@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from borg_contract.archive_name import without_times
 from borg_contract.plan import RepositoryPlan
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.borg.exit_codes import NAME_TAKEN
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.borg.patterns import UnusedPatterns
@@ -97,7 +97,7 @@ def make_create_arguments(repository: RepositoryPlan, request: Request, *, lock_
         *(["--list", f"--filter={''.join(told)}"] if told else []),
         *(f"--exclude={pattern}" for pattern in excluded),
         *(dumps.options if dumps else []),
-        f"{escape_placeholders(repository.location)}::{escape_placeholders(request.archive)}",
+        name_archive(repository, request.archive),
         *(dumps.words if dumps else []),
         *request.paths,
     ]
@@ -116,7 +116,7 @@ def make_comment_arguments(repository: RepositoryPlan, archive: str, comment: st
         "recreate",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         f"--comment={escape_placeholders(comment)}",
-        f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
+        name_archive(repository, archive),
     ]
 
 
@@ -130,7 +130,7 @@ def make_rename_arguments(repository: RepositoryPlan, archive: str, name: str, *
     return [
         "rename",
         *make_connection_arguments(repository, lock_wait=lock_wait),
-        f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
+        name_archive(repository, archive),
         escape_placeholders(name),
     ]
 

@@ -20,7 +20,7 @@ from borg_contract.ownership import (
 )
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
@@ -226,7 +226,7 @@ def make_held_arguments(repository: RepositoryPlan, archive: str, path: str, *, 
         "list",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         "--format={type}{NL}",
-        f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}",
+        name_archive(repository, archive),
         f"pp:{path}",
     ]
 

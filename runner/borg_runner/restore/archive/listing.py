@@ -8,8 +8,9 @@ from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.arguments import make_connection_arguments, name_archive
 from borg_runner.fault import Fault, FaultError
+from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry, parse_item
 from borg_runner.restore.archive.msgpack import unpack_stream
 from borg_runner.verbs.repository import Repository
@@ -18,9 +19,10 @@ from borg_runner.verbs.repository import Repository
 def fetch_items(repository: Repository, archive: str, folder: Path) -> None:
     """Let borg write what it knows of the archive's files into the folder, 150 bytes or so each. Raises FaultError."""
     folder.mkdir(mode=0o700)
-    repository.with_borg(directory=str(folder)).run_borg(
+    outcome = repository.with_borg(directory=str(folder)).try_borg(
         lambda lock_wait: make_items_arguments(repository.plan, archive, lock_wait=lock_wait)
     )
+    accept(repository, archive, outcome)
 
 
 def read_items(folder: Path) -> Iterator[Entry]:
@@ -42,17 +44,13 @@ def make_items_arguments(repository: RepositoryPlan, archive: str, *, lock_wait:
     ]
 
 
-def name_archive(repository: RepositoryPlan, archive: str) -> str:
-    """Return the words that name the archive to borg."""
-    return f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}"
-
-
 def fetch_file(repository: Repository, archive: str, name: str, path: Path) -> None:
     """Write the content of a file of the archive into `path`. Raises FaultError."""
     with path.open("wb") as file:
-        repository.with_borg(output_fd=file.fileno()).run_borg(
+        outcome = repository.with_borg(output_fd=file.fileno()).try_borg(
             lambda lock_wait: make_file_arguments(repository.plan, archive, name, lock_wait=lock_wait)
         )
+    accept(repository, archive, outcome, (f"pf:{name}",))
 
 
 def make_file_arguments(repository: RepositoryPlan, archive: str, name: str, *, lock_wait: int) -> list[str]:

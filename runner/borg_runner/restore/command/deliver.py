@@ -13,6 +13,7 @@ from borg_contract.restore.result import RestorePreview
 from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
+from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.listing import make_file_arguments
 from borg_runner.restore.reckon import Meant, Task, describe_paths, find_meant
@@ -47,7 +48,7 @@ def deliver(task: Task, container: Container) -> None:
         )
         fault = None if outcome.interrupted else delivery.fault
         if fault is None:
-            repository.accept(outcome)
+            accept(repository, meant.archive.name, outcome, (f"pf:{name}",))
             fault = _find_damage(path) if outcome.warned else delivery.finish(borg.interruption)
     except FaultError as error:
         fault = error.fault
