@@ -270,21 +270,14 @@ def object_of(action: Action) -> Reference:
         ):
             metadata = manifest["metadata"]
             return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
-        case (
-            StartJob(job)
-            | SuspendJob(job)
-            | MarkJob(job)
-            | DeleteJob(job)
-            | ReserveTurn(_, _, job)
-            | RecordTick(_, _, job)
-        ):
-            return job
-        case PatchStatus(target) | DeleteCronJob(target) | ScaleWorkload(target) | MergeMetadata(target):
+        case ReserveTurn(_, _, target) | RecordTick(_, _, target) | DeleteSnapshot(target):
             return target
-        case AdoptRun(run) | DeleteRun(run) | CancelRun(run):
-            return run
-        case EndPod(found) | DeleteArchive(found) | DeleteSession(found) | DeleteSnapshot(found):
-            return found
+        case StartJob(target) | SuspendJob(target) | MarkJob(target) | DeleteJob(target) | EndPod(target):
+            return target
+        case PatchStatus(target) | ScaleWorkload(target) | MergeMetadata(target) | AdoptRun(target) | CancelRun(target):
+            return target
+        case DeleteCronJob(target) | DeleteRun(target) | DeleteArchive(target) | DeleteSession(target):
+            return target
         case RecordEvent(regarding):
             return regarding
 

@@ -32,9 +32,10 @@ from borg_core.native.claim import ObservedClaim
 from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.job import JOBS
 from borg_core.quantity import parse_quantity
-from borg_core.reconcile.repository import Surroundings, plan_repository
+from borg_core.reconcile.repository import plan_repository
 from borg_core.reconcile.schedule import plan_schedule
 from borg_core.registry import Reference, find_kind
+from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.world import Refusal, World
 from borg_core.settings import Settings
 from borg_core.workload.bundle import Bundle

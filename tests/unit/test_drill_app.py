@@ -13,8 +13,9 @@ from borg_core.kinds.parts.verification import DrillApp
 from borg_core.kinds.run import BorgRun
 from borg_core.native.pod import ObservedPod, parse_pod
 from borg_core.policies.permissions import is_forbidden
-from borg_core.reconcile.repository import Surroundings, plan_repository
+from borg_core.reconcile.repository import plan_repository
 from borg_core.registry import Reference
+from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.run_status import derive_run_status
 from borg_core.runs.world import World
 from borg_core.settings import Settings

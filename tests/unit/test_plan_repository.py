@@ -26,8 +26,9 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.names import shorten
 from borg_core.native.job import ObservedJob
-from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
+from borg_core.reconcile.repository import plan_repository, reconcile_repository
 from borg_core.registry import Reference
+from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.world import Refusal, World
 from borg_core.verification.checks import CHECKS
 from borg_operator.loop.concerned import derive_concerned

@@ -17,8 +17,9 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.readings.repository import derive_repository_reading
-from borg_core.reconcile.repository import Surroundings, plan_repository, reconcile_repository
+from borg_core.reconcile.repository import plan_repository, reconcile_repository
 from borg_core.registry import Reference
+from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.world import World
 from borg_core.workload.identity import derive_place_mark
 from borg_core.workload.plan import render_plan

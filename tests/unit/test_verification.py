@@ -15,8 +15,9 @@ from borg_core import labels
 from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RepairCronJob
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
-from borg_core.reconcile.repository import Surroundings, plan_repository
+from borg_core.reconcile.repository import plan_repository
 from borg_core.registry import Reference
+from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.world import World
 from support import builders
 from support.builders import NOW, SETTINGS, local_repository

@@ -1,24 +1,18 @@
 """Planning a repository: the CronJobs of its checks and drills, the runs on it alone, what it says about itself."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from borg_contract.archives.ids import ID, pack_ids
 from borg_contract.archives.plan import LITTLE_ROOM, ROOM, ListingPlan
 from borg_contract.reasons import Reason
-from borg_contract.run import Operation, Phase
+from borg_contract.run import Operation
 from borg_core.actions import Action, PatchStatus, Plan
 from borg_core.archives.plan import ArchivesPlan, Observed, keep_finders, plan_archives
-from borg_core.claims.told import find_selected_in
-from borg_core.kinds.archive import ARCHIVES, KnownArchive
 from borg_core.kinds.parts.base import API_VERSION
-from borg_core.kinds.parts.job import JobOptions
-from borg_core.kinds.parts.upkeep import Compact
 from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verification
-from borg_core.kinds.repository import IDENTITY, PLACE, REPOSITORIES, BorgRepository, groups_of_repository
-from borg_core.kinds.run import RUNS, BorgRun
-from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.status import ConditionType, Finding, derive_status_patch
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
@@ -28,11 +22,11 @@ from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status, read_runs
-from borg_core.registry import Reference
+from borg_core.repositories.surroundings import Surroundings, gather_surroundings
+from borg_core.repositories.workload import render_workload
 from borg_core.runs.entry import Entry
 from borg_core.runs.plan import plan_runs
 from borg_core.runs.run_status import is_automatic
-from borg_core.runs.vanished import may_have_pruned
 from borg_core.runs.world import Host, World
 from borg_core.verification.checks import (
     CHECKS,
@@ -43,36 +37,10 @@ from borg_core.verification.checks import (
     plan_checks,
     tell_ticks,
 )
-from borg_core.verification.plan import derive_drill_plan, find_app
 from borg_core.verification.status import Timed
 from borg_core.view import View
-from borg_core.workload.bundle import find_oldest, gather_claims
 from borg_core.workload.owner import Owner
-from borg_core.workload.workload import Target, Workload
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a repository's status counts: schedules that refer to it, and runs that used it, whoever asked for them."""
-
-    schedules: int = 0
-    names: tuple[str, ...] = ()
-    """Of these schedules."""
-    runs: tuple[BorgRun, ...] = ()
-    died: tuple[BorgRun, ...] = ()
-    """Runs of these schedules that may have pruned, and said nothing."""
-    claims: Collection[str] = frozenset()
-    aliases: tuple[str, ...] = ()
-    """Names of other BorgRepositories of the namespace that are in the same place."""
-    twins: tuple[str, ...] = ()
-    """Names of those that are elsewhere by their spec and yet one repository, by borg's id."""
-    archives: tuple[KnownArchive, ...] = ()
-    busy: frozenset[str] = frozenset()
-    """Schedules of which a run is at work."""
-    options: JobOptions = field(default_factory=JobOptions)
-    """How pods on the repository run: as those of the oldest schedule that writes into it, which can read it."""
-    selected: tuple[Finding, ...] = ()
-    """What its own sources choose by labels."""
+from borg_core.workload.workload import Workload
 
 
 def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
@@ -81,22 +49,7 @@ def reconcile_repository(world: World, view: View, now: datetime) -> Plan:
     repository = view.get(REPOSITORIES, subject.namespace, subject.name)
     if repository is None:
         return plan_repository(world, None, Surroundings(), now)
-    schedules = view.referring_to(SCHEDULES, subject)
-    oldest = find_oldest(view, subject)
-    around = Surroundings(
-        schedules=len(schedules),
-        names=tuple(schedule.metadata.name for schedule in schedules),
-        runs=tuple(view.referring_to(RUNS, subject)),
-        died=tuple(_find_untold(view, schedules, subject.name)),
-        claims=gather_claims(view, _workload(repository, Operation.CHECK, Surroundings())),
-        aliases=_sharing(view, repository, PLACE),
-        twins=_sharing(view, repository, IDENTITY),
-        archives=tuple(view.referring_to(ARCHIVES, subject)),
-        busy=frozenset(_find_busy(view, schedules)),
-        options=oldest.spec.job if oldest else JobOptions(),
-        selected=tuple(find_selected_in(view, repository)),
-    )
-    return plan_repository(world, repository, around, now)
+    return plan_repository(world, repository, gather_surroundings(view, repository), now)
 
 
 def plan_repository(world: World, repository: BorgRepository | None, around: Surroundings, now: datetime) -> Plan:
@@ -105,8 +58,8 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         runs = plan_runs(world, None, now)
         return Plan(runs.actions, runs.requeue_after)
     owner = _owner(repository)
-    check = _workload(repository, Operation.CHECK, around, in_slices=True)
-    drill = _workload(repository, Operation.DRILL, around)
+    check = render_workload(repository, Operation.CHECK, around, in_slices=True)
+    drill = render_workload(repository, Operation.DRILL, around)
     problems = tuple(_find_problems(world, repository, check, around.claims))
     # What a drill alone must not do, keeps no check from being done.
     of_drills = tuple(dict.fromkeys((*problems, *find_forbidden(drill, world.settings))))
@@ -182,31 +135,6 @@ def _find_problems(
             yield from find_time_problems(times.schedule, times.time_zone, (namespace, kind.name(name)))
 
 
-def _sharing(view: View, repository: BorgRepository, index: str) -> tuple[str, ...]:
-    namespace, own = repository.metadata.namespace, repository.metadata.name
-    found = (
-        other.metadata.name
-        for known, value in groups_of_repository(repository)
-        if known == index
-        for other in view.grouped(REPOSITORIES, index, namespace, value)
-    )
-    return tuple(name for name in found if name != own)
-
-
-def _find_untold(view: View, schedules: Iterable[BorgSchedule], name: str) -> Iterator[BorgRun]:
-    """Yield those that may have pruned here: recorded before any later backup, whose result they make uncertain."""
-    for schedule in schedules:
-        reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
-        yield from (run for run in view.referring_to(RUNS, reference) if may_have_pruned(run, name))
-
-
-def _find_busy(view: View, schedules: Iterable[BorgSchedule]) -> Iterator[str]:
-    for schedule in schedules:
-        reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
-        if any(run.status.phase is Phase.RUNNING for run in view.referring_to(RUNS, reference)):
-            yield schedule.metadata.name
-
-
 def _plan_archives(
     world: World,
     repository: BorgRepository,
@@ -270,34 +198,11 @@ def _host(
         owner=owner,
         history_limit=HISTORY_LIMIT,
         hindrances=lambda operation: of_drills if operation is Operation.DRILL else problems,
-        workload=lambda operation, dead: _workload(repository, operation, around, dead, listing=listing),
+        workload=lambda operation, dead: render_workload(repository, operation, around, dead, listing=listing),
         has_cron_job=checks.scheduled,
         clock=checks.clock,
         kept=keep_finders(repository.status.listing),
         leaves_locks=bool(spec.local or spec.cache),
-    )
-
-
-def _workload(
-    repository: BorgRepository,
-    operation: Operation,
-    around: Surroundings,
-    dead_holders: tuple[str, ...] = (),
-    *,
-    in_slices: bool = False,
-    listing: ListingPlan | None = None,
-) -> Workload:
-    return Workload(
-        namespace=repository.metadata.namespace,
-        operation=operation,
-        targets=(Target(repository),),
-        compact_threshold=Compact().threshold if operation is Operation.COMPACT else None,
-        dead_holders=dead_holders,
-        in_slices=in_slices,
-        drill=derive_drill_plan(repository, around.names) if operation is Operation.DRILL else None,
-        app=find_app(repository) if operation is Operation.DRILL else None,
-        listing=listing if operation is Operation.LIST else None,
-        options=around.options,
     )
 
 
