@@ -19,6 +19,10 @@ GOOD_SECONDS = 30.0
 """So old it may be for whoever wants to read an archive: longer ago another one may have got the name."""
 
 
+UNKNOWN_SECONDS = 2.0
+"""So old it may be for saying that there never was an archive of a name: a run may just have made it."""
+
+
 class Catalogue:
     """The archives by their names. `on_change` is told all of them, each time."""
 
@@ -53,6 +57,11 @@ class Catalogue:
         elif self._is_old(GOOD_SECONDS):
             self._ask()
         found = self._known().get(name)
+        if found is None and name not in self._seen:
+            await self._freshen(UNKNOWN_SECONDS)
+            if self._task is not None:
+                raise StillReadingError(0)  # borg reads something else before it tells of archives
+            found = self._known().get(name)
         if found is None:
             raise gone(name) if name in self._seen else no_archive(name)
         return found

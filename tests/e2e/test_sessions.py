@@ -55,7 +55,9 @@ def opened(team: Team, person: Rest, path: str, within: float = 180) -> Any:
     deadline = time.monotonic() + within
     while True:
         answer = person("GET", path)
-        assert answer.status_code in (200, 202, 403), f"{answer.text}\n{team.get('bsess', '')}\n{team.story()}"
+        assert answer.status_code in (200, 202, 403), (
+            f"{answer.text}\n{json.dumps(team.items('bsess'))}\n{team.story()}"
+        )
         if answer.status_code == 200:
             return answer.json()
         assert time.monotonic() < deadline, f"{answer.text}\n{json.dumps(team.items('bsess'))}"

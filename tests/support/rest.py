@@ -70,8 +70,9 @@ class Rest:
         headers = {"Authorization": f"Bearer {self.token}", **(more.pop("headers", None) or {})}
         params = {"namespace": self.namespace, **(more.pop("params", None) or {})}
         content = {} if body is None else {"json": body}
-        url = httpx.URL(self.url + path).copy_merge_params(params)  # `params=` would take the path's own away
-        return {"url": url, "headers": headers, **content, **more}
+        # httpx would decode what the path has of its own, and lose bytes that are no UTF-8.
+        query = f"{'&' if '?' in path else '?'}{httpx.QueryParams(params)}"
+        return {"url": f"{self.url}{path}{query}", "headers": headers, **content, **more}
 
 
 def find_facade() -> str:
