@@ -126,7 +126,7 @@ def test_what_is_not_there_is_said_on_a_page(browser: Browser, path: str) -> Non
 def test_a_restore_that_waits_for_approval_goes_on_by_itself_on_the_page(tmp_path: Path, approve: str) -> None:
     """Somebody may approve it, on another page; or has on this one, and the operator comes to it a moment later."""
     world = make_world(tmp_path)
-    world.cluster.objects["BorgRestore", "waiting"]["spec"]["approve"] = approve
+    world.cluster.change("BorgRestore", "waiting", approve=approve)
     page = Browser(world, "token").get("/restores/waiting").text
     assert re.search(r'<div hx-get="/restores/waiting[^"]*" hx-trigger="every 3s"', page)
     assert ("Restore now" in page) is (not approve)
