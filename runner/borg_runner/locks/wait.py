@@ -77,6 +77,9 @@ class LockWait:
             began = time.monotonic()
             left = int(deadline - began)
             outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
+            if outcome.interrupted and not outcome.succeeded and self.waited and (holders := self.holders()):
+                text = "The pod was stopped while it waited for the lock: the repository is locked by"
+                raise FaultError(Fault(Reason.INTERRUPTED, f"{text} {holders[0].describe()}.", holders[0].host))
             if outcome.exit_code != LOCK_TIMEOUT or outcome.interrupted:
                 return outcome
             self.waited += time.monotonic() - began
