@@ -255,19 +255,11 @@ def _with_result(
     phase, reason, message = result.phase, result.reason, result.message
     if cancel and phase is Phase.FAILED:
         phase, reason = Phase.CANCELLED, Reason.RUN_CANCELLED.value
-        message = f"{_CANCELLED}. {message}{_quote_stopped(result)}".rstrip()
+        message = f"{_CANCELLED}. {message} {result.stopped_at}".rstrip()
     elif deadline and phase is Phase.FAILED:
-        reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message}{_quote_stopped(result)}".rstrip()
+        reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message} {result.stopped_at}".rstrip()
     ended = derive_ended(known, phase, reason, message, at)
     return ended.model_copy(update={"repositories": result.repositories})
-
-
-def _quote_stopped(result: RunResult) -> str:
-    """Return what was at work in the repository at which the run was stopped, or waited for: why it took so long."""
-    for item in result.repositories:
-        if item.phase is Phase.FAILED and item.reason == Reason.INTERRUPTED.value and item.error:
-            return f" {item.name}: {item.error[:_WORDS_LIMIT]}"
-    return ""
 
 
 def _with_partial(status: BorgRunStatus, partial: RunResult | None) -> BorgRunStatus:
