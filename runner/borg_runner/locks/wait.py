@@ -76,10 +76,14 @@ class LockWait:
             self.remove_dead()
             began = time.monotonic()
             left = int(deadline - began)
-            outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
-            if outcome.interrupted and not outcome.succeeded and self.waited and (holders := self.holders()):
-                text = "The pod was stopped while it waited for the lock: the repository is locked by"
-                raise FaultError(Fault(Reason.INTERRUPTED, f"{text} {holders[0].describe()}.", holders[0].host))
+            try:
+                outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
+            except FaultError as error:  # of what is looked at anew before each attempt
+                if error.fault.reason is Reason.INTERRUPTED and self.waited:
+                    raise FaultError(self._explain_stop()) from error
+                raise
+            if outcome.interrupted and not outcome.succeeded and self.waited and self.holders():
+                raise FaultError(self._explain_stop())
             if outcome.exit_code != LOCK_TIMEOUT or outcome.interrupted:
                 return outcome
             self.waited += time.monotonic() - began
@@ -127,6 +131,13 @@ class LockWait:
     def _since(self) -> dt.datetime | None:
         seconds = next(filter(None, map(read_exclusive_since, self._folders())), None)
         return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+    def _explain_stop(self) -> Fault:
+        holders = self.holders()
+        text = (
+            f"The pod was stopped while it waited for the lock: the repository is locked by {self._describe_holder()}."
+        )
+        return Fault(Reason.INTERRUPTED, text, holders[0].host if holders else None)
 
     def _explain(self) -> Fault:
         holders = self.holders()
