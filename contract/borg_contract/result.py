@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from borg_contract.archives.result import ListingResult
+from borg_contract.reasons import Reason
 from borg_contract.restore.proof import CheckResult, DrillResult
 from borg_contract.restore.result import RestoreResult
 from borg_contract.run import Phase
@@ -178,3 +179,9 @@ class RunResult:
     operator alone, and in no status."""
     provisional: bool = False
     """Written after a repository, before the runner had come to its end: it stands where the runner was killed."""
+
+    @property
+    def stopped_at(self) -> str:
+        """What the run was at when it was stopped, or waited for, with the repository's name; empty where unknown."""
+        of_stop = (item for item in self.repositories if item.reason == Reason.INTERRUPTED.value and item.error)
+        return next((f"{item.name}: {item.error}" for item in of_stop if item.phase is Phase.FAILED), "")

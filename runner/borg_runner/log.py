@@ -90,6 +90,11 @@ def join_lines(text: str) -> str:
     return " / ".join(line for line in lines if line)
 
 
+def end_sentence(text: str) -> str:
+    """Return `text`, words of others, as a sentence that another one can follow."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 class Tail:
     """The last characters of what a program says, for an error message."""
 

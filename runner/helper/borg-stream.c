@@ -6,8 +6,9 @@
  * command ended. All else, patience, words and secrets, is the runner's.
  *
  *   runner -> "g" with three descriptors   go
- *   runner -> "s"                          stop: TERM for the command's whole group, KILL after ten seconds
- *   -> "exited 0\n", "killed 9\n"          it has ended, and nothing of its group is left
+ *   runner -> "s"                          stop: TERM for what is left of the command's group, KILL after ten seconds
+ *   -> "exited 0\n", "killed 9\n"          it has ended; others of its group may be at work, and are left to it
+ *   -> "gone\n"                            and nothing of its group is left, but what no KILL ends within ten seconds
  *   the runner hangs up                    stop, then end as well: no pod is kept by this container
  *
  * Exit codes: 0 when the runner has hung up; 1 when it never answered, or ended before it was called; 2 for wrong usage.
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -26,7 +28,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DESCRIPTORS = 3, CALL_SECONDS = 600, CALL_EVERY_MS = 100, PATIENCE_SECONDS = 10, NOT_RUN = 127 };
+enum { DESCRIPTORS = 3, CALL_SECONDS = 600, CALL_EVERY_MS = 100, PATIENCE_SECONDS = 10, LOOK_EVERY_MS = 200, NOT_RUN = 127 };
 
 static double now(void)
 {
@@ -107,21 +109,32 @@ static pid_t start(char **command, const int given[DESCRIPTORS])
     _exit(NOT_RUN);
 }
 
-/* Wait for the command, stopping it when the runner says so. Return whether the runner still listens. */
+static void tell_end(int line, int status)
+{
+    if (WIFSIGNALED(status))
+        dprintf(line, "killed %d\n", WTERMSIG(status));
+    else
+        dprintf(line, "exited %d\n", WEXITSTATUS(status));
+}
+
+/* Wait for the command and all of its group, stopping them when the runner says so: who writes for a command that has
+ * ended is not cut short. Return whether the runner still listens. */
 static int attend(int line, int children, pid_t pid)
 {
-    int listens = 1, given[DESCRIPTORS], status = 0, ended = 0;
+    int listens = 1, given[DESCRIPTORS], ended = 0;
     double kill_at = 0;
-    while (!ended) {
+    while (!ended || kill(-pid, 0) == 0 || errno != ESRCH) {
         struct pollfd events[2] = {{.fd = children, .events = POLLIN}, {.fd = listens ? line : -1, .events = POLLIN}};
-        poll(events, 2, kill_at ? 200 : -1);
+        poll(events, 2, ended || kill_at ? LOOK_EVERY_MS : -1);
         if (events[1].revents) {
             listens = hear(line, given) != 0;
             kill(-pid, SIGTERM);
-            kill_at = now() + PATIENCE_SECONDS;
+            kill_at = kill_at ? kill_at : now() + PATIENCE_SECONDS;
         }
         if (kill_at && now() > kill_at)
             kill(-pid, SIGKILL);
+        if (ended && kill_at && now() > kill_at + PATIENCE_SECONDS)
+            break; /* it waits for a device that does not answer */
         if (events[0].revents) {
             struct signalfd_siginfo unused;
             if (read(children, &unused, sizeof unused) < 0 && errno != EINTR)
@@ -130,15 +143,11 @@ static int attend(int line, int children, pid_t pid)
         int how;
         for (pid_t found; (found = waitpid(-1, &how, WNOHANG)) > 0;) /* its orphans come here too */
             if (found == pid) {
-                status = how;
                 ended = 1;
+                tell_end(line, how);
             }
     }
-    kill(-pid, SIGKILL);
-    if (WIFSIGNALED(status))
-        dprintf(line, "killed %d\n", WTERMSIG(status));
-    else
-        dprintf(line, "exited %d\n", WEXITSTATUS(status));
+    dprintf(line, "gone\n");
     return listens;
 }
 
@@ -156,6 +165,7 @@ int main(int count, char **words)
     }
     signal(SIGTERM, SIG_IGN); /* the runner, which gets it too, decides what becomes of the command */
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* as is the first process of a container, where that has processes of its own */
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -169,7 +179,7 @@ int main(int count, char **words)
         for (int number = 0; number < DESCRIPTORS; number++)
             close(given[number]);
         if (pid < 0)
-            dprintf(line, "exited %d\n", NOT_RUN);
+            dprintf(line, "exited %d\ngone\n", NOT_RUN);
         else if (!attend(line, children, pid))
             break;
     }

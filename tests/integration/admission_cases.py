@@ -240,6 +240,20 @@ REFUSALS = (
     ),
     Refusal(
         "BorgSchedule",
+        "a dump whose program is an empty word",
+        {"sources": [{"name": "db", "dump": DUMP | {"command": ["", "--all"]}}]},
+        "spec.sources[0].dump.command",
+        "the first word of a command is its program: it cannot be empty",
+    ),
+    Refusal(
+        "BorgRestore",
+        "a stream whose program is an empty word",
+        {"target.stream.command": [""]},
+        "spec.target.stream.command",
+        "the first word of a command is its program: it cannot be empty",
+    ),
+    Refusal(
+        "BorgSchedule",
         "a dump's image as an address",
         {"sources": [{"name": "db", "dump": DUMP | {"image": "https://a/b"}}]},
         "spec.sources[0].dump.image",

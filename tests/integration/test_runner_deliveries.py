@@ -11,7 +11,7 @@ from borg_contract.plan import RepositoryPlan, RunPlan, SecretFile, SourcePlan, 
 from borg_contract.restore.plan import RestorePlan
 from borg_contract.run import Operation, Phase
 from runner_kit.pod import Ended, Pod, wait_until
-from runner_kit.streams import dump, shell
+from runner_kit.streams import container, dump, shell
 
 SIZE = 5_000_000
 
@@ -72,6 +72,8 @@ COMMANDS = {
     "fails": ("head -c 10 >/dev/null; echo 'role \"app\" does not exist' >&2; exit 3",
               ["restore-it failed with exit code 3", 'Its last words: role "app" does not exist']),
     "ends early": ("head -c 10 >/dev/null", ["ended well, but before it had read all"]),
+    "is killed, and another reads on": ("head -c 10 >/dev/null; exec 3<&0; cat <&3 >/dev/null & kill -9 $$",
+                                        ["restore-it was killed by signal 9"]),
     "closes its input and goes on": ("exec <&-; sleep 600", ["restore-it was killed by signal 15"]),
     "talks before it reads": ("head -c 1000000 /dev/zero | tr '\\0' '\\n' >&2; head -c 10 >/dev/null; exit 4",
                               ["failed with exit code 4"]),
@@ -87,6 +89,24 @@ def test_a_command_that_does_not_take_all_is_told_in_its_own_words(
         reason, error = told(pod.run(back(pod, archived[0])))
     assert reason == "StreamFailed"
     assert all(word in error for word in (*words, "It may have taken a part of it")), error
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param("cat > >(sleep 2; cat >got; sleep 7; touch loaded)", id="by its output"),
+        pytest.param("cat > >(sleep 2; cat >got; sleep 7; touch loaded) 2>/dev/null", id="in silence"),
+        pytest.param("exec 3<&0; (sleep 2; cat <&3 >got; touch loaded) & exit 0", id="from its input"),
+    ],
+)
+def test_what_loads_for_the_command_is_waited_for(
+    pod: Pod, archived: tuple[RepositoryPlan, bytes], script: str
+) -> None:
+    with container(pod, "target", "bash", "-c", script):
+        ended = pod.run(back(pod, archived[0]))
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+    folder = pod.root / "run/borg/streams/target"
+    assert ((folder / "got").read_bytes(), (folder / "loaded").exists()) == (archived[1], True)
 
 
 def test_a_command_is_never_told_that_it_has_all_where_borg_cannot_give_it(
@@ -110,7 +130,8 @@ def test_a_restore_that_is_stopped_ends_its_command(pod: Pod, archived: tuple[Re
             wait_until(lambda: pid.exists() and pid.read_text().strip())
             runner.send_signal(signal.SIGTERM)
             ended = pod.wait(runner)
-        assert told(ended)[0] == "Interrupted"
+        reason, error = told(ended)
+        assert (reason, "goes on" in error) == ("Interrupted", False), error
         assert helper.wait(20) == 0
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
 

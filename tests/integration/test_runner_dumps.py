@@ -1,5 +1,7 @@
 """The runner with a real borg, and dumps that real processes write, as those of other containers would."""
 
+import base64
+import gzip
 import os
 import signal
 import time
@@ -67,8 +69,16 @@ FAILURES = {
               ["dump-it failed with exit code 1", "Its last words: FATAL: password authentication failed"]),
     "is killed": ("echo half; kill -9 $$", ["dump-it was killed by signal 9"]),
     "is not there": ("exec /nowhere/pg_dump", ["dump-it cannot be run", "/nowhere/pg_dump: not found"]),
-    "leaves its output open": ("setsid sleep 60 & sleep 1; echo half",
-                               ["left something running that keeps its output open"]),
+    "leaves its output open": ("setsid sleep 90 & echo half",
+                               ["left something running that keeps its output open, without a word for 60 s"]),
+    "fails, and something goes on writing": ("while sleep 0.1; do echo more; echo more >&2; done & echo half; exit 3",
+                                             ["dump-it failed with exit code 3"]),
+    "is killed, and something goes on writing": ("while sleep 0.1; do echo more; done & echo half; kill -9 $$",
+                                                 ["dump-it was killed by signal 9"]),
+    "is killed, and something heeds no TERM": ("trap '' TERM; sleep 600 & echo half; kill -9 $$",
+                                               ["dump-it was killed by signal 9"]),
+    "says its last words by another": ("exec bash -c 'exec 2> >(sleep 1; cat >&2); echo the end >&2; exit 3'",
+                                       ["failed with exit code 3", "Its last words: the end. Nothing was archived."]),
     "writes nothing": ("exit 0", ["ended well, but wrote nothing"]),
 }  # fmt: skip
 
@@ -82,6 +92,70 @@ def test_a_dump_that_fails_leaves_no_archive_and_says_why(pod: Pod, name: str) -
     reason, error = failed(ended)
     assert reason == "DumpFailed", error
     assert all(word in error for word in ('Dump "db": ', *words, "Nothing was archived.")), error
+    assert nothing_is_left(pod, repository)
+
+
+LATE = {
+    "a child": ("for i in 1 2 3; do echo line $i; sleep 0.5; done & sleep 0.7; exit 0", "line 1\nline 2\nline 3\n"),
+    "a child after all else": ("echo main; (sleep 7; echo late) & exit 0", "main\nlate\n"),
+    "a child alone": ("(sleep 1; echo late) & exec >&-; exit 0", "late\n"),
+    "a child that heeds no TERM": ("trap '' TERM; (sleep 1; echo late) & exit 0", "late\n"),
+    "another session": ("setsid sh -c 'sleep 1; echo late' & exit 0", "late\n"),
+    "nobody, and errors are held open": ("setsid sleep 60 >/dev/null & echo main", "main\n"),
+    "nobody, and one of the group works on": ("sleep 600 >/dev/null 2>&1 & echo main", "main\n"),
+    "a substituted process": ("exec bash -c 'echo main > >(sleep 1; cat; sleep 1; echo END)'", "main\nEND\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(LATE))
+def test_what_is_written_after_the_command_has_ended_is_of_the_dump(pod: Pod, name: str) -> None:
+    script, written = LATE[name]
+    repository = pod.repository(sources=(dump(),))
+    with shell(pod, "db", script):
+        ended = pod.run(pod.plan(repository))
+    [result] = ended.result.repositories
+    assert result.phase is Phase.COMPLETED, ended.log
+    assert content(pod, repository, result.archive or "", "db/app.dump") == written
+
+
+def test_a_dump_that_is_compressed_on_its_way_is_whole(pod: Pod) -> None:
+    repository = pod.repository(sources=(dump(),))
+    with container(pod, "db", "bash", "-c", "head -c 3000000 /dev/urandom > >(gzip | base64)"):
+        ended = pod.run(pod.plan(repository))
+    [result] = ended.result.repositories
+    assert result.phase is Phase.COMPLETED, ended.log
+    compressed = base64.b64decode(content(pod, repository, result.archive or "", "db/app.dump"))
+    assert len(gzip.decompress(compressed)) == 3_000_000
+
+
+def test_what_a_dump_leaves_running_is_ended_before_the_next_one_begins(pod: Pod) -> None:
+    first, second = (pod.repository(name, sources=(dump(),)) for name in ("first", "second"))
+    script = (
+        "test -e pid && kill -0 $(cat pid) 2>/dev/null && exit 5; sleep 600 >/dev/null 2>&1 & echo $! >pid; echo good"
+    )
+    with shell(pod, "db", script):
+        ended = pod.run(pod.plan(first, second))
+    assert [item.phase for item in ended.result.repositories] == [Phase.COMPLETED] * 2, ended.log
+
+
+def test_a_container_that_dies_while_another_writes_for_its_command_fails_the_dump(pod: Pod) -> None:
+    repository = pod.repository(sources=(dump(),))
+    with shell(pod, "db", "helper=$PPID; (sleep 1; echo half; kill -9 $helper) & exit 0"):
+        reason, error = failed(pod.run(pod.plan(repository)))
+    assert (reason, "had not ended when its container did" in error) == ("DumpFailed", True), error
+    assert nothing_is_left(pod, repository)
+
+
+def test_a_run_that_is_stopped_while_another_writes_for_the_command_leaves_nothing(pod: Pod) -> None:
+    repository = pod.repository(sources=(dump(),))
+    pid = pod.root / "run/borg/streams/db/pid"
+    with shell(pod, "db", "sh -c 'echo half; echo $$ >pid; exec sleep 600' & exit 0"):
+        with pod.running(pod.plan(repository)) as runner:
+            wait_until(lambda: pid.exists() and pid.read_text().strip())
+            runner.send_signal(signal.SIGTERM)
+            ended = pod.wait(runner)
+        assert failed(ended)[0] == "Interrupted"
+        assert not Path(f"/proc/{pid.read_text().strip()}").exists()
     assert nothing_is_left(pod, repository)
 
 
@@ -165,7 +239,10 @@ def test_a_run_that_is_stopped_stops_its_dump_and_leaves_no_checkpoint(pod: Pod)
             wait_until(lambda: pid.exists() and pid.read_text().strip())
             runner.send_signal(signal.SIGTERM)
             ended = pod.wait(runner)
-        assert failed(ended)[0] == "Interrupted"
+        reason, error = failed(ended)
+        assert reason == "Interrupted"
+        assert 'Dump "db" had not ended. Nothing was archived: the next run begins anew.' in error
+        assert "goes on" not in error
         assert helper.wait(20) == 0  # nothing keeps the pod
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
     assert nothing_is_left(pod, repository)

@@ -51,6 +51,25 @@ def test_a_lock_of_somebody_else_is_waited_for_within_the_bound_and_named(pod: P
     assert "BreakLock" in (result.error or "")
 
 
+@pytest.mark.parametrize("seconds", [0, 3], ids=["between two attempts", "in an attempt"])
+def test_a_run_that_is_stopped_while_it_waits_says_for_whose_lock(pod: Pod, seconds: int) -> None:
+    repository = pod.repository()
+    with (
+        locked(pod, repository, pod.holder("db-7", "uid-7")),
+        pod.running(pod.plan(repository, lock_wait_seconds=60)) as process,
+    ):
+        assert process.stdout is not None
+        assert any('locked by run "db-7"' in line for line in process.stdout)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGTERM)
+        ended = pod.wait(process)
+    [result] = ended.result.repositories
+    assert (result.reason, result.locked_by) == ("Interrupted", pod.holder("db-7", "uid-7")), ended.log
+    assert 'while it waited for the lock: the repository is locked by run "db-7" in namespace "team"' in (
+        result.error or ""
+    )
+
+
 def test_a_lock_that_is_released_in_time_only_delays_the_backup_and_the_result_says_for_how_long(pod: Pod) -> None:
     repository = pod.repository()
     with (

@@ -9,7 +9,7 @@ import pytest
 from borg_contract.codec import encode
 from borg_contract.run import Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
-from borg_core.native.job import ObservedJob
+from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
 from borg_core.runs.run_status import derive_run_status
 from borg_runner.run.summary import summarize_so_far
@@ -322,3 +322,25 @@ def test_a_result_that_cannot_be_read_is_no_silent_success(job: ObservedJob) -> 
     status = derive_run_status(None, job, pod(over(RESULT[:40])), "", NOW)
     assert (status.phase, status.reason) == (Phase.COMPLETED_WITH_WARNINGS, "ResultUnreadable")
     assert "logs db-1-x -c borg" in (status.message or "")
+
+
+@pytest.mark.parametrize(("has_stream", "goes_on"), [(False, True), (True, False)], ids=["volumes", "a dump"])
+def test_a_run_that_died_says_whether_the_next_one_goes_on(has_stream: bool, goes_on: bool) -> None:
+    containers = [{"name": "borg"}, *([{"name": "stream-db"}] if has_stream else [])]
+    body = {
+        "metadata": {"namespace": "team", "name": "db-1", "uid": "uid", "creationTimestamp": AT},
+        "spec": {"template": {"spec": {"containers": containers}}},
+    }
+    job = replace(FAILED, failure_reason="DeadlineExceeded", has_stream=parse_job(body).has_stream)
+    message = derive_run_status(None, job, None, "", NOW).message
+    assert ("goes on from borg's last checkpoint" in message, "begins anew" in message) == (goes_on, not goes_on)
+
+
+@pytest.mark.parametrize("cancel", [False, True], ids=["deadline", "cancelled"])
+def test_a_run_that_was_stopped_says_what_was_at_work_then(cancel: bool) -> None:
+    done = builders.result().repositories[0]
+    stopped = replace(done, name="second", phase=Phase.FAILED, reason="Interrupted", error='Dump "db" had not ended.')
+    result = encode(replace(builders.result(Phase.FAILED, message="1 of 2: second."), repositories=(done, stopped)))
+    run = builders.run("db-1", cancel=True) if cancel else None
+    found = derive_run_status(run, FAILED, pod(over(result, "Error", 1), "Failed", reason="DeadlineExceeded"), "", NOW)
+    assert found.message.endswith('. 1 of 2: second. second: Dump "db" had not ended.'), found.message

@@ -42,7 +42,7 @@ def failed(code: int, text: str = "", msgid: str = "", remote: tuple[str, ...] =
         (failed(2, "Traceback …\nOSError: [Errno 30] Read-only file system: '/r'"), Reason.READ_ONLY, "writable"),
         (failed(2, "Traceback\nOSError: No space left on device", "OSError"), Reason.DISK_FULL, "Enlarge"),
         (failed(2), Reason.BORG_FAILED, "borg ended with exit code 2"),
-        (replace(failed(2, "Got Ctrl-C / SIGINT."), interrupted=True), Reason.INTERRUPTED, "next run"),
+        (replace(failed(2, "Got Ctrl-C / SIGINT."), interrupted=True), Reason.INTERRUPTED, "while borg worked"),
     ],
 )  # fmt: skip
 def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from borg_contract.pod import STREAM_CONTAINER_PREFIX
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.formats import parse_time
@@ -46,6 +47,8 @@ class ObservedJob:
     """What its pod reads copies of."""
     claims: frozenset[str] = frozenset()
     """The claims that its pod mounts."""
+    has_stream: bool = False
+    """Whether a container of its pod writes what is archived, or is given what was."""
 
     @property
     def reference(self) -> Reference:
@@ -94,6 +97,7 @@ def parse_job(body: Body) -> ObservedJob:
         deleting="deletionTimestamp" in metadata,
         copies=find_copies(spec.get("template", {}).get("spec", {})),
         claims=_kept_once(frozenset(_claims(spec.get("template", {}).get("spec", {})))),
+        has_stream=_has_stream(spec.get("template", {}).get("spec", {})),
     )
 
 
@@ -101,6 +105,10 @@ def _claims(pod_spec: Body) -> Iterator[str]:
     for volume in pod_spec.get("volumes") or ():
         if claim := volume.get("persistentVolumeClaim"):
             yield claim["claimName"]
+
+
+def _has_stream(pod_spec: Body) -> bool:
+    return any(item["name"].startswith(STREAM_CONTAINER_PREFIX) for item in pod_spec.get("containers") or ())
 
 
 @lru_cache(maxsize=4096)

@@ -34,6 +34,7 @@ _MORE_ROOM = (
 )
 _WORDS_LIMIT = 1000
 _CHECKPOINT = "The next run goes on from borg's last checkpoint."
+_ANEW = "A backup with a dump keeps no checkpoint: the next run begins anew."
 
 
 def derive_run_status(
@@ -243,7 +244,7 @@ def _without_result(
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
     reason, message = explain_death(job, pod, ending)
-    then = f". {_CHECKPOINT}" if job.operation is Operation.BACKUP else ""
+    then = f". {_ANEW if job.has_stream else _CHECKPOINT}" if job.operation is Operation.BACKUP else ""
     return derive_ended(known, Phase.FAILED, reason, f"{message}{then}", at)
 
 
@@ -254,9 +255,9 @@ def _with_result(
     phase, reason, message = result.phase, result.reason, result.message
     if cancel and phase is Phase.FAILED:
         phase, reason = Phase.CANCELLED, Reason.RUN_CANCELLED.value
-        message = f"{_CANCELLED}. {message}".rstrip()
+        message = f"{_CANCELLED}. {message} {result.stopped_at}".rstrip()
     elif deadline and phase is Phase.FAILED:
-        reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message}".rstrip()
+        reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message} {result.stopped_at}".rstrip()
     ended = derive_ended(known, phase, reason, message, at)
     return ended.model_copy(update={"repositories": result.repositories})
 

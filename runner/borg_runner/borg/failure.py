@@ -15,7 +15,7 @@ from borg_runner.borg.exit_codes import (
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault
-from borg_runner.log import join_lines
+from borg_runner.log import end_sentence, join_lines
 from borg_runner.ssh.words import ADVICE_FOR_REFUSED_COMMAND, explain_ssh
 
 _NEVER_ANSWERED = (
@@ -37,7 +37,7 @@ _SSH_NOISE = re.compile(r"^[@\s]*$|^Warning: Permanently added|^debug\d:")
 def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     """Return why `outcome`, which did not succeed, failed."""
     if outcome.interrupted:
-        return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked. The next run goes on from here.")
+        return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked.")
     if outcome.unanswered:
         return Fault(Reason.SERVER_SILENT, _ANSWERS_NO_MORE if outcome.greeted else _NEVER_ANSWERED)
     message = pick_message(outcome)
@@ -61,14 +61,14 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
         if reason is Reason.CONNECTION_LOST:
             message = f"{_BROKEN}{message}"
     if repository.repository_ids and outcome.exit_code in (ABSENT if repository.ssh else {DOES_NOT_EXIST}):
-        return explain_missing(repository, _ended(_on_one_line(message)))
+        return explain_missing(repository, end_sentence(_on_one_line(message)))
     if outcome.exit_code == PASSPHRASE_WRONG and repository.passphrase is not None:
         message = "The passphrase is wrong."
         advice = (
             f"{_describe_secret(repository.passphrase)} holds another one than this repository was created with: "
             "correct the Secret, or `encryption.passphraseSecretRef`."
         )
-    return Fault(reason, f"{_ended(_on_one_line(message))} {advice}".strip())
+    return Fault(reason, f"{end_sentence(_on_one_line(message))} {advice}".strip())
 
 
 def explain_missing(repository: RepositoryPlan, what: str) -> Fault:
@@ -120,7 +120,3 @@ def _last_line(error: BorgMessage) -> str:
 
 def _describe_secret(secret: SecretFile) -> str:
     return f'Secret "{secret.name}", key "{secret.key}",'
-
-
-def _ended(message: str) -> str:
-    return message if message.endswith((".", "!", "?")) else f"{message}."

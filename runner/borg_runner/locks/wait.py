@@ -71,12 +71,19 @@ class LockWait:
     ) -> BorgOutcome:
         deadline = time.monotonic() + self.seconds
         until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.seconds)
-        patience = _FIRST_WAIT_SECONDS
+        patience, has_waited = _FIRST_WAIT_SECONDS, False
         while True:
             self.remove_dead()
             began = time.monotonic()
             left = int(deadline - began)
-            outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
+            try:
+                outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
+            except FaultError as error:  # of what is looked at anew before each attempt
+                if error.fault.reason is Reason.INTERRUPTED and has_waited:
+                    raise FaultError(self._explain_stop()) from error
+                raise
+            if outcome.interrupted and not outcome.succeeded and has_waited and self.holders():
+                raise FaultError(self._explain_stop())
             if outcome.exit_code != LOCK_TIMEOUT or outcome.interrupted:
                 return outcome
             self.waited += time.monotonic() - began
@@ -87,7 +94,7 @@ class LockWait:
             if self.notice is not None:
                 # No seconds that are left: the same words are one Event, and no write of the status.
                 self.notice.post(f"{NOTICE_OF_LOCK} {self._describe_holder(full=True)}: waits until {until:%H:%M} UTC")
-            patience = _NEXT_WAIT_SECONDS
+            patience, has_waited = _NEXT_WAIT_SECONDS, True
 
     def holders(self) -> list[Holder]:
         """Return who holds a lock, as far as the locks can be read."""
@@ -124,6 +131,13 @@ class LockWait:
     def _since(self) -> dt.datetime | None:
         seconds = next(filter(None, map(read_exclusive_since, self._folders())), None)
         return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+    def _explain_stop(self) -> Fault:
+        holders = self.holders()
+        text = (
+            f"The pod was stopped while it waited for the lock: the repository is locked by {self._describe_holder()}."
+        )
+        return Fault(Reason.INTERRUPTED, text, holders[0].host if holders else None)
 
     def _explain(self) -> Fault:
         holders = self.holders()

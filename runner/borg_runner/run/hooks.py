@@ -29,7 +29,7 @@ from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.interruption import Interruption
-from borg_runner.log import Log, Tail, make_printable, shorten
+from borg_runner.log import Log, Tail, end_sentence, make_printable, shorten
 from borg_runner.process import Command, Exit, StopStep, Stream, run_process
 from borg_runner.run.secrets import read_secret
 from borg_runner.run.summary import is_bad
@@ -151,7 +151,7 @@ class HookRunner:
             what = _describe(ending, hook, self.interruption)
         if not what:
             return None
-        said = f" Its last output: {tail.text()}" if tail.text() else ""
+        said = f" Its last output: {end_sentence(tail.text())}" if tail.text() else ""
         reason = Reason.INTERRUPTED if started and ending.interrupted else Reason.HOOK_FAILED
         return Fault(reason, f'{title} script "{hook.script}" {self.log.conceal(what)}{said}')
 

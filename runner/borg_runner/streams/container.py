@@ -76,20 +76,23 @@ class Container:
         socket.send_fds(self._called, [b"g"], [stdin, stdout, stderr])
 
     def stop(self) -> None:
-        """Let it stop its command: TERM, and KILL ten seconds later."""
+        """Let it stop what is left of its command and of that one's group: TERM, and KILL ten seconds later."""
         with contextlib.suppress(OSError):
             self._called.send(b"s")
 
     def fileno(self) -> int:
-        """Return the descriptor that is readable once the command has ended."""
+        """Return the descriptor that is readable once there is something to hear."""
         return self._called.fileno()
 
-    def hear(self) -> str:
-        """Return how the command ended, as `exited 0` or `killed 9`; empty when the container has gone."""
+    def hear(self) -> list[str]:
+        """Return what its helper says; nothing when the container has gone.
+
+        `exited 0` or `killed 9`: the command has ended. `gone`, which is said last: nothing of its group is left.
+        """
         try:
-            return self._called.recv(64).decode("ascii", "replace").strip()
+            return self._called.recv(64).decode("ascii", "replace").splitlines()
         except OSError:
-            return ""
+            return []
 
     def hang_up(self) -> None:
         """Let the container end."""

@@ -97,6 +97,12 @@ class Dumps:
         """Whether borg was given all of all."""
         return len(self._exchanges) == len(self._dumps) and all(map(_is_whole, self._exchanges))
 
+    def describe_stop(self) -> str:
+        """Return what a stop of the run means, in sentences: nothing of a dump is kept that is not whole."""
+        behind = next((dump for dump, at in zip(self._dumps, self._exchanges, strict=False) if not _is_whole(at)), None)
+        what = f"{behind.title} had not ended. " if behind else ""
+        return f"{what}Nothing was archived: the next run begins anew."
+
     def open(self) -> tuple[str, int | None]:
         """Make the pipes. Raises OSError."""
         self._exchanges = []

@@ -1,7 +1,8 @@
 """A command of another container at work, and the bytes between it and borg.
 
 Whoever reads takes the end of the pipe for the end of the data. So the pipe is ended by us alone, once the side that
-writes has said that it succeeded: what broke off never looks whole to the side that reads.
+writes has said that it succeeded: what broke off never looks whole to the side that reads. And as by a shell's pipe, a
+command's output is read to its end, whoever writes it, before anybody is ended by us.
 """
 
 import contextlib
@@ -20,7 +21,9 @@ _PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
 _TICK = 0.2
 _LINGER_SECONDS = 5.0
-"""How long to read on once the command has ended, when something that it left running keeps its output open."""
+"""How long to hear what something that it left running has to say, once all else is known."""
+SILENCE_SECONDS = 60.0
+"""How long nothing may be written once the command has ended, when something that it left running might write."""
 _STOP_SECONDS = 15.0
 """The helper kills what does not end ten seconds after it was asked to."""
 
@@ -39,12 +42,17 @@ class Exchange(threading.Thread):
         self.broken = False
         """Whether the side that reads has gone."""
         self.said = ""
-        """How the command ended, as the helper says it; empty when its container has gone."""
+        """How the command ended, as the helper says it; empty before that, and when its container has gone."""
         self.has_ended = False
+        """Whether nothing is left of the command and its group."""
         self.lingers = False
         self._direction, self._end, self._log = direction, end, log
         self._tail, self._rest = Tail(), b""
         self._is_told, self._asked_to_stop = threading.Event(), threading.Event()
+        self._settled_at: float | None = None
+        """Since when it is known whether it did all that it was to do."""
+        self._last_life = time.monotonic()
+        self._ends_rest = False
         command_end, own_end = os.pipe() if direction is Direction.TO_COMMAND else reversed(os.pipe())
         self._errors, errors = os.pipe()
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -70,7 +78,7 @@ class Exchange(threading.Thread):
     @property
     def is_whole(self) -> bool:
         """Whether the command, which has ended, wrote something and did all that it was to do."""
-        return self.succeeded and self.moved > 0 and not (self.lingers or self.broken)
+        return self.succeeded and self.moved > 0 and not (self.lingers or self.broken or self.was_stopped)
 
     @property
     def last_words(self) -> str:
@@ -78,7 +86,7 @@ class Exchange(threading.Thread):
 
     @property
     def was_stopped(self) -> bool:
-        """Whether it was asked to end before it had ended by itself."""
+        """Whether it was asked to end before it, and who works for it, had ended by themselves."""
         return self._asked_to_stop.is_set()
 
     def tell_whole(self) -> None:
@@ -87,8 +95,9 @@ class Exchange(threading.Thread):
 
     def stop(self) -> None:
         """End the command: what it was to write or read is of no use any more."""
-        if not self.has_ended:
+        if self._settled_at is None:
             self._asked_to_stop.set()
+        if not self.has_ended:
             self.container.stop()
 
     def run(self) -> None:
@@ -104,7 +113,8 @@ class Exchange(threading.Thread):
                 self._close_sink()
 
     def _attend(self) -> None:
-        line, open_ends, is_full, ended_at = self.container.fileno(), {self._source, self._errors}, False, 0.0
+        open_ends, is_full = {self._source, self._errors}, False
+        line = -1 if self.has_ended else self.container.fileno()
         while open_ends or not self.has_ended:
             waited_for = (open_ends - {self._source} if is_full else open_ends) | (set() if self.has_ended else {line})
             ready, room, _ = select.select(list(waited_for), [self._sink] if is_full else [], [], _TICK)
@@ -118,13 +128,45 @@ class Exchange(threading.Thread):
                 if not goes_on:
                     open_ends.discard(end)
             if line in ready:
-                self.said, self.has_ended, ended_at = self.container.hear(), True, time.monotonic()
+                self._hear_helper()
+            if ready or room or is_full:  # where it is full, it is the other side that is slow
+                self._last_life = time.monotonic()
             if self._direction is Direction.TO_COMMAND and self._source not in open_ends and self._is_told.is_set():
                 self._close_sink()
-            if self.has_ended and not (ready or room or is_full) and time.monotonic() > ended_at + _LINGER_SECONDS:
-                # What borg writes comes to its end by itself.
-                self.lingers = self._direction is Direction.FROM_COMMAND and self._source in open_ends
-                open_ends.intersection_update({self._source} if self._direction is Direction.TO_COMMAND else ())
+            if self.said or self.has_ended:
+                open_ends -= self._leave_behind(open_ends)
+
+    def _hear_helper(self) -> None:
+        words = self.container.hear()
+        for word in words:
+            if word == "gone":
+                self.has_ended = True
+            else:
+                self.said = word
+        if not words:  # who wrote for the command was killed along with the container
+            self.said, self.has_ended = "", True
+
+    def _leave_behind(self, open_ends: set[int]) -> set[int]:
+        """Return which ends need not be attended to any more, the command having ended; end what it left running."""
+        now, dropped = time.monotonic(), set[int]()
+        writes = self._direction is Direction.FROM_COMMAND
+        if writes and self._source in open_ends:  # else what borg writes comes to its end by itself
+            is_silent = now > self._last_life + SILENCE_SECONDS
+            if is_silent or not self.succeeded or (self.was_stopped and self.has_ended):
+                self.lingers = is_silent and self.succeeded
+                dropped.add(self._source)
+        is_settled = self._source not in open_ends - dropped if writes else self.has_ended
+        if self._settled_at is None and (is_settled or not self.succeeded):
+            self._settled_at = now
+        hears = self._errors in open_ends and not self.was_stopped
+        if self._settled_at is None or (hears and now < self._settled_at + _LINGER_SECONDS):
+            return dropped
+        if self.has_ended:
+            dropped.add(self._errors)
+        elif not self._ends_rest:
+            self._ends_rest = True
+            self.container.stop()
+        return dropped
 
     def close(self) -> None:
         """End the command if it is still there, and close our end. The side that reads must have ended by then."""

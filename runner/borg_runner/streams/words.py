@@ -2,14 +2,15 @@
 
 from borg_contract.reasons import Reason
 from borg_runner.fault import Fault
-from borg_runner.streams.exchange import Exchange
+from borg_runner.log import end_sentence
+from borg_runner.streams.exchange import SILENCE_SECONDS, Exchange
 
 _CANNOT_RUN = ("exited 126", "exited 127")
 
 
 def explain(exchange: Exchange, reason: Reason, what: str) -> Fault:
     """Return the fault of a command that did not succeed; `what`: of which it is the command."""
-    said = f" Its last words: {exchange.last_words}" if exchange.last_words else ""
+    said = f" Its last words: {end_sentence(exchange.last_words)}" if exchange.last_words else ""
     return Fault(reason, f"{what}: {_describe(exchange)}{said}")
 
 
@@ -31,7 +32,8 @@ def _describe(exchange: Exchange) -> str:
 def _find_lack(exchange: Exchange) -> str:
     """Return why that a command ended well is not enough."""
     if exchange.lingers:
-        return "well, and left something running that keeps its output open"
+        silence = f"without a word for {SILENCE_SECONDS:.0f} s"
+        return f"well, and left something running that keeps its output open, {silence}"
     if exchange.broken:
         return "well, but before it had read all that it was given"
     return "well, but wrote nothing"

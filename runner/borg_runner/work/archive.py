@@ -118,7 +118,7 @@ def write_archive(backup: Backup, survey: Survey) -> Written:
         created = create(writer, make_request=make_request)
     if dumps:
         _judge_dumps(repository, dumps, created)
-    archive, outcome = created.archive, _accept(repository, record, created)
+    archive, outcome = created.archive, _accept(repository, record, created, dumps)
     record.add(archive=archive, comment=_make_comment(backup, survey), unjudged=True)
     keep_unused_excludes(repository, record, created.unused_excludes)
     figures = _keep_figures(repository, record, archive, outcome)
@@ -145,7 +145,7 @@ def _judge_dumps(repository: Repository, dumps: Dumps, created: Created) -> None
         raise FaultError(Fault(Reason.INTERNAL_ERROR, text))
 
 
-def _accept(repository: Repository, record: Record, created: Created) -> BorgOutcome:
+def _accept(repository: Repository, record: Record, created: Created, dumps: Dumps | None) -> BorgOutcome:
     """Return the outcome of a `borg create` that succeeded. Raises FaultError for one that failed.
 
     Borg commits the archive first and writes its cache after that: a full disk or a kill in between fails the command.
@@ -155,7 +155,10 @@ def _accept(repository: Repository, record: Record, created: Created) -> BorgOut
         return repository.accept(created.outcome)
     except FaultError as error:
         if not _may_have_written(created.outcome):
-            raise
+            if not created.outcome.interrupted:
+                raise
+            then = dumps.describe_stop() if dumps else "The next run goes on from here."
+            raise FaultError(replace(error.fault, text=f"{error} {then}")) from error
         stored = ask_stored(repository)
         if stored is not None and created.archive not in stored:
             raise

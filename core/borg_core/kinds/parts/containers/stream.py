@@ -27,6 +27,10 @@ class StreamCommand(Model):
         Schema(
             "The program and its words, run as they are: no shell reads them, and the image's own entrypoint does not "
             "run. As in a pod's spec, `$(NAME)` stands for a variable of `env`.",
+            Rule(
+                "self.size() == 0 || self[0].size() > 0",
+                "the first word of a command is its program: it cannot be empty",
+            ),
             minItems=1,
             maxItems=64,
         ),
