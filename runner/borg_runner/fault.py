@@ -58,8 +58,8 @@ _BY_ERRNO: dict[int, tuple[Reason, str]] = {
     errno.EACCES: (
         Reason.PERMISSION_DENIED,
         (
-            "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`; where their files are "
-            "root's, `job.fileAccess: ReadAll`)."
+            "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`; where their files "
+            "are root's, `job.fileAccess: ReadAll`)."
         ),
     ),
     errno.EPERM: (Reason.PERMISSION_DENIED, "Look at the owners and attributes (`lsattr`) of the volume."),

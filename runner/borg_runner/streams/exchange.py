@@ -41,6 +41,8 @@ class Exchange(threading.Thread):
         self.said = ""
         """How the command ended, as the helper says it; empty when its container has gone."""
         self.has_ended = False
+        self.is_full = False
+        """Whether there is no room for more until the side that reads takes some."""
         self.lingers = False
         self._direction, self._end, self._log = direction, end, log
         self._tail, self._rest = Tail(), b""
@@ -104,16 +106,18 @@ class Exchange(threading.Thread):
                 self._close_sink()
 
     def _attend(self) -> None:
-        line, open_ends, is_full, ended_at = self.container.fileno(), {self._source, self._errors}, False, 0.0
+        line, open_ends, ended_at = self.container.fileno(), {self._source, self._errors}, 0.0
         while open_ends or not self.has_ended:
-            waited_for = (open_ends - {self._source} if is_full else open_ends) | (set() if self.has_ended else {line})
-            ready, room, _ = select.select(list(waited_for), [self._sink] if is_full else [], [], _TICK)
-            is_full = is_full and not room
+            waited_for = (open_ends - {self._source} if self.is_full else open_ends) | (
+                set() if self.has_ended else {line}
+            )
+            ready, room, _ = select.select(list(waited_for), [self._sink] if self.is_full else [], [], _TICK)
+            self.is_full = self.is_full and not room
             for end in open_ends.intersection(ready):
                 try:
                     goes_on = self._move() if end == self._source else self._hear()
                 except BlockingIOError:  # the other end is to be attended to meanwhile
-                    is_full = True
+                    self.is_full = True
                     continue
                 if not goes_on:
                     open_ends.discard(end)
@@ -121,7 +125,7 @@ class Exchange(threading.Thread):
                 self.said, self.has_ended, ended_at = self.container.hear(), True, time.monotonic()
             if self._direction is Direction.TO_COMMAND and self._source not in open_ends and self._is_told.is_set():
                 self._close_sink()
-            if self.has_ended and not (ready or room or is_full) and time.monotonic() > ended_at + _LINGER_SECONDS:
+            if self.has_ended and not (ready or room or self.is_full) and time.monotonic() > ended_at + _LINGER_SECONDS:
                 # What borg writes comes to its end by itself.
                 self.lingers = self._direction is Direction.FROM_COMMAND and self._source in open_ends
                 open_ends.intersection_update({self._source} if self._direction is Direction.TO_COMMAND else ())
