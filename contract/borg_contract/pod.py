@@ -81,6 +81,9 @@ NOTICE_OF_VOLUME = "No answer from a volume"
 NOTICE_OF_CONTAINER = "Waits for container"
 """How they begin when it is a container beside the runner's that has not come up."""
 
+NOTICE_OF_COMMAND = "The command"
+"""How they begin when it is a command of a restore that takes nothing any more; they name it."""
+
 TERMINATION_LOG = "/dev/termination-log"
 """Where the runner leaves its result."""
 

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     WAITING_FOR_SERVER = "WaitingForServer"
     WAITING_FOR_VOLUME = "WaitingForVolume"
     WAITING_FOR_CONTAINER = "WaitingForContainer"
+    WAITING_FOR_COMMAND = "WaitingForCommand"
 
     RUN_COMPLETED = "RunCompleted"
     RUN_COMPLETED_WITH_WARNINGS = "RunCompletedWithWarnings"

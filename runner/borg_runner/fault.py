@@ -57,7 +57,10 @@ _BY_ERRNO: dict[int, tuple[Reason, str]] = {
     errno.EROFS: (Reason.READ_ONLY, "Mount the repository's volume writable, and look at its health."),
     errno.EACCES: (
         Reason.PERMISSION_DENIED,
-        "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`).",
+        (
+            "Let the pod's user own the repository and the cache (`job.runAsUser`, `job.fsGroup`; where their files "
+            "are root's, `job.fileAccess: ReadAll`)."
+        ),
     ),
     errno.EPERM: (Reason.PERMISSION_DENIED, "Look at the owners and attributes (`lsattr`) of the volume."),
     **dict.fromkeys(_STORAGE_ERRORS, (Reason.VOLUME_FAILED, _STORAGE)),

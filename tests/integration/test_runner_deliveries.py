@@ -1,17 +1,25 @@
 """The runner with a real borg: a file of an archive given to a command, as that of another container would get it."""
 
+import io
 import os
 import signal
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from borg_contract.plan import RepositoryPlan, RunPlan, SecretFile, SourcePlan, StreamPlan
+from borg_contract.pod import STREAMS_DIR
 from borg_contract.restore.plan import RestorePlan
 from borg_contract.run import Operation, Phase
+from borg_runner.interruption import Interruption
+from borg_runner.log import Log
+from borg_runner.streams.container import listening
+from borg_runner.streams.delivery import Delivery
 from runner_kit.pod import Ended, Pod, wait_until
-from runner_kit.streams import container, dump, shell
+from runner_kit.streams import container, dump, prepare, shell
+from runner_kit.told import Told
 
 SIZE = 5_000_000
 
@@ -145,3 +153,31 @@ def test_one_file_must_be_meant(pod: Pod, archived: tuple[RepositoryPlan, bytes]
     assert (reason, "2 files are meant (hello.txt, second)" in error) == ("PathsNotFound", True), error
     one = pod.run(back(pod, archived[0], Operation.PREVIEW, archive="two", source="data", paths=("second",)))
     assert one.result.phase is Phase.COMPLETED, one.log
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("{told}; cat >/dev/null", "has taken nothing since"), ("cat >/dev/null; {told}", "has all since")],
+    ids=["it takes nothing", "it has all"],
+)
+def test_a_command_that_does_not_go_on_is_told_until_it_does(pod: Pod, script: str, words: str) -> None:
+    log, told = Log(io.StringIO()), list[str]()
+    notice = Told(pod.root / "tmp/borg-waits", log, told)
+    folder = pod.root / STREAMS_DIR.lstrip("/")
+    prepare(pod, ["target"])
+    with listening({"target": StreamPlan("target", "restore-it")}, folder, log) as containers:
+        until_told = f"until [ -e {notice.path} ]; do sleep 0.1; done"
+        with shell(pod, "target", script.format(told=until_told)):
+            container, interruption = containers["target"], Interruption(10.0)
+            container.wait(interruption, None)
+            delivery = Delivery(container, log, notice, patience=0.5)
+            _, end = delivery.open()
+            with subprocess.Popen(["head", "-c", str(SIZE), "/dev/zero"], stdout=end) as writer:
+                delivery.begin()
+                wait_until(lambda: delivery.must_stop() or writer.poll() is not None)
+            assert delivery.finish(interruption) is None
+            assert delivery.moved == SIZE
+            delivery.abort()
+    assert [f"The command restore-it {words}" in text for text in told] == [True]
+    assert "cancel the restore" in told[0]
+    assert not notice.path.exists()

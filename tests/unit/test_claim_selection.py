@@ -235,6 +235,11 @@ def test_none_that_matches_holds_the_schedule_and_what_comes_lets_it_go_on() -> 
     assert condition(status, "ClaimsSelected") == ("False", "NoClaimMatches", words)
     assert "Stalled" not in {condition["type"] for condition in status["conditions"]}
 
+    pending = status_of(builders.world(bundle(claim("a", phase="Pending"))))
+    left = f'{words}; left out: "a" is not bound to a volume yet'
+    assert condition(pending, "Ready")[2] == f"{left}; no run begins, and nothing is pruned, until one does"
+    assert condition(pending, "ClaimsSelected") == ("False", "NoClaimMatches", left)
+
     settled = builders.settled(builders.world(bundle(claim("a"))))
     assert settled.bundle
     (held,) = builders.planned(replace(settled, bundle=replace(settled.bundle, candidates=())), RepairCronJob)

@@ -210,6 +210,14 @@ def test_a_claim_whose_volume_no_driver_made_cannot_be_copied(copy: str) -> None
     assert 'PersistentVolumeClaim "app-data"' in message
 
 
+def test_a_claim_that_no_pod_has_used_yet_can_be_copied_once_it_is_bound() -> None:
+    ((reason, message),) = problems(bundle("Clone", claim={"driver": "", "phase": "Pending"}))
+    assert reason == Reason.COPY_NOT_POSSIBLE
+    assert '"app-data" is not bound to a volume yet' in message
+    assert "a pod that uses it binds it" in message
+    assert "leave copy out" not in message
+
+
 def test_a_copy_beside_a_claim_that_is_written_needs_a_word_of_whose_its_files_become() -> None:
     local = builders.local_repository()
     ((reason, message),) = problems(bundle("Clone", local))
@@ -276,10 +284,10 @@ def said(world: Case, now: Any = NOW) -> tuple[str | None, str | None, str]:
         (ticked(), [CreateSnapshot]),
         (ticked(snapshot()), []),
         (ticked(snapshot(is_ready=True)), [StartJob]),
-        (ticked(snapshot(is_ready=True, deleting=True)), []),
+        (ticked(snapshot(is_ready=True, deleting_since=NOW)), []),
         (ticked(job=replace(TICK, at_rest=False)), []),
         (ticked(replace(snapshot(is_ready=True), job_uid="of-a-run-before")), [DeleteSnapshot]),
-        (ticked(replace(snapshot(is_ready=True), job_uid="of-a-run-before", deleting=True)), []),
+        (ticked(replace(snapshot(is_ready=True), job_uid="of-a-run-before", deleting_since=NOW)), []),
         (ticked(snapshot(), job=replace(TICK, suspended=False, at_rest=False, started=NOW)), []),
         (ticked(job=replace(TICK, suspended=False, at_rest=False, started=NOW)), [CreateSnapshot]),
         (ticked(snapshot(is_ready=True), job=replace(TICK, succeeded=False)), [DeleteSnapshot]),
@@ -360,6 +368,93 @@ def test_what_keeps_a_snapshot_from_being_there_is_said(
     told = said(world, now)
     assert told[:2] == (phase or "Pending", reason)
     assert words in told[2]
+
+
+FORMER: dict[str, Any] = {"job_uid": "of-a-run-before", "is_ready": True}
+WAITS = replace(TICK, created=NOW)
+HELD: dict[str, Any] = {
+    "deleting_since": NOW - timedelta(days=3),
+    "finalizers": ("team.example/hold", "bound-protection"),
+}
+TAKEN = {Reference("VolumeSnapshot", "team", "db.app-data"): Refusal("another has the name", taken=True)}
+
+
+def test_a_snapshot_that_is_on_its_way_out_is_waited_for_with_patience() -> None:
+    told = said(ticked(snapshot(**FORMER, **HELD), job=WAITS))
+    assert told[:2] == ("Pending", Reason.WAITING_FOR_COPY)
+    assert "is being deleted" in told[2]
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "refusals", "words"),
+    [
+        (
+            (snapshot(**FORMER, **HELD),),
+            {},
+            (
+                "VolumeSnapshot db.app-data of an earlier run",
+                "since 2026-02-27T12:00:00Z",
+                "finalizers team.example/hold, bound-protection",
+                "kubectl -n team get volumesnapshot db.app-data -o yaml",
+                "kubectl -n team patch volumesnapshot db.app-data --type merge",
+            ),
+        ),
+        ((snapshot(**HELD),), {}, ("db.app-data is being deleted", "finalizers team.example/hold")),
+        ((snapshot(**FORMER),), {}, ("VolumeSnapshot db.app-data of an earlier run is still there",)),
+        ((), TAKEN, ("VolumeSnapshot db.app-data is not of this operator", "get volumesnapshot db.app-data")),
+        ((), {key: Refusal("exceeded quota") for key in TAKEN}, ("exceeded quota",)),
+        ((snapshot(is_taken_up=False),), {}, ("no snapshot controller has taken up VolumeSnapshot db.app-data",)),
+    ],
+    ids=[
+        "finalizers keep one of an earlier run",
+        "finalizers keep its own",
+        "one of an earlier run cannot be deleted",
+        "somebody else's has the name",
+        "a quota",
+        "no controller",
+    ],
+)
+def test_what_stays_in_the_way_of_a_snapshot_fails_the_run_with_what_to_do(
+    snapshots: tuple[ObservedSnapshot, ...], refusals: dict[Reference, Refusal], words: tuple[str, ...]
+) -> None:
+    world = ticked(*snapshots, job=WAITS, refusals=refusals)
+    assert said(world)[0] == "Pending"
+    told = said(world, LATER)
+    assert told[:2] == ("Failed", Reason.COPY_FAILED)
+    assert [part for part in words if part not in told[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(NOW - timedelta(days=3), "Failed"), (LATER - timedelta(minutes=1), "Pending")],
+    ids=["of old", "a moment ago"],
+)
+def test_the_patience_begins_neither_before_the_deletion_nor_before_the_job(since: Any, expected: str) -> None:
+    assert said(ticked(snapshot(**FORMER, deleting_since=since), job=WAITS), LATER)[0] == expected
+
+
+def test_the_patience_of_a_run_begins_when_it_is_its_turn() -> None:
+    world = ticked(snapshot(**FORMER, **HELD), job=WAITS)
+    before = {"phase": "Failed", "startTime": "2026-03-02T12:01:00Z", "completionTime": "2026-03-02T12:01:30Z"}
+    world = replace(world, runs=(*world.runs, builders.run("before", before)))
+    assert said(world, LATER)[0] == "Pending"
+    assert said(world, LATER + timedelta(seconds=90))[0] == "Failed"
+
+
+def test_a_snapshot_that_is_long_in_coming_says_where_to_look() -> None:
+    message = said(ticked(snapshot(), job=WAITS), LATER)[2]
+    assert "is not ready to use since 2026-03-02T12:00:00Z" in message
+    assert "kubectl -n team describe volumesnapshot db.app-data" in message
+
+
+def test_a_snapshot_says_who_keeps_it_and_whether_anybody_has_seen_it() -> None:
+    metadata = {"namespace": "team", "name": "s", "uid": "u", "creationTimestamp": "2026-03-02T12:00:00Z"}
+    fresh = parse_snapshot({"metadata": metadata})
+    assert (fresh.deleting, fresh.is_taken_up, fresh.finalizers) == (False, False, ())
+    kept = {**metadata, "finalizers": ["a"], "deletionTimestamp": "2026-03-02T12:00:00Z"}
+    found = parse_snapshot({"metadata": kept})
+    assert (found.deleting_since, found.is_taken_up, found.finalizers) == (NOW, True, ("a",))
+    assert parse_snapshot({"metadata": metadata, "status": {"readyToUse": False}}).is_taken_up
 
 
 def test_a_run_whose_snapshot_failed_takes_its_job_and_so_the_snapshot_along() -> None:

@@ -574,9 +574,12 @@ def test_a_command_is_given_a_file_while_no_schedule_and_no_pod_has_to_wait() ->
 
     def look(cluster: Cluster) -> None:
         seen.append((cluster.restore.status.phase, is_suspended(cluster), replicas(cluster)))
+        said.append(cluster.restore.status.message)
 
+    said: list[str] = []
     cluster = play((60, look), (0, edit(approve=DIGEST)), (3, look), target=STREAM, preview=True, application=True)
     assert seen == [(RestorePhase.PREVIEWED, False, 3), (RestorePhase.RUNNING, False, 3)]
+    assert said[1] == "Gives it to the command pg_restore"
     status = cluster.restore.status
     assert (status.phase, status.claim_name, status.held_since) == (RestorePhase.COMPLETED, None, None)
     assert status.message == f"pg_restore took 300 bytes from {ARCHIVE.archive}, and ended well"

@@ -96,6 +96,12 @@ CASES: dict[str, tuple[ObservedJob, ObservedPod | None, str, tuple[str, str | No
         'Waits for container "stream-db" of this pod since …',
         ("Running", "WaitingForContainer"),
     ),
+    "waits for the command of a restore": (
+        WORKING,
+        pod({"running": {}}),
+        "The command pg_restore has taken nothing since …",
+        ("Running", "WaitingForCommand"),
+    ),
     "borg has ended, the Job does not know": (WORKING, pod(over(RESULT), "Succeeded"), "", ("Completed", None)),
     "borg has ended, a sidecar has not": (
         WORKING,

@@ -38,7 +38,7 @@ def failed(code: int, text: str = "", msgid: str = "", remote: tuple[str, ...] =
         (failed(-9), Reason.KILLED, "killed by signal 9. As a rule memory ran out: raise `job.resources.limits"),
         (failed(-11), Reason.KILLED, "borg was killed by signal 11. It crashed, or somebody ended it"),
         (failed(2, "Traceback\nOSError: No space left on device: x\n\nPlatform"), Reason.DISK_FULL, "Enlarge"),
-        (failed(2, "T\nPermissionError: [Errno 13] Permission denied: 'r'"), Reason.PERMISSION_DENIED, "fsGroup"),
+        (failed(2, "T\nPermissionError: [Errno 13] Permission denied: 'r'"), Reason.PERMISSION_DENIED, "ReadAll"),
         (failed(2, "Traceback …\nOSError: [Errno 30] Read-only file system: '/r'"), Reason.READ_ONLY, "writable"),
         (failed(2, "Traceback\nOSError: No space left on device", "OSError"), Reason.DISK_FULL, "Enlarge"),
         (failed(2), Reason.BORG_FAILED, "borg ended with exit code 2"),

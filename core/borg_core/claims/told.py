@@ -1,9 +1,9 @@
 """What is said of claims that are chosen by labels."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from borg_contract.reasons import Reason
-from borg_core.claims.selection import Selection, select_sources, selects
+from borg_core.claims.selection import LeftOut, Selection, select_sources, selects
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.status import ConditionType, Finding
 from borg_core.native.claim import CLAIMS, IN_NAMESPACE
@@ -20,12 +20,12 @@ def find_selected(selections: Iterable[Selection]) -> Finding:
     """
     given = tuple(selections)
     chosen = sorted({name for selection in given for name in selection.chosen})
-    left_out = {item.claim: item for selection in given for item in selection.left_out}
+    left_out = _left_out(given)
     unmatched = any(selection.unmatched for selection in given)
     said = [describe_unmatched(given)] if unmatched else []
     said += [f"{_count(chosen)}{': ' if chosen else ''}{_named(chosen)}"] if chosen or not unmatched else []
-    if left_out:
-        said.append(f"left out: {_named([str(left_out[name]) for name in sorted(left_out)])}")
+    if left_out and not unmatched:
+        said.append(_describe_left_out(left_out))
     if unmatched:
         return Finding(ConditionType.CLAIMS_SELECTED.value, False, Reason.NO_CLAIM_MATCHES.value, "; ".join(said))
     stays = any(not item.passes for item in left_out.values())
@@ -43,9 +43,19 @@ def find_selected_in(view: View, repository: BorgRepository) -> Iterator[Finding
 
 
 def describe_unmatched(selections: Iterable[Selection]) -> str:
-    """Return which selectors find nothing."""
-    names = list(dict.fromkeys(name for selection in selections for name in selection.unmatched))
-    return f"no claim to back up matches the claimSelector of source {', '.join(names)}"
+    """Return which selectors find nothing to back up, and what matches and is left out."""
+    given = tuple(selections)
+    names = list(dict.fromkeys(name for selection in given for name in selection.unmatched))
+    said = f"no claim to back up matches the claimSelector of source {', '.join(names)}"
+    return f"{said}; {_describe_left_out(left_out)}" if (left_out := _left_out(given)) else said
+
+
+def _left_out(selections: Iterable[Selection]) -> dict[str, LeftOut]:
+    return {item.claim: item for selection in selections for item in selection.left_out}
+
+
+def _describe_left_out(left_out: Mapping[str, LeftOut]) -> str:
+    return f"left out: {_named([str(left_out[name]) for name in sorted(left_out)])}"
 
 
 def _count(names: Sequence[str]) -> str:

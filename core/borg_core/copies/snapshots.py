@@ -7,12 +7,21 @@ are the same for each run of a schedule: one that is in the way is of a run that
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from borg_contract.reasons import Reason
 from borg_core import labels
 from borg_core.actions import Action, CreateSnapshot, DeleteJob, DeleteSnapshot
-from borg_core.copies.words import COPYING, NOT_COPIED, has_lost_patience
+from borg_core.copies.words import (
+    COPYING,
+    NOT_COPIED,
+    PATIENCE,
+    describe_leaving,
+    describe_missing,
+    describe_unready,
+    has_lost_patience,
+)
+from borg_core.formats import parse_time
 from borg_core.native.copy import SNAPSHOTS, CopyVolume, ObservedSnapshot
 from borg_core.native.job import ObservedJob
 from borg_core.registry import Reference
@@ -46,20 +55,21 @@ def prepare(world: World, job: ObservedJob, now: datetime) -> Preparation:
         return Preparation(words=f'{NOT_COPIED} "{next(iter(wanted.values())).claim}": {_NOT_SERVED}', failed=True)
     found = {snapshot.name: snapshot for snapshot in world.snapshots}
     actions: list[Action] = []
-    words: list[str] = []
+    waits: list[_Wait] = []
     for name, copy in wanted.items():
         snapshot = found.get(name)
         if snapshot is None:
             actions.append(CreateSnapshot(render_snapshot(world.subject, job, copy)))
-        words.append(_describe(world, job, copy, snapshot))
-    waits = [text for text in words if text]
-    # What is refused comes first; else of several, which are taken one after another, how many there are.
-    waits.sort(key=lambda text: not text.startswith(NOT_COPIED))
-    said = waits[0] if waits else ""
+        if wait := _find_wait(world, job, copy, snapshot, now):
+            waits.append(wait)
+    if not waits:
+        return Preparation(tuple(actions))
+    # What fails the run comes first, then what is refused; of several, taken one after another, how many there are.
+    waits.sort(key=lambda wait: (not wait.is_in_vain(now), not wait.words.startswith(NOT_COPIED)))
+    said = waits[0].words
     if len(wanted) > 1 and said.startswith(COPYING):
         said = f"{said} ({len(wanted) - len(waits)} of {len(wanted)} snapshots, taken one after another, are there)"
-    oldest = min((item.created for item in found.values() if item.job_uid == job.uid), default=now)
-    return Preparation(tuple(actions), said, failed=has_lost_patience(said, oldest, now))
+    return Preparation(tuple(actions), said, failed=waits[0].is_in_vain(now))
 
 
 def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterator[Action]:
@@ -101,17 +111,32 @@ def render_snapshot(subject: Reference, job: ObservedJob, copy: CopyVolume) -> d
     }
 
 
-def _describe(world: World, job: ObservedJob, copy: CopyVolume, snapshot: ObservedSnapshot | None) -> str:
-    """Return what the Job waits for of one snapshot, empty when it is ready."""
+class _Wait(NamedTuple):
+    words: str
+    since: datetime
+
+    def is_in_vain(self, now: datetime) -> bool:
+        return has_lost_patience(self.words, self.since, now)
+
+
+def _find_wait(
+    world: World, job: ObservedJob, copy: CopyVolume, snapshot: ObservedSnapshot | None, now: datetime
+) -> _Wait | None:
+    """Return what the Job waits for of one snapshot, None when it is ready."""
+    turn = _find_turn(world, job)
     refusal = world.refusals.get(Reference(SNAPSHOTS.kind, job.namespace, copy.snapshot))
-    if snapshot is None and refusal:
-        return f'{NOT_COPIED} "{copy.claim}": the API server refuses its VolumeSnapshot: {refusal.message}'
     if snapshot is None:
-        return f'{COPYING} "{copy.claim}"'
-    if snapshot.job_uid != job.uid or snapshot.deleting:
-        return f'{COPYING} "{copy.claim}": the VolumeSnapshot {snapshot.name} of an earlier run is being deleted'
+        return _Wait(describe_missing(copy, job.namespace, refusal), turn)
+    if snapshot.deleting or snapshot.job_uid != job.uid:
+        since = max(turn, snapshot.deleting_since or turn)
+        former = snapshot.job_uid != job.uid
+        return _Wait(describe_leaving(copy, snapshot, refusal, former=former, stays=now - since >= PATIENCE), since)
     if snapshot.is_ready:
-        return ""
-    if snapshot.error:
-        return f'{NOT_COPIED} "{copy.claim}": {snapshot.error}'
-    return f'{COPYING} "{copy.claim}": VolumeSnapshot {snapshot.name} is not ready to use'
+        return None
+    return _Wait(describe_unready(copy, snapshot, stays=now - snapshot.created >= PATIENCE), snapshot.created)
+
+
+def _find_turn(world: World, job: ObservedJob) -> datetime:
+    """Return since when it is the Job's turn, as far as that shows: before, nothing was asked for it."""
+    ends = (run.status.completion_time for run in world.runs if run.status.start_time and run.status.completion_time)
+    return max((job.created, *(parse_time(end) for end in ends if end)))

@@ -2,8 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from borg_core.formats import format_time
 from borg_core.native.claim import ObservedClaim
-from borg_core.native.copy import CopyVolume
+from borg_core.native.copy import CopyVolume, ObservedSnapshot
+from borg_core.runs.world import Refusal
 
 NOT_COPIED = "There is no copy of claim"
 """The beginning of what is said where a copy is refused: the run fails for it, unless that changes soon."""
@@ -16,6 +18,8 @@ PATIENCE = timedelta(minutes=2)
 
 _AT_WORK = ("code = Aborted", "code = Canceled", "code = DeadlineExceeded", "code = Unavailable")
 """What a driver answers that may be at it: some make a copy of a terabyte, and are asked again until it is there."""
+
+_NO_FINALIZERS = """--type merge -p '{"metadata":{"finalizers":null}}'"""
 
 _UID_LENGTH = 8
 
@@ -38,6 +42,62 @@ def describe_copy(copy: CopyVolume, claim: ObservedClaim, warning: str) -> str:
     return f'{COPYING if _may_be_at_work(warning) else NOT_COPIED} "{copy.claim}": {warning}'
 
 
+def describe_missing(copy: CopyVolume, namespace: str, refusal: Refusal | None) -> str:
+    """Return what is said of a snapshot that is not there; `refusal`: what became of asking for it."""
+    if refusal is None:
+        return f'{COPYING} "{copy.claim}"'
+    if refusal.taken:
+        return (
+            f'{NOT_COPIED} "{copy.claim}": the VolumeSnapshot {copy.snapshot} is not of this operator, and runs need '
+            f"its name. See {_look('get', namespace, copy.snapshot, '-o yaml')}: delete it if nobody needs it, else "
+            "give the schedule another name"
+        )
+    return f'{NOT_COPIED} "{copy.claim}": the API server refuses its VolumeSnapshot: {refusal.message}'
+
+
+def describe_leaving(
+    copy: CopyVolume, snapshot: ObservedSnapshot, refusal: Refusal | None, *, former: bool, stays: bool
+) -> str:
+    """Return what is said of a snapshot that has to go before there can be another.
+
+    `former`: it is of an earlier run; `stays`: for so long that it has to be looked at; `refusal`: of its deletion.
+    """
+    what = f"the VolumeSnapshot {snapshot.name}{' of an earlier run' if former else ''}"
+    if not stays:
+        return f'{COPYING} "{copy.claim}": {what} is being deleted'
+    if snapshot.deleting_since is None:
+        why = f": {refusal.message}" if refusal else ""
+        return (
+            f'{NOT_COPIED} "{copy.claim}": {what} is still there, and cannot be deleted{why}. See '
+            f"{_look('get', snapshot.namespace, snapshot.name, '-o yaml')}"
+        )
+    kept = f", and is kept by the finalizers {', '.join(snapshot.finalizers)}" if snapshot.finalizers else ""
+    return (
+        f'{NOT_COPIED} "{copy.claim}": {what} is being deleted since {format_time(snapshot.deleting_since)}{kept}. '
+        "Look at the snapshot controller and the CSI driver, one of which should let it go: "
+        f"{_look('get', snapshot.namespace, snapshot.name, '-o yaml')}. Once nobody needs it, remove the finalizers: "
+        f"{_look('patch', snapshot.namespace, snapshot.name, _NO_FINALIZERS)}"
+    )
+
+
+def describe_unready(copy: CopyVolume, snapshot: ObservedSnapshot, *, stays: bool) -> str:
+    """Return what is said of a snapshot that is not ready; `stays`: for so long that it may have to be looked at."""
+    if snapshot.error:
+        return f'{NOT_COPIED} "{copy.claim}": {snapshot.error}'
+    if not stays:
+        return f'{COPYING} "{copy.claim}": VolumeSnapshot {snapshot.name} is not ready to use'
+    if not snapshot.is_taken_up:
+        return (
+            f'{NOT_COPIED} "{copy.claim}": no snapshot controller has taken up VolumeSnapshot {snapshot.name}: is one '
+            "installed, and at work? Or use copy: Clone"
+        )
+    return (
+        f'{COPYING} "{copy.claim}": VolumeSnapshot {snapshot.name} is not ready to use since '
+        f"{format_time(snapshot.created)}; its driver may be copying all data, or hang: "
+        f"{_look('describe', snapshot.namespace, snapshot.name)}"
+    )
+
+
 def has_lost_patience(words: str, since: datetime, now: datetime) -> bool:
     """Tell whether a run that has waited since then for what these words are about is to fail."""
     return words.startswith(NOT_COPIED) and now - since >= PATIENCE
@@ -45,3 +105,7 @@ def has_lost_patience(words: str, since: datetime, now: datetime) -> bool:
 
 def _may_be_at_work(warning: str) -> bool:
     return any(code in warning for code in _AT_WORK)
+
+
+def _look(verb: str, namespace: str, name: str, more: str = "") -> str:
+    return f"kubectl -n {namespace} {verb} volumesnapshot {name} {more}".rstrip()

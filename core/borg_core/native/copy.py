@@ -9,6 +9,7 @@ from typing import Any
 
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.native.metadata import time_of
 from borg_core.registry import Body, Reference, ResourceType
 
 SNAPSHOTS = ResourceType("VolumeSnapshot", "snapshot.storage.k8s.io", "v1", "volumesnapshots")
@@ -38,7 +39,10 @@ def find_copies(pod_spec: dict[str, Any]) -> tuple[CopyVolume, ...]:
 
 @dataclass(frozen=True)
 class ObservedSnapshot:
-    """`job_uid`: of the Job that it was taken for; `error`: the driver's words, empty while there are none."""
+    """`job_uid`: of the Job that it was taken for; `error`: the driver's words, empty while there are none.
+
+    `is_taken_up`: a snapshot controller has seen it; `finalizers`: for whom it stays once somebody deletes it.
+    """
 
     namespace: str
     name: str
@@ -47,7 +51,13 @@ class ObservedSnapshot:
     created: datetime
     is_ready: bool = False
     error: str = ""
-    deleting: bool = False
+    is_taken_up: bool = True
+    deleting_since: datetime | None = None
+    finalizers: tuple[str, ...] = ()
+
+    @property
+    def deleting(self) -> bool:
+        return self.deleting_since is not None
 
     @property
     def reference(self) -> Reference:
@@ -65,5 +75,7 @@ def parse_snapshot(body: Body) -> ObservedSnapshot:
         created=parse_time(metadata["creationTimestamp"]),
         is_ready=bool(status.get("readyToUse")),
         error=" ".join(((status.get("error") or {}).get("message") or "").split()),
-        deleting="deletionTimestamp" in metadata,
+        is_taken_up=bool(status or metadata.get("finalizers")),
+        deleting_since=time_of(metadata.get("deletionTimestamp")),
+        finalizers=tuple(metadata.get("finalizers") or ()),
     )

@@ -62,7 +62,14 @@ def find_copy_problems(workload: Workload, *, users_from_platform: bool) -> Iter
     """Yield why claims that are to be copied cannot be, as far as that shows before a run."""
     for name in sorted({source.claim_name or "" for source in workload.copied}):
         claim = workload.claims.get(name)
-        if claim and not claim.driver:
+        if claim and not claim.driver and claim.phase == "Pending":
+            # Kubernetes writes down who makes the volume only when a pod wants it, if the class waits for the first.
+            message = (
+                f'PersistentVolumeClaim "{name}" is not bound to a volume yet, so there is nothing to copy: a pod that '
+                f"uses it binds it, see kubectl -n {workload.namespace} describe pvc {name}"
+            )
+            yield Problem(Reason.COPY_NOT_POSSIBLE, message, Severity.WAITING)
+        elif claim and not claim.driver:
             message = (
                 f'PersistentVolumeClaim "{name}" has no volume that a CSI driver made (annotation volume.kubernetes.io/'
                 "storage-provisioner), so there can be no copy of it: leave copy out, or use a storage class that can"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from borg_contract.restore.plan import Ownership
 from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation
@@ -140,4 +141,11 @@ def _derive_options(view: View, restore: BorgRestore) -> JobOptions:
     missing = (field for field in users if own.run_as_user is None and getattr(own, field) is None)
     inherited = {field: getattr(theirs, field) for field in missing}
     inherited |= {field: getattr(own, field) or getattr(theirs, field) for field in ("image", "image_pull_policy")}
+    if theirs.file_access is FileAccess.READ_ALL and own.run_as_user is None and not _wants_ordinary_user(restore):
+        inherited["file_access"] = FileAccess.READ_ALL  # the repository's files are root's
     return merged.model_copy(update=inherited)
+
+
+def _wants_ordinary_user(restore: BorgRestore) -> bool:
+    """Tell whether what is restored is to be the pod's user's; to a command nobody's ownership matters."""
+    return restore.spec.ownership is Ownership.RUN_AS and restore.spec.target.stream is None

@@ -83,7 +83,7 @@ def _after_preview(seen: Situation) -> Stage:
 def _after_attempt(seen: Situation) -> Stage:
     run = seen.attempts[-1]
     if not run.finished:
-        return replace(_mirror(RestorePhase.RUNNING, run, ""), holds=True)
+        return replace(_mirror(RestorePhase.RUNNING, run, _gives(seen.restore)), holds=True)
     reason, message = explain(run)
     if succeeded(run) and run.status.phase:
         return Stage(RestorePhase(run.status.phase.value), reason, message or _praise(seen, run))
@@ -116,6 +116,11 @@ def _wait_for_approval(seen: Situation, outdated: str = "") -> Stage | None:
 
 def _looks_at(restore: BorgRestore) -> str:
     return "Looks at the archive" if restore.spec.target.stream else "Looks at the archive and the target"
+
+
+def _gives(restore: BorgRestore) -> str:
+    """Return what is said while it is at work: which command takes it, for such a restore has no claim to show."""
+    return f"Gives it to the command {stream.command[0]}" if (stream := restore.spec.target.stream) else ""
 
 
 def _ask(restore: BorgRestore, preview: RestorePreview) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from borg_contract.pod import NOTICE_OF_CONTAINER, NOTICE_OF_LOCK, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
+from borg_contract.pod import NOTICE_OF_COMMAND, NOTICE_OF_CONTAINER, NOTICE_OF_LOCK, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
@@ -20,6 +20,7 @@ NOTICES = {
     NOTICE_OF_SERVER: Reason.WAITING_FOR_SERVER,
     NOTICE_OF_VOLUME: Reason.WAITING_FOR_VOLUME,
     NOTICE_OF_CONTAINER: Reason.WAITING_FOR_CONTAINER,
+    NOTICE_OF_COMMAND: Reason.WAITING_FOR_COMMAND,
 }
 """By the beginning of what the runner says that it waits for, the reason."""
 _NOTES_OF_AUTOMATIC_RUNS = (labels.DEAD_HOLDER, labels.OF_DEAD_JOB, labels.LISTING)

@@ -83,7 +83,10 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     ),
     21: (
         Reason.PERMISSION_DENIED,
-        "Let the pod's user own the repository (`job.runAsUser`, `job.fsGroup`), or the ssh user on its server.",
+        (
+            "Let the pod's user own the repository (`job.runAsUser`, `job.fsGroup`; where its files are root's, "
+            "`job.fileAccess: ReadAll`), or the ssh user on its server."
+        ),
     ),
     25: (Reason.UNSUPPORTED_REPOSITORY, _UPGRADE),
     26: (Reason.REPOSITORY_DAMAGED, f"{_CHECK} {_UNFINISHED}"),
@@ -122,8 +125,8 @@ _BY_EXIT_CODE: dict[int, tuple[Reason, str]] = {
     72: (
         Reason.PERMISSION_DENIED,
         (
-            "The pod's user must be able to write the repository and the cache (`job.runAsUser`, `job.fsGroup`), and "
-            "the volume must have room."
+            "The pod's user must be able to write the repository and the cache (`job.runAsUser`, `job.fsGroup`; where "
+            "their files are root's, `job.fileAccess: ReadAll`), and the volume must have room."
         ),
     ),
     73: (Reason.LOCKED, ""),

@@ -13,8 +13,10 @@ from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
+from borg_runner.notice import Notice
 from borg_runner.streams.container import Container
 from borg_runner.streams.exchange import Direction, Exchange
+from borg_runner.streams.taking import PATIENCE_SECONDS, Taking
 from borg_runner.streams.words import explain
 
 _TICK_SECONDS = 0.2
@@ -25,8 +27,12 @@ _END_SECONDS = 5.0
 class Delivery:
     """The plumbing of a borg that writes one file to its output."""
 
-    def __init__(self, container: Container, log: Log) -> None:
+    def __init__(
+        self, container: Container, log: Log, notice: Notice | None = None, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        """`patience`: for so many seconds the command may take nothing before that is told."""
         self._container, self._log = container, log
+        self._taking = Taking(container.plan.program, log, notice, patience)
         self._exchange: Exchange | None = None
         self._borgs_end: int | None = None
         self._own_end: int | None = None
@@ -71,6 +77,8 @@ class Delivery:
         if self._own_end is not None and select.select([self._own_end], [], [], 0)[0]:
             self._start()
         exchange = self._exchange
+        if exchange is not None:
+            self._taking.look(exchange.moved, is_full=exchange.is_full)
         return exchange is not None and (exchange.broken or (exchange.has_ended and not exchange.succeeded))
 
     def is_at_work(self) -> bool:
@@ -94,6 +102,7 @@ class Delivery:
         told = time.monotonic()
         while exchange.is_alive():
             exchange.join(_TICK_SECONDS)
+            self._taking.look(exchange.moved, is_full=exchange.is_full, has_all=True)
             if interruption.requested:
                 exchange.close()
                 text = f"The pod was stopped while {self._container.plan.program} was at work."
@@ -116,6 +125,7 @@ class Delivery:
         self._exchange.start()
 
     def _close(self) -> None:
+        self._taking.end()
         if self._exchange is not None:
             self._exchange.close()
         for end in (self._borgs_end, self._own_end):

@@ -45,6 +45,8 @@ class Exchange(threading.Thread):
         """How the command ended, as the helper says it; empty before that, and when its container has gone."""
         self.has_ended = False
         """Whether nothing is left of the command and its group."""
+        self.is_full = False
+        """Whether there is no room for more until the side that reads takes some."""
         self.lingers = False
         self._direction, self._end, self._log = direction, end, log
         self._tail, self._rest = Tail(), b""
@@ -113,23 +115,25 @@ class Exchange(threading.Thread):
                 self._close_sink()
 
     def _attend(self) -> None:
-        open_ends, is_full = {self._source, self._errors}, False
+        open_ends = {self._source, self._errors}
         line = -1 if self.has_ended else self.container.fileno()
         while open_ends or not self.has_ended:
-            waited_for = (open_ends - {self._source} if is_full else open_ends) | (set() if self.has_ended else {line})
-            ready, room, _ = select.select(list(waited_for), [self._sink] if is_full else [], [], _TICK)
-            is_full = is_full and not room
+            waited_for = (open_ends - {self._source} if self.is_full else open_ends) | (
+                set() if self.has_ended else {line}
+            )
+            ready, room, _ = select.select(list(waited_for), [self._sink] if self.is_full else [], [], _TICK)
+            self.is_full = self.is_full and not room
             for end in open_ends.intersection(ready):
                 try:
                     goes_on = self._move() if end == self._source else self._hear()
                 except BlockingIOError:  # the other end is to be attended to meanwhile
-                    is_full = True
+                    self.is_full = True
                     continue
                 if not goes_on:
                     open_ends.discard(end)
             if line in ready:
                 self._hear_helper()
-            if ready or room or is_full:  # where it is full, it is the other side that is slow
+            if ready or room or self.is_full:  # where it is full, it is the other side that is slow
                 self._last_life = time.monotonic()
             if self._direction is Direction.TO_COMMAND and self._source not in open_ends and self._is_told.is_set():
                 self._close_sink()

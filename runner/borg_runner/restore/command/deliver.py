@@ -40,7 +40,7 @@ def deliver(task: Task, container: Container) -> None:
         text = "What would be given to the command is not what the preview showed. Nothing was changed."
         raise FaultError(Fault(Reason.PREVIEW_OUTDATED, text))
     container.wait(borg.interruption, borg.notice)
-    delivery = Delivery(container, repository.log)
+    delivery = Delivery(container, repository.log, borg.notice)
     name = meant.selection.archive_path(entry.master or path)
     try:
         outcome = repository.with_borg(plumbing=delivery).try_borg(
