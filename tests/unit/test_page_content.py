@@ -132,6 +132,16 @@ def test_a_restore_that_waits_for_approval_goes_on_by_itself_on_the_page(tmp_pat
     assert ("Restore now" in page) is (not approve)
 
 
+def test_a_restore_into_a_command_says_which(tmp_path: Path) -> None:
+    world = make_world(tmp_path)
+    stream = {"image": "docker.io/library/postgres:17", "command": ["pg_restore", "--dbname=app"]}
+    spec = {"repositoryRef": {"name": "main"}, "archive": "a", "source": "db", "target": {"stream": stream}}
+    world.cluster.add("BorgRestore", "database", spec, status={"phase": "Running"})
+    browser = Browser(world, "token")
+    assert "<bdi>pg_restore</bdi>" in browser.get("/restores").text
+    assert "Restore into <bdi>pg_restore</bdi>" in browser.get("/restores/database").text
+
+
 def test_an_empty_namespace_says_how_to_begin(tmp_path: Path) -> None:
     browser = Browser(World(make_key(tmp_path)), "token")
     assert "Begin with three steps" in browser.get("/").text

@@ -107,6 +107,15 @@ class RestoreRecord:
         return self.resource.finished
 
     @property
+    def destination(self) -> str:
+        """The claim, and the folder in it; or the command that is given the file."""
+        target = self.resource.spec.target
+        if target.stream:
+            return target.stream.command[0]
+        folder = target.claim.path if target.claim else ""
+        return "/".join(part for part in (self.resource.claim_name, folder) if part)
+
+    @property
     def previews(self) -> bool:
         """Whether it changes nothing: it was made to show what would be done, and nobody has approved that."""
         return self.resource.spec.preview and not self.resource.spec.approve

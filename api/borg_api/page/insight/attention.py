@@ -251,8 +251,8 @@ def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
 
     def tell(level: Level, headline: str, advice: str) -> Matter:
         since = status.completion_time or status.start_time or restore.resource.metadata.creation_timestamp
-        claim = f"Restore into {restore.resource.claim_name}"
-        return Matter(level, "restores", name, claim, headline, status.message, advice, since)
+        title = f"Restore into {restore.destination}"
+        return Matter(level, "restores", name, title, headline, status.message, advice, since)
 
     recent = now - parse_time(status.completion_time) < _RECENT if status.completion_time else True
     if restore.phase is RestorePhase.FAILED and recent:

@@ -119,7 +119,7 @@ def render_restore(restore: RestoreRecord, view: View, progress: Progress | None
         "repository": view.locate(spec.repository_ref.name),
         "repository_id": derive_id(REPOSITORIES.kind, restore.namespace, spec.repository_ref.name),
         "archive": archive_of(restore),
-        "destination": _destination_of(restore),
+        "destination": restore.destination,
         "destination_type": "stream" if spec.target.stream else "claim" if spec.target.claim else "new_claim",
         "mode": spec.mode.value,
         "is_preview": restore.previews,
@@ -173,14 +173,6 @@ def render_counts(restore: RestoreRecord) -> Counts | None:
 def _what_it_waits_for(restore: RestoreRecord) -> str:
     said = restore.resource.status.message
     return said or "The preview is being made: ask again in some seconds."
-
-
-def _destination_of(restore: RestoreRecord) -> str:
-    target = restore.resource.spec.target
-    if target.stream:
-        return target.stream.command[0]
-    folder = target.claim.path if target.claim else ""
-    return "/".join(part for part in (restore.resource.claim_name, folder) if part)
 
 
 def _render_progress(restore: RestoreRecord, progress: Progress | None) -> RestoreProgressDetails:
