@@ -294,6 +294,12 @@ def test_an_evicted_run_says_what_the_node_was_short_of_and_what_to_do(state: di
     assert len(derive_run_status(None, FAILED, endless, "", NOW).message) < 2000
 
 
+def test_a_pod_whose_own_volume_is_about_to_be_made_is_not_stuck() -> None:
+    message = '0/1 nodes are available: waiting for ephemeral volume controller to create persistentvolumeclaim "x"'
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    assert pod(None, "Pending", conditions=[condition]).waiting == ""
+
+
 @pytest.mark.parametrize("waiting", [PULL, BACK_OFF], ids=["tries", "backs off"])
 def test_a_kubelet_that_tries_and_backs_off_by_turns_says_one_thing(waiting: dict[str, Any]) -> None:
     status = derive_run_status(None, WORKING, pod({"waiting": waiting}, "Pending"), "", NOW)

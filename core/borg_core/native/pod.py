@@ -23,6 +23,8 @@ SESSION = "session"
 """The same: the uid of the BorgSession."""
 
 _PULL = "ErrImagePull"
+_EPHEMERAL = "waiting for ephemeral volume controller"
+"""What the scheduler says of each pod with a volume of its own, until a moment later its claim is made."""
 _STILL_STARTING = ("ContainerCreating", "PodInitializing")
 
 
@@ -187,7 +189,8 @@ def _waiting(conditions: list[dict[str, Any]], state: dict[str, Any]) -> str:
     if waiting and waiting.get("reason") not in _STILL_STARTING:
         return _words(waiting)
     unscheduled = next((c for c in conditions if c["type"] == "PodScheduled" and not holds(c)), None)
-    return _words(unscheduled) if unscheduled else ""
+    words = _words(unscheduled) if unscheduled else ""
+    return "" if _EPHEMERAL in words else words
 
 
 def _words(said: dict[str, Any]) -> str:
