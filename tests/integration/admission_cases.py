@@ -89,7 +89,7 @@ PLACEHOLDERS = (
     "known placeholders are {job_name}, {repo_name}, {now}, {date}, {time} and {timestamp}; other braces cannot be used"
 )
 PARAMETER = (
-    "a parameter is an environment variable: letters, digits and '_' only, not beginning with a digit, for example HOST"
+    "an environment variable's name has letters, digits and '_' only, and does not begin with a digit, for example HOST"
 )
 CLOBBER = (
     "this name steers the shell, the loader, Python or borg itself; choose another one, for example with a prefix of "
@@ -271,7 +271,7 @@ REFUSALS = (
         "a dump's variable that is none",
         {"sources": [{"name": "db", "dump": DUMP | {"env": [{"name": "A-B", "value": ""}]}}]},
         "spec.sources[0].dump.env[0].name",
-        "a variable's name has letters, digits and '_' only, and does not begin with a digit",
+        PARAMETER,
     ),
     Refusal(
         "BorgRepository",
@@ -1236,7 +1236,7 @@ REFUSALS = (
         "a name that no pod's label can have",
         {},
         "metadata.name",
-        "the session's pod bears its name in a label, which Kubernetes limits",
+        "the session's pod bears its name in a label, which Kubernetes limits: give a name of at most 63 characters",
         name="n" * 64,
     ),
 )

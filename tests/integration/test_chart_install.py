@@ -117,7 +117,7 @@ def first_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rights = chart / "templates" / "rbac.yaml"
     kinds = "[borgschedules, borgrepositories, borgscripts, borgruns]"
     assert kinds in rights.read_text()
-    rights.write_text(rights.read_text().replace(kinds, f"{kinds[:-1]}, borgarchives, borgrestores]"))
+    rights.write_text(rights.read_text().replace(kinds, f"{kinds[:-1]}, borgarchives, borgrestores, borgsessions]"))
     return chart
 
 
@@ -157,4 +157,4 @@ def test_an_upgrade_and_its_rollback_leave_cron_jobs_alone_and_an_uninstall_leav
         assert roles == set()
         selector = f"--selector=app.kubernetes.io/instance={release.name}"
         assert kubectl.get("clusterroles,clusterrolebindings", selector)["items"] == []
-        assert len(kubectl.get("customresourcedefinitions", "-l", "app.kubernetes.io/name=borg-operator")["items"]) == 6
+        assert len(kubectl.get("customresourcedefinitions", "-l", "app.kubernetes.io/name=borg-operator")["items"]) == 7

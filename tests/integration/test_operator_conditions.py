@@ -103,7 +103,7 @@ CASES: dict[str, tuple[Objects, dict[str, Any], str, str]] = {
         resources.schedule(repositoryRefs=[{"name": "main"}, {"name": "offsite"}]),
         "SourceConflict",
         (
-            'source "data" is another volume in BorgRepository "offsite" than in "main", and both would be mounted at '
+            'source "data" is another volume in BorgRepository "offsite" than in "main", and both would be at '
             "/sources/data: give one of them another name"
         ),
     ),

@@ -223,9 +223,8 @@ def test_without_the_page_nothing_of_it_is_passed_or_made() -> None:
     assert "volumes" not in pod_specs(objects)["backups-borg-operator-api"]
 
 
-def test_the_key_of_the_page_is_made_once_kept_and_mounted_where_the_facade_looks(objects: list[Object]) -> None:
+def test_the_key_of_the_page_is_made_once_and_mounted_where_the_facade_looks(objects: list[Object]) -> None:
     secret = named(objects, "Secret", "backups-borg-operator-api-page")
-    assert secret["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     assert len(base64.b64decode(secret["data"]["key"])) == 64
     spec = pod_specs(objects)["backups-borg-operator-api"]
     (volume,) = [item for item in spec["volumes"] if item["name"] == "page"]

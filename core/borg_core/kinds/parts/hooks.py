@@ -11,8 +11,8 @@ VariableName = Annotated[
         "The parameter's name as the BorgScript declares it, for example `HOST`.",
         Rule(
             "self.matches(r'^[A-Za-z_][A-Za-z0-9_]*$')",
-            "a parameter is an environment variable: letters, digits and '_' only, not beginning with a "
-            "digit, for example HOST",
+            "an environment variable's name has letters, digits and '_' only, and does not begin with a digit, for "
+            "example HOST",
         ),
         minLength=1,
         maxLength=128,
