@@ -27,7 +27,7 @@ while :; do
   ln -s $n /live/next
   mv -T /live/next /live/current
   rm -rf /live/$((n - 2))
-  sleep 0.05
+  sleep 0.2
 done
 """
 
