@@ -13,8 +13,12 @@ Right = tuple[str, str, str]
 NOT_IN_THE_LOG: dict[str, set[Right]] = {
     OPERATOR: {
         ("borgoperator.io", "borgruns", "get"),  # when a run that is to be recorded exists already: a crash in between
+        ("snapshot.storage.k8s.io", "volumesnapshots", "get"),  # when one is there that is to be taken: the same
+        ("borgoperator.io", "borgsessions", "delete"),  # ten minutes after a session has ended
     },
-    FACADE: set(),
+    FACADE: {
+        ("borgoperator.io", "borgsessions", "get"),  # when two replicas open a session at the same moment
+    },
 }
 """Rights that are needed and that the log does not show, each with its reason."""
 
