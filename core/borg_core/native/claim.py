@@ -8,6 +8,7 @@ from typing import Any
 
 from borg_core import labels
 from borg_core.kinds.selectors.claim import ANY_CLAIM
+from borg_core.native.metadata import kept_once
 from borg_core.quantity import parse_quantity
 from borg_core.registry import Body, Kind, Reference
 
@@ -63,7 +64,7 @@ def parse_claim(body: Body) -> ObservedClaim:
         restore_uid=notes.get(labels.RESTORE_UID, ""),
         size=intern(_size(spec, status)),
         storage_class=intern(spec.get("storageClassName") or ""),
-        access_modes=_modes(tuple(spec.get("accessModes") or ())),
+        access_modes=kept_once(tuple(spec.get("accessModes") or ())),
         volume=spec.get("volumeName") or "",
         driver="" if driver.startswith(_IN_TREE) else intern(driver),
     )
@@ -72,12 +73,6 @@ def parse_claim(body: Body) -> ObservedClaim:
 def _is_of_a_pod(metadata: Body) -> bool:
     """Tell whether it is a pod's ephemeral volume."""
     return any(owner.get("kind") == "Pod" for owner in metadata.get("ownerReferences") or ())
-
-
-@lru_cache(maxsize=64)
-def _modes(modes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the same tuple for the same modes: few are used, by very many claims."""
-    return modes
 
 
 def _size(spec: dict[str, Any], status: dict[str, Any]) -> str:

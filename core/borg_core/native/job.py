@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from borg_contract.pod import STREAM_CONTAINER_PREFIX
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.formats import parse_time
 from borg_core.native.copy import CopyVolume, find_copies
-from borg_core.native.metadata import controller_of, holds, subject_of, time_of
+from borg_core.native.metadata import controller_of, holds, kept_once, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
 
@@ -96,7 +95,7 @@ def parse_job(body: Body) -> ObservedJob:
         at_rest="Suspended" in held,
         deleting="deletionTimestamp" in metadata,
         copies=find_copies(spec.get("template", {}).get("spec", {})),
-        claims=_kept_once(frozenset(_claims(spec.get("template", {}).get("spec", {})))),
+        claims=kept_once(frozenset(_claims(spec.get("template", {}).get("spec", {})))),
         has_stream=_has_stream(spec.get("template", {}).get("spec", {})),
     )
 
@@ -109,12 +108,6 @@ def _claims(pod_spec: Body) -> Iterator[str]:
 
 def _has_stream(pod_spec: Body) -> bool:
     return any(item["name"].startswith(STREAM_CONTAINER_PREFIX) for item in pod_spec.get("containers") or ())
-
-
-@lru_cache(maxsize=4096)
-def _kept_once(claims: frozenset[str]) -> frozenset[str]:
-    """Return the same set for the same names: all Jobs of a schedule have them."""
-    return claims
 
 
 def _operation(text: str) -> Operation:

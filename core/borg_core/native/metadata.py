@@ -1,11 +1,25 @@
 """What the parsers of native objects have in common."""
 
+from collections.abc import Hashable
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from borg_core import labels
 from borg_core.formats import parse_time
 from borg_core.registry import Reference
+
+T = TypeVar("T", bound=Hashable)
+
+
+def kept_once(value: T) -> T:
+    """Return the same object for equal values: few there are, and very many objects have them."""
+    return cast(T, _known(value))
+
+
+@lru_cache(maxsize=4096)
+def _known(value: Hashable) -> Hashable:
+    return value
 
 
 def controller_of(metadata: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from borg_contract.pod import APP_NAME, CONTAINER_NAME, RESTORED_DIR, SCRATCH_DIR, TERMINATION_LOG
 from borg_core import labels
-from borg_core.kinds.parts.containers.environment import EnvironmentVariable
 from borg_core.kinds.parts.verification import DrillApp
 
 
@@ -23,7 +22,7 @@ def render_app(app: DrillApp, borg: dict[str, Any]) -> dict[str, Any]:
         "imagePullPolicy": borg["imagePullPolicy"],
         "command": list(app.command),
         "args": list(app.args),
-        "env": [_render_variable(variable) for variable in app.env],
+        "env": [variable.render(optional=False) for variable in app.env],
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [
             {"name": "restored", "mountPath": RESTORED_DIR, "readOnly": True},
@@ -39,10 +38,3 @@ def render_app(app: DrillApp, borg: dict[str, Any]) -> dict[str, Any]:
 def derive_app_notes(app: DrillApp) -> dict[str, str]:
     """Return the annotations of its pod."""
     return {labels.APP_SECONDS: str(app.timeout_seconds), labels.DEFAULT_CONTAINER: CONTAINER_NAME}
-
-
-def _render_variable(variable: EnvironmentVariable) -> dict[str, Any]:
-    if variable.value_from is None:
-        return {"name": variable.name, "value": variable.value or ""}
-    source = variable.value_from.model_dump(by_alias=True)
-    return {"name": variable.name, "valueFrom": source}

@@ -17,7 +17,6 @@ from borg_contract.pod import (
     STREAM_SOCKET,
     STREAMS_DIR,
 )
-from borg_core.kinds.parts.containers.environment import EnvironmentVariable
 from borg_core.kinds.parts.containers.stream import StreamCommand
 from borg_core.kinds.parts.job import FileAccess, JobOptions
 from borg_core.workload.workload import Workload
@@ -65,7 +64,8 @@ def render_containers(workload: Workload, runner: dict[str, Any]) -> list[dict[s
             "image": command.image,
             **shared,
             "command": _render_command(command),
-            **({"env": [_render_variable(item) for item in command.env]} if command.env else {}),
+            # A pod that waits for a Secret hangs in CreateContainerConfigError: the runner says what is missing.
+            **({"env": [item.render(optional=True) for item in command.env]} if command.env else {}),
             "securityContext": _derive_security(workload.options),
             "volumeMounts": [
                 _mount(_HELPER, HELPER_DIR) | {"readOnly": True},
@@ -79,14 +79,6 @@ def render_containers(workload: Workload, runner: dict[str, Any]) -> list[dict[s
 
 def _render_command(command: StreamCommand) -> list[str]:
     return [f"{HELPER_DIR}/{HELPER}", f"{STREAM_DIR}/{STREAM_SOCKET}", *command.command, *command.args]
-
-
-def _render_variable(item: EnvironmentVariable) -> dict[str, Any]:
-    if item.value_from is None:
-        return {"name": item.name, "value": item.value or ""}
-    # Optional: a pod that waits for a Secret hangs in CreateContainerConfigError; the runner says what is missing.
-    ref = item.value_from.secret_key_ref
-    return {"name": item.name, "valueFrom": {"secretKeyRef": {"name": ref.name, "key": ref.key, "optional": True}}}
 
 
 def _derive_security(options: JobOptions) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from borg_api.edge.guard import Permission, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
 from borg_api.edge.query import read_exact
 from borg_api.page.frame.answers import show
+from borg_api.page.frame.calls import Said
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.inside import Inside, can_be_named, derive_crumbs, find_next_look, keep_live
 from borg_api.picture.picture import View
@@ -72,20 +73,18 @@ async def compare_archives(  # noqa: PLR0917 - filled in by their names
     inside = Inside(request)
     can_look = await inside.is_open()
     answer = await inside.compare(found, a, b, token) if a and b and can_look else None
-    again = find_next_look(answer) if answer else ""
-    page = show(
+    return _show_live(
         request,
         "compare.html",
+        "changes",
+        answer,
         repository=found.metadata.name,
         a=a,
         b=b,
         choices=list(reversed(view.archives_in(found.metadata.name)))[:_MANY],
-        answer=answer,
-        again=again,
         is_there=inside.is_there,
         can_look=can_look,
     )
-    return keep_live(request, page, "changes") if again else page
 
 
 @router.get("/{repository}/{archive}")
@@ -107,25 +106,23 @@ async def show_archive(  # noqa: PLR0917 - filled in by their names
     if can_look:
         words = read_exact(request, "q")
         answer = await (inside.find(found, record, words, token) if q else inside.list(found, record, exact, token))
-    again = find_next_look(answer) if answer else ""
-    page = show(
+    return _show_live(
         request,
         "archive.html",
+        "files",
+        answer,
         repository=found.metadata.name,
         record=record,
         info=render_info(record, found, view),
         path=exact,
         crumbs=derive_crumbs(exact),
         q=q,
-        answer=answer,
-        again=again,
         is_there=inside.is_there,
         can_look=can_look,
         neighbours=_neighbours(view, record),
         may_restore=await is_allowed(request, Permission("create", RESTORES)),
         can_be_named=can_be_named,
     )
-    return keep_live(request, page, "files") if again else page
 
 
 @router.get("/{repository}/{archive}/versions")
@@ -142,21 +139,19 @@ async def show_versions(
     found, record = _find(view, repository, archive)
     exact = read_exact(request, "path").strip("/")
     answer = await Inside(request).list_versions(found, exact, token)
-    again = find_next_look(answer)
-    page = show(
+    return _show_live(
         request,
         "versions.html",
+        "versions",
+        answer,
         repository=found.metadata.name,
         record=record,
         path=exact,
         name=show_name(exact.rpartition("/")[2]),
         folder=exact.rpartition("/")[0],
-        answer=answer,
-        again=again,
         may_restore=await is_allowed(request, Permission("create", RESTORES)),
         can_be_named=can_be_named,
     )
-    return keep_live(request, page, "versions") if again else page
 
 
 @router.get("/{repository}/{archive}/file")
@@ -181,6 +176,13 @@ async def download_folder(
     path: Folder = "",  # noqa: ARG001 - the same
 ) -> Response:
     return Inside(request).tar(*_find(view, repository, archive), read_exact(request, "path"))
+
+
+def _show_live(request: Request, template: str, place: str, answer: Said | None, **values: Any) -> Response:
+    """Show the page with the answer; the part of it with the id `place` asks again for what is not there yet."""
+    again = find_next_look(answer) if answer else ""
+    page = show(request, template, answer=answer, again=again, **values)
+    return keep_live(request, page, place) if again else page
 
 
 def _find(view: View, repository: str, archive: str) -> tuple[BorgRepository, ArchiveRecord]:
