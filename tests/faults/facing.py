@@ -11,11 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from borg_core.registry import ResourceType
 from support import process
 from support.control_plane import ControlPlane
 from support.proxy import Proxy
 from support.rest import Rest
 from support.stage import Stage, staged
+
+_SECRETS = ResourceType("Secret", "", "v1", "secrets")
 
 
 @dataclass
@@ -68,6 +71,8 @@ def play(plane: ControlPlane, test: Callable[[Stage, Facade], Awaitable[None]]) 
     async def work() -> None:
         async with staged(plane, 1, operate=False) as stage:
             await stage.prepare()
+            key = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "session-key"}}
+            await stage.create(_SECRETS, key)
             async with facing(stage) as facade:
                 await test(stage, facade)
                 assert "Traceback" not in facade.process.said()

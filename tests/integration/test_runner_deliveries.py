@@ -99,6 +99,24 @@ def test_a_command_that_does_not_take_all_is_told_in_its_own_words(
     assert all(word in error for word in (*words, "It may have taken a part of it")), error
 
 
+def test_a_command_that_takes_all_need_not_wait_for_the_end(pod: Pod, archived: tuple[RepositoryPlan, bytes]) -> None:
+    with shell(pod, "target", f"head -c {SIZE} >got"):
+        ended = pod.run(back(pod, archived[0]))
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+    assert (pod.root / "run/borg/streams/target/got").read_bytes() == archived[1]
+
+
+@pytest.mark.parametrize("script", ["head -c 10 >/dev/null", "exec <&-; sleep 600", "sleep 2; dd bs=999 count=1"])
+def test_what_a_command_leaves_in_the_pipe_is_noticed(pod: Pod, script: str) -> None:
+    repository = pod.repository(sources=(dump(),))
+    with shell(pod, "db", "head -c 1000 /dev/zero"):
+        ended = pod.run(pod.plan(repository, archive_name_template="one"))
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+    with shell(pod, "target", script):
+        reason, error = told(pod.run(back(pod, replace(repository, sources=()))))
+    assert (reason, "It may have taken a part of it" in error) == ("StreamFailed", True), error
+
+
 @pytest.mark.parametrize(
     "script",
     [

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from borg_contract.restore.proof import CheckPlan, CheckResult, Drilled, DrillPl
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from runner_kit.pod import PASSPHRASE, Ended, Pod
+from runner_kit.pod import PASSPHRASE, Ended, Pod, wait_until
 
 FILES = 40
 
@@ -25,6 +26,15 @@ def fill(pod: Pod, count: int = FILES, size: int = 20_000) -> None:
         (folder / f"file-{number}").write_bytes(os.urandom(size))
     (folder / "link").symlink_to("file-0")
     os.link(folder / "file-1", folder / "again")
+
+
+def let_the_second_pass(pod: Pod) -> None:
+    """Return when what is made from now on is not of the second in which the newest file was made.
+
+    An archive's time has whole seconds, and a file of the same second counts as changed after it.
+    """
+    newest = max(path.lstat().st_ctime for path in pod.data.rglob("*"))
+    wait_until(lambda: int(time.time()) > int(newest))
 
 
 def drill(pod: Pod, *drilled: Drilled, **changes: object) -> Ended:
@@ -84,6 +94,7 @@ def test_all_of_an_archive_is_drilled_once_its_rounds_are_over(pod: Pod) -> None
 
 def test_what_changed_since_is_drilled_anew_before_it_counts(pod: Pod) -> None:
     fill(pod)
+    let_the_second_pass(pod)
     back_up(pod, 1)
     state: Drilled | None = None
     while state is None or state.covered < state.files:

@@ -76,5 +76,10 @@ def operator(kubeconfig: Path, folder: Path, **settings: str) -> Process:
 
 
 def facade(kubeconfig: Path, folder: Path, port: int, namespace: str) -> Process:
-    settings = {"BORG_API_PORT": str(port), "BORG_API_DEFAULT_NAMESPACE": namespace, "KUBECONFIG": str(kubeconfig)}
-    return Process("borg_api", settings, folder / "facade.log")
+    """`namespace`: of what it shows, and of the Secret `session-key`."""
+    settings = {
+        "BORG_API_PORT": str(port),
+        "BORG_API_DEFAULT_NAMESPACE": namespace,
+        "BORG_API_SESSION_SECRET": f"{namespace}/session-key",
+    }
+    return Process("borg_api", {**settings, "KUBECONFIG": str(kubeconfig)}, folder / "facade.log")

@@ -103,6 +103,8 @@ class Delivery:
         while exchange.is_alive():
             exchange.join(_TICK_SECONDS)
             self._taking.look(exchange.moved, is_full=exchange.is_full, has_all=True)
+            if exchange.broken:
+                self.end()
             if interruption.requested:
                 exchange.close()
                 text = f"The pod was stopped while {self._container.plan.program} was at work."

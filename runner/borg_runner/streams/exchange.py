@@ -9,8 +9,10 @@ import contextlib
 import fcntl
 import os
 import select
+import termios
 import threading
 import time
+from array import array
 from enum import Enum
 
 from borg_runner.log import Log, Tail
@@ -40,7 +42,7 @@ class Exchange(threading.Thread):
         super().__init__(name=f"stream {container.plan.name}", daemon=True)
         self.container, self.moved = container, 0
         self.broken = False
-        """Whether the side that reads has gone."""
+        """Whether the side that reads has gone before it had read all."""
         self.said = ""
         """How the command ended, as the helper says it; empty before that, and when its container has gone."""
         self.has_ended = False
@@ -135,10 +137,20 @@ class Exchange(threading.Thread):
                 self._hear_helper()
             if ready or room or self.is_full:  # where it is full, it is the other side that is slow
                 self._last_life = time.monotonic()
-            if self._direction is Direction.TO_COMMAND and self._source not in open_ends and self._is_told.is_set():
-                self._close_sink()
+            if self._direction is Direction.TO_COMMAND and self._source not in open_ends:
+                self._end_input()
             if self.said or self.has_ended:
                 open_ends -= self._leave_behind(open_ends)
+
+    def _end_input(self) -> None:
+        """Let the command see the end of what it was given, all of which is in the pipe, once it has taken that."""
+        if self._sink < 0:
+            return
+        if _count_bytes(self._sink):
+            is_left = self.has_ended or _has_no_reader(self._sink)
+            self.broken = self.broken or (is_left and not self.was_stopped)
+        elif self._is_told.is_set():
+            self._close_sink()
 
     def _hear_helper(self) -> None:
         words = self.container.hear()
@@ -183,8 +195,8 @@ class Exchange(threading.Thread):
         """Move on what is there; return whether there may be more. Raises BlockingIOError when there is no room."""
         try:
             moved = os.splice(self._source, self._sink, _PIPE_BYTES, flags=os.SPLICE_F_NONBLOCK)
-        except BrokenPipeError:  # nobody reads any more
-            self.broken = True
+        except BrokenPipeError:  # nobody reads any more, which is no harm where there is nothing to read either
+            self.broken = self._direction is Direction.FROM_COMMAND or _count_bytes(self._source) > 0
             if self._direction is Direction.FROM_COMMAND:
                 self.stop()
             return False
@@ -212,3 +224,16 @@ class Exchange(threading.Thread):
         if self._sink >= 0:
             os.close(self._sink)
             self._sink = -1
+
+
+def _count_bytes(pipe: int) -> int:
+    """Return how many bytes wait in the pipe; either of its ends will do."""
+    count = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
+def _has_no_reader(pipe: int) -> bool:
+    look = select.poll()
+    look.register(pipe, 0)
+    return bool(look.poll(0))
