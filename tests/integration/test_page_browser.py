@@ -47,6 +47,7 @@ PAGES = {
     "restore-waits": "/restores/waiting",
     "restore-done": "/restores/done",
     "drills": "/drills",
+    "claims": "/claims",
     "scripts": "/scripts",
     "namespaces": "/namespaces",
     "not-there": "/runs/nothing",

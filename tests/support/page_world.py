@@ -221,6 +221,8 @@ def fill(world: World) -> None:
             runRef={"name": f"nightly-{age + 1}"},
         )
     add_archive(world, "main-hand", "before-the-upgrade", sources=[], comment="by hand, before 4.2", time=ago(days=20))
+    for name in ("app-data", "photos-of-2019", LONG, "repo-main"):
+        world.cluster.add("PersistentVolumeClaim", name, {})
     _add_restores(world)
 
 

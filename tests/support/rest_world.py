@@ -169,6 +169,15 @@ class Cluster(ApiServer):
         self._begin("list", resource, label_selector)
         return self.pods
 
+    async def list_page(
+        self, resource: ResourceType, namespace: str | None, continue_token: str = "", **more: Any
+    ) -> Body:
+        self._begin("list", resource, continue_token)
+        found = sorted(name for kind, name in self.objects if kind == resource.kind and name > continue_token)
+        items = [copy.deepcopy(self.objects[resource.kind, name]) for name in found[: more.get("limit") or None]]
+        following = items[-1]["metadata"]["name"] if len(found) > len(items) else ""
+        return {"metadata": {"continue": following}, "items": items}
+
     @asynccontextmanager
     async def log(
         self, namespace: str, pod: str, container: str, tail: int | None = None

@@ -12,6 +12,7 @@ from borg_api.page.frame.assets import load_assets
 from borg_api.page.insight.attention import find_matters
 from borg_api.page.show.times import NOTHING, size, span
 from borg_api.picture.timetable import Timetable, whole_now
+from borg_cluster.errors import Unreachable
 from support.page_world import add_repository, add_run, add_schedule, ago, condition, fill, make_key
 from support.rest_world import World
 from support.visitor import Browser
@@ -82,7 +83,7 @@ def test_one_sentence_says_whether_all_is_well(tmp_path: Path, case: str) -> Non
     add_repository(world, "main")
     add_schedule(world, "nightly", "Nightly", **given)
     page = Browser(world, "token").get("/").text
-    verdict = re.search('<h1 class="verdict[^>]*>.*?<span>(.*?)</span>', page)
+    verdict = re.search('<h1 class="verdict">.*?</span><span>(.*?)</span>', page)
     assert verdict
     assert sentence in verdict[1]
 
@@ -145,3 +146,44 @@ def test_sizes_are_told_in_binary_units() -> None:
         "1.2 GiB",
         "909 TiB",
     ]
+
+
+def test_claims_that_nobody_backs_up_are_told_on_the_overview_and_stand_first_among_all(tmp_path: Path) -> None:
+    world = World(make_key(tmp_path))
+    add_repository(world, "main")
+    add_schedule(world, "nightly", "Nightly", "g")
+    marks = {"borgoperator.io/ignore": "true"}
+    world.cluster.add("PersistentVolumeClaim", "app-data", {})
+    world.cluster.add("PersistentVolumeClaim", "scratch", {}, metadata={"labels": marks})
+    browser = Browser(world, "token")
+    assert "no backup" not in browser.get("/").text, "all is backed up, or is not to be"
+    for name in ("photos", "zoo"):
+        world.cluster.add("PersistentVolumeClaim", name, {})
+    overview = browser.get("/").text
+    assert "The schedule has a good backup of the last 20 h; 2 claims have no backup." in overview
+    assert 'class="verdict"><span class="warn">' in overview
+    page = browser.get("/claims").text
+    places = [page.index(f"<bdi>{name}</bdi>") for name in ("photos", "zoo", "app-data", "scratch")]
+    assert places == sorted(places)
+    assert page.count("Not backed up") == 2
+    assert browser.get("/claims?q=zoo").text.count('<li class="row repo">') == 1
+
+
+def test_who_may_not_list_claims_sees_the_overview_without_them(tmp_path: Path) -> None:
+    world = World(make_key(tmp_path))
+    add_repository(world, "main")
+    add_schedule(world, "nightly", "Nightly", "g")
+    world.cluster.add("PersistentVolumeClaim", "photos", {})
+    world.cluster.denied = {"persistentvolumeclaims"}
+    browser = Browser(world, "token")
+    assert "good backup of the last 20 h." in browser.get("/").text
+    assert browser.get("/claims").status_code == 403
+
+
+def test_the_overview_does_without_an_api_server(tmp_path: Path) -> None:
+    world = World(make_key(tmp_path))
+    add_schedule(world, "nightly", "Nightly", "g")
+    browser = Browser(world, "token")
+    assert browser.get("/").status_code == 200
+    world.cluster.troubles["list"] = [Unreachable("away")]
+    assert browser.get("/").status_code == 200

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from borg_api.page.actions import route as actions
-from borg_api.page.pages import archives, overview, repositories, restores, runs, schedules, scripts, session
+from borg_api.page.pages import archives, claims, overview, repositories, restores, runs, schedules, scripts, session
 
 ROUTERS: tuple[APIRouter, ...] = (
     overview.router,
@@ -12,6 +12,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     repositories.router,
     archives.router,
     restores.router,
+    claims.router,
     scripts.router,
     session.router,
     actions.router,

@@ -48,14 +48,14 @@ class Proof:
     whole: str | None
 
 
-def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime) -> Verdict:
-    """Return the sentence that says whether all is well."""
+def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime, *, bare: int) -> Verdict:
+    """Return the sentence that says whether all is well; `bare`: how many claims nobody backs up."""
     records = view.schedules.in_order()
     active = [record for record in records if not record.resource.spec.suspend]
     paused = len(records) - len(active)
     also = f"{count(paused, 'schedule is', 'schedules are')} paused." if paused else ""
     if not records:
-        return Verdict(True, "Nothing is backed up here yet.", "")
+        return Verdict(not bare, "Nothing is backed up here yet.", "")
     if not active:
         return Verdict(False, "Nothing is backed up: all schedules are paused.", "")
     bad = {matter.name for matter in matters if matter.what == "schedules" and matter.level is Level.FAILING}
@@ -79,11 +79,16 @@ def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, 
     first = [text for text in times if text]
     if len(first) < len(active):
         new = len(active) - len(first)
-        return Verdict(True, f"All is well; {count(new, 'new schedule has', 'new schedules have')} not run yet.", also)
+        text = f"{count(new, 'new schedule has', 'new schedules have')} not run yet{_tell_bare(bare)}."
+        return Verdict(True, text if bare else f"All is well; {text}", also)
     oldest = max((now - parse_time(text)).total_seconds() for text in first)
     whole = f"All {len(active):,} schedules have" if len(active) > 1 else "The schedule has"
     hours = -(-oldest // _HOUR) * _HOUR  # of no fewer, or it would not be true
-    return Verdict(True, f"{whole} a good backup of the last {span(hours)}.", also)
+    return Verdict(True, f"{whole} a good backup of the last {span(hours)}{_tell_bare(bare)}.", also)
+
+
+def _tell_bare(bare: int) -> str:
+    return f"; {count(bare, 'claim has', 'claims have')} no backup" if bare else ""
 
 
 def find_underway(view: View, progress: dict[str, Progress], titles: dict[str, str], now: datetime) -> list[Underway]:

@@ -4,21 +4,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from borg_api.edge.guard import TheCaller, TheView, is_allowed, requires
+from borg_api.edge.guard import Caller, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.parts import provide
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.attention import WORDS, find_matters
 from borg_api.page.insight.history import backups_of, space_of, states_of
 from borg_api.page.insight.overview import derive_verdict, find_proof, find_underway
+from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.archives.route import LIST as LIST_ARCHIVES
+from borg_api.resources.claims.listing import AT_ONCE, NEEDED, cover, read_claims
 from borg_api.resources.repositories.route import LIST as LIST_REPOSITORIES
 from borg_api.resources.restores.listing import read_progress
 from borg_api.resources.restores.route import LIST as LIST_RESTORES
 from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.schedules.listing import Listing
 from borg_api.resources.schedules.route import LIST
+from borg_cluster.errors import ApiError
 from borg_core.kinds.repository import REPOSITORIES
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -52,10 +55,12 @@ async def show_overview(
     troubled = {matter.name: number for number, matter in enumerate(matters) if matter.what == "schedules"}
     shown = sorted(records, key=lambda record: (troubled.get(record.name, len(matters)), record.resource.title))
     space = space_of(runs)
+    bare = await _count_bare(request, caller, view)
     return show(
         request,
         "overview.html",
-        verdict=derive_verdict(view, matters, timetable, now),
+        verdict=derive_verdict(view, matters, timetable, now, bare=bare),
+        bare=bare,
         matters=matters[:_MATTERS],
         more_matters=len(matters) - _MATTERS,
         words=WORDS,
@@ -70,3 +75,14 @@ async def show_overview(
         proof=find_proof(view, repositories),
         kind=REPOSITORIES.kind,
     )
+
+
+async def _count_bare(request: Request, caller: Caller, view: View) -> int:
+    """Return how many claims nobody backs up, and nobody says why: of the first ones, as this is asked for often."""
+    if not all([await is_allowed(request, permission) for permission in NEEDED]):
+        return 0
+    try:
+        claims, _ = await read_claims(caller, view, AT_ONCE)
+    except ApiError:  # what else is shown does not need the API server
+        return 0
+    return sum(item.matters and not item.protected for item in cover(view, claims))
