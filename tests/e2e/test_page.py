@@ -83,7 +83,7 @@ def page(chromium: Browser, url: str, admin: str) -> Iterator[Page]:
 
 def test_from_a_new_schedule_to_a_file_that_came_back(page: Page, url: str, prepared: Team) -> None:
     team, here = prepared, f"namespace={prepared.namespace}"
-    page.goto(f"{url}/schedules/new?{here}")
+    page.goto(f"{url}/new/schedule?{here}")
     page.get_by_label("Name", exact=True).fill("By page")
     page.get_by_label("Cron expression").fill(NEVER)
     expect(page.locator("#times")).to_contain_text("Next runs")
@@ -178,7 +178,7 @@ def test_a_viewer_sees_and_is_offered_nothing_to_press(chromium: Browser, url: s
     page.goto(f"{url}/schedules/seen?namespace={prepared.namespace}")
     expect(page.get_by_role("heading", name="seen")).to_be_visible()
     assert page.get_by_role("button", name=re.compile("Run now|Pause|Copy")).count() == 0
-    page.goto(f"{url}/schedules/new?namespace={prepared.namespace}")
+    page.goto(f"{url}/new/schedule?namespace={prepared.namespace}")
     expect(page.get_by_text("create borgschedules")).to_be_visible()
     page.goto(f"{url}/namespaces")
     assert page.locator("main").get_by_role("link").all_inner_texts() == [prepared.namespace]

@@ -7,17 +7,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from fastapi.routing import APIRoute
 
 from borg_api.page.frame.assets import NAMES, load_assets
+from borg_api.page.routes import ROUTERS
 from support.hostile import make_hostile
-from support.page_world import HOSTILE, add_repository, add_schedule, ago, fill, make_key
+from support.page_world import HOSTILE, add_archive, add_repository, add_schedule, ago, fill, make_key
 from support.rest_world import World
 from support.visitor import Browser
 
 PAGES = (
     "/",
     "/schedules",
-    "/schedules/new",
+    "/new/schedule",
     "/schedules/nightly",
     "/schedules/weekly/edit",
     "/runs",
@@ -30,13 +32,14 @@ PAGES = (
     "/repositories/offsite",
     "/archives",
     "/archives/main/before-the-upgrade",
-    "/archives/main/compare",
+    "/compare/main",
     "/restores",
-    "/restores/new",
-    "/restores/new?repository=main",
+    "/new/restore",
+    "/new/restore?repository=main",
     "/restores/waiting",
     "/restores/done",
     "/drills",
+    "/claims",
     "/scripts",
     "/namespaces",
     "/login",
@@ -250,5 +253,26 @@ def test_where_it_cannot_the_page_offers_nothing_of_it(tmp_path: Path) -> None:
     page = browser.get("/archives/main/before-the-upgrade").text
     assert "Files</h2>" not in page
     assert "Restore all of it" in page
-    assert "cannot look into archives" in browser.get("/archives/main/compare").text
+    assert "cannot look into archives" in browser.get("/compare/main").text
     assert browser.get("/archives/main/before-the-upgrade/file?path=x").status_code == 503
+
+
+def test_no_address_of_the_page_takes_the_place_of_a_name() -> None:
+    """A schedule may be called `new`, an archive `compare`: at such an address nothing else may be."""
+    paths = sorted({route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)})
+    for one in paths:
+        for other in paths:
+            pairs = list(zip(one.split("/"), other.split("/"), strict=False))
+            at = next((pair for pair in pairs if pair[0] != pair[1]), None)
+            if at and one.count("/") == other.count("/"):
+                assert (at[0][:1] == "{") == (at[1][:1] == "{"), (one, other)
+
+
+def test_a_schedule_called_new_and_an_archive_called_compare_are_shown(tmp_path: Path) -> None:
+    world = World(make_key(tmp_path))
+    add_repository(world, "main")
+    add_schedule(world, "new", "New one", "g")
+    add_archive(world, "main-1", "compare", time=ago(hours=20))
+    browser = Browser(world, "token")
+    assert "New one" in browser.get("/schedules/new").text
+    assert "<bdi>compare</bdi>" in browser.get("/archives/main/compare").text

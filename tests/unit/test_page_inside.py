@@ -67,7 +67,7 @@ def test_a_folder_is_shown_with_what_one_can_do_with_what_is_in_it(browser: Brow
     assert pod.requests[0].path == "sources"
     _, pod = look(browser, "/archives/main/a-2?path=sources&continue=n%2520link", lambda _: page)
     assert pod.requests[0].after == "n link"
-    ticked = browser.get("/restores/new?repository=main&archive=a-2&path=sources%2Fa+b&path=c").text
+    ticked = browser.get("/new/restore?repository=main&archive=a-2&path=sources%2Fa+b&path=c").text
     assert ">sources/a b\nc</textarea>" in ticked
 
 
@@ -105,7 +105,7 @@ def test_a_folder_that_is_still_being_read_says_so_and_keeps_what_is_ticked(brow
 
 def test_what_the_pod_refuses_is_said_and_asked_for_again(browser: Browser) -> None:
     locked = answers.Refusal("RepositoryLocked", "Locked by nightly-7 since 02:00")
-    for path in ("/archives/main/a-2", "/archives/main/compare?a=a-1&b=a-2", "/archives/main/a-2/versions?path=x"):
+    for path in ("/archives/main/a-2", "/compare/main?a=a-1&b=a-2", "/archives/main/a-2/versions?path=x"):
         answer, _ = look(browser, path, lambda _: (409, locked))
         assert (answer.status_code, "Locked by nightly-7 since 02:00." in answer.text) == (200, True)
         assert 'hx-trigger="every 5s"' in answer.text
@@ -123,20 +123,20 @@ def test_what_changed_is_shown_with_sizes_before_and_after(browser: Browser) -> 
         ),
         next="n sources/new",
     )
-    answer, pod = look(browser, "/archives/main/compare?a=a-1&b=a-2", lambda _: changes)
+    answer, pod = look(browser, "/compare/main?a=a-1&b=a-2", lambda _: changes)
     assert "sources/new" in answer.text
     assert "2.0 KiB" in answer.text
     assert "4.0 KiB" in answer.text
     assert "continue=n%2520sources%252Fnew" in answer.text
     assert (pod.requests[0].a, pod.requests[0].b) == ("a-1", "a-2")
-    same, _ = look(browser, "/archives/main/compare?a=a-1&b=a-2", lambda _: answers.DiffAnswer(()))
+    same, _ = look(browser, "/compare/main?a=a-1&b=a-2", lambda _: answers.DiffAnswer(()))
     assert "the two are the same" in same.text
 
 
 def test_a_long_way_down_a_comparison_goes_on(browser: Browser) -> None:
     deep = "n " + "ü/" * 500
     token = quote(quote(deep, safe=""), safe="")
-    _, pod = look(browser, f"/archives/main/compare?a=a-1&b=a-2&continue={token}", lambda _: answers.DiffAnswer(()))
+    _, pod = look(browser, f"/compare/main?a=a-1&b=a-2&continue={token}", lambda _: answers.DiffAnswer(()))
     assert pod.requests[0].after == deep
 
 
@@ -212,7 +212,7 @@ def test_who_may_not_look_sees_no_file_though_a_session_is_open(browser: Browser
     answer, pod = look(browser, "/archives/main/a-2", lambda _: answers.TreeAnswer((FILE,)))
     assert (answer.status_code, pod.requests) == (200, [])
     assert "the right to create BorgSessions" in answer.text
-    assert "the right to create BorgSessions" in browser.get("/archives/main/compare").text
+    assert "the right to create BorgSessions" in browser.get("/compare/main").text
     for path in ("file?path=x", "tar", "versions?path=x"):
         refused, pod = look(browser, f"/archives/main/a-2/{path}", lambda _: b"x")
         assert (refused.status_code, pod.requests) == (403, [])

@@ -217,7 +217,7 @@ def test_no_name_reaches_a_header_as_it_is(world: World, name: str) -> None:
     assert answer.headers["location"].startswith("/login?next=%2Fschedules")
 
 
-@pytest.mark.parametrize("path", ["/", "/schedules", "/runs/nothing", "/login", "/schedules/new", "/namespaces"])
+@pytest.mark.parametrize("path", ["/", "/schedules", "/runs/nothing", "/login", "/new/schedule", "/namespaces"])
 @pytest.mark.parametrize("known", [True, False], ids=["logged in", "stranger"])
 def test_every_answer_keeps_other_sites_away(world: World, path: str, known: bool) -> None:
     answer = Browser(world, TOKEN if known else "").get(path)

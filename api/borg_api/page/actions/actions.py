@@ -95,6 +95,6 @@ BY_FORMS = {
     "create_schedule": "/schedules",
     "update_schedule": "/schedules/{job_id}",
     "preview_restore_job": "/restores",
-    "validate_cron": "/schedules/preview",
+    "validate_cron": "/new/schedule/times",
 }
 """The operations whose forms are pages of their own, which say beside each field what is wrong: see `actions.route`."""

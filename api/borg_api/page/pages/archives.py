@@ -1,4 +1,4 @@
-"""/archives: what there is to restore, by day; and what is in it, where this facade can look."""
+"""/archives and /compare: what there is to restore, by day; and what is in it, where this facade can look."""
 
 from itertools import groupby
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.restore import RESTORES
 
-router = APIRouter(prefix="/archives", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _PAGE = 100
 _MANY = 500
@@ -34,7 +34,7 @@ Words = Annotated[str, Query(max_length=1024)]
 Name = Annotated[str, Path(max_length=1024)]
 
 
-@router.get("")
+@router.get("/archives")
 @requires(LIST)
 async def list_archives(
     request: Request, view: TheView, repository: Chosen = "", schedule: Chosen = "", token: Continue = None
@@ -64,7 +64,7 @@ async def list_archives(
     )
 
 
-@router.get("/{repository}/compare")
+@router.get("/compare/{repository}")
 @requires(LIST)
 async def compare_archives(  # noqa: PLR0917 - filled in by their names
     request: Request, view: TheView, repository: Name, a: Words = "", b: Words = "", token: From = None
@@ -87,7 +87,7 @@ async def compare_archives(  # noqa: PLR0917 - filled in by their names
     )
 
 
-@router.get("/{repository}/{archive}")
+@router.get("/archives/{repository}/{archive}")
 @requires(LIST)
 async def show_archive(  # noqa: PLR0917 - filled in by their names
     request: Request,
@@ -125,7 +125,7 @@ async def show_archive(  # noqa: PLR0917 - filled in by their names
     )
 
 
-@router.get("/{repository}/{archive}/versions")
+@router.get("/archives/{repository}/{archive}/versions")
 @requires(LOOK)
 async def show_versions(
     request: Request,
@@ -154,7 +154,7 @@ async def show_versions(
     )
 
 
-@router.get("/{repository}/{archive}/file")
+@router.get("/archives/{repository}/{archive}/file")
 @requires(LOOK)
 async def download_file(
     request: Request,
@@ -166,7 +166,7 @@ async def download_file(
     return Inside(request).file(*_find(view, repository, archive), read_exact(request, "path"))
 
 
-@router.get("/{repository}/{archive}/tar")
+@router.get("/archives/{repository}/{archive}/tar")
 @requires(LOOK)
 async def download_folder(
     request: Request,

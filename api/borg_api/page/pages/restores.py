@@ -18,7 +18,7 @@ from borg_api.resources.restores.route import LIST, RestoreId, find_restore
 from borg_core.formats import parse_time
 from borg_core.kinds.restore import RESTORES
 
-router = APIRouter(prefix="/restores", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _PAGE = 50
 _MANY = 1_000
@@ -27,7 +27,7 @@ Chosen = Annotated[str, Query(max_length=253)]
 Paths = Annotated[list[Annotated[str, Query(max_length=4096)]], Query(alias="path", max_length=256)]
 
 
-@router.get("")
+@router.get("/restores")
 @requires(LIST)
 async def list_restores(request: Request, view: TheView, caller: TheCaller, token: Continue = None) -> Response:
     before = decode_token(token)
@@ -44,7 +44,7 @@ async def list_restores(request: Request, view: TheView, caller: TheCaller, toke
     )
 
 
-@router.get("/new")
+@router.get("/new/restore")
 @requires(Permission("create", RESTORES))
 async def new_restore(
     request: Request,
@@ -56,7 +56,7 @@ async def new_restore(
     return show_form(request, view, offer_draft(view, repository, archive, path))
 
 
-@router.get("/{job_id}")
+@router.get("/restores/{job_id}")
 @requires(LIST)
 async def show_restore(request: Request, view: TheView, caller: TheCaller, job_id: RestoreId) -> Response:
     found = find_restore(view, job_id)

@@ -1,4 +1,4 @@
-"""/schedules: what is backed up when, and how that went."""
+"""/schedules and /new/schedule: what is backed up when, and how that went."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from borg_api.resources.schedules.route import LIST, JobId, find_schedule
 from borg_core.kinds.run import RUNS
 from borg_core.kinds.schedule import SCHEDULES
 
-router = APIRouter(prefix="/schedules", route_class=PageRoute, include_in_schema=False)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 PAGE = 100
 _RUNS = 30
@@ -33,7 +33,7 @@ Number = Annotated[int, Query(ge=1, le=10_000)]
 Words = Annotated[str, Query(max_length=253)]
 
 
-@router.get("")
+@router.get("/schedules")
 @requires(LIST)
 async def list_schedules(  # noqa: PLR0917 - filled in by their names
     request: Request, view: TheView, listing: TheListing, timetable: TheTimetable, q: Words = "", page: Number = 1
@@ -67,13 +67,13 @@ async def list_schedules(  # noqa: PLR0917 - filled in by their names
     )
 
 
-@router.get("/new")
+@router.get("/new/schedule")
 @requires(Permission("create", SCHEDULES))
 async def new_schedule(request: Request, view: TheView) -> Response:
     return await show_form(request, view, empty_draft(view))
 
 
-@router.get("/preview")
+@router.get("/new/schedule/times")
 @requires(LIST)
 async def preview_times(
     request: Request, cron_expression: Words = "", timezone: Words = "", name: Words = ""
@@ -82,7 +82,7 @@ async def preview_times(
     return show(request, "parts/times.html", preview=await ask_times(request, cron_expression, timezone, name))
 
 
-@router.get("/{job_id}")
+@router.get("/schedules/{job_id}")
 @requires(LIST)
 async def show_schedule(
     request: Request, view: TheView, listing: TheListing, timetable: TheTimetable, job_id: JobId
@@ -115,7 +115,7 @@ async def show_schedule(
     )
 
 
-@router.get("/{job_id}/edit")
+@router.get("/schedules/{job_id}/edit")
 @requires(Permission("update", SCHEDULES))
 async def edit_schedule(request: Request, view: TheView, job_id: JobId) -> Response:
     record = find_schedule(view, job_id)
