@@ -13,8 +13,8 @@ from borg_api.edge.guard import Access
 from borg_api.edge.openapi import render_document
 from borg_api.edge.parts import install_parts
 from borg_api.edge.problem import add_error_handlers
+from borg_api.keys import Keys
 from borg_api.looking.client import SessionClient
-from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
 from borg_api.page.frame.calls import let_pages_call
 from borg_api.page.frame.seal import Seal
@@ -91,7 +91,7 @@ def create_app(configuration: Configuration) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
-    for router in (*_ROUTERS, *(PAGES if configuration.page_key else ())):
+    for router in (*_ROUTERS, *(PAGES if configuration.page else ())):
         app.include_router(router)
     let_pages_call(app, _ROUTERS)
     documents.mount_assets(app)
@@ -116,10 +116,10 @@ async def run_parts(app: FastAPI, configuration: Configuration, metrics: Metrics
     anonymous = ApiServer(without_credentials(client, _CALLERS_CONNECTIONS), observe=metrics.asked_as_caller)
     picture, others, timetable = Picture(own, configuration.namespaces), Replicas(configuration), Timetable()
     access, listing = Access(anonymous, picture), Listing(timetable)
-    keys = Keys(own, configuration.session_secret)
+    keys = Keys(own, configuration.key_secret)
     client_of_sessions = SessionClient(keys)
     parts = (configuration, metrics, own, picture, others, timetable, access, listing, WriteTurns())
-    install_parts(app, *parts, keys, client_of_sessions, Seal(configuration.page_key))
+    install_parts(app, *parts, keys, client_of_sessions, Seal(keys))
     await others.start()
     await client_of_sessions.start()
     keys.start()

@@ -16,7 +16,8 @@ class Configuration:
     """`namespaces`: those it serves, empty for all. `peers`: `host:port` of all replicas, empty for a single one.
 
     `own_address`: the IP address of this replica among its peers. `certificate`, `key`: PEM files to speak TLS with;
-    empty for plain HTTP. `page_key`: the file with the key of the page; without one, there is no page.
+    empty for plain HTTP. `key_secret`: (namespace, name) of the Secret for the facade's own key, which it needs to look
+    into archives (`sessions`), and for the `page`.
     """
 
     default_namespace: str
@@ -26,9 +27,9 @@ class Configuration:
     own_address: str = ""
     certificate: str = ""
     key: str = ""
-    session_secret: tuple[str, str] | None = None
-    """(namespace, name) of the Secret with the key by which the facade looks into archives; None: it does not."""
-    page_key: str = ""
+    key_secret: tuple[str, str] | None = None
+    sessions: bool = False
+    page: bool = False
 
     def serves(self, namespace: str) -> bool:
         return not self.namespaces or namespace in self.namespaces
@@ -53,6 +54,9 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         raise ConfigurationError(f"{_PREFIX}TLS_CERTIFICATE and {_PREFIX}TLS_KEY: give both or neither")
     if value("PEERS") and not value("OWN_ADDRESS"):
         raise ConfigurationError(f"{_PREFIX}PEERS needs {_PREFIX}OWN_ADDRESS, the address of this replica among them")
+    secret, sessions, page = _secret(value("KEY_SECRET")), _is_on(value("SESSIONS")), _is_on(value("PAGE"))
+    if (sessions or page) and not secret:
+        raise ConfigurationError(f"{_PREFIX}SESSIONS and {_PREFIX}PAGE need {_PREFIX}KEY_SECRET")
     return Configuration(
         default,
         namespaces,
@@ -61,13 +65,18 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
         value("OWN_ADDRESS"),
         certificate,
         key,
-        _secret(value("SESSION_SECRET")),
-        value("PAGE_KEY"),
+        secret,
+        sessions,
+        page,
     )
 
 
 def _secret(text: str) -> tuple[str, str] | None:
     namespace, slash, name = text.partition("/")
     if text and not (namespace and slash and name):
-        raise ConfigurationError(f'{_PREFIX}SESSION_SECRET is "{text}": it must be namespace/name')
+        raise ConfigurationError(f'{_PREFIX}KEY_SECRET is "{text}": it must be namespace/name')
     return (namespace, name) if text else None
+
+
+def _is_on(text: str) -> bool:
+    return text.lower() == "true"

@@ -71,7 +71,7 @@ def play(plane: ControlPlane, test: Callable[[Stage, Facade], Awaitable[None]]) 
     async def work() -> None:
         async with staged(plane, 1, operate=False) as stage:
             await stage.prepare()
-            key = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "session-key"}}
+            key = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key"}}
             await stage.create(_SECRETS, key)
             async with facing(stage) as facade:
                 await test(stage, facade)

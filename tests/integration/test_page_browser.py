@@ -4,7 +4,6 @@ The facade is in this process, on a cluster that is a dict; `tests/e2e/test_page
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from borg_contract.session import answers
 from borg_contract.session.request import ReadRequest, SessionOperation
 from support.browser import SHOTS, find_faults, log_in, open_chromium
-from support.page_world import HOSTILE, LONG, add_schedule, fill, make_key
+from support.page_world import HOSTILE, LONG, add_schedule, fill
 from support.rest_world import World
 from support.session_pod import opened
 from support.visitor import serve
@@ -55,8 +54,8 @@ PAGES = {
 SIZES = ((360, "light"), (1280, "light"), (1280, "dark"), (2560, "light"))
 
 
-def make_world(folder: Path) -> World:
-    world = World(make_key(folder))
+def make_world() -> World:
+    world = World(page=True)
     fill(world)
     world.cluster.pods = [{"metadata": {"name": "pod", "creationTimestamp": "2026-01-01T00:00:00Z"}}]
     world.cluster.logs["borg"] = b"".join(b"A /sources/data/file-%d <b>\n" % number for number in range(40))
@@ -64,8 +63,8 @@ def make_world(folder: Path) -> World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return make_world(tmp_path_factory.mktemp("page"))
+def world() -> World:
+    return make_world()
 
 
 @pytest.fixture(scope="module")
@@ -198,10 +197,8 @@ def test_the_overview_goes_on_by_itself_and_keeps_what_one_had_opened(page: Page
     expect(page.get_by_role("link", name="Made meanwhile").first).to_be_visible()
 
 
-def test_an_archive_that_is_opened_comes_by_itself_and_what_is_ticked_then_stays(
-    chromium: Browser, tmp_path: Path
-) -> None:
-    world = World(make_key(tmp_path))
+def test_an_archive_that_is_opened_comes_by_itself_and_what_is_ticked_then_stays(chromium: Browser) -> None:
+    world = World(page=True)
     fill(world)
     world.keys.private = Ed25519PrivateKey.generate()
     state: list[Any] = [(202, answers.Pending(entries=7))]

@@ -1,11 +1,10 @@
 """A team whose page one does something with, and what is entered there."""
 
-from pathlib import Path
 from typing import Any
 
 from borg_api.picture.records import derive_id
 from borg_core.kinds.restore import RESTORES
-from support.page_world import add_archive, add_repository, add_run, add_schedule, ago, make_key
+from support.page_world import add_archive, add_repository, add_run, add_schedule, ago
 from support.rest_world import World
 
 NIGHTLY = "nightly-2026-11-24T03:00:02"
@@ -67,8 +66,8 @@ SCHEDULE_BODY = {
 }
 
 
-def make_world(folder: Path, *, running: bool = True) -> World:
-    world = World(make_key(folder))
+def make_world(*, running: bool = True) -> World:
+    world = World(page=True)
     script = {
         "content": "true",
         "parameters": [{"name": "HOST", "required": True}, {"name": "PASSWORD", "type": "Password"}],

@@ -1,13 +1,11 @@
 """A namespace in which everything happened that the page can show."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from borg_core.formats import format_time
 from support.rest_world import World
 
-KEY = "0123456789abcdef" * 3
 CLAIM = {"persistentVolumeClaim": {"claimName": "app-data"}}
 HOSTILE = "<script>alert(1)</script>\"'`&lt;{{7*7}}{% x %}\u202e\u0000"
 LONG = "a-very-long-title-that-somebody-made-of-a-path-and-a-host-and-a-date-" * 3
@@ -15,13 +13,6 @@ LONG = "a-very-long-title-that-somebody-made-of-a-path-and-a-host-and-a-date-" *
 
 def ago(**span: float) -> str:
     return format_time(datetime.now(UTC) - timedelta(**span))
-
-
-def make_key(folder: Path) -> str:
-    """Return the path of a file with a key of the page."""
-    path = folder / "key"
-    path.write_text(KEY)
-    return str(path)
 
 
 def add_repository(world: World, name: str, spec: dict[str, Any] | None = None, **status: Any) -> None:

@@ -76,10 +76,11 @@ def operator(kubeconfig: Path, folder: Path, **settings: str) -> Process:
 
 
 def facade(kubeconfig: Path, folder: Path, port: int, namespace: str) -> Process:
-    """`namespace`: of what it shows, and of the Secret `session-key`."""
+    """`namespace`: of what it shows, and of the Secret `key`."""
     settings = {
         "BORG_API_PORT": str(port),
         "BORG_API_DEFAULT_NAMESPACE": namespace,
-        "BORG_API_SESSION_SECRET": f"{namespace}/session-key",
+        "BORG_API_KEY_SECRET": f"{namespace}/key",
+        "BORG_API_SESSIONS": "true",
     }
     return Process("borg_api", {**settings, "KUBECONFIG": str(kubeconfig)}, folder / "facade.log")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 
 from borg_api.app import create_app
@@ -13,8 +14,8 @@ from borg_api.commands.writer import WriteTurns
 from borg_api.configuration import Configuration
 from borg_api.edge.guard import Access
 from borg_api.edge.parts import install_parts
+from borg_api.keys import Keys
 from borg_api.looking.client import AwayError, SessionClient
-from borg_api.looking.keys import Keys
 from borg_api.metrics import Metrics
 from borg_api.page.frame.seal import Seal
 from borg_api.picture.picture import Picture
@@ -27,6 +28,7 @@ from borg_core.registry import ResourceType
 from support.builders import NAMESPACE
 
 Body = dict[str, Any]
+KEY = Ed25519PrivateKey.generate()
 
 # ruff: noqa: ARG002 - a stand-in takes the arguments of what it stands for
 
@@ -221,25 +223,26 @@ class Refusing(ApiServer):
 
 
 class World:
-    """A facade that has read all there is, and somebody who may do everything. `page_key`: for one with a page.
+    """A facade that has read all there is, and somebody who may do everything.
 
-    `looks`: whether it can look into archives.
+    `page`: whether it has one; `looks`: whether it can look into archives.
     """
 
-    def __init__(self, page_key: str = "", *, looks: bool = True) -> None:
+    def __init__(self, *, page: bool = False, looks: bool = True) -> None:
         self.cluster = Cluster()
-        configuration = Configuration(NAMESPACE, page_key=page_key)
+        configuration = Configuration(NAMESPACE, key_secret=(NAMESPACE, "key"), sessions=looks, page=page)
         self.app: FastAPI = create_app(configuration)
         picture, timetable = self.cluster.picture, Timetable()
         for informer in picture._informers:
             informer.filled.set()
             informer.connected = True
-        self.keys = Keys(self.cluster, (NAMESPACE, "session-key") if looks else None)
+        self.keys = Keys(self.cluster, configuration.key_secret)
+        self.keys.private = KEY if page else None
         self.pods: dict[str, str] = {}
         """Where the pods of sessions are really asked, by the address that their sessions tell."""
         self.sessions = SessionClient(self.keys, self._locate)
         known = (Access(self.cluster, picture), Listing(timetable), Replicas(configuration))
-        parts = (*known, WriteTurns(), Seal(page_key), self.keys, self.sessions)
+        parts = (*known, WriteTurns(), Seal(self.keys), self.keys, self.sessions)
         install_parts(self.app, configuration, Metrics(), picture, timetable, *parts)
         self.app.state.parts[ApiServer] = self.cluster
 

@@ -1,6 +1,5 @@
 """What the chart renders: least rights, restricted pods, and nothing of one install in the way of another."""
 
-import base64
 import os
 import runpy
 import subprocess
@@ -57,7 +56,7 @@ def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespa
     roles = {"borg-viewer", "borg-operator", "borg-restorer", "borg-admin"}
     names = {*roles, "backups-borg-operator-manager", "backups-borg-operator-api"}
     wanted = {(name, namespace) for name in names for namespace in ("team-a", "team-b")}
-    own = ("backups-borg-operator-api-session-key", "borg-system")
+    own = ("backups-borg-operator-api-key", "borg-system")
     assert places == {*wanted, own, ("backups-borg-operator-test", "team-a")}
 
 
@@ -94,7 +93,7 @@ def test_no_account_may_read_secrets_or_create_pods(objects: list[Object]) -> No
     for name, rule in rules(objects):
         assert "*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]], name
         if "secrets" in rule["resources"]:  # the facade, that of its own key, which it makes once
-            assert name.endswith("-api-session-key")
+            assert name.endswith("-api-key")
             assert len(rule["resourceNames"]) == 1
             assert rule["verbs"] in (["get", "update"], ["get"])
         if {"pods", "pods/exec"} & set(rule["resources"]):
@@ -115,7 +114,7 @@ def test_nobody_who_may_only_look_at_objects_sees_sessions(objects: list[Object]
 
 
 def test_the_key_of_sessions_is_in_no_manifest_and_the_operator_is_given_the_public_half(objects: list[Object]) -> None:
-    secret = named(objects, "Secret", "backups-borg-operator-api-session-key")
+    secret = named(objects, "Secret", "backups-borg-operator-api-key")
     assert secret.keys() & {"data", "stringData", "immutable"} == set()
     name = secret["metadata"]["name"]
     operator, facade = (
@@ -151,7 +150,7 @@ def test_without_sessions_nothing_of_them_is_there_and_a_key_of_ones_own_is_only
     assert of_kind(objects, "Secret") == []
     assert "SESSION" not in str(of_kind(objects, "Deployment"))
     assert "networkpolicies" not in str(list(rules(objects)))
-    objects = render({"api": {"sessions": {"existingSecret": "ours"}, "page": {"enabled": False}}})
+    objects = render({"api": {"existingKeySecret": "ours"}})
     assert of_kind(objects, "Secret") == []
     (rule,) = (rule for _, rule in rules(objects) if "secrets" in rule["resources"])
     assert (rule["resourceNames"], rule["verbs"]) == (["ours"], ["get"])
@@ -219,27 +218,21 @@ def test_without_the_page_nothing_of_it_is_passed_or_made() -> None:
     assert {path["path"] for path in rule["http"]["paths"]} == {"/api/", "/docs-assets/", "/docs", "/openapi.json"}
     assert of_kind(objects, "Secret") == []
     (container,) = pod_specs(objects)["backups-borg-operator-api"]["containers"]
-    assert "BORG_API_PAGE_KEY" not in {item["name"] for item in container["env"]}
+    assert "BORG_API_KEY_SECRET" not in {item["name"] for item in container["env"]}
     assert "volumes" not in pod_specs(objects)["backups-borg-operator-api"]
 
 
-def test_the_key_of_the_page_is_made_once_and_mounted_where_the_facade_looks(objects: list[Object]) -> None:
-    secret = named(objects, "Secret", "backups-borg-operator-api-page")
-    assert len(base64.b64decode(secret["data"]["key"])) == 64
-    spec = pod_specs(objects)["backups-borg-operator-api"]
-    (volume,) = [item for item in spec["volumes"] if item["name"] == "page"]
-    name = secret["metadata"]["name"]
-    assert volume["secret"] == {"secretName": name, "defaultMode": 0o440, "optional": True}
-    (container,) = spec["containers"]
-    assert {"name": "BORG_API_PAGE_KEY", "value": "/page/key"} in container["env"]
-    assert {"name": "page", "mountPath": "/page", "readOnly": True} in container["volumeMounts"]
-
-
-def test_a_key_of_ones_own_is_used_and_none_is_made() -> None:
-    objects = render({"api": {"page": {"keySecretName": "mine"}, "sessions": {"enabled": False}}})
-    assert of_kind(objects, "Secret") == []
-    (volume,) = pod_specs(objects)["backups-borg-operator-api"]["volumes"]
-    assert volume["secret"]["secretName"] == "mine"
+@pytest.mark.parametrize("without", ["page", "sessions"])
+def test_page_and_sessions_do_with_one_key_each_without_the_other(without: str) -> None:
+    objects = render({"api": {without: {"enabled": False}}})
+    assert named(objects, "Secret", "backups-borg-operator-api-key").keys().isdisjoint({"data", "stringData"})
+    (container,) = pod_specs(objects)["backups-borg-operator-api"]["containers"]
+    environment = {item["name"]: item.get("value") for item in container["env"]}
+    assert environment["BORG_API_KEY_SECRET"] == "borg-system/backups-borg-operator-api-key"
+    assert (environment["BORG_API_PAGE"], environment["BORG_API_SESSIONS"]) == (
+        str(without != "page").lower(),
+        str(without != "sessions").lower(),
+    )
 
 
 def test_with_a_certificate_all_speak_tls_to_the_facade(everything: list[Object]) -> None:
@@ -342,7 +335,7 @@ def test_the_manifests_for_kubectl_are_the_charts_without_what_must_outlive_them
     assert len(applied) == len(
         [
             item
-            for item in render({"api": {"page": {"keySecretName": "borg-operator-page"}}})
+            for item in render({})
             if "helm.sh/hook" not in item["metadata"].get("annotations", {})
             and item["kind"] != "CustomResourceDefinition"
         ]

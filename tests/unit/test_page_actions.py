@@ -1,7 +1,6 @@
 """What one does with the page is what REST does: each action one operation, with the same rights, checks and words."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +14,8 @@ from support.visitor import Browser
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(tmp_path)
+def world() -> World:
+    return make_world()
 
 
 @pytest.fixture
@@ -90,10 +89,10 @@ SAME: dict[str, tuple[str, dict[str, str], Call]] = {
 
 
 @pytest.mark.parametrize("operation", sorted(SAME))
-def test_an_action_does_to_the_cluster_what_its_operation_does(tmp_path: Path, operation: str) -> None:
+def test_an_action_does_to_the_cluster_what_its_operation_does(operation: str) -> None:
     path, form, (method, rest_path, body) = SAME[operation]
     running = operation != "run_schedule_now"
-    by_page, by_rest = make_world(tmp_path, running=running), make_world(tmp_path, running=running)
+    by_page, by_rest = make_world(running=running), make_world(running=running)
     browser = Browser(by_page, "token")
     browser.get("/")
     answer = browser.post(path, form)
@@ -109,8 +108,8 @@ def _ask_rest(browser: Browser, method: str, path: str, body: Any) -> httpx.Resp
     return asyncio.run(browser.world(method, path, body))
 
 
-def test_a_form_that_is_sent_twice_runs_once(tmp_path: Path) -> None:
-    world = make_world(tmp_path, running=False)
+def test_a_form_that_is_sent_twice_runs_once() -> None:
+    world = make_world(running=False)
     browser = Browser(world, "token")
     browser.get("/")
     once = {"once": "the key of one page"}

@@ -3,7 +3,6 @@
 import gzip
 import re
 import unicodedata
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,7 +11,7 @@ from fastapi.routing import APIRoute
 from borg_api.page.frame.assets import NAMES, load_assets
 from borg_api.page.routes import ROUTERS
 from support.hostile import make_hostile
-from support.page_world import HOSTILE, add_archive, add_repository, add_schedule, ago, fill, make_key
+from support.page_world import HOSTILE, add_archive, add_repository, add_schedule, ago, fill
 from support.rest_world import World
 from support.visitor import Browser
 
@@ -46,8 +45,8 @@ PAGES = (
 )
 
 
-def make_world(folder: Path) -> World:
-    world = World(make_key(folder))
+def make_world() -> World:
+    world = World(page=True)
     fill(world)
     world.cluster.pods = [{"metadata": {"name": "pod", "creationTimestamp": "2026-01-01T00:00:00Z"}}]
     world.cluster.logs["borg"] = b"a line\n"
@@ -55,8 +54,8 @@ def make_world(folder: Path) -> World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return make_world(tmp_path_factory.mktemp("page"))
+def world() -> World:
+    return make_world()
 
 
 @pytest.fixture(scope="module")
@@ -126,17 +125,17 @@ def test_what_is_not_there_is_said_on_a_page(browser: Browser, path: str) -> Non
 
 
 @pytest.mark.parametrize("approve", ["", "d1"], ids=["nobody approved", "approved, and not taken up yet"])
-def test_a_restore_that_waits_for_approval_goes_on_by_itself_on_the_page(tmp_path: Path, approve: str) -> None:
+def test_a_restore_that_waits_for_approval_goes_on_by_itself_on_the_page(approve: str) -> None:
     """Somebody may approve it, on another page; or has on this one, and the operator comes to it a moment later."""
-    world = make_world(tmp_path)
+    world = make_world()
     world.cluster.change("BorgRestore", "waiting", approve=approve)
     page = Browser(world, "token").get("/restores/waiting").text
     assert re.search(r'<div hx-get="/restores/waiting[^"]*" hx-trigger="every 3s"', page)
     assert ("Restore now" in page) is (not approve)
 
 
-def test_a_restore_into_a_command_says_which(tmp_path: Path) -> None:
-    world = make_world(tmp_path)
+def test_a_restore_into_a_command_says_which() -> None:
+    world = make_world()
     stream = {"image": "docker.io/library/postgres:17", "command": ["pg_restore", "--dbname=app"]}
     spec = {"repositoryRef": {"name": "main"}, "archive": "a", "source": "db", "target": {"stream": stream}}
     world.cluster.add("BorgRestore", "database", spec, status={"phase": "Running"})
@@ -145,18 +144,18 @@ def test_a_restore_into_a_command_says_which(tmp_path: Path) -> None:
     assert "Restore into <bdi>pg_restore</bdi>" in browser.get("/restores/database").text
 
 
-def test_an_empty_namespace_says_how_to_begin(tmp_path: Path) -> None:
-    browser = Browser(World(make_key(tmp_path)), "token")
+def test_an_empty_namespace_says_how_to_begin() -> None:
+    browser = Browser(World(page=True), "token")
     assert "Begin with three steps" in browser.get("/").text
     for path in ("/schedules", "/runs", "/repositories", "/archives", "/restores", "/drills", "/scripts"):
         assert 'class="empty"' in browser.get(path).text, path
 
 
-def test_ten_thousand_hostile_names_are_text(tmp_path: Path) -> None:
+def test_ten_thousand_hostile_names_are_text() -> None:
     """Each stands between marks: what is between them in the page must be the name, escaped, and no tag."""
     random = Random(12)
     names = [HOSTILE, *(make_hostile(random) for _ in range(9_999))]
-    world = World(make_key(tmp_path))
+    world = World(page=True)
     add_repository(world, "main")
     rounds = 20
     for number in range(rounds):
@@ -213,8 +212,8 @@ def test_ten_thousand_hostile_names_are_text(tmp_path: Path) -> None:
     assert "<script>" not in text
 
 
-def test_hostile_lines_of_a_log_are_lines_of_text(tmp_path: Path) -> None:
-    world = World(make_key(tmp_path))
+def test_hostile_lines_of_a_log_are_lines_of_text() -> None:
+    world = World(page=True)
     add_repository(world, "main")
     add_schedule(world, "nightly", runs="g")
     world.cluster.pods = [{"metadata": {"name": "pod", "creationTimestamp": "2026-01-01T00:00:00Z"}}]
@@ -246,15 +245,15 @@ def test_what_is_loaded_is_small_and_kept_by_browsers(browser: Browser) -> None:
     assert browser.get("/assets/x/../../guard.py").status_code == 404
 
 
-def test_where_it_cannot_the_page_offers_nothing_of_it(tmp_path: Path) -> None:
-    world = World(make_key(tmp_path), looks=False)
+def test_where_it_cannot_the_page_offers_nothing_of_it() -> None:
+    world = World(page=True, looks=False)
     fill(world)
     browser = Browser(world, "token")
     page = browser.get("/archives/main/before-the-upgrade").text
     assert "Files</h2>" not in page
     assert "Restore all of it" in page
     assert "cannot look into archives" in browser.get("/compare/main").text
-    assert browser.get("/archives/main/before-the-upgrade/file?path=x").status_code == 503
+    assert browser.get("/archives/main/before-the-upgrade/file?path=x").status_code == 404
 
 
 def test_no_address_of_the_page_takes_the_place_of_a_name() -> None:
@@ -268,8 +267,8 @@ def test_no_address_of_the_page_takes_the_place_of_a_name() -> None:
                 assert (at[0][:1] == "{") == (at[1][:1] == "{"), (one, other)
 
 
-def test_a_schedule_called_new_and_an_archive_called_compare_are_shown(tmp_path: Path) -> None:
-    world = World(make_key(tmp_path))
+def test_a_schedule_called_new_and_an_archive_called_compare_are_shown() -> None:
+    world = World(page=True)
     add_repository(world, "main")
     add_schedule(world, "new", "New one", "g")
     add_archive(world, "main-1", "compare", time=ago(hours=20))

@@ -1,7 +1,6 @@
 """The form of a schedule: what is wrong stands where it was entered, and nothing is lost, or changed unasked."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from support.visitor import Browser
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(tmp_path)
+def world() -> World:
+    return make_world()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import quote, unquote_plus
@@ -17,7 +16,7 @@ from borg_api.resources.contents import reading
 from borg_contract.session import answers
 from borg_contract.session.request import ReadRequest, SessionOperation
 from support.hostile import make_hostile
-from support.page_world import add_archive, add_repository, ago, make_key
+from support.page_world import add_archive, add_repository, ago
 from support.rest_world import World
 from support.session_pod import Pod, opened
 from support.visitor import Browser
@@ -30,8 +29,8 @@ ODD = b"sources/caf\xe9\n&.txt".decode(errors="surrogateescape")
 
 
 @pytest.fixture
-def browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Browser:
-    world = World(make_key(tmp_path))
+def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
+    world = World(page=True)
     add_repository(world, "main")
     add_archive(world, "main-1", "a-1")
     add_archive(world, "main-2", "a-2", time=ago(hours=1))

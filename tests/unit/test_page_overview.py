@@ -3,7 +3,6 @@
 import gzip
 import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,13 @@ from borg_api.page.insight.attention import find_matters
 from borg_api.page.show.times import NOTHING, size, span
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_cluster.errors import Unreachable
-from support.page_world import add_repository, add_run, add_schedule, ago, condition, fill, make_key
+from support.page_world import add_repository, add_run, add_schedule, ago, condition, fill
 from support.rest_world import World
 from support.visitor import Browser
 
 
-def make_many(folder: Path, count: int) -> World:
-    world = World(make_key(folder))
+def make_many(count: int) -> World:
+    world = World(page=True)
     add_repository(world, "main", archives=4)
     for number in range(count):
         add_schedule(
@@ -29,8 +28,8 @@ def make_many(folder: Path, count: int) -> World:
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Browser:
-    return Browser(make_many(tmp_path_factory.mktemp("many"), 500), "token")
+def crowded() -> Browser:
+    return Browser(make_many(500), "token")
 
 
 @pytest.mark.parametrize(
@@ -77,9 +76,9 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", sorted(VERDICTS))
-def test_one_sentence_says_whether_all_is_well(tmp_path: Path, case: str) -> None:
+def test_one_sentence_says_whether_all_is_well(case: str) -> None:
     given, sentence = VERDICTS[case]
-    world = World(make_key(tmp_path))
+    world = World(page=True)
     add_repository(world, "main")
     add_schedule(world, "nightly", "Nightly", **given)
     page = Browser(world, "token").get("/").text
@@ -88,8 +87,8 @@ def test_one_sentence_says_whether_all_is_well(tmp_path: Path, case: str) -> Non
     assert sentence in verdict[1]
 
 
-def test_what_needs_somebody_comes_worst_first_each_with_what_to_do(tmp_path: Path) -> None:
-    world = World(make_key(tmp_path))
+def test_what_needs_somebody_comes_worst_first_each_with_what_to_do() -> None:
+    world = World(page=True)
     fill(world)
     damage = {"time": ago(hours=2), "runName": "main-check-1", "reason": "Damaged", "message": "2 chunks are missing."}
     add_repository(world, "broken", damage=damage)
@@ -148,8 +147,8 @@ def test_sizes_are_told_in_binary_units() -> None:
     ]
 
 
-def test_claims_that_nobody_backs_up_are_told_on_the_overview_and_stand_first_among_all(tmp_path: Path) -> None:
-    world = World(make_key(tmp_path))
+def test_claims_that_nobody_backs_up_are_told_on_the_overview_and_stand_first_among_all() -> None:
+    world = World(page=True)
     add_repository(world, "main")
     add_schedule(world, "nightly", "Nightly", "g")
     marks = {"borgoperator.io/ignore": "true"}
@@ -169,8 +168,8 @@ def test_claims_that_nobody_backs_up_are_told_on_the_overview_and_stand_first_am
     assert browser.get("/claims?q=zoo").text.count('<li class="row repo">') == 1
 
 
-def test_who_may_not_list_claims_sees_the_overview_without_them(tmp_path: Path) -> None:
-    world = World(make_key(tmp_path))
+def test_who_may_not_list_claims_sees_the_overview_without_them() -> None:
+    world = World(page=True)
     add_repository(world, "main")
     add_schedule(world, "nightly", "Nightly", "g")
     world.cluster.add("PersistentVolumeClaim", "photos", {})
@@ -180,8 +179,8 @@ def test_who_may_not_list_claims_sees_the_overview_without_them(tmp_path: Path) 
     assert browser.get("/claims").status_code == 403
 
 
-def test_the_overview_does_without_an_api_server(tmp_path: Path) -> None:
-    world = World(make_key(tmp_path))
+def test_the_overview_does_without_an_api_server() -> None:
+    world = World(page=True)
     add_schedule(world, "nightly", "Nightly", "g")
     browser = Browser(world, "token")
     assert browser.get("/").status_code == 200

@@ -3,16 +3,17 @@
 import re
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from borg_api.keys import Keys
 from borg_api.page.frame import seal as seals
 from borg_api.page.frame.headers import BROWSER, SESSION, safe_path
 from borg_api.page.frame.seal import NoKeyError, Seal, TooLongError
-from support.page_world import KEY, add_repository, add_schedule, make_key
-from support.rest_world import World
+from support.page_world import add_repository, add_schedule
+from support.rest_world import KEY, Cluster, World
 from support.visitor import Browser
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9." + "YWJjZGVm" * 100 + ".c2lnbmF0dXJl"
@@ -23,8 +24,8 @@ POLICY = (
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    world = World(make_key(tmp_path))
+def world() -> World:
+    world = World(page=True)
     add_repository(world, "main")
     add_schedule(world, "nightly", runs="gg")
     return world
@@ -242,14 +243,13 @@ def test_a_live_part_of_one_who_is_logged_out_loads_the_page_again(world: World)
     assert (answer.status_code, answer.headers["hx-refresh"]) == (204, "true")
 
 
-def test_without_a_key_the_page_says_how_to_make_one_and_takes_it_as_soon_as_it_is_there(tmp_path: Path) -> None:
-    world = World(str(tmp_path / "key"))
+def test_without_a_key_the_page_says_why_and_takes_it_as_soon_as_it_is_there() -> None:
+    world = World(page=True)
+    world.keys.private = None
     answer = Browser(world).get("/login")
     assert answer.status_code == 503
-    assert "create secret generic" in answer.text
-    (tmp_path / "key").write_text("too short")
-    assert Browser(world).get("/login").status_code == 503
-    make_key(tmp_path)
+    assert "in Secret team/key" in answer.text
+    world.keys.private = KEY
     assert Browser(world).get("/login").status_code == 200
 
 
@@ -259,26 +259,31 @@ def test_without_a_page_there_is_none() -> None:
     assert Browser(world).get("/login").status_code == 404
 
 
-def test_a_new_key_before_the_old_one_ends_no_session(tmp_path: Path) -> None:
-    path = Path(make_key(tmp_path))
-    seal = Seal(str(path))
+def sealed_with(key: Ed25519PrivateKey | None) -> Seal:
+    keys = Keys(Cluster(), None)
+    keys.private = key
+    return Seal(keys)
+
+
+def test_with_another_key_all_log_in_anew() -> None:
+    keys = Keys(Cluster(), None)
+    keys.private, seal = KEY, Seal(keys)
     cookie, form = seal.close(TOKEN), seal.sign("browser")
-    path.write_text(f"{'another key ' * 4}\n{KEY}\n")
     assert seal.open(cookie) == TOKEN
     assert seal.is_signed(form, "browser")
-    path.write_text("another key " * 4)
+    keys.private = Ed25519PrivateKey.generate()
     assert seal.open(cookie) is None
     assert not seal.is_signed(form, "browser")
 
 
-def test_two_replicas_with_one_key_read_each_others_cookies(tmp_path: Path) -> None:
-    path = make_key(tmp_path)
-    assert Seal(path).open(Seal(path).close(TOKEN)) == TOKEN
-    assert Seal(path).is_signed(Seal(path).sign("browser"), "browser")
+def test_two_replicas_with_one_key_read_each_others_cookies() -> None:
+    same = Ed25519PrivateKey.from_private_bytes(KEY.private_bytes_raw())
+    assert sealed_with(KEY).open(sealed_with(same).close(TOKEN)) == TOKEN
+    assert sealed_with(KEY).is_signed(sealed_with(same).sign("browser"), "browser")
 
 
-def test_a_key_that_is_gone_is_said_and_a_token_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+def test_a_key_that_is_not_there_is_said_and_a_token_that_does_not_fit_is_refused() -> None:
     with pytest.raises(NoKeyError):
-        Seal(str(tmp_path / "nothing")).open("x")
+        sealed_with(None).open("x")
     with pytest.raises(TooLongError):
-        Seal(make_key(tmp_path)).close(secrets.token_urlsafe(6000))
+        sealed_with(KEY).close(secrets.token_urlsafe(6000))

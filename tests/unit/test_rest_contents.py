@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 
+from borg_api.keys import PRIVATE, PUBLIC, Keys, render_pair
 from borg_api.looking.client import AwayError, derive_url
-from borg_api.looking.keys import PRIVATE, PUBLIC, Keys, render_pair
 from borg_api.picture.records import derive_id
 from borg_api.picture.timetable import whole_now
 from borg_api.resources.contents import reading
@@ -353,7 +353,7 @@ def test_a_pod_that_obeys_another_key_is_replaced_and_no_more_than_one(
 ) -> None:
     monkeypatch.setattr(reading, "PAGE_SECONDS", 30.0)
     assert world.keys.private
-    world.cluster.add("Secret", "session-key", {}, data=render_pair(world.keys.private))
+    world.cluster.add("Secret", "key", {}, data=render_pair(world.keys.private))
     old = add_session(world)
 
     create = world.cluster.create
@@ -383,10 +383,10 @@ def test_a_pod_that_obeys_another_key_is_replaced_and_no_more_than_one(
     assert len(created(world)) == 1
 
 
-def test_without_a_key_nobody_is_asked(world: World) -> None:
-    world.app.state.parts[Keys] = Keys(world.cluster, None)
+def test_a_facade_that_does_not_look_into_archives_says_so() -> None:
+    world = World(looks=False)
     answer = asyncio.run(world("GET", BROWSE))
-    assert (answer.status_code, created(world)) == (503, [])
+    assert (answer.status_code, "api.sessions.enabled" in answer.text, created(world)) == (404, True, [])
 
 
 @pytest.mark.parametrize(
@@ -406,8 +406,8 @@ def test_pods_of_both_families_are_asked_at_the_sessions_port() -> None:
 def test_the_key_is_made_once_for_all_replicas_and_the_operator_reads_its_public_half(
     world: World, tmp_path: Path
 ) -> None:
-    world.cluster.add("Secret", "session-key", {})
-    one, two = (Keys(world.cluster, ("team", "session-key")) for _ in range(2))
+    world.cluster.add("Secret", "key", {})
+    one, two = (Keys(world.cluster, ("team", "key")) for _ in range(2))
 
     async def run() -> None:
         one.start()
@@ -423,7 +423,7 @@ def test_the_key_is_made_once_for_all_replicas_and_the_operator_reads_its_public
     assert one.private
     assert two.private
     assert one.private.private_bytes_raw() == two.private.private_bytes_raw()
-    data = world.cluster.objects["Secret", "session-key"]["data"]
+    data = world.cluster.objects["Secret", "key"]["data"]
     assert data.keys() == {PRIVATE, PUBLIC}
     file = tmp_path / PUBLIC
     assert PublicKeys(str(file)).read() == ()
@@ -433,14 +433,14 @@ def test_the_key_is_made_once_for_all_replicas_and_the_operator_reads_its_public
 
 
 def test_of_two_replicas_that_make_a_key_at_once_the_first_ones_counts(world: World) -> None:
-    world.cluster.add("Secret", "session-key", {})
+    world.cluster.add("Secret", "key", {})
     winner = Ed25519PrivateKey.generate()
 
     def be_faster() -> None:
-        world.cluster.add("Secret", "session-key", {}, data=render_pair(winner))
+        world.cluster.add("Secret", "key", {}, data=render_pair(winner))
 
     world.cluster.meanwhile["replace"] = be_faster
-    keys = Keys(world.cluster, ("team", "session-key"))
+    keys = Keys(world.cluster, ("team", "key"))
 
     async def run() -> None:
         keys.start()

@@ -21,7 +21,7 @@ from borg_api.edge.errors import (
     UnavailableError,
     sentence,
 )
-from borg_api.looking.keys import Keys
+from borg_api.keys import Keys
 from borg_contract.codec import decode_answer
 from borg_contract.session.answers import Pending, Refusal
 from borg_contract.session.plan import SESSION_PORT

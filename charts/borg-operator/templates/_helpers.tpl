@@ -15,19 +15,14 @@
 {{ .Values.api.serviceAccount.name | default (include "borg-operator.apiName" .) }}
 {{- end }}
 
-{{- /* The Secret with the key of sessions. */}}
-{{- define "borg-operator.sessionKeyName" -}}
-{{ .Values.api.sessions.existingSecret | default (printf "%s-session-key" (include "borg-operator.apiName" .)) }}
+{{- /* The Secret with the facade's key. */}}
+{{- define "borg-operator.keyName" -}}
+{{ .Values.api.existingKeySecret | default (printf "%s-key" (include "borg-operator.apiName" .)) }}
 {{- end }}
 
 {{- /* HTTP or HTTPS, as the facade speaks it. */}}
 {{- define "borg-operator.apiScheme" -}}
 {{ empty .Values.api.tls.secretName | ternary "HTTP" "HTTPS" }}
-{{- end }}
-
-{{- /* The Secret with the key of the page's cookies. */}}
-{{- define "borg-operator.pageSecretName" -}}
-{{ .Values.api.page.keySecretName | default (printf "%s-page" (include "borg-operator.apiName" .)) }}
 {{- end }}
 
 {{- define "borg-operator.testNamespace" -}}

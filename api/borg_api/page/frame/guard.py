@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
+from borg_api.configuration import Configuration
 from borg_api.edge.errors import HttpError, InvalidValueError, NotAllowedError, UnknownCallerError
 from borg_api.edge.guard import GuardedRoute, read_token
 from borg_api.edge.parts import part_of
@@ -26,12 +27,9 @@ FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 500
 _WRITES = ("POST",)
 _NO_KEY = """\
-The page has no key yet, with which it would encrypt your token in a cookie. In the namespace of the facade, make the
-Secret that the chart's api.page.keySecretName names, which deploy/install.yaml calls borg-operator-page:
-
-    kubectl -n borg-system create secret generic borg-operator-page --from-literal=key="$(openssl rand -base64 48)"
-
-Then try again in a minute.
+The facade has no key yet, with which it would encrypt your token in a cookie. It makes one itself, within seconds after
+it has begun, in Secret {secret}. Where that lasts, its log says why: the Secret was deleted (helm upgrade, or kubectl
+apply of deploy/install.yaml, brings it back), or the facade may not write into it.
 """
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -112,7 +110,7 @@ def _shown(handle: Handler) -> Handler:
         try:
             return harden(await handle(request))
         except NoKeyError:
-            return _tell_of_key()
+            return _tell_of_key(request)
         except UnknownCallerError:
             return _ask_to_sign_in(request, expired=True)
         except RequestValidationError as error:
@@ -151,5 +149,6 @@ def _ask_to_sign_in(request: Request, *, expired: bool = False) -> Response:
     return harden(RedirectResponse(f"/login?{urlencode(query)}", HTTPStatus.SEE_OTHER))
 
 
-def _tell_of_key() -> Response:
-    return harden(Response(_NO_KEY, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "60"}, "text/plain"))
+def _tell_of_key(request: Request) -> Response:
+    text = _NO_KEY.format(secret="/".join(part_of(request, Configuration).key_secret or ()))
+    return harden(Response(text, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "5"}, "text/plain"))

@@ -9,9 +9,9 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from borg_api.configuration import Configuration
 from borg_api.edge.guard import is_allowed
 from borg_api.edge.parts import part_of
-from borg_api.looking.keys import Keys
 from borg_api.page.frame.calls import Operation, Relay, Said, call
 from borg_api.picture.records import derive_id
 from borg_api.picture.restoring import ArchiveRecord
@@ -36,7 +36,7 @@ class Inside:
     @property
     def is_there(self) -> bool:
         """Whether this facade can look into archives."""
-        return part_of(self._request, Keys).wanted
+        return part_of(self._request, Configuration).sessions
 
     async def is_open(self) -> bool:
         """Whether whoever asks may look as well."""

@@ -15,11 +15,12 @@ from fastapi import Depends, Header, Request
 
 from borg_api.commands.sessions import open_session
 from borg_api.commands.writer import SessionWriter, Writer
-from borg_api.edge.errors import UnavailableError
+from borg_api.configuration import Configuration
+from borg_api.edge.errors import NoSuchObjectError, UnavailableError
 from borg_api.edge.guard import TheView
 from borg_api.edge.parts import part_of
+from borg_api.keys import Keys
 from borg_api.looking.client import AwayError, NotObeyedError, SessionClient, Stream, Target
-from borg_api.looking.keys import Keys
 from borg_api.picture.picture import View
 from borg_cluster.errors import ApiError
 from borg_contract.session.answers import Pending
@@ -169,9 +170,9 @@ def _silent(session: BorgSession) -> UnavailableError:
 
 
 async def _get_reader(request: Request, view: TheView, writer: SessionWriter, prefer: Prefer = None) -> Reader:
+    if not part_of(request, Configuration).sessions:
+        raise NoSuchObjectError("This facade does not look into archives (api.sessions.enabled of the chart).")
     keys = part_of(request, Keys)
-    if not keys.wanted:
-        raise UnavailableError("This facade was not given a key to look into archives with (BORG_API_SESSION_SECRET).")
     wait = _WAIT.search(prefer or "")
     patience = float(wait[1]) if wait else math.inf
     return Reader(view, writer, part_of(request, SessionClient), keys, patience)

@@ -1,5 +1,7 @@
 """The facade's key pair: one for all replicas, in a Secret of its own that it fills once, and may read, and no other.
 
+It signs what the pods of sessions are asked; what encrypts the page's cookies and signs its forms is derived from it.
+
 Made here and not by the chart: a manifest that is applied from a file, or rendered anew at each sync, would have a key
 that everybody knows, or another one each time.
 """
@@ -26,22 +28,18 @@ _RETRY_SECONDS = 5.0
 
 
 class Keys:
-    """`secret`: (namespace, name) of the Secret; None: archives cannot be looked into here."""
+    """`secret`: (namespace, name) of the Secret; None: of a facade that needs none."""
 
     def __init__(self, own: ApiServer, secret: tuple[str, str] | None) -> None:
+        self.secret = secret
         self._own = own
-        self._secret = secret
         self._task: asyncio.Task[None] | None = None
         self.private: Ed25519PrivateKey | None = None
         """None until it is known."""
 
-    @property
-    def wanted(self) -> bool:
-        return self._secret is not None
-
     def start(self) -> None:
-        if self._secret:
-            self._task = asyncio.create_task(self._find(*self._secret))
+        if self.secret:
+            self._task = asyncio.create_task(self._find(*self.secret))
 
     async def stop(self) -> None:
         if self._task:
@@ -50,8 +48,8 @@ class Keys:
 
     async def renew(self) -> None:
         """Read the key once more: somebody may have put another one there. Raises ApiError."""
-        if self._secret:
-            self.private = await self._load(*self._secret) or self.private
+        if self.secret:
+            self.private = await self._load(*self.secret) or self.private
 
     async def _find(self, namespace: str, name: str) -> None:
         while self.private is None:
@@ -60,7 +58,7 @@ class Keys:
             except Conflict:
                 continue  # another replica was faster: its key is the one
             except ApiError as error:
-                logger.warning("the key for sessions is not there yet: %s", error or type(error).__name__)
+                logger.warning("the facade's key is not there yet: %s", error or type(error).__name__)
             if self.private is None:
                 await asyncio.sleep(_RETRY_SECONDS)
 
@@ -68,13 +66,13 @@ class Keys:
         """Return the key of the Secret; one is put there first where there is none. None: it cannot be used."""
         secret = await self._own.get(SECRETS, namespace, name)
         if secret is None:
-            logger.warning("there is no Secret %s/%s for the key of sessions", namespace, name)
+            logger.warning("there is no Secret %s/%s for the facade's key", namespace, name)
             return None
         data: dict[str, str] = secret.get("data") or {}
         if PRIVATE not in data:
             key = Ed25519PrivateKey.generate()
             await self._own.replace(SECRETS, {**secret, "data": {**data, **render_pair(key)}})
-            logger.info("made a key for sessions: Secret %s/%s", namespace, name)
+            logger.info("made the facade's key: Secret %s/%s", namespace, name)
             return key
         return _parse(namespace, name, data[PRIVATE])
 
