@@ -336,6 +336,17 @@ def test_after_a_session_has_ended_the_next_look_opens_another_one(world: World)
     assert name != "main-1"
 
 
+@pytest.mark.parametrize(("failed", "is_tried", "left"), [(1, True, 0), (2, True, 0), (3, False, 20), (9, False, 200)])
+def test_after_each_that_failed_it_is_tried_more_rarely(world: World, failed: int, is_tried: bool, left: int) -> None:
+    ended = format_time(whole_now() - timedelta(seconds=100))
+    told = {"phase": "Failed", "reason": "PassphraseWrong", "message": "The passphrase is wrong", "endTime": ended}
+    for number in range(failed):
+        add_session(world, f"main-{number}", **told)
+    answer = asyncio.run(world("GET", BROWSE, headers={"Prefer": "wait=0"}))
+    assert (answer.status_code, len(created(world))) == ((202, 1) if is_tried else (503, 0))
+    assert is_tried or int(answer.headers["retry-after"]) in range(left - 5, left + 1)
+
+
 @pytest.mark.parametrize(("phase", "reason"), [("Failed", "PassphraseWrong"), ("Ended", "GaveWay")])
 def test_why_the_last_one_failed_is_said_and_then_it_is_tried_again(world: World, phase: str, reason: str) -> None:
     told = {"phase": phase, "reason": reason, "message": "The passphrase is wrong"}

@@ -1,6 +1,9 @@
 """Opens a session with the caller's own token: whoever may create one may look, and nobody else."""
 
+import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from borg_api.commands.runs.start import derive_name
 from borg_api.commands.writer import Writer
@@ -14,8 +17,11 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.session import BorgSession, SessionPhase
 from borg_core.names import SESSION_NAME_LIMIT
 
-_SAID = timedelta(seconds=30)
-"""For so long after a session failed, or made way, its words are the answer; then another one is tried."""
+_SAID, _SAID_AT_MOST = timedelta(seconds=30), timedelta(minutes=5)
+"""For so long after a session failed, or made way, its words are the answer; then another one is tried.
+
+After each that failed in a row it is twice as long: a page that somebody has left open asks for ever.
+"""
 
 
 async def open_session(
@@ -30,8 +36,7 @@ async def open_session(
     current = next((session for session in known if session.live), None)
     if current:
         return current
-    for session in known[-1:]:
-        _heed(session, now)
+    _heed(known, now)
     # All who ask at once choose the same name, and nobody before or after.
     seed = " ".join([repository.metadata.uid, *sorted(session.metadata.uid for session in known)])
     metadata = repository.metadata
@@ -46,8 +51,12 @@ async def open_session(
     return found
 
 
-def _heed(last: BorgSession, now: datetime) -> None:
-    status = last.status
-    tells = status.phase is SessionPhase.FAILED or status.reason == Reason.GAVE_WAY
-    if tells and status.end_time and now - parse_time(status.end_time) < _SAID:
-        raise UnavailableError(sentence(status.message or f"It failed: {status.reason}"), _SAID.seconds)
+def _heed(known: Sequence[BorgSession], now: datetime) -> None:
+    failed = sum(1 for _ in takewhile(lambda session: session.status.phase is SessionPhase.FAILED, reversed(known)))
+    status = known[-1].status if known else None
+    if status is None or not status.end_time or not (failed or status.reason == Reason.GAVE_WAY):
+        return
+    left = parse_time(status.end_time) + min(_SAID * 2 ** min(max(failed - 1, 0), 8), _SAID_AT_MOST) - now
+    if left > timedelta():
+        words = sentence(status.message or f"It failed: {status.reason}")
+        raise UnavailableError(words, max(1, math.ceil(left.total_seconds())))
