@@ -221,6 +221,7 @@ RESTORES = Kind(
         columns=(
             Column("Archive", ".status.resolved.archive", description="The archive that was meant."),
             Column("Claim", ".status.claimName", description="Into which claim."),
+            Column("Image", ".spec.target.stream.image", description="Or into a command of which image.", wide=True),
             Column("Mode", ".spec.mode", wide=True),
             Column("Phase", ".status.phase"),
             Column("Create", ".status.preview.create", type="integer", description="What is not in the target yet."),
