@@ -5,7 +5,6 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 
-from borg_contract.session.answers import Refusal
 from borg_runner.verbs.list import StoredArchive, fetch_stored, render_time
 from borg_runner.verbs.repository import Repository
 from borg_session.borgs import Borgs
@@ -39,7 +38,7 @@ class Catalogue:
         self._task: asyncio.Task[None] | None = None
         self.as_of = ""
         """When they were read: UTC, RFC 3339."""
-        self.stale: Refusal | None = None
+        self.stale: RefusedError | None = None
         """Why they could not be read anew."""
 
     async def look(self) -> Mapping[str, StoredArchive]:
@@ -62,6 +61,8 @@ class Catalogue:
             if self._task is not None:
                 raise StillReadingError(0)  # borg reads something else before it tells of archives
             found = self._known().get(name)
+            if found is None and self.stale is not None:
+                raise RefusedError(self.stale.reason, self.stale.message)  # the list is of before
         if found is None:
             raise gone(name) if name in self._seen else no_archive(name)
         return found
@@ -110,7 +111,7 @@ class Catalogue:
         except RefusedError as error:
             if not known:
                 raise
-            self.stale = error.answer
+            self.stale = error
             self._read_at = self._clock()
             return
         self.stale = None

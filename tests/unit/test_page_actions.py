@@ -1,6 +1,8 @@
 """What one does with the page is what REST does: each action one operation, with the same rights, checks and words."""
 
 import asyncio
+import html
+import re
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from borg_api.page.actions.actions import ACTIONS, BY_FORMS
 from borg_cluster.errors import Forbidden, Unreachable
 from support.page_forms import NIGHTLY, RESTORE_ID, SCHEDULE, SCHEDULE_BODY, make_world, specs_of, writes_of
+from support.page_world import add_run
 from support.rest_world import World
 from support.visitor import Browser
 
@@ -164,3 +167,58 @@ def test_the_page_after_an_action_says_what_was_done_and_only_what_it_knows(brow
     answer = browser.post("/schedules/nightly/toggle")
     assert "Paused." in browser.get(answer.headers["location"]).text
     assert "nonsense" not in browser.get("/schedules/nightly?done=nonsense").text
+
+
+def test_who_sees_pause_lets_nothing_go_on_that_somebody_else_has_paused() -> None:
+    world = make_world(running=False)
+    mine, theirs = Browser(world, "token"), Browser(world, "token")
+    button = re.compile('action="/schedules/nightly/toggle[^>]*>.*?name="etag" value="([^"]+)"')
+    etags = [html.unescape(button.findall(each.get("/schedules/nightly").text)[0]) for each in (mine, theirs)]
+    spec = world.cluster.objects["BorgSchedule", "nightly"]["spec"]
+    was = spec.get("suspend", False)
+    assert mine.post("/schedules/nightly/toggle", {"etag": etags[0]}).status_code == 303
+    late = theirs.post("/schedules/nightly/toggle", {"etag": etags[1]})
+    assert (late.status_code, "changed since you read it" in late.text) == (412, True)
+    assert world.cluster.objects["BorgSchedule", "nightly"]["spec"]["suspend"] is not was
+
+
+def test_to_who_may_only_look_nothing_is_offered() -> None:
+    world = make_world(running=False)
+    create = world.cluster.create
+
+    async def deny(resource: Any, manifest: Any) -> Any:
+        asked = manifest.get("spec", {}).get("resourceAttributes")
+        return {"status": {"allowed": asked["verb"] in ("get", "list")}} if asked else await create(resource, manifest)
+
+    world.cluster.create = deny  # type: ignore[method-assign]
+    page = Browser(world, "token").get("/schedules/nightly").text
+    assert not re.findall(r">(Edit|Run now|Pause|Resume|Copy|Delete[^<]*)<", page)
+
+
+def test_a_part_that_cannot_be_brought_up_to_date_stays_as_it_is() -> None:
+    world = make_world(running=False)
+    browser = Browser(world, "token")
+    world.cluster.denied = {"borgruns"}
+    answer = browser.get("/runs", hx_request="true")
+    assert (answer.status_code, answer.headers.get("hx-reswap")) == (403, "none")
+
+
+def test_a_run_that_has_ended_is_loaded_once_more_as_a_whole_and_asks_no_more() -> None:
+    world = make_world()
+    add_run(world, "ended", "nightly", "Completed", hours=1)
+    browser = Browser(world, "token")
+    assert browser.get("/runs/ended", hx_request="true").headers.get("hx-refresh") == "true"
+    whole = browser.get("/runs/ended")
+    assert ("hx-refresh" in whole.headers, "hx-trigger" in whole.text) == (False, False)
+    add_run(world, "waits", "nightly", "Pending", hours=0.01)
+    assert "hx-sse:connect" in browser.get("/runs/waits").text, "its log is waited for from the beginning"
+
+
+def test_a_restore_names_the_archive_that_was_asked_for_also_when_the_cluster_does_not_know_it_yet() -> None:
+    world = make_world(running=False)
+    browser = Browser(world, "token")
+    page = browser.get("/new/restore?repository=main&archive=just-made&destination=app-data").text
+    assert '<option value="just-made" selected>' in page
+    assert 'name="destination" type="text" value="app-data"' in page
+    assert "Nothing was ticked" in browser.get("/new/restore?repository=main&archive=x&ticked=yes").text
+    assert "Nothing was ticked" not in browser.get("/new/restore?repository=main&archive=x&ticked=yes&path=a").text

@@ -61,16 +61,16 @@ def test_five_hundred_schedules_come_a_hundred_at_a_time_those_that_need_somebod
 
 VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
     "all well": ({"runs": "gg"}, "The schedule has a good backup of the last 20 h."),
-    "failed": ({"runs": "gf"}, "1 schedule has no good backup; 0 of 1 have one."),
+    "failed": ({"runs": "gf"}, "1 of 1 schedule needs somebody: its newest backup failed or is missing."),
     "paused": ({"runs": "g", "suspend": True}, "Nothing is backed up: all schedules are paused."),
-    "overdue": ({"runs": "g", "status": {"lastSuccessTime": ago(days=4)}}, "1 schedule has no good backup"),
+    "overdue": ({"runs": "g", "status": {"lastSuccessTime": ago(days=4)}}, "1 of 1 schedule needs somebody"),
     "new": ({"runs": ""}, "1 new schedule has not run yet."),
     "cannot run": (
         {
             "runs": "g",
             "status": {"conditions": [condition("Ready", "False", "RepositoryNotFound", "There is no main.")]},
         },
-        "1 schedule has no good backup",
+        "1 of 1 schedule needs somebody",
     ),
 }
 
@@ -155,11 +155,11 @@ def test_claims_that_nobody_backs_up_are_told_on_the_overview_and_stand_first_am
     world.cluster.add("PersistentVolumeClaim", "app-data", {})
     world.cluster.add("PersistentVolumeClaim", "scratch", {}, metadata={"labels": marks})
     browser = Browser(world, "token")
-    assert "no backup" not in browser.get("/").text, "all is backed up, or is not to be"
+    assert "nobody backs up" not in browser.get("/").text, "all is backed up, or is not to be"
     for name in ("photos", "zoo"):
         world.cluster.add("PersistentVolumeClaim", name, {})
     overview = browser.get("/").text
-    assert "The schedule has a good backup of the last 20 h; 2 claims have no backup." in overview
+    assert "The schedule has a good backup of the last 20 h; nobody backs up 2 claims." in overview
     assert 'class="verdict"><span class="warn">' in overview
     page = browser.get("/claims").text
     places = [page.index(f"<bdi>{name}</bdi>") for name in ("photos", "zoo", "app-data", "scratch")]
@@ -186,3 +186,21 @@ def test_the_overview_does_without_an_api_server() -> None:
     assert browser.get("/").status_code == 200
     world.cluster.troubles["list"] = [Unreachable("away")]
     assert browser.get("/").status_code == 200
+
+
+def test_a_backup_with_warnings_is_told_and_the_sentence_is_no_tick() -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", "Nightly", "g")
+    warnings = ["/sources/data/todo.md: Permission denied"]
+    told = {"name": "main", "phase": "CompletedWithWarnings", "warnings": warnings, "warningCount": 3}
+    add_run(world, "nightly-w", "nightly", "CompletedWithWarnings", hours=1, status={"repositories": [told]})
+    world.cluster.report(
+        "BorgSchedule",
+        "nightly",
+        **{**world.cluster.objects["BorgSchedule", "nightly"]["status"], "lastRunPhase": "CompletedWithWarnings"},
+    )
+    page = Browser(world, "token").get("/").text
+    assert '<h1 class="verdict"><span class="warn">' in page
+    assert "1 thing needs somebody" in page
+    assert "todo.md: Permission denied (and 2 more)" in page

@@ -1,8 +1,11 @@
 """Who may look at the page: cookies, forms of other sites, redirects, headers; tried as an attacker would."""
 
+import base64
+import json
 import re
 import secrets
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +15,7 @@ from borg_api.keys import Keys
 from borg_api.page.frame import seal as seals
 from borg_api.page.frame.headers import BROWSER, SESSION, safe_path
 from borg_api.page.frame.seal import NoKeyError, Seal, TooLongError
+from borg_api.page.pages.session import read_namespace
 from support.page_world import add_repository, add_schedule
 from support.rest_world import KEY, Cluster, World
 from support.visitor import Browser
@@ -202,7 +206,7 @@ def test_the_login_leads_to_this_page_alone(world: World, wanted: str) -> None:
     assert safe_path(wanted) == "/"
     browser.get(f"/login?next={quote(wanted)}")
     answer = browser.post("/login", {"token": TOKEN, "next": wanted})
-    assert answer.headers["location"] == "/"
+    assert answer.headers["location"] == "/?namespace=team"
     assert len(answer.headers.get_list("set-cookie")) == 1
 
 
@@ -287,3 +291,37 @@ def test_a_key_that_is_not_there_is_said_and_a_token_that_does_not_fit_is_refuse
         sealed_with(None).open("x")
     with pytest.raises(TooLongError):
         sealed_with(KEY).close(secrets.token_urlsafe(6000))
+
+
+def token_of(subject: object) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps({"sub": subject}).encode()).decode().rstrip("=")
+    return f"header.{payload}.signature"
+
+
+@pytest.mark.parametrize(
+    ("token", "namespace"),
+    [
+        (token_of("system:serviceaccount:team-a:me"), "team-a"),
+        (token_of("system:serviceaccount:../x:me"), ""),
+        (token_of("somebody@example.com"), ""),
+        (token_of(["x"]), ""),
+        ("header.bm8=.x", ""),
+        ("header.\udcff.x", ""),
+        ("opaque", ""),
+    ],
+)
+def test_a_token_says_where_its_account_is_at_home(token: str, namespace: str) -> None:
+    assert read_namespace(token) == namespace
+
+
+def test_who_may_not_see_the_default_namespace_comes_home_after_logging_in(world: World) -> None:
+    own, everywhere = token_of("system:serviceaccount:elsewhere:me"), token_of("anna")
+
+    async def create(_: Any, manifest: Any) -> Any:
+        return {"status": {"allowed": manifest["spec"]["resourceAttributes"]["namespace"] == "elsewhere"}}
+
+    world.cluster.create = create  # type: ignore[assignment, method-assign]
+    for token, place in ((own, "/?namespace=elsewhere"), (everywhere, "/namespaces")):
+        browser = Browser(world)
+        browser.get("/login")
+        assert browser.post("/login", {"token": token, "next": "/"}).headers["location"] == place

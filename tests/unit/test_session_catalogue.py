@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from borg_contract.reasons import Reason
 from borg_runner.verbs.list import StoredArchive
 from borg_session.borgs import Borgs
 from borg_session.catalogue import Catalogue
@@ -22,12 +23,15 @@ class Asked:
     is_reading: bool = False
     times: int = 0
     now: float = 100.0
+    refusal: RefusedError | None = None
     held: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def read(self, _work: Callable[..., Any]) -> Mapping[str, StoredArchive]:
         self.times += 1
         if self.is_reading:
             await self.held.wait()
+        if self.refusal:
+            raise self.refusal
         return {name: cast(StoredArchive, SimpleNamespace(id=name)) for name in self.there}
 
 
@@ -73,6 +77,27 @@ def test_while_borg_reads_something_else_an_unknown_archive_is_not_denied() -> N
             await known.find("second")
         borg.is_reading = False
         borg.held.set()
+        assert (await known.find("second")).id == "second"
+
+    asyncio.run(play())
+
+
+def test_while_the_repository_is_locked_an_unknown_archive_is_not_denied() -> None:
+    async def play() -> None:
+        borg = Asked({"first"})
+        known = catalogue(borg)
+        await known.look()
+        borg.there.add("second")
+        borg.refusal = RefusedError(Reason.REPOSITORY_LOCKED, "Locked by nightly-7 since 02:00")
+        for _ in range(3):
+            borg.now += 3
+            with pytest.raises(RefusedError, match="Locked by nightly-7"):
+                await known.find("second")
+            with pytest.raises(RefusedError, match="Locked by nightly-7"):
+                await known.find("second")
+        assert (await known.find("first")).id == "first", "what was indexed can still be looked at"
+        borg.refusal = None
+        borg.now += 3
         assert (await known.find("second")).id == "second"
 
     asyncio.run(play())

@@ -27,7 +27,7 @@ LOOK_SECONDS = 15.0
 
 _SOON_SECONDS = 5.0
 _IS_REASON = re.compile(REASON_PATTERN)
-_REOPEN = "ask for what you were looking at again, and another one is opened"
+_REOPEN = "look again in half a minute, and another one is opened"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,11 @@ class Holder:
         """The name of the file that borg writes for an exclusive lock."""
         return f"{self.host}.{self.pid}-{self.thread:x}"
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a pod of an operator, which removes the lock of one that died."""
+        return parse_lock_holder(self.host) is not None or parse_session_holder(self.host) is not None
+
     def describe(self) -> str:
         """Return who it is, for people."""
         if (session := parse_session_holder(self.host)) is not None:

@@ -150,6 +150,8 @@ class LockWait:
                 "(with its container, say), or its client is, create a BorgRun of operation BreakLock. How a server "
                 "keeps such locks away: Locks in docs/ssh-providers.md."
             )
+        elif holders and all(holder.is_ours for holder in holders):
+            text += "It is free once that has ended; of one that died, its operator removes the lock."
         else:
             text += "If nothing works on it any more, break the lock with a BorgRun of operation BreakLock."
         return Fault(Reason.LOCKED, text, holders[0].host if holders else None)

@@ -56,7 +56,8 @@ class Reader:
         archives = await self._catalogue.look()
         ordered = sorted(archives.items(), key=lambda pair: (pair[1].time, pair[1].id), reverse=True)
         items = [ArchiveItem(name, item.id, item.time, self._shelf.count_entries(item.id)) for name, item in ordered]
-        return answer(ArchivesAnswer(tuple(items), self._catalogue.as_of, self._catalogue.stale))
+        stale = self._catalogue.stale
+        return answer(ArchivesAnswer(tuple(items), self._catalogue.as_of, stale.answer if stale else None))
 
     async def _ask(self, archive: str, look: Callable[[Index], _T]) -> _T:
         index = await self._shelf.take(archive, await self._catalogue.find(archive))

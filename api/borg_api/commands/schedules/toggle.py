@@ -1,6 +1,7 @@
 """Turns the clock of a schedule on or off. What it missed while it was off is not made up for."""
 
-from borg_api.commands.writer import Writer
+from borg_api.commands.schedules.update import metadata_of
+from borg_api.commands.writer import Editions, Writer, write_at_edition
 from borg_api.edge.errors import InUseError, NoSuchObjectError
 from borg_api.picture.records import ScheduleRecord
 
@@ -8,8 +9,20 @@ _ATTEMPTS = 100
 _PATH = "/spec/suspend"
 
 
-async def toggle_schedule(writer: Writer[ScheduleRecord], record: ScheduleRecord) -> bool:
-    """Return whether it is on now. Each of many toggles at once turns it once."""
+async def toggle_schedule(writer: Writer[ScheduleRecord], record: ScheduleRecord, editions: Editions) -> bool:
+    """Return whether it is on now. Each of many toggles at once turns it once.
+
+    With editions, only one of the schedule as it was read: who sees "Pause" must not let it go on. Raises what
+    `write_at_edition` does.
+    """
+    if editions is not None:
+        wanted = not record.resource.spec.suspend
+
+        async def write(version: str | None) -> None:
+            await writer.merge(record.name, {"spec": {"suspend": wanted}}, version)
+
+        await write_at_edition(writer, record, editions, write, metadata_of)
+        return not wanted
     for _ in range(_ATTEMPTS):
         suspended = record.resource.spec.suspend
         test = {"op": "test", "path": _PATH, "value": suspended}

@@ -61,6 +61,7 @@ ACTIONS = (
         "toggle_schedule",
         lambda said: "resumed" if said["enabled"] else "paused",
         _here("/schedules", "job_id"),
+        at_edition=True,
     ),
     Action(
         "/schedules/{job_id}/duplicate",

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 
 from borg_api.edge.errors import UnknownCallerError
-from borg_api.edge.guard import Permission, TheView, requires
+from borg_api.edge.guard import Permission, TheCaller, TheView, requires
 from borg_api.page.actions.actions import ACTIONS, Action
 from borg_api.page.forms import restore_form, schedule_form
 from borg_api.page.frame.answers import go_to, show
@@ -103,17 +103,16 @@ async def update_schedule(request: Request, view: TheView, job_id: JobId) -> Res
 
 @router.post("/restores")
 @requires(Permission("create", RESTORES))
-async def preview_restore(request: Request, view: TheView) -> Response:
+async def preview_restore(request: Request, caller: TheCaller, view: TheView) -> Response:
     """Ask what the restore would do; nothing is written before that was looked at and approved."""
     form = read_form(request)
     draft = restore_form.read_draft(form)
     if _AGAIN in dict(form):
-        return show_restore_form(request, view, draft)
+        return await show_restore_form(request, caller, view, draft)
     said = await call(request, Operation("preview_restore_job", {}, {}, restore_form.body_of(draft)))
     if not said.good:
-        return show_restore_form(
-            request, view, replace(draft, problem=_problem_of(said), faults=said.faults), said.status
-        )
+        wrong = replace(draft, problem=_problem_of(said), faults=said.faults)
+        return await show_restore_form(request, caller, view, wrong, said.status)
     return go_to(request, "/restores", str(said.body["job_id"]))
 
 

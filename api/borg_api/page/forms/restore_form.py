@@ -27,6 +27,7 @@ class Draft:
 
     fields: Mapping[str, Any]
     problem: str = ""
+    hint: str = ""
     faults: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
@@ -36,11 +37,14 @@ class Draft:
         return bool(self.fields.get(name))
 
 
-def offer_draft(view: View, repository: str, archive: str, paths: Sequence[str]) -> Draft:
-    """Return the form for what was chosen before: a repository, an archive, what was ticked in it."""
+def offer_draft(
+    view: View, repository: str, archive: str, paths: Sequence[str], *, hint: str = "", **more: str
+) -> Draft:
+    """Return the form for what was chosen before: repository, archive, what was ticked in it, and `more` fields."""
     repositories = [item.metadata.name for item in view.repositories.in_order()]
     chosen = repository or (repositories[0] if len(repositories) == 1 else "")
-    return Draft({**_DEFAULTS, "repository": chosen, "archive": archive, "paths": "\n".join(paths)})
+    known = {"repository": chosen, "archive": archive, "paths": "\n".join(paths)}
+    return Draft({**_DEFAULTS, **known, **{key: value for key, value in more.items() if value}}, hint=hint)
 
 
 def read_draft(form: Form) -> Draft:

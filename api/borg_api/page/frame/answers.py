@@ -48,7 +48,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"size": times.size, "span": times.span, "instant": times.instant}
+    made.filters |= {"size": times.size, "span": times.span, "instant": times.instant, "sources": words.tell_sources}
     made.globals |= {
         "count": times.count,
         "icons": words.ICONS,
@@ -100,6 +100,18 @@ def show(request: Request, template: str, code: int = 200, **values: Any) -> Res
     if fresh:
         set_cookie(response, BROWSER, fresh)
     return harden(response)
+
+
+def is_partial(request: Request) -> bool:
+    """Whether a part of a page asks, which is on the screen already."""
+    return "hx-request" in request.headers
+
+
+def end_live(request: Request, response: Response) -> Response:
+    """Return the page of what changes no more: where a part of it asks, all is loaded once more, and does not ask."""
+    if is_partial(request):
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 def go_to(request: Request, path: str, /, *parts: str, **query: Any) -> Response:

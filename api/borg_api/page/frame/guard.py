@@ -18,7 +18,7 @@ from borg_api.edge.errors import HttpError, InvalidValueError, NotAllowedError, 
 from borg_api.edge.guard import GuardedRoute, read_token
 from borg_api.edge.parts import part_of
 from borg_api.edge.problem import explain_api_error, explain_validation
-from borg_api.page.frame.answers import show
+from borg_api.page.frame.answers import is_partial, show
 from borg_api.page.frame.headers import BROWSER, SESSION, harden, is_from_elsewhere
 from borg_api.page.frame.seal import NoKeyError, Seal
 from borg_cluster.errors import ApiError
@@ -128,6 +128,8 @@ def _shown(handle: Handler) -> Handler:
 
 def show_error(request: Request, error: HttpError) -> Response:
     response = show(request, "error.html", error.status, status=error.status, detail=error.detail)
+    if is_partial(request):  # what is on the screen stays, and the page says that it may be old
+        response.headers["HX-Reswap"] = "none"
     for name, value in error.headers.items():
         response.headers[name] = value
     return response
@@ -144,7 +146,7 @@ def _ask_to_sign_in(request: Request, *, expired: bool = False) -> Response:
         )
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     query = {"next": here if request.method == "GET" else "/", **({"expired": "1"} if expired else {})}
-    if "hx-request" in request.headers:  # the page as a whole goes there, not a part of it
+    if is_partial(request):  # the page as a whole goes there, not a part of it
         return harden(Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"}))
     return harden(RedirectResponse(f"/login?{urlencode(query)}", HTTPStatus.SEE_OTHER))
 

@@ -37,7 +37,7 @@ class Level(IntEnum):
 
 WORDS = {
     Level.DANGER: "Data in danger",
-    Level.FAILING: "No good backup",
+    Level.FAILING: "No new backup",
     Level.LOOK: "Look at it",
     Level.DECIDE: "Waits for you",
 }
@@ -175,7 +175,21 @@ def _suspect(record: ScheduleRecord, view: View) -> Iterator[Matter]:
     if newest is None or newest.phase is not Phase.COMPLETED_WITH_WARNINGS:
         return
     item = next((item for item in newest.repositories if item.reason), None)
-    if item and item.reason:
+    if item is None:
+        item = next((item for item in newest.repositories if item.warnings), None)
+        if item:
+            more = (item.warning_count or len(item.warnings)) - 1
+            yield Matter(
+                Level.LOOK,
+                "schedules",
+                record.name,
+                record.resource.title,
+                "The newest backup has warnings",
+                item.warnings[0] + (f" (and {more:,} more)" if more else ""),
+                "What a warning names may not be in the archive as it was. The run has all of them.",
+                newest.completed,
+            )
+    elif item.reason:
         yield Matter(
             Level.LOOK,
             "schedules",

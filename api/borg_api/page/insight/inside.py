@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from borg_api.configuration import Configuration
 from borg_api.edge.guard import is_allowed
 from borg_api.edge.parts import part_of
+from borg_api.page.frame.answers import is_partial
 from borg_api.page.frame.calls import Operation, Relay, Said, call
 from borg_api.picture.records import derive_id
 from borg_api.picture.restoring import ArchiveRecord
@@ -21,8 +22,10 @@ from borg_contract.session.request import unquote
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 
 _PAGE = 500
-_AGAIN: Mapping[int, str] = {HTTPStatus.CONFLICT: "every 5s", HTTPStatus.SERVICE_UNAVAILABLE: "every 15s"}
-"""After a refusal that passes by itself: a run holds the lock, a session ended."""
+_AGAIN = "every 2s"
+"""The same for all that passes by itself: an element keeps the rhythm that it was loaded with."""
+_PASSING = (HTTPStatus.ACCEPTED, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE)
+"""It is being opened, a run holds the lock, a session ended."""
 _AT_ONCE = {"prefer": "wait=0"}
 """A page is there at once; that the archive is still being opened is said on it."""
 
@@ -80,7 +83,7 @@ class Inside:
 def find_next_look(said: Said) -> str:
     """Return how soon to look again, as htmx says it; empty where all is there that was asked for."""
     is_waiting = said.good and said.body.get("pending") and not said.body.get("items")
-    return "every 1s" if said.status == HTTPStatus.ACCEPTED or is_waiting else _AGAIN.get(said.status, "")
+    return _AGAIN if said.status in _PASSING or is_waiting else ""
 
 
 def keep_live(request: Request, response: Response, place: str) -> Response:
@@ -88,7 +91,7 @@ def keep_live(request: Request, response: Response, place: str) -> Response:
 
     `place`: its id. What takes its place looks no more: attributes of htmx count only on pages, not in parts of them.
     """
-    if "hx-request" in request.headers:
+    if is_partial(request):
         response.headers.update({"HX-Reswap": "innerHTML", "HX-Reselect": f"#{place} > *"})
     return response
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from borg_api.page.insight.attention import Level, Matter, is_late
 from borg_api.page.insight.history import usual_seconds
 from borg_api.page.show.times import count, span
+from borg_api.page.show.words import Tone
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
 from borg_api.picture.timetable import Timetable
@@ -20,9 +21,9 @@ _HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`calm`: nobody is needed."""
+    """`tone`: good where nobody is needed, warn where somebody should look, bad where there is no new backup."""
 
-    calm: bool
+    tone: Tone
     sentence: str
     more: str
 
@@ -50,45 +51,48 @@ class Proof:
 
 def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime, *, bare: int) -> Verdict:
     """Return the sentence that says whether all is well; `bare`: how many claims nobody backs up."""
+    others = sum(matter.level in (Level.LOOK, Level.DECIDE) for matter in matters)
+    good: Tone = "warn" if bare or others else "good"
+    also_told = _tell_bare(bare) + (f"; {count(others, 'thing needs', 'things need')} somebody" if others else "")
     records = view.schedules.in_order()
     active = [record for record in records if not record.resource.spec.suspend]
     paused = len(records) - len(active)
     also = f"{count(paused, 'schedule is', 'schedules are')} paused." if paused else ""
     if not records:
-        return Verdict(not bare, "Nothing is backed up here yet.", "")
+        return Verdict("bad" if bare else "good", "Nothing is backed up here yet.", "")
     if not active:
-        return Verdict(False, "Nothing is backed up: all schedules are paused.", "")
+        return Verdict("bad", "Nothing is backed up: all schedules are paused.", "")
     bad = {matter.name for matter in matters if matter.what == "schedules" and matter.level is Level.FAILING}
-    good = [record for record in active if record.name not in bad and not is_late(record, timetable, now)]
+    well = [record for record in active if record.name not in bad and not is_late(record, timetable, now)]
     danger = sum(matter.level is Level.DANGER for matter in matters)
     if danger:
         return Verdict(
-            False,
+            "bad",
             f"{count(danger, 'repository needs', 'repositories need')} somebody now: archives may be in danger.",
             also,
         )
-    if len(good) < len(active):
-        missing = len(active) - len(good)
-        return Verdict(
-            False,
-            f"{count(missing, 'schedule has', 'schedules have')} no good backup; "
-            f"{len(good):,} of {len(active):,} {'has one' if len(good) == 1 else 'have one'}.",
-            also,
+    if len(well) < len(active):
+        ill = len(active) - len(well)
+        needs, theirs, is_ = (
+            ("needs", "its newest backup", "is") if ill == 1 else ("need", "their newest backups", "are")
         )
+        text = f"{ill:,} of {count(len(active), 'schedule')} {needs} somebody: {theirs} failed or {is_} missing."
+        return Verdict("bad", text, also)
     times = [record.resource.status.last_success_time for record in active]
     first = [text for text in times if text]
     if len(first) < len(active):
         new = len(active) - len(first)
-        text = f"{count(new, 'new schedule has', 'new schedules have')} not run yet{_tell_bare(bare)}."
-        return Verdict(True, text if bare else f"All is well; {text}", also)
+        text = f"{count(new, 'new schedule has', 'new schedules have')} not run yet{also_told}."
+        return Verdict(good, text if also_told else f"All is well; {text}", also)
     oldest = max((now - parse_time(text)).total_seconds() for text in first)
     whole = f"All {len(active):,} schedules have" if len(active) > 1 else "The schedule has"
     hours = -(-oldest // _HOUR) * _HOUR  # of no fewer, or it would not be true
-    return Verdict(True, f"{whole} a good backup of the last {span(hours)}{_tell_bare(bare)}.", also)
+    within = "hour" if hours == _HOUR else span(hours)
+    return Verdict(good, f"{whole} a good backup of the last {within}{also_told}.", also)
 
 
 def _tell_bare(bare: int) -> str:
-    return f"; {count(bare, 'claim has', 'claims have')} no backup" if bare else ""
+    return f"; nobody backs up {count(bare, 'claim')}" if bare else ""
 
 
 def find_underway(view: View, progress: dict[str, Progress], titles: dict[str, str], now: datetime) -> list[Underway]:

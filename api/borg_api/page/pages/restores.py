@@ -4,17 +4,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from borg_api.edge.guard import Permission, TheCaller, TheView, is_allowed, requires
+from borg_api.edge.guard import Caller, Permission, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
 from borg_api.page.forms.restore_form import Draft, offer_draft
-from borg_api.page.frame.answers import show
+from borg_api.page.frame.answers import end_live, show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import whole_now
 from borg_api.resources.archives.route import find_archive
+from borg_api.resources.claims.listing import AT_ONCE, read_claims
+from borg_api.resources.claims.listing import LIST as LIST_CLAIMS
 from borg_api.resources.restores.listing import read_progress
 from borg_api.resources.restores.response import archive_of, render_restore
 from borg_api.resources.restores.route import LIST, RestoreId, find_restore
+from borg_cluster.errors import ApiError
 from borg_core.formats import parse_time
 from borg_core.kinds.restore import RESTORES
 
@@ -52,8 +55,18 @@ async def new_restore(
     repository: Chosen = "",
     archive: Chosen = "",
     path: Paths = [],  # noqa: B006
+    *,
+    caller: TheCaller,
+    destination: Chosen = "",
+    writers: Chosen = "",
+    ticked: Chosen = "",
 ) -> Response:
-    return show_form(request, view, offer_draft(view, repository, archive, path))
+    hint = _NONE_TICKED if ticked and not path else ""
+    draft = offer_draft(view, repository, archive, path, hint=hint, destination=destination, writers=writers)
+    return await show_form(request, caller, view, draft)
+
+
+_NONE_TICKED = "Nothing was ticked: as it is, this restores all of the archive. Go back and tick, or name it below."
 
 
 @router.get("/restores/{job_id}")
@@ -62,7 +75,7 @@ async def show_restore(request: Request, view: TheView, caller: TheCaller, job_i
     found = find_restore(view, job_id)
     progress = (await read_progress(request, caller, view, [found])).get(found.name)
     archive = archive_of(found)
-    return show(
+    page = show(
         request,
         "restore.html",
         restore=found,
@@ -75,9 +88,10 @@ async def show_restore(request: Request, view: TheView, caller: TheCaller, job_i
         may_patch=await is_allowed(request, Permission("patch", RESTORES)),
         may_create=await is_allowed(request, Permission("create", RESTORES)),
     )
+    return end_live(request, page) if found.finished else page
 
 
-def show_form(request: Request, view: View, draft: Draft, status: int = 200) -> Response:
+async def show_form(request: Request, caller: Caller, view: View, draft: Draft, status: int = 200) -> Response:
     """Return the form with what was entered, and what is wrong with it."""
     archives = view.archives_in(draft.text("repository")) if draft.text("repository") else []
     return show(
@@ -86,7 +100,19 @@ def show_form(request: Request, view: View, draft: Draft, status: int = 200) -> 
         status,
         draft=draft,
         repositories=[item.metadata.name for item in view.repositories.in_order()],
+        claims=await _name_claims(request, caller, view),
         archives=list(reversed(archives))[:_MANY],
         first=parse_time(archives[0].time) if archives else None,
         newest=(whole_now() - parse_time(archives[-1].time)).total_seconds() if archives else None,
     )
+
+
+async def _name_claims(request: Request, caller: Caller, view: View) -> list[str]:
+    """Return the claims that a restore may go into, of those who may list them."""
+    if not await is_allowed(request, LIST_CLAIMS):
+        return []
+    try:
+        claims, _ = await read_claims(caller, view, AT_ONCE)
+    except ApiError:
+        return []
+    return [claim.name for claim in claims]

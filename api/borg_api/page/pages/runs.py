@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from borg_api.edge.errors import HttpError
 from borg_api.edge.guard import Caller, Permission, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
-from borg_api.page.frame.answers import show
+from borg_api.page.frame.answers import end_live, is_partial, show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.history import usual_seconds
 from borg_api.page.show.times import age
@@ -82,7 +82,7 @@ async def show_run(request: Request, view: TheView, caller: TheCaller, job_id: R
     usual = usual_seconds(view, run)
     gone = age(run.started, whole_now()) if run.started and run.phase is Phase.RUNNING else None
     lines, log_problem = await _last_lines(request, caller, run)
-    return show(
+    page = show(
         request,
         "run.html",
         run=run,
@@ -100,6 +100,7 @@ async def show_run(request: Request, view: TheView, caller: TheCaller, job_id: R
         may_cancel=await is_allowed(request, Permission("patch", RUNS)),
         is_backup=run.operation is Operation.BACKUP,
     )
+    return end_live(request, page) if run.finished else page
 
 
 @router.get("/{job_id}/log")
@@ -119,12 +120,12 @@ def titles_of(view: View) -> dict[str, str]:
 
 async def _last_lines(request: Request, caller: Caller, run: RunRecord) -> tuple[list[str], str]:
     """Return the end of the log, and why there is none."""
-    if not has_logs(run):
-        return [], "Its pod has not begun to write."
-    if "hx-request" in request.headers:
+    if is_partial(request):
         return [], ""  # only how it stands is wanted
     if not await is_allowed(request, READ_LOG):
         return [], "You may not read logs of pods in this namespace (pods/log)."
+    if not has_logs(run):
+        return [], "It had no pod that could write one." if run.finished else ""
     try:
         lines = await read_last_lines(caller, run, _LINES)
     except (ApiError, HttpError):
@@ -139,6 +140,10 @@ async def _follow(view: View, caller: Caller, name: str, offset: int) -> AsyncIt
         run = view.runs.get(name)
         if run is None:
             break
+        if not has_logs(run) and not run.finished:
+            yield ":\n\n"
+            await asyncio.sleep(_LOOK_SECONDS)
+            continue
         try:
             found = await read_lines(caller, run, offset)
         except ApiError:

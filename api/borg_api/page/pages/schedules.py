@@ -16,6 +16,7 @@ from borg_api.page.show.words import tell_times
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.cron.response import PRESETS
+from borg_api.resources.repositories.route import LIST as LIST_REPOSITORIES
 from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.schedules.listing import Listing
 from borg_api.resources.schedules.route import LIST, JobId, find_schedule
@@ -105,6 +106,7 @@ async def show_schedule(
         runs=list(reversed(runs))[:_RUNS],
         states=states_of(backups_of(view, record.name)) if sees_runs else [],
         repositories=[(ref.name, view.repositories.get(ref.name)) for ref in record.resource.spec.repository_refs],
+        sees_repositories=await is_allowed(request, LIST_REPOSITORIES),
         may={
             "run": await is_allowed(request, Permission("create", RUNS)),
             "patch": await is_allowed(request, Permission("patch", SCHEDULES)),

@@ -1,9 +1,12 @@
 """/login, /logout, /namespaces: who looks, and at what. And what every page loads."""
 
 import asyncio
+import base64
+import re
 from http import HTTPStatus
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import RedirectResponse
 
@@ -23,6 +26,7 @@ from borg_cluster.errors import Unauthorized
 router = APIRouter(route_class=OpenRoute, include_in_schema=False)
 
 _MOST_NAMESPACES = 200
+_ACCOUNT = re.compile(r"system:serviceaccount:([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?):.*")
 _FOREVER = "public, max-age=31536000, immutable"
 
 Next = Annotated[str, Query(alias="next", max_length=4096)]
@@ -54,9 +58,40 @@ async def log_in(request: Request) -> Response:
             "This token is too long for a cookie. A proxy in front of the page can send it as Authorization instead."
         )
         return show(request, "login.html", HTTPStatus.BAD_REQUEST, wanted=wanted, problem=problem)
+    if wanted == "/":
+        wanted = await _find_home(request, token)
     response = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
     set_cookie(response, SESSION, sealed)
     return response
+
+
+async def _find_home(request: Request, token: str) -> str:
+    """Return the page to begin with: of the default namespace, or of the account's own, where the token may see it."""
+    for namespace in (part_of(request, Configuration).default_namespace, read_namespace(token)):
+        if namespace and await _may_see(request, token, namespace):
+            return link(namespace, "/")
+    return "/namespaces"
+
+
+def read_namespace(token: str) -> str:
+    """Return the namespace that a token says its account is in; nobody has looked whether that is true."""
+    try:
+        payload = token.split(".")[1]
+        told = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        found = _ACCOUNT.fullmatch(told["sub"])
+    except (LookupError, ValueError, TypeError):
+        return ""
+    return found[1] if found else ""
+
+
+async def _may_see(request: Request, token: str, namespace: str) -> bool:
+    if not part_of(request, Configuration).serves(namespace):
+        return False
+    try:
+        await part_of(request, Access).authorize(token, LIST, namespace)
+    except NotAllowedError:
+        return False
+    return True
 
 
 async def _find_problem(request: Request, token: str) -> str:
@@ -89,20 +124,13 @@ async def list_namespaces(request: Request) -> Response:
     token = find_token(request)
     if token is None:
         return RedirectResponse("/login?next=/namespaces", HTTPStatus.SEE_OTHER)
-    access, configuration = part_of(request, Access), part_of(request, Configuration)
+    configuration = part_of(request, Configuration)
     known = sorted(
         {*part_of(request, Picture).namespaces(), *configuration.namespaces, configuration.default_namespace}
     )
 
-    async def may_see(namespace: str) -> bool:
-        try:
-            await access.authorize(token, LIST, namespace)
-        except NotAllowedError:
-            return False
-        return True
-
     asked = known[:_MOST_NAMESPACES]
-    allowed = await asyncio.gather(*(may_see(namespace) for namespace in asked))
+    allowed = await asyncio.gather(*(_may_see(request, token, namespace) for namespace in asked))
     seen = [namespace for namespace, may in zip(asked, allowed, strict=True) if may]
     return show(
         request,

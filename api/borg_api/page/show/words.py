@@ -1,5 +1,6 @@
 """States in a word, an icon and a tone: the colour says nothing that the other two do not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -8,6 +9,7 @@ from markupsafe import Markup
 
 from borg_api.resources.cron.response import describe
 from borg_contract.run import Operation, Phase
+from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.restore_status import RestorePhase
 
 Tone = Literal["good", "warn", "bad", "busy", "idle"]
@@ -52,6 +54,21 @@ _OF_RESTORES: dict[RestorePhase, State] = {
     RestorePhase.FAILED: State("Failed", "bad"),
     RestorePhase.CANCELLED: State("Cancelled", "idle"),
 }
+
+
+def tell_sources(sources: Iterable[Source]) -> str:
+    """Return what is backed up: `claim app-data, what pg_dump writes`."""
+    return ", ".join(_tell_source(source) for source in sources) or "nothing by itself"
+
+
+def _tell_source(source: Source) -> str:
+    if source.dump:
+        return f"what {source.dump.command[0].rpartition('/')[2]} writes"
+    if source.claim_selector is not None:
+        return f"claims with {source.claim_selector.describe() or 'any labels'}"
+    return f"claim {source.claim_name}" if source.claim_name else f"volume {source.name}"
+
+
 PAUSED = State("Paused", "idle")
 READY = State("Ready", "good")
 NOT_READY = State("Not ready", "bad")

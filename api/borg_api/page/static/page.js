@@ -43,13 +43,30 @@
     if (open) { open.open = false; open.querySelector("summary").focus(); }
   };
 
+  // What was done is said once: not again when the page is loaded anew, nor when what it shows has changed since.
+  const sayOnce = () => {
+    const here = new URL(location.href);
+    if (here.searchParams.has("done")) { here.searchParams.delete("done"); history.replaceState(null, "", here); }
+  };
+
+  // A folder that is still being read: again, unless somebody has ticked something, or is writing.
+  const lookAgain = () => {
+    if (!document.querySelector("#files :checked, #files input:focus")) location.reload();
+  };
+
   const begin = () => {
     tellTimes(document);
+    sayOnce();
+    if (document.querySelector("[data-again]")) setInterval(lookAgain, 3000);
     document.querySelectorAll("[data-follow]").forEach(follow);
     document.querySelectorAll("[data-zones]").forEach(offerZones);
     document.addEventListener("submit", once);
     document.addEventListener("keydown", close);
-    document.addEventListener("htmx:after:swap", () => tellTimes(document));
+    const old = document.getElementById("old");
+    const isOld = (is) => { if (old) old.hidden = !is; };
+    document.addEventListener("htmx:after:swap", () => { tellTimes(document); isOld(false); document.querySelector("[data-done]")?.remove(); });
+    for (const event of ["htmx:response:error", "htmx:error"]) document.addEventListener(event, () => isOld(true));
+    for (const notice of document.querySelectorAll("[data-insecure]")) notice.hidden = isSecureContext;
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();

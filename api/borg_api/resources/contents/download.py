@@ -1,5 +1,6 @@
 """A file or a folder as a download: streamed, with its own name, and saved by a browser, never shown."""
 
+import contextlib
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from urllib.parse import quote
 import aiohttp
 from fastapi import Request
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from borg_api.edge.boundary import HEAD_ONLY
@@ -29,7 +31,7 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 def render_disposition(name: str) -> str:
     """Return Content-Disposition (RFC 6266) for a name of bytes: in ASCII, and exact in UTF-8 (RFC 8187)."""
-    exact = _CONTROLS.sub("_", show(name)).strip(" .")[-_NAME_LIMIT:] or "download"
+    exact = _CONTROLS.sub("_", show(name)).strip().rstrip(". ")[-_NAME_LIMIT:] or "download"
     plain = _NOT_PLAIN.sub("_", exact)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(exact, safe='')}"
 
@@ -54,7 +56,8 @@ class Download(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._stack:
-            await super().__call__(scope, receive, send)
+            with contextlib.suppress(ClientDisconnect):  # who asked has gone: that is no fault
+                await super().__call__(scope, receive, send)
 
 
 async def _pieces(stream: Stream, metrics: Metrics) -> AsyncIterator[bytes]:

@@ -123,11 +123,14 @@ async def delete_schedule(view: TheView, writer: ScheduleWriter, job_id: JobId, 
     return send(body)
 
 
-@router.post("/{job_id}/toggle", responses=answers(response.Toggled, 404, 409))
+@router.post("/{job_id}/toggle", responses=answers(response.Toggled, 404, 409, 412))
 @requires(Permission("patch", SCHEDULES))
-async def toggle_schedule(view: TheView, writer: ScheduleWriter, job_id: JobId) -> Response:
-    """Enable or disable a schedule. What it missed while disabled is not made up for."""
-    enabled = await toggle.toggle_schedule(writer, find_schedule(view, job_id))
+async def toggle_schedule(view: TheView, writer: ScheduleWriter, job_id: JobId, if_match: IfMatch = None) -> Response:
+    """Enable or disable a schedule. What it missed while disabled is not made up for.
+
+    With If-Match only if it is as it was read: so nobody turns on what somebody else has just turned off.
+    """
+    enabled = await toggle.toggle_schedule(writer, find_schedule(view, job_id), editions_of(if_match))
     message = f"Scheduled job {'enabled' if enabled else 'disabled'} successfully"
     body: response.Toggled = {"success": True, "message": message, "enabled": enabled}
     return send(body)
