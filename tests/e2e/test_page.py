@@ -107,8 +107,7 @@ def test_from_a_new_schedule_to_a_file_that_came_back(page: Page, url: str, prep
     page.locator("main").get_by_role("link", name=re.compile("^Restore")).first.click()
     page.get_by_label("Files and folders").fill("etc/app.conf")
     page.get_by_label("Name of the claim").fill("app-data")
-    page.get_by_text("More: applications").click()
-    page.get_by_label("Pods that could write").select_option("Ignore")
+    page.get_by_label("Pods that use the claim").select_option("Ignore")
     page.get_by_role("button", name="Show what would happen").click()
     expect(page.get_by_role("button", name="Restore now")).to_be_visible(timeout=_PATIENCE)
     assert team.work("cat /data/etc/app.conf") == "broken\n"
@@ -151,7 +150,7 @@ def test_archives_are_looked_into(page: Page, url: str, prepared: Team) -> None:
     assert download.value.path().read_text() == "one\n"
     files.get_by_role("link", name="data", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_label("Download etc as tar").click()
+        page.get_by_label("Download as tar: etc").click()
     with tarfile.open(download.value.path()) as tar:
         assert {name.rpartition("/")[2] for name in tar.getnames()} >= {"app.conf", "new.conf", "other.conf"}
 

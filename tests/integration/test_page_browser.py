@@ -169,7 +169,7 @@ def test_everything_comes_from_the_facade_and_the_policy_has_nothing_to_complain
 
 
 def test_what_an_expression_means_is_shown_while_it_is_typed(page: Page, url: str) -> None:
-    page.goto(f"{url}/schedules/new")
+    page.goto(f"{url}/new/schedule")
     page.get_by_label("Time zone").fill("Europe/Berlin")
     page.get_by_label("Cron expression").fill("30 2 * * *")
     expect(page.locator("#times")).to_contain_text("At 02:30 AM")
@@ -238,7 +238,7 @@ def test_the_whole_way_is_done_with_the_keyboard(chromium: Browser, url: str, wo
     page.wait_for_url(lambda address: "/login" not in address)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
-    page.goto(f"{url}/schedules/new")
+    page.goto(f"{url}/new/schedule")
     _tab_to(page, "Name")
     page.keyboard.type("By keyboard")
     _tab_to(page, "offsite")
@@ -277,7 +277,7 @@ def test_without_scripts_forms_and_links_work(chromium: Browser, url: str, world
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     log_in(page, url, "token")
-    page.goto(f"{url}/schedules/new")
+    page.goto(f"{url}/new/schedule")
     page.get_by_label("Name", exact=True).fill("Without scripts")
     page.get_by_label("Cron expression").fill("15 4 * * *")
     page.get_by_role("button", name="Show when it would run").click()
