@@ -223,6 +223,22 @@ def test_drills_are_begun_changed_and_ended_and_tell_what_they_showed(world: Wor
     assert not verification(world).get("drill")
 
 
+def test_drills_have_every_field_that_borg_uis_client_reads(world: World) -> None:
+    world.cluster.report("BorgRepository", "main", lastDrillTime=AT)
+    told = good(send(world, "GET", DRILLS))
+    assert (told["last_scheduled_restore_check"], told["last_restore_check"]) == (AT, AT)
+    fixed = {
+        "restore_check_paths": [],
+        "restore_check_full_archive": True,
+        "restore_check_canary_enabled": False,
+        "restore_check_mode": "full_archive",
+        "notify_on_restore_check_success": False,
+        "notify_on_restore_check_failure": False,
+    }
+    assert fixed.items() <= told.items()
+    assert fixed.items() <= good(send(world, "PUT", DRILLS, {"cron_expression": "0 5 * * 6"}))["repository"].items()
+
+
 def test_a_drill_is_a_run_on_the_repository_and_an_activity_with_what_it_restored(world: World) -> None:
     first = good(send(world, "POST", f"{BASE}/restore-check", Idempotency_Key="one"))
     ((name, run),) = runs(world).items()

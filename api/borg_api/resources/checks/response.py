@@ -60,7 +60,14 @@ class Drills(TypedDict):
     timezone: str
     last_restore_check: Annotated[str | None, Field(description="When the newest drill ended, regular or not.")]
     last_restore_check_result: Annotated[str | None, Field(examples=["completed", "failed"])]
+    last_scheduled_restore_check: Annotated[str | None, Field(description="The same as last_restore_check.")]
     next_scheduled_restore_check: str | None
+    restore_check_paths: Annotated[list[str], Field(description="Empty: a drill chooses what it restores itself.")]
+    restore_check_full_archive: bool
+    restore_check_canary_enabled: bool
+    restore_check_mode: Annotated[str, Field(examples=["full_archive"])]
+    notify_on_restore_check_success: bool
+    notify_on_restore_check_failure: bool
     last_archive: Annotated[str | None, Field(description="The archive that was drilled last, and as it should be.")]
     coverage_percent: Annotated[int | None, Field(description="Of the newest archives' files, what was drilled.")]
     restore_rate: Annotated[int | None, Field(description="Bytes per second of the last drill.")]
@@ -177,7 +184,15 @@ def _render_drills(repository: BorgRepository) -> Drills:
         "timezone": zone,
         "last_restore_check": status.last_drill_time,
         "last_restore_check_result": STATUSES[status.last_drill_result] if status.last_drill_result else None,
+        "last_scheduled_restore_check": status.last_drill_time,
         "next_scheduled_restore_check": status.next_drill_time if times else None,
+        # Borg UI's client reads the length of the paths; of its modes this one needs no paths and no canary.
+        "restore_check_paths": [],
+        "restore_check_full_archive": True,
+        "restore_check_canary_enabled": False,
+        "restore_check_mode": "full_archive",
+        "notify_on_restore_check_success": False,
+        "notify_on_restore_check_failure": False,
         "last_archive": status.last_drill_archive,
         "coverage_percent": status.coverage,
         "restore_rate": status.restore_rate,
