@@ -16,6 +16,7 @@ from borg_api.resources.checks.response import (
     DrillScheduleWritten,
     RunningJobs,
 )
+from borg_api.resources.runs.response import LogLines
 from support.rest_world import World
 
 MAIN = {
@@ -195,6 +196,52 @@ def test_recent_activity_is_runs_and_restores_newest_first(world: World) -> None
     world.cluster.denied = {"borgrestores", "borgschedules"}
     items = recent(world, Authorization="Bearer other")
     assert [(item["type"], item["schedule_name"]) for item in items] == [("check", None), ("backup", "db")]
+
+
+@pytest.mark.parametrize(
+    ("job_type", "operation"),
+    [("backup", "Backup"), ("check", "Check"), ("restore_check", "Drill"), ("prune", "Prune"), ("compact", "Compact")],
+)
+def test_an_activity_has_its_log(world: World, job_type: str, operation: str) -> None:
+    status = {"phase": "Completed", "jobUid": "uid-job", "startTime": AT}
+    world.cluster.add("BorgRun", "it", {"repositoryRef": {"name": "main"}, "operation": operation}, status=status)
+    let_pod_write(world, b"one\ntwo\n")
+    (item,) = recent(world)
+    body = good(send(world, "GET", f"/api/activity/{item['type']}/{item['id']}/logs?offset=1"))
+    TypeAdapter(LogLines).validate_python(body, strict=True)
+    assert (item["type"], body["lines"]) == (job_type, [{"line_number": 2, "content": "two"}])
+    assert body == good(send(world, "GET", f"/api/backup/logs/{item['id']}/stream?offset=1"))
+
+
+def test_the_log_of_a_restore_is_that_of_its_run(world: World) -> None:
+    restore = {"repositoryRef": {"name": "main"}, "archive": "a", "target": {"claim": {"claimName": "x"}}}
+    world.cluster.add("BorgRestore", "back", restore, status={"phase": "Pending"})
+    let_pod_write(world, b"one\n")
+    number = derive_id("BorgRestore", "team", "back")
+    path = f"/api/activity/restore/{number}/logs"
+    none = {"job_id": number, "status": "pending", "lines": [], "total_lines": 0, "has_more": False}
+    assert good(send(world, "GET", path)) == none
+    status = {"phase": "Running", "jobUid": "uid-job", "startTime": AT}
+    world.cluster.add("BorgRun", "run", {"restoreRef": {"name": "back"}, "operation": "Restore"}, status=status)
+    world.cluster.report("BorgRestore", "back", phase="Running", runName="run")
+    body = good(send(world, "GET", path))
+    TypeAdapter(LogLines).validate_python(body, strict=True)
+    line = {"line_number": 1, "content": "one"}
+    assert body == {**none, "status": "running", "lines": [line], "total_lines": 1}
+
+
+def test_logs_of_what_is_not_there_and_for_those_who_may_not_read_them(world: World) -> None:
+    for path, status in (("check/7", 404), ("restore/7", 404), ("package/7", 400)):
+        assert send(world, "GET", f"/api/activity/{path}/logs").status_code == status
+    world.cluster.add("BorgRun", "it", {"repositoryRef": {"name": "main"}, "operation": "Check"})
+    assert send(world, "GET", "/api/activity/check/it/logs/download?token=token").status_code == 404
+    world.cluster.denied = {"pods"}
+    assert send(world, "GET", "/api/activity/check/7/logs", Authorization="Bearer other").status_code == 403
+
+
+def let_pod_write(world: World, log: bytes) -> None:
+    world.cluster.pods = [{"metadata": {"name": "pod", "creationTimestamp": AT}}]
+    world.cluster.logs = {"borg": log}
 
 
 DRILLS = f"{BASE}/restore-check-schedule"

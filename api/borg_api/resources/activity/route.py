@@ -1,27 +1,32 @@
-"""/api/activity/recent: what was done, newest first."""
+"""/api/activity/: what was done, newest first, and the log of each."""
 
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from borg_api.edge.bodies import send
-from borg_api.edge.guard import GuardedRoute, TheView, is_allowed, requires
+from borg_api.edge.guard import GuardedRoute, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.openapi import answers
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
 from borg_api.picture.restoring import RestoreRecord
 from borg_api.resources.activity.response import RESTORE, TYPES, Activity, render_restore, render_run
-from borg_api.resources.restores.response import STATUSES
+from borg_api.resources.restores.response import STATUSES, derive_restore_id
 from borg_api.resources.restores.route import LIST as LIST_RESTORES
-from borg_api.resources.runs.response import run_status
+from borg_api.resources.restores.route import find_restore
+from borg_api.resources.runs.logs import READ_LOG, read_lines
+from borg_api.resources.runs.response import LogLines, run_status
 from borg_api.resources.runs.route import LIST as LIST_RUNS
+from borg_api.resources.runs.route import LogOffset, find_run
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
 from borg_cluster.turns import in_turns
 
 router = APIRouter(prefix="/api/activity", route_class=GuardedRoute, tags=["Activity"])
+
+JobType = Literal["backup", "restore", "check", "restore_check", "prune", "compact", "list", "break_lock"]
 
 
 @router.get("/recent", responses=answers(list[Activity]))
@@ -46,6 +51,36 @@ async def list_activity(
         async for item in in_turns(islice(newest, limit))
     ]
     return send(items)
+
+
+@router.get("/{job_type}/{job_id}/logs", responses=answers(LogLines, 404))
+@requires(READ_LOG)
+async def read_activity_log(
+    view: TheView,
+    caller: TheCaller,
+    job_type: Annotated[JobType, Path(description="As the recent activity says it.")],
+    job_id: Annotated[str, Path(description="The id there, or the resource's name.", max_length=253, examples=["1"])],
+    offset: LogOffset = 0,
+) -> Response:
+    """Show the log of a run; of a restore that of its newest run.
+
+    Ids of runs tell them apart already: Borg UI's client calls one a backup where it does not know what it is.
+    """
+    if job_type != RESTORE:
+        return send(await read_lines(caller, find_run(view, job_id), offset))
+    restore = find_restore(view, job_id)
+    run = view.runs.get(restore.resource.status.run_name or "")
+    body: LogLines = {
+        "job_id": derive_restore_id(restore),
+        "status": STATUSES[restore.phase],
+        "lines": [],
+        "total_lines": 0,
+        "has_more": False,
+    }
+    if run:
+        read = await read_lines(caller, run, offset)
+        body |= {"lines": read["lines"], "total_lines": read["total_lines"], "has_more": read["has_more"]}
+    return send(body)
 
 
 def _choose_runs(view: View, job_type: str | None, status: str | None) -> Iterator[RunRecord]:

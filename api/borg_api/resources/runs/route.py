@@ -22,6 +22,7 @@ from borg_core.kinds.run import RUNS
 router = APIRouter(route_class=GuardedRoute, tags=["Runs"])
 
 LIST = Permission("list", RUNS)
+LogOffset = Annotated[int, Query(ge=0, le=2**31, description="How many lines to leave out.")]
 RunId = Annotated[str, Path(description="The run's id, or its resource name.", max_length=253, examples=["1"])]
 
 
@@ -56,7 +57,7 @@ async def read_run_log(
     view: TheView,
     caller: TheCaller,
     job_id: RunId,
-    offset: Annotated[int, Query(ge=0, le=2**31, description="How many lines to leave out.")] = 0,
+    offset: LogOffset = 0,
 ) -> Response:
     """Show what the run's pod has written, for as long as it exists."""
     return send(await read_lines(caller, find_run(view, job_id), offset))
