@@ -10,6 +10,7 @@ from borg_api.edge.paging import Paged
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord, derive_id
 from borg_api.picture.restoring import ArchiveRecord
+from borg_api.resources.repositories.info import Encryption, RepositoryOfInfo, render_identity
 from borg_api.resources.runs.response import derive_run_id, triggered_by
 from borg_contract.result import RepositoryResult
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
@@ -57,18 +58,6 @@ class Stats(TypedDict):
     compressed_size: int | None
     deduplicated_size: int | None
     nfiles: int | None
-
-
-@answer
-class RepositoryOfInfo(TypedDict):
-    id: Annotated[str | None, Field(description="Borg's own id.")]
-    location: str
-    last_modified: str | None
-
-
-@answer
-class Encryption(TypedDict):
-    mode: str
 
 
 @answer
@@ -125,7 +114,6 @@ def render_archive(record: ArchiveRecord, view: View) -> Archive:
 
 def render_info(record: ArchiveRecord, repository: BorgRepository, view: View) -> Info:
     result = _result_of(record, view)
-    identity = repository.status.identity
     return {
         "id": record.id,
         "name": record.archive,
@@ -143,11 +131,7 @@ def render_info(record: ArchiveRecord, repository: BorgRepository, view: View) -
         "hostname": None,
         "username": None,
         "chunker_params": None,
-        "repository": {
-            "id": (identity.id or None) if identity else None,
-            "location": derive_location(repository),
-            "last_modified": repository.status.last_backup_time,
-        },
+        "repository": render_identity(repository),
         "encryption": {"mode": repository.spec.encryption.mode.value},
         "archive": render_archive(record, view),
     }

@@ -1,4 +1,4 @@
-"""/api/repositories/: what a schedule can back up into."""
+"""/api/repositories/: what a schedule can back up into, and what is known of each."""
 
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from borg_api.edge.parts import provide
 from borg_api.picture.picture import View
 from borg_api.picture.records import order_of
 from borg_api.picture.timetable import whole_now
+from borg_api.resources.repositories.info import RepositoryInfo, render_details
 from borg_api.resources.repositories.response import (
     Repositories,
     find_schedules,
@@ -51,6 +52,14 @@ async def list_repositories(
     }
     if limit:
         body["continue"] = following
+    return send(body)
+
+
+@router.get("/api/repositories/{repository_id}/info", responses=answers(RepositoryInfo, 404))
+@requires(LIST)
+async def get_repository_info(view: TheView, repository_id: RepositoryId) -> Response:
+    """Show how large a repository is, and which one. No pod looks: it is what the newest run found."""
+    body: RepositoryInfo = {"success": True, "info": render_details(find_repository(view, repository_id))}
     return send(body)
 
 
