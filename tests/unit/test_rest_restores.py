@@ -148,6 +148,9 @@ def test_a_name_that_looks_like_an_id_is_a_name(world: World) -> None:
         (["sources/data/etc/app.conf", "/sources/data//uploads/"], {}, "data", ["etc/app.conf", "uploads"]),
         (["sources/data"], {}, "data", None),
         (["sources/data/a", "sources/data"], {}, "data", None),
+        (["sources"], {}, "data", None),
+        (["/sources/", "sources/data/a"], {}, "data", None),
+        (["sources"], {"source": "data"}, "data", ["sources"]),
         (["etc/app.conf", "./etc/app.conf"], {}, None, ["etc/app.conf"]),
         (["sources/other/x"], {}, None, ["sources/other/x"]),  # a folder of that name, in the only source
         (["sources/data/x"], {"source": "data"}, "data", ["sources/data/x"]),
@@ -168,6 +171,11 @@ def test_paths_of_a_strangers_archive_are_left_as_they_are(world: World) -> None
 def test_an_archive_that_the_cluster_does_not_know_may_be_restored_by_its_name(world: World) -> None:
     spec = spec_of(world, archive="by-hand", paths=["sources/data/x"])
     assert (spec["archive"], spec["source"], spec["paths"]) == ("by-hand", "data", ["x"])
+
+
+def test_the_folder_of_all_sources_of_an_unknown_archive_is_its_only_source(world: World) -> None:
+    spec = spec_of(world, archive="by-hand", paths=["sources"])
+    assert (spec.get("source"), spec.get("paths")) == (None, None)
 
 
 def test_borgs_id_of_an_archive_names_it(world: World) -> None:
@@ -232,6 +240,10 @@ def test_two_sources_are_two_restores(world: World) -> None:
     fields = {**START, "paths": ["sources/data/x", "sources/more/y"]}
     answer = send(world, "POST", f"{PATH}/start", fields)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/paths")
+    answer = send(world, "POST", f"{PATH}/start", {**START, "paths": ["sources"]})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/paths/0")
+    assert 'name one, "sources/data" for example' in answer.json()["detail"]
+    assert not restores(world)
 
 
 @pytest.mark.parametrize(

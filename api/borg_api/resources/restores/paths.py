@@ -16,14 +16,18 @@ def split_paths(
     """Return the source that is meant, None for the only one, and the paths below it, () for all of it.
 
     `archive`: what is known of it, None for nothing; then a path that begins as those of sources do is taken for one.
-    Raises InvalidValueError for a path with a `..`, and for paths of two sources.
+    The folder of all sources is all of the only one. Raises InvalidValueError for a path with a `..`, for paths of two
+    sources, and for the folder of several.
     """
     paths = [normalize(path, f"/paths/{number}") for number, path in enumerate(sent)]
     if source is not None or not _has_sources(archive):
         return source, _merged(paths)
     named = archive.sources if archive else ()
     found: dict[str | None, list[str]] = {}
-    for path in paths:
+    for number, path in enumerate(paths):
+        if path == ROOT:
+            found.setdefault(_only_source(archive, f"/paths/{number}"), []).append("")
+            continue
         root, _, rest = path.partition("/")
         name, _, below = rest.partition("/")
         is_of_source = root == ROOT and name and (not named or name in named)
@@ -60,6 +64,19 @@ def count_stripped(types: Mapping[str, str]) -> int:
 def _has_sources(archive: ArchiveRecord | None) -> bool:
     """Whether it is laid out as this operator's are; one that nobody knows may be."""
     return archive is None or bool(archive.sources or archive.schedule)
+
+
+def _only_source(archive: ArchiveRecord | None, pointer: str) -> str | None:
+    """Return the only source, None where nobody knows its name. Raises InvalidValueError where there are more."""
+    named = archive.sources if archive else ()
+    if len(named) > 1 or (archive and archive.is_cut):
+        example = f', "{ROOT}/{named[0]}" for example' if named else ""
+        raise InvalidValueError(
+            f'"{ROOT}" is the folder of all sources, and this archive has several: name one{example}, and make a '
+            "restore for each.",
+            pointer,
+        )
+    return named[0] if named else None
 
 
 def _merged(paths: Iterable[str]) -> tuple[str, ...]:
