@@ -12,6 +12,7 @@ from borg_api.picture.timetable import whole_now
 from borg_api.resources.archives.response import ArchiveInfo, Archives
 from borg_api.resources.restores.response import PreviewAnswer, RestoreJob, RestoreJobs
 from borg_cluster.errors import Forbidden
+from borg_contract.ownership import UndoOf, render_undo_comment
 from borg_core.formats import format_time
 from support.rest_world import World
 
@@ -106,6 +107,13 @@ def test_archives_are_listed_as_borg_ui_does_and_with_the_run_that_made_them(wor
     assert earlier["scheduled_job_id"] == derive_id("BorgSchedule", "team", "nightly")
     assert earlier["backup_job_id"] == derive_id("BorgRun", "team", "nightly-1")
     assert (nightly["id"], nightly["triggered_by"], nightly["backup_job_id"]) == (BORG_ID, None, None)
+
+
+def test_an_undo_archive_was_made_by_somebody_and_not_by_the_clock(world: World) -> None:
+    comment = render_undo_comment(UndoOf("team", "back", "main", "ab" * 32, "here"), "back-restore/0123abcd")
+    archive(world, "main-1", archive="back-undo-2026-11-24T03:00:02Z", sources=[], comment=comment)
+    [shown] = good(send(world, "GET", "/api/repositories/main/archives"))["archives"]
+    assert (shown["triggered_by"], shown["backup_job_id"]) == ("manual", None)
 
 
 def test_archives_come_page_by_page(world: World) -> None:

@@ -12,6 +12,7 @@ from borg_api.picture.records import RunRecord, derive_id
 from borg_api.picture.restoring import ArchiveRecord
 from borg_api.resources.repositories.info import Encryption, RepositoryOfInfo, render_identity
 from borg_api.resources.runs.response import derive_run_id, triggered_by
+from borg_contract.ownership import parse_undo_comment
 from borg_contract.result import RepositoryResult
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.schedule import SCHEDULES
@@ -101,7 +102,7 @@ def render_archive(record: ArchiveRecord, view: View) -> Archive:
         "resource": record.name,
         "start": record.time,
         "time": record.time,
-        "triggered_by": triggered_by(run) if run else None,
+        "triggered_by": _trigger_of(record, run),
         "backup_job_id": derive_run_id(run) if run else None,
         "scheduled_job_id": derive_id(SCHEDULES.kind, view.namespace, record.schedule) if record.schedule else None,
         "sources": list(record.sources),
@@ -135,6 +136,13 @@ def render_info(record: ArchiveRecord, repository: BorgRepository, view: View) -
         "encryption": {"mode": repository.spec.encryption.mode.value},
         "archive": render_archive(record, view),
     }
+
+
+def _trigger_of(record: ArchiveRecord, run: RunRecord | None) -> str | None:
+    """Return who began what made it. Somebody asked for a restore; Borg UI's client takes null for a schedule."""
+    if run is None and parse_undo_comment(record.comment or ""):
+        return "manual"
+    return triggered_by(run) if run else None
 
 
 def _run_of(record: ArchiveRecord, view: View) -> RunRecord | None:
