@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from borg_api.picture.records import derive_id
 from borg_api.resources.activity.response import Activity
+from borg_api.resources.checks.history import CheckJobs, DrillJobs
 from borg_api.resources.checks.response import (
     CheckSchedule,
     CheckScheduleWritten,
@@ -237,6 +238,58 @@ def test_logs_of_what_is_not_there_and_for_those_who_may_not_read_them(world: Wo
     assert send(world, "GET", "/api/activity/check/it/logs/download?token=token").status_code == 404
     world.cluster.denied = {"pods"}
     assert send(world, "GET", "/api/activity/check/7/logs", Authorization="Bearer other").status_code == 403
+
+
+def test_checks_that_there_were_are_listed_newest_first(world: World) -> None:
+    world.cluster.add("BorgRepository", "other", MAIN)
+    scheduled = {"phase": "Failed", "trigger": "Scheduled", "startTime": AT, "completionTime": AT, "message": "no key"}
+    check = {"repositoryRef": {"name": "main"}, "operation": "Check"}
+    world.cluster.add("BorgRun", "one", check, status=scheduled)
+    world.cluster.add("BorgRun", "two", check, status={"phase": "Pending", "message": "waits"})
+    world.cluster.add("BorgRun", "elsewhere", {**check, "repositoryRef": {"name": "other"}})
+    world.cluster.add("BorgRun", "drill", {**check, "operation": "Drill"})
+    two, one = jobs(world, "check-jobs", CheckJobs)
+    assert one == {
+        "id": derive_id("BorgRun", "team", "one"),
+        "repository_id": derive_id("BorgRepository", "team", "main"),
+        "status": "failed",
+        "started_at": AT,
+        "completed_at": AT,
+        "error_message": "no key",
+        "progress": 100,
+        "progress_message": None,
+        "has_logs": True,
+        "scheduled_check": True,
+    }
+    assert (two["status"], two["progress"], two["progress_message"]) == ("pending", 0, "waits")
+    assert (two["has_logs"], two["scheduled_check"]) == (False, False)
+    assert jobs(world, "check-jobs?limit=1", CheckJobs) == [two]
+    assert jobs(world, "check-jobs?limit=1&scheduled_only=true", CheckJobs) == [one]
+    assert send(world, "GET", f"{BASE}/check-jobs?limit=0").status_code == 400
+    assert send(world, "GET", "/api/repositories/no-such/check-jobs").status_code == 404
+    world.cluster.denied = {"borgruns"}
+    for path in ("check-jobs", "restore-check-jobs"):
+        assert send(world, "GET", f"{BASE}/{path}", Authorization="Bearer other").status_code == 403
+
+
+def test_drills_that_there_were_are_listed_with_the_archive_that_was_drilled(world: World) -> None:
+    world.cluster.add("BorgRun", "check", {"repositoryRef": {"name": "main"}, "operation": "Check"})
+    world.cluster.add("BorgRun", "drill", {"repositoryRef": {"name": "main"}, "operation": "Drill"})
+    [waiting] = jobs(world, "restore-check-jobs", DrillJobs)
+    assert (waiting["archive_name"], waiting["probe_paths"], waiting["mode"]) == (None, [], "full_archive")
+    archive = {"schedule": "db", "archive": "db-1", "time": AT, "round": 0, "rounds": 4, "since": AT}
+    drill = {"archives": [archive], "files": 2, "bytes": 3000, "seconds": 1.5}
+    done = [{"name": "main", "phase": "Completed", "drill": drill}]
+    world.cluster.report("BorgRun", "drill", phase="Completed", repositories=done)
+    [ended] = jobs(world, "restore-check-jobs?scheduled_only=false", DrillJobs)
+    assert (ended["archive_name"], ended["status"]) == ("db-1", "completed")
+    assert jobs(world, "restore-check-jobs?scheduled_only=true", DrillJobs) == []
+
+
+def jobs(world: World, path: str, shape: Any) -> Any:
+    body = good(send(world, "GET", f"{BASE}/{path}"))
+    TypeAdapter(shape).validate_python(body, strict=True)
+    return body["jobs"]
 
 
 def let_pod_write(world: World, log: bytes) -> None:

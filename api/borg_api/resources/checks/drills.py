@@ -1,4 +1,4 @@
-"""/api/repositories/{id}/restore-check and its schedule: drills, as Borg UI calls them."""
+"""/api/repositories/{id}/restore-check, its schedule and its jobs: drills, as Borg UI calls them."""
 
 from typing import Annotated
 
@@ -14,9 +14,11 @@ from borg_api.picture.records import edition_of
 from borg_api.picture.timetable import Timetable
 from borg_api.resources.checks import response
 from borg_api.resources.checks.changes import change_times
+from borg_api.resources.checks.history import DrillJobs, Many, ScheduledOnly, choose_runs, render_drill
 from borg_api.resources.checks.request import CheckSchedule
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.response import derive_run_id
+from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.schedules.response import Started
 from borg_api.resources.schedules.route import IdempotencyKey, IfMatch
 from borg_contract.run import Operation
@@ -62,6 +64,18 @@ async def update_drill_schedule(
     written = await change_times(writer, found, fields, timetable, editions_of(if_match), of="drill")
     body: response.DrillScheduleWritten = {"success": True, "repository": response.render_drilled(written)}
     return send(body, {"ETag": _etag_of(written)})
+
+
+@router.get("/restore-check-jobs", responses=answers(DrillJobs, 404))
+@requires(LIST_RUNS)
+async def list_drills(
+    view: TheView, repository_id: RepositoryId, limit: Many = 10, *, scheduled_only: ScheduledOnly = False
+) -> Response:
+    """List the drills of a repository whose runs are kept, newest first."""
+    name = find_repository(view, repository_id).metadata.name
+    chosen = choose_runs(view, name, Operation.DRILL, limit, scheduled_only=scheduled_only)
+    body: DrillJobs = {"jobs": [render_drill(run, name) for run in chosen]}
+    return send(body)
 
 
 def _etag_of(repository: BorgRepository) -> str:

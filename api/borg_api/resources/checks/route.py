@@ -14,6 +14,7 @@ from borg_api.picture.records import edition_of
 from borg_api.picture.timetable import Timetable
 from borg_api.resources.checks import response
 from borg_api.resources.checks.changes import change_times
+from borg_api.resources.checks.history import CheckJobs, Many, ScheduledOnly, choose_runs, render_check
 from borg_api.resources.checks.request import CheckSchedule
 from borg_api.resources.repositories.response import maintained_in
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
@@ -21,6 +22,7 @@ from borg_api.resources.runs.response import derive_run_id
 from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.schedules.response import Started
 from borg_api.resources.schedules.route import IdempotencyKey, IfMatch
+from borg_contract.run import Operation
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS
 
@@ -63,6 +65,18 @@ async def update_check_schedule(
     written = await change_times(writer, found, fields, timetable, editions_of(if_match), of="check")
     body: response.CheckScheduleWritten = {"success": True, "repository": response.render_checked(written)}
     return send(body, {"ETag": _etag_of(written)})
+
+
+@router.get("/check-jobs", responses=answers(CheckJobs, 404))
+@requires(LIST_RUNS)
+async def list_checks(
+    view: TheView, repository_id: RepositoryId, limit: Many = 10, *, scheduled_only: ScheduledOnly = False
+) -> Response:
+    """List the checks of a repository whose runs are kept, newest first."""
+    name = find_repository(view, repository_id).metadata.name
+    chosen = choose_runs(view, name, Operation.CHECK, limit, scheduled_only=scheduled_only)
+    body: CheckJobs = {"jobs": [render_check(run, name) for run in chosen]}
+    return send(body)
 
 
 @router.get("/running-jobs", responses=answers(response.RunningJobs, 404))
