@@ -151,7 +151,10 @@ class LockWait:
                 "keeps such locks away: Locks in docs/ssh-providers.md."
             )
         elif holders and all(holder.is_ours for holder in holders):
-            text += "It is free once that has ended; of one that died, its operator removes the lock."
+            text += (
+                "It is free once that has ended. Of one that died its operator removes the lock; where that is gone "
+                "too, a BorgRun of operation BreakLock does."
+            )
         else:
             text += "If nothing works on it any more, break the lock with a BorgRun of operation BreakLock."
         return Fault(Reason.LOCKED, text, holders[0].host if holders else None)
