@@ -121,6 +121,15 @@ def test_if_match_minds_edits_and_not_a_status_that_changes_meanwhile(world: Wor
     assert send(world, "GET", PATH).status_code == 404
 
 
+def test_a_toggle_turns_what_its_sender_saw_though_this_replica_has_not_seen_it_yet(world: World) -> None:
+    world.cluster.silent = True  # another replica wrote it, and told the sender
+    paused = world.cluster.change("BorgSchedule", "db", suspend=True)["metadata"]
+    seen = f'"{paused["uid"][:8]}-{paused["generation"]}-x"'
+    answer = asyncio.run(world("POST", f"{PATH}/toggle", headers={"If-Match": seen}))
+    assert (answer.status_code, answer.json()["enabled"]) == (200, True)
+    assert world.cluster.objects["BorgSchedule", "db"]["spec"]["suspend"] is False
+
+
 def test_a_toggle_that_comes_after_another_one_turns_it_back(world: World) -> None:
     world.cluster.meanwhile["patch"] = lambda: world.cluster.change("BorgSchedule", "db", suspend=True)
     assert send(world, "POST", f"{PATH}/toggle").json()["enabled"] is True

@@ -11,7 +11,7 @@ async def update_check_times(
 ) -> BorgRepository:
     """Merge the patch into the repository's spec, if there is one. Raises what `write_at_edition` does."""
 
-    async def write(version: str | None) -> BorgRepository:
-        return await writer.merge(repository.metadata.name, {"spec": patch}, version) if patch else repository
+    async def write(found: BorgRepository, version: str | None) -> BorgRepository:
+        return await writer.merge(repository.metadata.name, {"spec": patch}, version) if patch else found
 
     return await write_at_edition(writer, repository, editions, write, lambda found: found.metadata)

@@ -152,20 +152,21 @@ async def write_at_edition(
     writer: Writer[R],
     found: R,
     editions: Editions,
-    write: Callable[[str | None], Awaitable[T]],
+    write: Callable[[R, str | None], Awaitable[T]],
     metadata_of: Callable[[R], Metadata],
 ) -> T:
     """Write at the version of `found` if it has one of the editions; a status that changes meanwhile does not matter.
 
+    `write` is given the object that has the edition, which this replica may not have known, and its version.
     Raises ChangedError when it has none of them, NoSuchObjectError when it is gone.
     """
     if editions is None:
-        return await write(None)
+        return await write(found, None)
     for attempt in range(_ATTEMPTS_AT_EDITION):
         metadata = metadata_of(found)
         if edition_of(metadata) in editions:
             try:
-                return await write(metadata.resource_version)
+                return await write(found, metadata.resource_version)
             except Conflict:
                 pass
         elif attempt:  # at first it is what this replica knows, which may be less than what the caller has read

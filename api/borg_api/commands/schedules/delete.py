@@ -8,7 +8,7 @@ from borg_api.picture.records import ScheduleRecord
 async def delete_schedule(writer: Writer[ScheduleRecord], record: ScheduleRecord, editions: Editions) -> None:
     """Return when every replica has seen it go. Raises what `write_at_edition` does."""
 
-    async def write(version: str | None) -> None:
+    async def write(_: ScheduleRecord, version: str | None) -> None:
         await writer.delete(record.name, record.resource.metadata.uid, version)
 
     await write_at_edition(writer, record, editions, write, metadata_of)

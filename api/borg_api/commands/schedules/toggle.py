@@ -16,13 +16,13 @@ async def toggle_schedule(writer: Writer[ScheduleRecord], record: ScheduleRecord
     `write_at_edition` does.
     """
     if editions is not None:
-        wanted = not record.resource.spec.suspend
 
-        async def write(version: str | None) -> None:
-            await writer.merge(record.name, {"spec": {"suspend": wanted}}, version)
+        async def write(found: ScheduleRecord, version: str | None) -> bool:
+            suspended = found.resource.spec.suspend
+            await writer.merge(found.name, {"spec": {"suspend": not suspended}}, version)
+            return suspended
 
-        await write_at_edition(writer, record, editions, write, metadata_of)
-        return not wanted
+        return await write_at_edition(writer, record, editions, write, metadata_of)
     for _ in range(_ATTEMPTS):
         suspended = record.resource.spec.suspend
         test = {"op": "test", "path": _PATH, "value": suspended}

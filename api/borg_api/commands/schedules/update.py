@@ -23,8 +23,8 @@ async def update_schedule(
     if is_renamed:
         check_title_is_free(view, title)
 
-    async def write(version: str | None) -> ScheduleRecord:
-        return await writer.merge(record.name, {"spec": patch}, version) if patch else record
+    async def write(found: ScheduleRecord, version: str | None) -> ScheduleRecord:
+        return await writer.merge(record.name, {"spec": patch}, version) if patch else found
 
     written = await write_at_edition(writer, record, editions, write, metadata_of)
     if is_renamed and written.resource.title == title:  # else somebody renamed it again meanwhile
