@@ -31,15 +31,15 @@ class Keys:
     """`secret`: (namespace, name) of the Secret; None: of a facade that needs none."""
 
     def __init__(self, own: ApiServer, secret: tuple[str, str] | None) -> None:
-        self.secret = secret
         self._own = own
+        self._secret = secret
         self._task: asyncio.Task[None] | None = None
         self.private: Ed25519PrivateKey | None = None
         """None until it is known."""
 
     def start(self) -> None:
-        if self.secret:
-            self._task = asyncio.create_task(self._find(*self.secret))
+        if self._secret:
+            self._task = asyncio.create_task(self._find(*self._secret))
 
     async def stop(self) -> None:
         if self._task:
@@ -48,8 +48,8 @@ class Keys:
 
     async def renew(self) -> None:
         """Read the key once more: somebody may have put another one there. Raises ApiError."""
-        if self.secret:
-            self.private = await self._load(*self.secret) or self.private
+        if self._secret:
+            self.private = await self._load(*self._secret) or self.private
 
     async def _find(self, namespace: str, name: str) -> None:
         while self.private is None:

@@ -175,10 +175,14 @@ class Cluster(ApiServer):
         self, resource: ResourceType, namespace: str | None, continue_token: str = "", **more: Any
     ) -> Body:
         self._begin("list", resource, continue_token)
-        found = sorted(name for kind, name in self.objects if kind == resource.kind and name > continue_token)
-        items = [copy.deepcopy(self.objects[resource.kind, name]) for name in found[: more.get("limit") or None]]
-        following = items[-1]["metadata"]["name"] if len(found) > len(items) else ""
-        return {"metadata": {"continue": following}, "items": items}
+        found = sorted(name for kind, name in self.objects if kind == resource.kind)
+        first = int(continue_token or 0)
+        end = first + more["limit"]
+        following = {"continue": str(end)} if end < len(found) else {}
+        return {
+            "metadata": following,
+            "items": [copy.deepcopy(self.objects[resource.kind, name]) for name in found[first:end]],
+        }
 
     @asynccontextmanager
     async def log(

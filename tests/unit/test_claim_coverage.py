@@ -23,13 +23,12 @@ from borg_core.claims.coverage import derive_coverage
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.native.claim import CLAIMS, ObservedClaim
-from borg_core.registry import ResourceType
 from borg_operator.store import Store
 from borg_operator.telemetry import claims as claims_module
 from borg_operator.telemetry.snapshot import Snapshot
 from support import builders
 from support.builders import NOW
-from support.rest_world import Cluster, World
+from support.rest_world import World
 
 READY = {"type": "Ready", "status": "True", "reason": "Scheduled", "lastTransitionTime": "2026-03-01T01:00:00Z"}
 NOT_READY = {**READY, "status": "False", "lastTransitionTime": "2026-03-01T05:00:00Z"}
@@ -130,30 +129,8 @@ def test_the_metric_is_bounded_and_those_that_nobody_backs_up_come_first(monkeyp
 # REST
 
 
-class Claimed(Cluster):
-    """A cluster with claims, which are listed and not watched. `most`: on a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.claims: list[Object] = []
-
-    async def list_page(
-        self,
-        resource: ResourceType,
-        namespace: str | None,  # noqa: ARG002 - there is one
-        continue_token: str = "",
-        **more: Any,
-    ) -> Object:
-        self._begin("list", resource, continue_token)
-        first = int(continue_token or 0)
-        end = first + more["limit"]
-        following = {"continue": str(end)} if end < len(self.claims) else {}
-        return {"metadata": following, "items": self.claims[first:end]}
-
-
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr("support.rest_world.Cluster", Claimed)
+def world() -> World:
     world = World()
     main = {
         "local": {"volume": {"persistentVolumeClaim": {"claimName": "repo-main"}}},
@@ -164,8 +141,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     spec = {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]}
     world.cluster.add("BorgSchedule", "db", spec, status={"conditions": [READY]})
     world.cluster.add("BorgSchedule", "off", {**spec, "suspend": True}, status={"conditions": [READY, SUSPENDED]})
-    claims: Any = world.cluster
-    claims.claims = [body("a", NIGHTLY), body("b"), body("c", IGNORED), body("repo-main")]
+    for claim_body in (body("a", NIGHTLY), body("b"), body("c", IGNORED), body("repo-main")):
+        world.cluster.objects["PersistentVolumeClaim", claim_body["metadata"]["name"]] = claim_body
     return world
 
 

@@ -20,6 +20,7 @@ from borg_api.resources.archives.route import LIST, find_archive
 from borg_api.resources.contents.response import show as show_name
 from borg_api.resources.contents.route import LOOK, Folder, From
 from borg_api.resources.repositories.route import find_repository
+from borg_contract.ownership import parse_comment, parse_undo_comment
 from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.restore import RESTORES
@@ -119,6 +120,7 @@ async def show_archive(  # noqa: PLR0917 - filled in by their names
         q=q,
         is_there=inside.is_there,
         can_look=can_look,
+        comment=_comment_of_people(record),
         neighbours=_neighbours(view, record),
         may_restore=await is_allowed(request, Permission("create", RESTORES)),
         can_be_named=can_be_named,
@@ -205,3 +207,9 @@ def _neighbours(view: View, record: ArchiveRecord) -> dict[str, Any]:
     same = [item for item in view.archives_in(record.repository) if item.schedule == record.schedule]
     at = same.index(record)
     return {"earlier": same[at - 1] if at else None, "later": same[at + 1] if at + 1 < len(same) else None}
+
+
+def _comment_of_people(record: ArchiveRecord) -> str | None:
+    """Return the archive's comment, None for the operator's own, which says nothing that the page does not."""
+    text = record.comment or ""
+    return None if parse_comment(text) or parse_undo_comment(text) else record.comment

@@ -2,12 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
-from borg_api.edge.errors import NotAllowedError
-from borg_api.edge.guard import TheCaller, TheView, is_allowed, requires
+from borg_api.edge.guard import TheCaller, TheView, requires
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.pages.schedules import Number, Words
-from borg_api.resources.claims.listing import LIST, NEEDED, read_claims, render_claims
+from borg_api.resources.claims.listing import LIST, demand_rights, read_claims, render_claims
 from borg_api.resources.claims.response import Claim
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -18,9 +17,7 @@ PAGE = 100
 @router.get("/claims")
 @requires(LIST)
 async def list_claims(request: Request, caller: TheCaller, view: TheView, q: Words = "", page: Number = 1) -> Response:
-    for permission in NEEDED:
-        if not await is_allowed(request, permission):
-            raise NotAllowedError(f"You may not {permission.describe(view.namespace)}.")
+    await demand_rights(request, view)
     claims, _ = await read_claims(caller, view, None)
     wanted = q.strip()
     found = [claim for claim in await render_claims(request, view, claims) if wanted in claim["name"]]

@@ -14,14 +14,13 @@ from borg_api.page.insight.overview import derive_verdict, find_proof, find_unde
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.archives.route import LIST as LIST_ARCHIVES
-from borg_api.resources.claims.listing import AT_ONCE, NEEDED, cover, read_claims
+from borg_api.resources.claims.listing import NEEDED, cover, glance_at_claims
 from borg_api.resources.repositories.route import LIST as LIST_REPOSITORIES
 from borg_api.resources.restores.listing import read_progress
 from borg_api.resources.restores.route import LIST as LIST_RESTORES
 from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.schedules.listing import Listing
 from borg_api.resources.schedules.route import LIST
-from borg_cluster.errors import ApiError
 from borg_core.kinds.repository import REPOSITORIES
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -79,10 +78,5 @@ async def show_overview(
 
 async def _count_bare(request: Request, caller: Caller, view: View) -> int:
     """Return how many claims nobody backs up, and nobody says why: of the first ones, as this is asked for often."""
-    if not all([await is_allowed(request, permission) for permission in NEEDED]):
-        return 0
-    try:
-        claims, _ = await read_claims(caller, view, AT_ONCE)
-    except ApiError:  # what else is shown does not need the API server
-        return 0
+    claims = await glance_at_claims(request, caller, view, NEEDED)
     return sum(item.matters and not item.protected for item in cover(view, claims))

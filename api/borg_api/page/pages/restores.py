@@ -12,12 +12,11 @@ from borg_api.page.frame.guard import PageRoute
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import whole_now
 from borg_api.resources.archives.route import find_archive
-from borg_api.resources.claims.listing import AT_ONCE, read_claims
 from borg_api.resources.claims.listing import LIST as LIST_CLAIMS
+from borg_api.resources.claims.listing import glance_at_claims
 from borg_api.resources.restores.listing import read_progress
 from borg_api.resources.restores.response import archive_of, render_restore
 from borg_api.resources.restores.route import LIST, RestoreId, find_restore
-from borg_cluster.errors import ApiError
 from borg_core.formats import parse_time
 from borg_core.kinds.restore import RESTORES
 
@@ -100,19 +99,8 @@ async def show_form(request: Request, caller: Caller, view: View, draft: Draft, 
         status,
         draft=draft,
         repositories=[item.metadata.name for item in view.repositories.in_order()],
-        claims=await _name_claims(request, caller, view),
+        claims=[claim.name for claim in await glance_at_claims(request, caller, view, (LIST_CLAIMS,))],
         archives=list(reversed(archives))[:_MANY],
         first=parse_time(archives[0].time) if archives else None,
         newest=(whole_now() - parse_time(archives[-1].time)).total_seconds() if archives else None,
     )
-
-
-async def _name_claims(request: Request, caller: Caller, view: View) -> list[str]:
-    """Return the claims that a restore may go into, of those who may list them."""
-    if not await is_allowed(request, LIST_CLAIMS):
-        return []
-    try:
-        claims, _ = await read_claims(caller, view, AT_ONCE)
-    except ApiError:
-        return []
-    return [claim.name for claim in claims]

@@ -140,10 +140,6 @@ async def _follow(view: View, caller: Caller, name: str, offset: int) -> AsyncIt
         run = view.runs.get(name)
         if run is None:
             break
-        if not has_logs(run) and not run.finished:
-            yield ":\n\n"
-            await asyncio.sleep(_LOOK_SECONDS)
-            continue
         try:
             found = await read_lines(caller, run, offset)
         except ApiError:

@@ -10,7 +10,7 @@ from borg_api.page.forms.schedule_form import Draft, draft_of, empty_draft
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.calls import Operation, call
 from borg_api.page.frame.guard import PageRoute
-from borg_api.page.insight.attention import find_matters, of_schedule
+from borg_api.page.insight.attention import WORDS, find_matters, of_schedule
 from borg_api.page.insight.history import backups_of, states_of
 from borg_api.page.show.words import tell_times
 from borg_api.picture.picture import View
@@ -102,6 +102,7 @@ async def show_schedule(
         rendered=rendered,
         etag=listing.detail(view, record, now).etag,
         meaning=tell_times(record.resource.effective_schedule),
+        words=WORDS,
         matter=next(of_schedule(record, view, timetable, now), None),
         runs=list(reversed(runs))[:_RUNS],
         states=states_of(backups_of(view, record.name)) if sees_runs else [],
@@ -133,6 +134,7 @@ async def show_form(request: Request, view: View, draft: Draft, status: int = 20
         status,
         draft=draft,
         repositories=view.repositories.in_order(),
+        backs_up={item.metadata.name: item.spec.sources for item in view.repositories.in_order()},
         scripts=view.scripts.in_order(),
         presets=PRESETS["presets"],
         preview=await ask_times(request, draft.text("cron_expression"), draft.text("timezone"), draft.text("name")),

@@ -1,15 +1,17 @@
 """Claims as the API server has them, and who backs them up: read with the caller's token, as nobody watches them."""
 
+from collections.abc import Sequence
+
 from fastapi import Request
 
-from borg_api.edge.errors import InvalidValueError
+from borg_api.edge.errors import InvalidValueError, NotAllowedError
 from borg_api.edge.guard import Caller, Permission, is_allowed
 from borg_api.picture.picture import View
 from borg_api.resources.archives.route import LIST as LIST_ARCHIVES
 from borg_api.resources.claims.response import Claim, collect_last, render_claim
 from borg_api.resources.repositories.route import LIST as LIST_REPOSITORIES
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
-from borg_cluster.errors import Expired
+from borg_cluster.errors import ApiError, Expired
 from borg_cluster.turns import in_turns
 from borg_core.claims.coverage import Coverage, derive_coverage
 from borg_core.native.claim import CLAIMS, ObservedClaim
@@ -19,6 +21,26 @@ NEEDED = (LIST, LIST_SCHEDULES, LIST_REPOSITORIES)
 """Without one of these rights nobody can tell which claims are backed up."""
 
 AT_ONCE = 500
+
+
+async def demand_rights(request: Request, view: View) -> None:
+    """Return for a caller who has the rights that are needed. Raises NotAllowedError, which names what is missing."""
+    for permission in NEEDED:
+        if not await is_allowed(request, permission):
+            raise NotAllowedError(f"You may not {permission.describe(view.namespace)}.")
+
+
+async def glance_at_claims(
+    request: Request, caller: Caller, view: View, needed: Sequence[Permission]
+) -> list[ObservedClaim]:
+    """Return the first claims, for what does without: none where a right is missing, or they cannot be read."""
+    if not all([await is_allowed(request, permission) for permission in needed]):
+        return []
+    try:
+        claims, _ = await read_claims(caller, view, AT_ONCE)
+    except ApiError:
+        return []
+    return claims
 
 
 async def read_claims(

@@ -3,11 +3,10 @@
 from fastapi import APIRouter, Request, Response
 
 from borg_api.edge.bodies import send
-from borg_api.edge.errors import NotAllowedError
-from borg_api.edge.guard import GuardedRoute, TheCaller, TheView, is_allowed, requires
+from borg_api.edge.guard import GuardedRoute, TheCaller, TheView, requires
 from borg_api.edge.openapi import answers
 from borg_api.edge.paging import Continue, Limit
-from borg_api.resources.claims.listing import LIST, NEEDED, read_claims, render_claims
+from borg_api.resources.claims.listing import LIST, demand_rights, read_claims, render_claims
 from borg_api.resources.claims.response import Claims
 
 router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
@@ -22,9 +21,7 @@ async def list_claims(
 
     They are read with the caller's token. When a claim was backed up last is shown to those who may list archives.
     """
-    for permission in NEEDED:
-        if not await is_allowed(request, permission):
-            raise NotAllowedError(f"You may not {permission.describe(view.namespace)}.")
+    await demand_rights(request, view)
     found, following = await read_claims(caller, view, limit, token or "")
     body: Claims = {"success": True, "claims": await render_claims(request, view, found)}
     if limit:
