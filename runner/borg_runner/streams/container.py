@@ -56,7 +56,8 @@ class Container:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(address)  # noqa: PTH108 - the address of an earlier runner in this pod
             self._listener.bind(address)
-            os.chmod(address, 0o666)  # noqa: PTH101, S103 - the container may have another user; the folder is the pod's
+            # The container may have another user; the folder is the pod's.
+            os.chmod(address, 0o666)  # noqa: PTH101, S103 # nosec B103
         finally:
             os.close(folder)
         self._listener.listen(1)

@@ -33,7 +33,7 @@ def draw_strip(states: Sequence[State]) -> Markup:
     shown = states[-STRIP:]
     if not shown:
         return Markup('<span class="none">no runs yet</span>')
-    bars = Markup("".join(_bar(number, state) for number, state in enumerate(shown)))  # noqa: S704 - see _bar
+    bars = Markup("".join(_bar(number, state) for number, state in enumerate(shown)))  # noqa: S704 # nosec B704 - see _bar
     width = len(shown) * (_BAR + _GAP) - _GAP
     said = _tell(shown)
     return Markup(
