@@ -89,10 +89,10 @@ def create_app(configuration: Configuration) -> FastAPI:
         openapi_tags=[{"name": name} for name in _TAGS],
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
     )
+    # Their routes are as they should be: `include_router` would make each of them anew.
     for router in (*_ROUTERS, *(PAGES if configuration.page else ())):
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
     let_pages_call(app, _ROUTERS)
     documents.mount_assets(app)
     add_error_handlers(app, _allowed_methods)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import TypeAdapter
 
 from borg_api.edge.problem import MEDIA_TYPE, ProblemAnswer
@@ -28,6 +28,13 @@ _WORDS = {
     503: "The API server is away: see Retry-After.",
 }
 _ALWAYS = (400, 401, 403, 422, 429, 503)
+
+
+class ApiRouter(APIRouter):
+    """A router whose operations are called in the document as their functions are."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(generate_unique_id_function=lambda route: route.name, **options)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

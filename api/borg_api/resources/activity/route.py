@@ -5,11 +5,11 @@ from heapq import merge
 from itertools import islice
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from borg_api.edge.bodies import send
 from borg_api.edge.guard import GuardedRoute, TheCaller, TheView, is_allowed, requires
-from borg_api.edge.openapi import answers
+from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
 from borg_api.picture.restoring import RestoreRecord
@@ -24,7 +24,7 @@ from borg_api.resources.runs.route import LogOffset, find_run
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
 from borg_cluster.turns import in_turns
 
-router = APIRouter(prefix="/api/activity", route_class=GuardedRoute, tags=["Activity"])
+router = ApiRouter(prefix="/api/activity", route_class=GuardedRoute, tags=["Activity"])
 
 JobType = Literal["backup", "restore", "check", "restore_check", "prune", "compact", "list", "break_lock"]
 

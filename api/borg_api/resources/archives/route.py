@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from borg_api.edge.bodies import send
 from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
-from borg_api.edge.openapi import answers
+from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.edge.paging import Continue, Limit, cut_page, decode_token
 from borg_api.picture.picture import View
 from borg_api.picture.restoring import ArchiveRecord
@@ -16,7 +16,7 @@ from borg_api.resources.repositories.route import RepositoryId, find_repository,
 from borg_cluster.turns import in_turns
 from borg_core.kinds.archive import ARCHIVES
 
-router = APIRouter(route_class=GuardedRoute, tags=["Restores"])
+router = ApiRouter(route_class=GuardedRoute, tags=["Restores"])
 
 LIST = Permission("list", ARCHIVES)
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from borg_api.commands.runs.start import start_check
 from borg_api.commands.writer import RepositoryWriter, RunWriter
 from borg_api.edge.bodies import derive_etag, editions_of, send, send_tagged
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
-from borg_api.edge.openapi import OF_RUN, answers
+from borg_api.edge.openapi import OF_RUN, ApiRouter, answers
 from borg_api.edge.parts import provide
 from borg_api.picture.records import edition_of
 from borg_api.picture.timetable import Timetable
@@ -25,7 +25,7 @@ from borg_contract.run import Operation
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS
 
-router = APIRouter(prefix="/api/repositories/{repository_id}", route_class=GuardedRoute, tags=["Checks"])
+router = ApiRouter(prefix="/api/repositories/{repository_id}", route_class=GuardedRoute, tags=["Checks"])
 
 
 @router.post("/restore-check", responses=answers(Started, 404, 409, leads_to=OF_RUN))

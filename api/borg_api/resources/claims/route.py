@@ -1,15 +1,15 @@
 """/api/claims: which claims of a namespace are backed up, and which by nobody."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from borg_api.edge.bodies import send
 from borg_api.edge.guard import GuardedRoute, TheCaller, TheView, requires
-from borg_api.edge.openapi import answers
+from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.edge.paging import Continue, Limit
 from borg_api.resources.claims.listing import LIST, demand_rights, read_claims, render_claims
 from borg_api.resources.claims.response import Claims
 
-router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
+router = ApiRouter(route_class=GuardedRoute, tags=["Choices"])
 
 
 @router.get("/api/claims", responses=answers(Claims))

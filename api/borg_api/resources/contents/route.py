@@ -6,12 +6,12 @@ Who may create BorgSessions may look; that is asked again with every read, whoev
 from contextlib import AsyncExitStack
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
 from borg_api.edge.bodies import render, send
 from borg_api.edge.errors import NoSuchObjectError
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
-from borg_api.edge.openapi import answers, problems
+from borg_api.edge.openapi import ApiRouter, answers, problems
 from borg_api.edge.paging import Limit
 from borg_api.edge.query import read_exact
 from borg_api.picture.picture import View
@@ -27,7 +27,7 @@ from borg_core.kinds.session import SESSIONS
 
 T = TypeVar("T")
 
-router = APIRouter(route_class=GuardedRoute, tags=["Contents"])
+router = ApiRouter(route_class=GuardedRoute, tags=["Contents"])
 
 LOOK = Permission("create", SESSIONS)
 _ALL = 10_000

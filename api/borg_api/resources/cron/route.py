@@ -1,18 +1,18 @@
 """/api/schedule/cron-presets and validate-cron: help with expressions."""
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from borg_api.commands.schedules.names import derive_resource_names
 from borg_api.edge.bodies import send
 from borg_api.edge.guard import GuardedRoute, TheView, requires
-from borg_api.edge.openapi import answers
+from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import DEFAULT_ZONE, whole_now
 from borg_api.resources.cron.request import CronQuestion
 from borg_api.resources.cron.response import PRESETS, Presets, Preview, render_preview
 from borg_api.resources.schedules.route import LIST
 
-router = APIRouter(prefix="/api/schedule", route_class=GuardedRoute, tags=["Cron expressions"])
+router = ApiRouter(prefix="/api/schedule", route_class=GuardedRoute, tags=["Cron expressions"])
 
 
 @router.get("/cron-presets", responses=answers(Presets))

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 
 from borg_api.edge.bodies import send
 from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, is_allowed, requires
-from borg_api.edge.openapi import answers
+from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.edge.paging import Continue, Limit, cut_page, decode_token
 from borg_api.edge.parts import provide
 from borg_api.picture.picture import View
@@ -25,7 +25,7 @@ from borg_api.resources.schedules.listing import Listing
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 
-router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
+router = ApiRouter(route_class=GuardedRoute, tags=["Choices"])
 
 LIST = Permission("list", REPOSITORIES)
 RepositoryId = Annotated[

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from borg_api.commands.restores.cancel import cancel_restore
 from borg_api.commands.restores.preview import preview_restore, shown_since
@@ -11,7 +11,7 @@ from borg_api.commands.writer import RestoreWriter
 from borg_api.edge.bodies import derive_etag, send, send_tagged
 from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheCaller, TheView, requires
-from borg_api.edge.openapi import answers, links
+from borg_api.edge.openapi import ApiRouter, answers, links
 from borg_api.edge.paging import Continue, Limit
 from borg_api.picture.picture import View
 from borg_api.picture.restoring import RestoreRecord
@@ -25,7 +25,7 @@ from borg_api.resources.schedules.response import Started
 from borg_api.resources.schedules.route import IdempotencyKey
 from borg_core.kinds.restore import RESTORES
 
-router = APIRouter(prefix="/api/restore", route_class=GuardedRoute, tags=["Restores"])
+router = ApiRouter(prefix="/api/restore", route_class=GuardedRoute, tags=["Restores"])
 
 LIST = Permission("list", RESTORES)
 RestoreId = Annotated[str, Path(description="The restore's id, or its resource name.", max_length=253, examples=["1"])]

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 
 from borg_api.commands.runs import cancel
 from borg_api.commands.writer import RunWriter
 from borg_api.edge.bodies import send
 from borg_api.edge.errors import NoSuchObjectError
 from borg_api.edge.guard import GuardedRoute, Permission, TheCaller, TheView, requires
-from borg_api.edge.openapi import answers
+from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.edge.paging import Continue, Limit
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
@@ -19,7 +19,7 @@ from borg_api.resources.runs.logs import READ_LOG, read_lines
 from borg_api.resources.schedules.route import JobId, find_schedule
 from borg_core.kinds.run import RUNS
 
-router = APIRouter(route_class=GuardedRoute, tags=["Runs"])
+router = ApiRouter(route_class=GuardedRoute, tags=["Runs"])
 
 LIST = Permission("list", RUNS)
 LogOffset = Annotated[int, Query(ge=0, le=2**31, description="How many lines to leave out.")]

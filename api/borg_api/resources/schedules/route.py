@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import Depends, Header, Path, Request, Response
 
 from borg_api.commands.runs import start
 from borg_api.commands.schedules import create, delete, toggle, update
@@ -10,7 +10,7 @@ from borg_api.commands.writer import RunWriter, ScheduleWriter
 from borg_api.edge.bodies import editions_of, send, send_tagged
 from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
-from borg_api.edge.openapi import OF_RUN, answers, links
+from borg_api.edge.openapi import OF_RUN, ApiRouter, answers, links
 from borg_api.edge.paging import Continue, Limit, cut_page, decode_token
 from borg_api.edge.parts import provide
 from borg_api.picture.picture import View
@@ -23,7 +23,7 @@ from borg_api.resources.schedules.upcoming import Window, find_upcoming
 from borg_core.kinds.run import RUNS
 from borg_core.kinds.schedule import SCHEDULES
 
-router = APIRouter(prefix="/api/schedule", route_class=GuardedRoute, tags=["Schedules"])
+router = ApiRouter(prefix="/api/schedule", route_class=GuardedRoute, tags=["Schedules"])
 
 LIST = Permission("list", SCHEDULES)
 JobId = Annotated[str, Path(description="The schedule's id, or its resource name.", max_length=253, examples=["1"])]

@@ -2,17 +2,17 @@
 
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from borg_api.edge.bodies import send
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
-from borg_api.edge.openapi import answers
+from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.edge.paging import Continue, Limit, cut_page, decode_token
 from borg_api.picture.records import order_of
 from borg_api.resources.scripts.response import Script, render_script
 from borg_core.kinds.script import SCRIPTS
 
-router = APIRouter(route_class=GuardedRoute, tags=["Choices"])
+router = ApiRouter(route_class=GuardedRoute, tags=["Choices"])
 
 
 @router.get("/api/scripts", responses=answers(list[Script]))

@@ -1,10 +1,12 @@
 """/docs: the OpenAPI document to try out, with scripts of its own, since a cluster may not reach the internet."""
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
 
-router = APIRouter()
+from borg_api.edge.openapi import ApiRouter
+
+router = ApiRouter()
 
 _ASSETS = "docs-assets"  # named relative to the page, which an Ingress may serve below a path of its own
 

@@ -2,20 +2,20 @@
 
 from typing import Annotated, NotRequired
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Depends, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from borg_api.edge.bodies import answer, send
 from borg_api.edge.errors import UnavailableError
-from borg_api.edge.openapi import problems
+from borg_api.edge.openapi import ApiRouter, problems
 from borg_api.edge.parts import provide
 from borg_api.metrics import CONTENT_TYPE, Metrics
 from borg_api.picture.picture import Picture
 from borg_api.picture.replicas import Replicas
 
-router = APIRouter(tags=["Health"])
+router = ApiRouter(tags=["Health"])
 
 ThePicture = Annotated[Picture, Depends(provide(Picture))]
 TheReplicas = Annotated[Replicas, Depends(provide(Replicas))]

@@ -3,16 +3,17 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from borg_api.edge.bodies import send
 from borg_api.edge.errors import NoSuchObjectError, UnavailableError
+from borg_api.edge.openapi import ApiRouter
 from borg_api.edge.parts import provide
 from borg_api.picture import replicas
 from borg_api.picture.picture import Picture
 from borg_api.picture.replicas import Replicas
 
-router = APIRouter()
+router = ApiRouter()
 
 _WAITING_LIMIT = 5_000
 
