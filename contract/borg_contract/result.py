@@ -18,6 +18,10 @@ def _count(description: str) -> Schema:
     return Schema(description, format="int64", minimum=0)
 
 
+_SAID = 3
+"""Of how many repositories `causes` tells; each has its own words beside it."""
+
+
 @dataclass(frozen=True)
 class PruneResult:
     kept: Annotated[int, _count("How many of the schedule's archives are left.")]
@@ -185,3 +189,15 @@ class RunResult:
         """What the run was at when it was stopped, or waited for, with the repository's name; empty where unknown."""
         of_stop = (item for item in self.repositories if item.reason == Reason.INTERRUPTED.value and item.error)
         return next((f"{item.name}: {item.error}" for item in of_stop if item.phase is Phase.FAILED), "")
+
+    @property
+    def causes(self) -> str:
+        """Why the first of its repositories failed, each error once, with the name where there are several.
+
+        It is not in the message, as the kubelet keeps little of what a runner tells.
+        """
+        failed = [item for item in self.repositories if item.phase is Phase.FAILED and item.error]
+        by_error = {item.error: f"{item.name}: {item.error}" for item in reversed(failed)}
+        several = len(self.repositories) > 1
+        said = [words if several else error or "" for error, words in reversed(by_error.items())]
+        return " ".join(said[:_SAID])

@@ -409,6 +409,24 @@ def test_what_a_run_waits_for_is_told_while_it_waits_and_no_longer(pod: Pod) -> 
     assert pod.notice() == ""
 
 
+def test_what_a_run_waited_for_is_told_no_longer_once_borg_is_at_work(pod: Pod) -> None:
+    (pod.data / "slow").write_bytes(os.urandom(16_000_000))
+    repository = pod.repository(compression="lzma,9")
+    before = pod.written_bytes(repository)
+    begins, may_go_on = pod.root / "begins", pod.root / "may-go-on"
+    during(pod, "create", f"touch {begins}; while [ ! -e {may_go_on} ]; do sleep 0.1; done")
+    with pod.running(pod.plan(repository, lock_wait_seconds=120)) as process:
+        wait_until(begins.exists, 60)
+        with locked(pod, repository, pod.holder("db-7", "uid-7")) as locker:
+            may_go_on.touch()
+            wait_until(pod.notice, 60)
+            os.killpg(locker.pid, signal.SIGTERM)
+            wait_until(lambda: pod.written_bytes(repository) > before + 2_000_000, 60)
+            assert process.poll() is None
+            assert pod.notice() == ""
+        assert pod.wait(process).code == 0
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk that is full")
 def test_a_cache_on_a_full_disk_is_said_and_needs_no_hand_once_there_is_room(pod: Pod) -> None:
     base = pod.root / "var/cache/borg/main"

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from borg_contract.codec import encode
+from borg_contract.reasons import Reason
+from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
 from borg_core.runs.run_status import derive_run_status
-from borg_runner.run.summary import summarize_so_far
+from borg_runner.fault import Fault
+from borg_runner.run.summary import add_post_fault, summarize, summarize_so_far
 from support import builders
 from support.builders import NOW
 
@@ -261,6 +264,38 @@ def test_a_job_that_vanished_is_no_act_of_anybody(
     status = status_of(None, found, status=before, cancel=cancel)
     assert status.phase
     assert (status.phase.value, status.reason, status.start_time is not None) == expected
+
+
+def failed_at(name: str, error: str) -> RepositoryResult:
+    return RepositoryResult(name=name, phase=Phase.FAILED, reason="Locked", error=error)
+
+
+@pytest.mark.parametrize(
+    ("repositories", "message"),
+    [
+        ([failed_at("main", "It is locked.")], "main failed (Locked). It is locked."),
+        (
+            [failed_at("main", "It is locked."), replace(failed_at("far", "No answer."), reason="Unreachable")],
+            (
+                "2 of 2 repositories failed or were skipped: main (Locked), far (Unreachable). "
+                "main: It is locked. far: No answer."
+            ),
+        ),
+        (
+            [failed_at("a", "It is locked."), failed_at("b", "It is locked."), builders.result().repositories[0]],
+            "2 of 3 repositories failed or were skipped: a (Locked), b (Locked). a: It is locked.",
+        ),
+    ],
+    ids=["the only one", "each its own", "all the same"],
+)
+def test_why_its_repositories_failed_is_what_a_run_says(repositories: list[RepositoryResult], message: str) -> None:
+    told = add_post_fault(summarize(repositories, None), Fault(Reason.HOOK_FAILED, "The script failed too."))
+    status = status_of(FAILED, pod(over(encode(told), "Error", 1), "Failed"))
+    counted, told_errors = message.split("). ", 1)
+    assert (status.reason, status.message) == (
+        "RepositoriesFailed",
+        f"{counted}). The script failed too. {told_errors}",
+    )
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -3,6 +3,8 @@
 import io
 import json
 
+import pytest
+
 from borg_runner.borg.listener import KEPT_ERROR_CHARACTERS, LAST_ERRORS, LOGGED_ERRORS, Listener
 from borg_runner.log import Log
 from borg_runner.process import Exit, Stream
@@ -37,3 +39,23 @@ def test_of_few_errors_all_are_kept() -> None:
     outcome = listener.outcome(Exit(2))
     assert [message.text for message in outcome.errors] == [str(number) for number in range(LAST_ERRORS * 2)]
     assert outcome.errors_not_kept == 0
+
+
+@pytest.mark.parametrize(
+    ("stream", "line", "at_work"),
+    [
+        (Stream.ERROR, error("Failed to create/acquire the lock", "LockTimeout"), False),
+        (Stream.ERROR, "Remote: a banner of the server", False),
+        (Stream.ERROR, '{"type": "archive_progress", "nfiles": 1}', True),
+        (Stream.ERROR, '{"type": "progress_percent", "message": "Checking segments 1%"}', True),
+        (Stream.ERROR, '{"type": "log_message", "name": "borg.output.list", "message": "Keeping archive"}', True),
+        (Stream.OUTPUT, '{"archives": []}', True),
+    ],
+    ids=["no lock", "the server's words", "a backup", "a check", "what is kept", "an answer"],
+)
+def test_once_borg_is_at_work_that_is_told_once(stream: Stream, line: str, at_work: bool) -> None:
+    told: list[str] = []
+    listener = Listener(log=Log(io.StringIO()), on_work=lambda: told.append("at work"))
+    listener.hear(stream, line)
+    listener.hear(stream, line)
+    assert told == (["at work"] if at_work else [])

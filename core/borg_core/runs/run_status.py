@@ -186,9 +186,7 @@ def _deleted(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, c
     if not began:
         message = "Its Job was deleted before it began: run it again if need be"
         return derive_ended(_not_begun(before), Phase.FAILED, Reason.JOB_DELETED, message, now)
-    message = (
-        "Its Job was deleted, and nobody saw how it ended: look into the repository for its archive, or run it again"
-    )
+    message = "Its Job was deleted, nobody saw how it ended: look into the repository for its archive, or run it again"
     return derive_ended(before, Phase.FAILED, Reason.JOB_DELETED, message, now)
 
 
@@ -259,6 +257,8 @@ def _with_result(
         message = f"{_CANCELLED}. {message} {result.stopped_at}".rstrip()
     elif deadline and phase is Phase.FAILED:
         reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message} {result.stopped_at}".rstrip()
+    elif reason == Reason.REPOSITORIES_FAILED:
+        message = f"{message} {result.causes}".rstrip()
     ended = derive_ended(known, phase, reason, message, at)
     return ended.model_copy(update={"repositories": result.repositories})
 

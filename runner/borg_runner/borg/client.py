@@ -71,7 +71,13 @@ class Borg:
         may be very many, for `on_note` alone.
         """
         plumbing = self.plumbing or Direct(self.input_path, self.output_fd)
-        listener = Listener(log=self.log, on_note=on_note, keeps_notes=keeps_notes, on_reading=plumbing.reads_input)
+        listener = Listener(
+            log=self.log,
+            on_note=on_note,
+            on_reading=plumbing.reads_input,
+            on_work=self._end_notice,
+            keeps_notes=keeps_notes,
+        )
         input_path, output_fd = plumbing.open()
         fd = None if self.passphrase is None else _make_pipe(self.passphrase)
         environment = dict(self.environment)

@@ -33,6 +33,8 @@ class Listener:
     on_note: Callable[[BorgMessage], None] | None = None
     on_reading: Callable[[], None] = lambda: None
     """Called when borg is about to read its input."""
+    on_work: Callable[[], None] = lambda: None
+    """Called once, when what borg says shows that it has its locks and is at work."""
     keeps_notes: bool = True
     output: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -46,16 +48,20 @@ class Listener:
     refused: bool = False
     reads_sources: bool = False
     """Borg reads the sources: from here on SIGINT makes it write a checkpoint."""
+    at_work: bool = False
     said_at: float = field(default_factory=time.monotonic)
     heard: int = 0
     """Bytes that borg has said."""
 
     def hear(self, stream: Stream, line: str) -> None:
         self.heard += len(line.encode("utf-8", "replace")) + 1
-        if stream is Stream.OUTPUT:
+        message = None if stream is Stream.OUTPUT else parse_message(line)
+        if not self.at_work and (message is None or message.tells_of_work):
+            self.at_work = True
+            self.on_work()
+        if message is None:
             self.output.append(line)
             return
-        message = parse_message(line)
         if message.kind == "archive_progress" or message.reads_input:
             self.reads_sources = True
         if message.progress:

@@ -33,6 +33,11 @@ class BorgMessage:
         return self.kind == "log_message" and self.level in _WARNING_LEVELS
 
     @property
+    def tells_of_work(self) -> bool:
+        """Whether borg says it in the course of its work, for which it has its locks."""
+        return self.kind != "log_message" or self.logger.startswith("borg.output.")
+
+    @property
     def gist(self) -> str:
         """The text without the file's name behind the system's words: it begins with the path already."""
         found = _FAILED_CALL.fullmatch(self.text)
