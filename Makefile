@@ -49,7 +49,7 @@ test: ## every test, from nothing: unit, then a cluster, then integration, end t
 	@dev/test
 
 .PHONY: unit
-unit: bootstrap ## the tests that need no cluster
+unit: bootstrap ## the tests that start no other program
 	@.venv/bin/pytest -n auto tests/unit
 
 .PHONY: test-faults

@@ -1,12 +1,14 @@
 """The Helm chart, rendered by Helm itself."""
 
 import functools
+import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import yaml
 
 from support.cluster import REPOSITORY
@@ -14,6 +16,9 @@ from support.cluster import REPOSITORY
 CHART = REPOSITORY / "charts" / "borg-operator"
 
 Object = dict[str, Any]
+
+SCHEMA: Object = json.loads((CHART / "values.schema.json").read_text())
+VALUES: Object = yaml.safe_load((CHART / "values.yaml").read_text())
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -61,3 +66,21 @@ def pod_specs(objects: list[Object]) -> dict[str, Object]:
     return specs | {
         item["metadata"]["name"]: item["spec"]["template"]["spec"] for item in of_kind(objects, "Deployment")
     }
+
+
+def merged(values: Object, into: Object) -> Object:
+    """Return what Helm makes of values and defaults: null takes a value away."""
+    found = dict(into)
+    for name, value in values.items():
+        if value is None:
+            found.pop(name, None)
+        elif isinstance(value, dict) and isinstance(found.get(name), dict):
+            found[name] = merged(value, found[name])
+        else:
+            found[name] = value
+    return found
+
+
+def validate(values: Object) -> None:
+    """Raise jsonschema.ValidationError where the chart's schema refuses the values."""
+    jsonschema.validate(merged(values, VALUES), SCHEMA, jsonschema.Draft7Validator)

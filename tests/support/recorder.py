@@ -103,7 +103,7 @@ class Recorder(ApiServer):
         return self.objects[kind, namespace, name]
 
     def all_of(self, kind: str) -> list[Object]:
-        return [body for key, body in sorted(self.objects.items()) if key[0] == kind]
+        return [body for _, body in sorted(item for item in self.objects.items() if item[0][0] == kind)]
 
     def names(self, kind: str) -> list[str]:
         return [body["metadata"]["name"] for body in self.all_of(kind)]
@@ -146,9 +146,8 @@ class Recorder(ApiServer):
         def read() -> list[Object]:
             return [
                 copied(body)
-                for (kind, where, _), body in sorted(self.objects.items())
-                if kind == resource.kind
-                and where == namespace
+                for body in self.all_of(resource.kind)
+                if body["metadata"]["namespace"] == namespace
                 and _selects(label_selector, body["metadata"].get("labels", {}))
                 and _selects(field_selector, body)
             ]

@@ -52,7 +52,7 @@ def filled(count: int) -> Vault:
 
 @cache
 def validator(kind: str) -> jsonschema.Draft202012Validator:
-    crd = yaml.safe_load((CRDS / f"{find_kind(kind).plural}.yaml").read_text())
+    crd = yaml.load((CRDS / f"{find_kind(kind).plural}.yaml").read_text(), Loader=yaml.CSafeLoader)
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return jsonschema.Draft202012Validator(_closed(schema))
 

@@ -41,7 +41,9 @@ OF_THE_API_SERVER = {"apiVersion", "kind", "metadata"}
 
 
 def read_crds() -> dict[str, Schema]:
-    documents = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))]
+    documents = [
+        yaml.load(path.read_text(), Loader=yaml.CSafeLoader) for path in sorted((ROOT / "crds").glob("*.yaml"))
+    ]
     return {document["spec"]["names"]["kind"]: document for document in documents}
 
 

@@ -18,6 +18,7 @@ from borg_api.app import create_app
 from borg_api.configuration import Configuration
 from borg_contract.reasons import Reason
 from borg_contract.reasons import Reason as RunnerReason
+from unit.test_crds import CRDS
 
 Schema = dict[str, Any]
 
@@ -55,12 +56,6 @@ def generated() -> dict[str, str]:
     return dict(REFERENCE.render_pages(ROOT))
 
 
-@cache
-def crds() -> dict[str, Schema]:
-    documents = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "crds").glob("*.yaml"))]
-    return {document["spec"]["names"]["kind"]: document for document in documents}
-
-
 def closed(schema: Schema) -> Schema:
     """Return the schema as the API server reads it: a field that it does not know is a mistake."""
     result = dict(schema)
@@ -75,7 +70,7 @@ def closed(schema: Schema) -> Schema:
 
 def validate(resource: dict[str, Any]) -> None:
     """Raise what is wrong with a resource of our kinds; CEL rules are for the tests with an API server."""
-    (version,) = crds()[resource["kind"]]["spec"]["versions"]
+    (version,) = CRDS[resource["kind"]]["spec"]["versions"]
     schema = closed(version["schema"]["openAPIV3Schema"])
     schema["properties"]["metadata"] = {"type": "object"}
     jsonschema.Draft202012Validator(schema).validate(resource)
@@ -83,7 +78,7 @@ def validate(resource: dict[str, Any]) -> None:
 
 def resources_in_files() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted((ROOT / "docs").rglob("*.yaml")):
-        for document in yaml.safe_load_all(path.read_text()):
+        for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader):
             if document.get("apiVersion", "").startswith("borgoperator.io/"):
                 yield f"{path.relative_to(ROOT)} {document['kind']}", document
 
@@ -93,7 +88,7 @@ def resources_in_pages() -> Iterator[tuple[str, dict[str, Any]]]:
         for match in [*BLOCK.finditer(page.read_text()), *HEREDOC.finditer(page.read_text())]:
             if INCLUDED in match[2]:
                 continue
-            for document in yaml.safe_load_all(textwrap.dedent(match[2])):
+            for document in yaml.load_all(textwrap.dedent(match[2]), Loader=yaml.CSafeLoader):
                 if document.get("apiVersion", "").startswith("borgoperator.io/"):
                     yield f"{page.relative_to(ROOT)} {document['kind']}", document
 
@@ -132,7 +127,7 @@ def test_every_path_that_is_named_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_setting_of_the_chart_exists(page: Path) -> None:
-    values = yaml.safe_load((ROOT / "charts" / "borg-operator" / "values.yaml").read_text())
+    values = yaml.load((ROOT / "charts" / "borg-operator" / "values.yaml").read_text(), Loader=yaml.CSafeLoader)
     for setting in SETTING.findall(page.read_text()):
         found = values
         for key in setting.rstrip(".").split("."):
@@ -146,7 +141,7 @@ def test_every_resource_that_is_shown_is_valid(resource: dict[str, Any]) -> None
 
 
 def test_a_field_that_does_not_exist_is_not_valid() -> None:
-    resource = yaml.safe_load((ROOT / "docs" / "examples" / "06-run.yaml").read_text())
+    resource = yaml.load((ROOT / "docs" / "examples" / "06-run.yaml").read_text(), Loader=yaml.CSafeLoader)
     with pytest.raises(jsonschema.ValidationError, match="scheduleref"):
         validate({**resource, "spec": {**resource["spec"], "scheduleref": {}}})
 
@@ -167,7 +162,7 @@ def field_names(schema: Schema) -> Iterator[str]:
 
 @pytest.mark.parametrize("kind", ["BorgRepository", "BorgSchedule", "BorgScript", "BorgRun"])
 def test_the_reference_has_every_field_of_a_kind(kind: str) -> None:
-    (version,) = crds()[kind]["spec"]["versions"]
+    (version,) = CRDS[kind]["spec"]["versions"]
     properties = version["schema"]["openAPIV3Schema"]["properties"]
     fields = [field for part in ("spec", "status") for field in field_names(properties.get(part, {}))]
     page = generated()[f"reference/{kind.lower()}.md"]

@@ -15,7 +15,7 @@ from borg_core.workload.job import render_job_template
 from borg_operator.configuration import ConfigurationError, read_configuration
 from support import builders
 from support.builders import NOW, planned, settled
-from unit.test_chart_values import validate
+from support.chart import validate
 
 Object = dict[str, Any]
 

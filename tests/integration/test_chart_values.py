@@ -10,15 +10,13 @@ import jsonschema
 import pytest
 import yaml
 
-from support.chart import CHART, Refused, render
+from support.chart import CHART, SCHEMA, VALUES, Refused, render, validate
 from support.cluster import REPOSITORY
 from unit.test_crds import CRDS, version_of
 
 Object = dict[str, Any]
 Path = tuple[str, ...]
 
-SCHEMA: Object = json.loads((CHART / "values.schema.json").read_text())
-VALUES: Object = yaml.safe_load((CHART / "values.yaml").read_text())
 METADATA: Object = yaml.safe_load((CHART / "Chart.yaml").read_text())
 OF_HELM = {("global",)}
 """Values that Helm itself adds."""
@@ -61,23 +59,6 @@ def test_every_value_of_the_schema_has_a_default_and_an_explanation(path: Path) 
     part = DESCRIBED[path]
     if "properties" not in part:
         assert len(part["description"]) > 10
-
-
-def merged(values: Object, into: Object) -> Object:
-    """Return what Helm makes of values and defaults: null takes a value away."""
-    found = dict(into)
-    for name, value in values.items():
-        if value is None:
-            found.pop(name, None)
-        elif isinstance(value, dict) and isinstance(found.get(name), dict):
-            found[name] = merged(value, found[name])
-        else:
-            found[name] = value
-    return found
-
-
-def validate(values: Object) -> None:
-    jsonschema.validate(merged(values, VALUES), SCHEMA, jsonschema.Draft7Validator)
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda path: ".".join(path) or "top")
