@@ -189,7 +189,7 @@ class ScaleWorkload:
 
 @dataclass(frozen=True)
 class MergeMetadata:
-    """Merge `metadata` into that of a BorgRestore as it is known. Lists in it, of finalizers say, are whole."""
+    """Merge `metadata` into that of an object as it is known. Lists in it, of finalizers say, are whole."""
 
     target: Reference
     uid: str

@@ -115,6 +115,36 @@ def test_a_cancelled_run_stops_with_a_checkpoint_and_the_post_backup_script_and_
     assert fragile.get("bsched", "long")["status"]["lastRunPhase"] == "Cancelled"
 
 
+def test_a_run_whose_job_leaves_its_pod_behind_ends_as_that_pod_does(fragile: Team) -> None:
+    fragile.script("linger", "until [ -e /repositories/left/left-goes-on ]; do sleep 0.1; done")
+    fragile.repository("left", sources=source("short"))
+    fragile.schedule("lingering", "left", hooks={"preBackup": {"scriptRef": {"name": "linger"}}})
+    fragile.begin("left", "lingering")
+    fragile.eventually(
+        lambda: fragile.get("brun", "left"),
+        "the run is under way",
+        holds=lambda seen: seen.get("status", {}).get("phase") == "Running",
+    )
+    its_pods = fragile.pods_of("left")
+
+    fragile("delete", "job", "left", "--cascade=orphan")
+
+    fragile.eventually(
+        lambda: fragile.get("brun", "left")["status"].get("message", ""),
+        "it says that its Job left its pod behind",
+        holds=lambda said: "left its pod" in said,
+    )
+    assert fragile.get("brun", "left")["status"]["phase"] == "Running"
+    fragile.work("touch /repositories/left-goes-on")
+    status = fragile.finished("left")
+    assert status["phase"] == "Completed", fragile.story()
+    (repository,) = status["repositories"]
+    assert repository["archive"] == fragile.archives("left")[0]
+    assert fragile.names("pods", its_pods), "its log is there as long as the run"
+    fragile("delete", "brun", "left")
+    fragile.eventually(lambda: fragile.names("pods", its_pods), "its pod is gone", holds=lambda names: not names)
+
+
 def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Team) -> None:
     before = set(fragile.archives("long", "--consider-checkpoints"))
     _begin_long(fragile, "orphaned")

@@ -207,6 +207,7 @@ def pod_metadata(of: ObservedJob, **more: Any) -> dict[str, Any]:
         "uid": "pod",
         "creationTimestamp": "2026-03-02T12:00:00Z",
         "labels": {"batch.kubernetes.io/controller-uid": of.uid},
+        "ownerReferences": [{"kind": "Job", "name": of.name, "uid": of.uid, "controller": True}],
         **more,
     }
 

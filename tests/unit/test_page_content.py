@@ -113,6 +113,7 @@ def test_every_link_leads_somewhere(browser: Browser) -> None:
         "/repositories/nothing",
         "/archives/main/nothing",
         "/archives/nothing/x",
+        "/archives?repository=nothing",
         "/restores/nothing",
         "/runs?continue=x",
     ],

@@ -15,6 +15,7 @@ from borg_core.actions import (
     DeleteRun,
     EndPod,
     MarkJob,
+    MergeMetadata,
     PatchStatus,
     RecordEvent,
     object_of,
@@ -125,6 +126,27 @@ def test_a_cancelled_run_is_stopped_in_a_way_that_keeps_what_there_is(
     world = builders.world(builders.bundle(), runs=(asked,), jobs=(replace(job, run_uid="uid-now"),), pods=pods)
     found = [*planned(world, EndPod), *planned(world, DeleteJob)]
     assert [type(action) for action in found] == stopped_by
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_a_pod_that_its_job_left_behind_ends_its_run_and_goes_with_it(cancel: bool) -> None:
+    job_uid = "job-uid-now"
+    asked = builders.run("now", {"phase": "Running", "jobUid": job_uid}, **({"cancel": True} if cancel else {}))
+    world = settled(builders.world(builders.bundle()))
+    world = replace(world, runs=(asked,), jobs=(), pods=builders.pod("now", owner_kind=""))
+    status = run_patches(world)["now"]
+    assert "phase" not in status
+    assert not planned(world, CreateJob)
+    assert status["message"].startswith("Is being stopped" if cancel else "Its Job was deleted and left its pod")
+    [kept] = planned(world, MergeMetadata)
+    assert (kept.target.name, kept.metadata["ownerReferences"][0]["uid"]) == ("now-x", "uid-now")
+    assert len(planned(world, EndPod)) == cancel
+
+    ended = replace(world, pods=builders.ended_pod("now", builders.result()))
+    ended = replace(ended, pods={uid: replace(pod, owner_kind="BorgRun") for uid, pod in ended.pods.items()})
+    assert run_patches(ended)["now"]["phase"] == "Completed"
+    assert run_patches(ended)["now"]["repositories"][0]["archive"]
+    assert not planned(ended, MergeMetadata)
 
 
 def test_a_cancelled_run_keeps_what_was_done_before() -> None:

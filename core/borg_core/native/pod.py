@@ -83,6 +83,8 @@ class ObservedPod:
     ending_asked: bool = False
     """Whether a deadline was set that ends the pod now, see `actions.EndPod`."""
     deleting: bool = False
+    owner_kind: str = "Job"
+    """Of what controls it, empty where nothing does."""
     app_deadline: datetime | None = None
     """Until when the container `app`, which is all that is still awaited, has to have ended."""
     copies: tuple[CopyVolume, ...] = ()
@@ -93,6 +95,11 @@ class ObservedPod:
     """Its IP address, empty while it has none."""
     session_uid: str = ""
     """Of the BorgSession whose pod it is."""
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether its Job was deleted with `--cascade=orphan`: it works on, and nothing takes it away."""
+        return self.owner_kind != "Job"
 
     @property
     def reference(self) -> Reference:
@@ -140,6 +147,9 @@ def parse_pod(body: Body) -> ObservedPod:
         disrupted=any(condition["type"] == "DisruptionTarget" and holds(condition) for condition in conditions),
         ending_asked=spec.get("activeDeadlineSeconds") == 1,
         deleting="deletionTimestamp" in metadata,
+        owner_kind=next(
+            (ref.get("kind", "") for ref in metadata.get("ownerReferences", []) if ref.get("controller")), ""
+        ),
         app_deadline=app_deadline,
         copies=find_copies(spec),
         ready="running" in state and not finished and ready.get(name, True),

@@ -97,14 +97,21 @@ class Entry:
         return self.finished and not (self.run and self.run.finished)
 
     @property
+    def left_behind(self) -> bool:
+        """Its Job is gone, and its pod is still there without it."""
+        return self.job is None and self.pod is not None and self.pod.orphaned and not self.pod.finished
+
+    @property
     def waiting(self) -> bool:
         """It was asked for, and nothing of it has begun."""
-        return self.run is not None and not self.finished and (self.job is None or self.job.suspended)
+        if self.run is None or self.finished or self.left_behind:
+            return False
+        return self.job is None or self.job.suspended
 
     @property
     def working(self) -> bool:
         """A pod of it may be at work: also after its result is known, until the pod is gone or has ended."""
-        return self.job is not None and self.job.working
+        return self.job.working if self.job else self.left_behind
 
     @property
     def holds_turn(self) -> bool:

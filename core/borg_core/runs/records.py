@@ -16,6 +16,7 @@ from borg_core.actions import (
     DeleteRun,
     EndPod,
     MarkJob,
+    MergeMetadata,
     PatchStatus,
     RecordEvent,
 )
@@ -69,6 +70,8 @@ def plan_stops(world: World, entries: Sequence[Entry], now: datetime) -> Iterato
     """Yield what ends cancelled runs, pods that outlive what is awaited of them, and Jobs whose BorgRun is gone."""
     for entry in entries:
         job, pod = entry.job, entry.pod
+        if job is None and entry.run and pod and pod.orphaned:
+            yield from _keep_orphan(entry.run, pod)
         if job is None or job.finished or job.deleting:
             continue
         cancelled = entry.run is not None and entry.run.spec.cancel
@@ -81,6 +84,15 @@ def plan_stops(world: World, entries: Sequence[Entry], now: datetime) -> Iterato
     for job in world.jobs:
         if job.run_uid and job.run_uid not in known and not job.deleting:
             yield DeleteJob(job.reference, job.uid)  # somebody deleted its BorgRun, and with it all that belongs to it
+
+
+def _keep_orphan(run: BorgRun, pod: ObservedPod) -> Iterator[Action]:
+    """Yield what ties a pod that its Job left behind to its run, with which it is deleted, and ends it with that."""
+    if not (pod.owner_kind or pod.deleting):
+        owner = Owner(API_VERSION, RUNS.kind, run.metadata.namespace, run.metadata.name, run.metadata.uid)
+        yield MergeMetadata(pod.reference, pod.uid, {"ownerReferences": [render_owner(owner)]})
+    if run.spec.cancel or (pod.ending and pod.others_left):
+        yield from _end(pod)
 
 
 def derive_expired(entries: Sequence[Entry], limit: int, needed: frozenset[str] = frozenset()) -> frozenset[str]:

@@ -25,9 +25,8 @@ NOTICES = {
 """By the beginning of what the runner says that it waits for, the reason."""
 _NOTES_OF_AUTOMATIC_RUNS = (labels.DEAD_HOLDER, labels.OF_DEAD_JOB, labels.LISTING)
 _CANCELLED = "spec.cancel was set"
-_STOPPING = (
-    "Is being stopped, as spec.cancel is set: borg writes a checkpoint first, if it can, for two minutes at most"
-)
+_STOPPING = "Is being stopped, as spec.cancel is set: borg writes a checkpoint first if it can, for two minutes at most"
+_ORPHANED = "Its Job was deleted and left its pod, which works on: the run ends with that, whatever its deadline was"
 _TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that"
 _MORE_ROOM = (
     "Make room on the node, request or allow more of it in spec.job.resources, or give borg's cache a claim of its own "
@@ -172,8 +171,10 @@ def _copying(
 def _without_job(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:
     if before.job_uid is None:
         return _cancelled(before, now, began=False) if cancel else before.model_copy(update={"phase": Phase.PENDING})
-    ending = pod.ending if pod and pod.ending else Ending()
-    if ending.result:
+    if pod and pod.orphaned and not (pod.ending or pod.deleting):
+        phase, message = Phase.RUNNING if pod.began else Phase.PENDING, _STOPPING if cancel else _ORPHANED
+        return before.model_copy(update={"phase": phase, "reason": None, "message": message})
+    if (ending := pod.ending if pod and pod.ending else Ending()).result:
         return _with_result(before, ending.result, now, cancel=cancel)
     return _with_partial(_deleted(before, pod, now, cancel=cancel), ending.partial)
 

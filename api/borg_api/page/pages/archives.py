@@ -40,6 +40,8 @@ Name = Annotated[str, Path(max_length=1024)]
 async def list_archives(
     request: Request, view: TheView, repository: Chosen = "", schedule: Chosen = "", token: Continue = None
 ) -> Response:
+    if repository:
+        find_repository(view, repository)
     repositories = [item.metadata.name for item in view.repositories.in_order()]
     chosen = repository or next(iter(repositories), "")
     before = decode_token(token)
