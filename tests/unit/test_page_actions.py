@@ -179,6 +179,7 @@ def test_who_sees_pause_lets_nothing_go_on_that_somebody_else_has_paused() -> No
     assert mine.post("/schedules/nightly/toggle", {"etag": etags[0]}).status_code == 303
     late = theirs.post("/schedules/nightly/toggle", {"etag": etags[1]})
     assert (late.status_code, "changed since you read it" in late.text) == (412, True)
+    assert '<a class="button main" href="/schedules/nightly?namespace=team">See how it is now</a>' in late.text
     assert world.cluster.objects["BorgSchedule", "nightly"]["spec"]["suspend"] is not was
 
 

@@ -58,7 +58,7 @@ def _endpoint_of(action: Action) -> Callable[[Request], Awaitable[Response]]:
         )
         said = await call(request, operation)
         if not said.good:
-            return _refuse(request, said)
+            return _refuse(request, said, of=(f"/{action.path.split('/')[1]}", *map(str, values.values())))
         return go_to(request, *action.then(values, said.body), done=action.done(said.body))
 
     return requires(_PERMISSIONS[action.operation])(act)
@@ -122,7 +122,9 @@ def _problem_of(said: Said) -> str:
     return said.detail
 
 
-def _refuse(request: Request, said: Said) -> Response:
+def _refuse(request: Request, said: Said, of: tuple[str, ...] = ()) -> Response:
+    """Return why nothing was done; `of`: the page of what it was for, to which the way back leads if it is there."""
     if said.status == HTTPStatus.UNAUTHORIZED:
         raise UnknownCallerError
-    return show(request, "error.html", said.status, status=said.status, detail=said.detail)
+    back = of if said.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) else ()
+    return show(request, "error.html", said.status, status=said.status, detail=said.detail, back=back)
