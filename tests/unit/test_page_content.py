@@ -105,6 +105,18 @@ def test_every_link_leads_somewhere(browser: Browser) -> None:
     assert len(seen) > 60
 
 
+@pytest.mark.parametrize("name", [".", "..", "...", "=", "=.", "a%2e", "a?b#c"])
+def test_the_list_of_archives_leads_to_each_whatever_it_is_called(name: str) -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_archive(world, "odd", name)
+    browser = Browser(world, "token")
+    (found,) = re.findall(r'<a href="(/archives/main/[^"]*)"', browser.get("/archives?repository=main").text)
+    answer = browser.get(found)  # httpx leaves out what browsers leave out of a path
+    assert answer.status_code == 200
+    assert f"<h1><bdi>{name}</bdi></h1>" in answer.text
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -61,9 +61,19 @@ def templates() -> Environment:
     return made
 
 
+def spell(name: str) -> str:
+    """Return a name as it stands in a path: browsers take the parts `.` and `..` out of it, however they are quoted."""
+    return f"={name}" if name in (".", "..") or name.startswith("=") else name
+
+
+def read_spelt(part: str) -> str:
+    """Return the name that `spell` was given."""
+    return part.removeprefix("=")
+
+
 def link(namespace: str, path: str, /, *parts: str, **query: Any) -> str:
     """Return the address of a page: `parts` follow the path, each a name; values may have bytes as surrogates."""
-    place = "/".join([path.rstrip("/"), *(quote(part, safe="") for part in parts)]) or "/"
+    place = "/".join([path.rstrip("/"), *(quote(spell(part), safe="") for part in parts)]) or "/"
     given = [("namespace", namespace), *((key, value) for key, value in query.items() if value not in (None, ""))]
     return f"{place}?{urlencode(given, doseq=True, errors='surrogateescape')}"
 

@@ -9,7 +9,7 @@ from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import Permission, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
 from borg_api.edge.query import read_exact
-from borg_api.page.frame.answers import show
+from borg_api.page.frame.answers import read_spelt, show
 from borg_api.page.frame.calls import Said
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.inside import Inside, can_be_named, derive_crumbs, find_next_look, keep_live
@@ -191,10 +191,11 @@ def _show_live(request: Request, template: str, place: str, answer: Said | None,
 
 def _find(view: View, repository: str, archive: str) -> tuple[BorgRepository, ArchiveRecord]:
     found = find_repository(view, repository)
-    record = find_archive(view, found.metadata.name, archive)
+    name = read_spelt(archive)
+    record = find_archive(view, found.metadata.name, name)
     if record is None:
         raise NoSuchObjectError(
-            f"There is no archive {quote(archive)} in repository {found.metadata.name} that the cluster knows: "
+            f"There is no archive {quote(name)} in repository {found.metadata.name} that the cluster knows: "
             "it may have been pruned since."
         )
     return found, record
