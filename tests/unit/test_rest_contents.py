@@ -244,6 +244,32 @@ def test_what_breaks_off_is_no_whole_file(world: World) -> None:
         asyncio.run(run())
 
 
+@pytest.mark.parametrize("ends", [True, False], ids=["its session ends", "its session goes on"])
+def test_a_download_of_a_pod_that_is_lost_breaks_off_when_its_session_has_ended(
+    world: World, ends: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("borg_api.resources.contents.reading._PULSE_SECONDS", 0.05)
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"begun"
+        if ends:
+            world.cluster.report("BorgSession", "main-1", phase="Failed", reason="PodLost")
+        await asyncio.sleep(0.5)
+        yield b" and whole"
+
+    async def run() -> bytes:
+        async with opened(world, lambda _: silent()):
+            transport = httpx.ASGITransport(world.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://facade") as client:
+                return (await client.get(DOWNLOAD + "a", headers={"Authorization": "Bearer token"})).content
+
+    if ends:
+        with pytest.raises(ConnectionResetError):
+            asyncio.run(asyncio.wait_for(run(), 5))
+    else:
+        assert asyncio.run(run()) == b"begun and whole"
+
+
 def test_the_pods_side_ends_with_who_downloads(world: World) -> None:
     async def run() -> tuple[Pod, int]:
         async with opened(world, lambda _: endless()) as pod:

@@ -5,9 +5,9 @@ import contextlib
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 
@@ -46,6 +46,8 @@ Prefer = Annotated[
         f"the most, {PAGE_SECONDS:.0f}; for a download {STREAM_SECONDS:.0f}.",
     ),
 ]
+_PULSE_SECONDS = 2.0
+"""After so long without a piece of a download it is asked whether its session is there still."""
 _REFUSALS = 2
 """After so many refusals another session is opened: this one obeys another key."""
 _SETTLED = timedelta(seconds=15)
@@ -100,6 +102,7 @@ class Reader:
                 found = await own.enter_async_context(self.client.stream(target, request))
                 if isinstance(found, Stream):
                     stack.push_async_exit(own.pop_all())
+                    return replace(found, pieces=self._while_it_lives(found.pieces, repository, target.uid))
                 return found
 
         found = await self._insist(repository, ask, STREAM_SECONDS)
@@ -107,6 +110,27 @@ class Reader:
             words = found.session.status.message or "It takes longer than usual."
             raise UnavailableError(f"The archive is still being opened; try again in some seconds. {words}", seconds=5)
         return found
+
+    async def _while_it_lives(
+        self, pieces: AsyncIterator[bytes], repository: BorgRepository, session: str
+    ) -> AsyncIterator[bytes]:
+        """Yield the pieces. Raises ConnectionResetError when none comes any more and the session has ended.
+
+        Nothing tells the connection itself of a pod that went with its node, or without its grace period.
+        """
+        while True:
+            coming = asyncio.ensure_future(anext(pieces, None))
+            try:
+                while not (await asyncio.wait([coming], timeout=_PULSE_SECONDS))[0]:
+                    known = self.view.sessions_of(repository.metadata.name)
+                    if not any(item.live and item.metadata.uid == session for item in known):
+                        raise ConnectionResetError("its session has ended")
+                piece = coming.result()
+            finally:
+                coming.cancel()
+            if piece is None:
+                return
+            yield piece
 
     async def _insist(
         self, repository: BorgRepository, ask: Callable[[Target], Awaitable[T | Pending]], seconds: float
