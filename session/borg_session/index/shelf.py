@@ -28,6 +28,9 @@ MOST = 32
 PATIENCE_SECONDS = 1.0
 """So long a request waits for what is just about to come."""
 
+FAILURE_SECONDS = 5.0
+"""After so long why an archive could not be read is news of yesterday: the lock that was in the way may be gone."""
+
 _LOOK_SECONDS = 0.03
 _KEY_BYTES = 32
 
@@ -40,6 +43,7 @@ class Index:
     path: Path
     used_at: float = 0.0
     failure: RefusedError | None = None
+    failed_at: float = 0.0
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
     @contextmanager
@@ -117,6 +121,9 @@ class Shelf:
 
     def _find(self, name: str, archive: StoredArchive) -> Index:
         index = self._indices.get(archive.id)
+        if index and index.failure and time.monotonic() - index.failed_at >= FAILURE_SECONDS:
+            self._discard(archive.id)
+            index = None
         if index is None:
             self._make_room()
             index = Index(name, self._folder / f"{archive.id}.sqlite")
@@ -159,6 +166,7 @@ class Shelf:
         except OSError as error:
             index.failure = RefusedError(Reason.DISK_FULL, f"The archive cannot be read into /tmp: {error}.")
         finally:
+            index.failed_at = time.monotonic()
             remove_tree(items)
 
     def _list(self, repository: Repository, index: Index, items: Path) -> "subprocess.Popen[bytes]":
