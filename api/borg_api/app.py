@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -17,6 +18,7 @@ from borg_api.keys import Keys
 from borg_api.looking.client import SessionClient
 from borg_api.metrics import Metrics
 from borg_api.page.frame.calls import let_pages_call
+from borg_api.page.frame.guard import answer_unknown
 from borg_api.page.frame.seal import Seal
 from borg_api.page.routes import ROUTERS as PAGES
 from borg_api.picture.picture import WATCHES, Picture
@@ -96,6 +98,8 @@ def create_app(configuration: Configuration) -> FastAPI:
     let_pages_call(app, _ROUTERS)
     documents.mount_assets(app)
     add_error_handlers(app, _allowed_methods)
+    if configuration.page:
+        app.add_exception_handler(HTTPStatus.NOT_FOUND, answer_unknown)
 
     def age() -> int:
         picture: Picture = app.state.parts[Picture]

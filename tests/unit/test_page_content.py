@@ -105,6 +105,15 @@ def test_every_link_leads_somewhere(browser: Browser) -> None:
     assert len(seen) > 60
 
 
+def test_an_address_that_leads_nowhere_is_a_page_for_browsers_and_a_problem_for_programs(browser: Browser) -> None:
+    found = browser.get("/nope", accept="text/html,*/*;q=0.8")
+    assert (found.status_code, "That is not there" in found.text) == (404, True)
+    assert "default-src 'self'" in found.headers["content-security-policy"]
+    for path, accept in (("/nope", "application/json"), ("/api/nope", "text/html")):
+        answer = browser.get(path, accept=accept)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
 @pytest.mark.parametrize("name", [".", "..", "...", "=", "=.", "a%2e", "a?b#c"])
 def test_the_list_of_archives_leads_to_each_whatever_it_is_called(name: str) -> None:
     world = World(page=True)

@@ -14,10 +14,10 @@ from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
 from borg_api.configuration import Configuration
-from borg_api.edge.errors import HttpError, InvalidValueError, NotAllowedError, UnknownCallerError
+from borg_api.edge.errors import HttpError, InvalidValueError, NoSuchObjectError, NotAllowedError, UnknownCallerError
 from borg_api.edge.guard import GuardedRoute, read_token
 from borg_api.edge.parts import part_of
-from borg_api.edge.problem import explain_api_error, explain_validation
+from borg_api.edge.problem import explain_api_error, explain_validation, render_problem
 from borg_api.page.frame.answers import is_partial, show
 from borg_api.page.frame.headers import BROWSER, SESSION, harden, is_from_elsewhere
 from borg_api.page.frame.seal import NoKeyError, Seal
@@ -25,6 +25,7 @@ from borg_cluster.errors import ApiError
 
 FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 500
+_NOTHING = "There is nothing at this path."
 _WRITES = ("POST",)
 _NO_KEY = """\
 The facade has no key yet, with which it would encrypt your token in a cookie. It makes one itself, within seconds after
@@ -124,6 +125,16 @@ def _shown(handle: Handler) -> Handler:
             return show_error(request, error)
 
     return shown
+
+
+async def answer_unknown(request: Request, _: Exception) -> Response:
+    """Answer for a path where nothing is: with a page for a browser that asks for one, else with a problem."""
+    is_for_people = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+    return await _shown(_find_nothing)(request) if is_for_people else render_problem(NoSuchObjectError(_NOTHING))
+
+
+async def _find_nothing(_: Request) -> Response:
+    raise NoSuchObjectError(_NOTHING)
 
 
 def show_error(request: Request, error: HttpError) -> Response:
