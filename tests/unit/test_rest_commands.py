@@ -207,6 +207,21 @@ def test_a_run_that_waits_says_why(world: World) -> None:
     assert (run["status"], run["reason"], run["error_message"]) == ("pending", "PodNotReady", words)
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("main failed (Locked). It is locked.", "main failed (Locked). It is locked."),
+        ("Cancelled.", "Cancelled.\nmain: It is locked."),
+    ],
+    ids=["it says why itself", "it says something else"],
+)
+def test_why_a_repository_failed_is_told_once(world: World, message: str, told: str) -> None:
+    spec = {"scheduleRef": {"name": "db"}, "operation": "Backup"}
+    failed = {"name": "main", "phase": "Failed", "reason": "Locked", "error": "It is locked."}
+    world.cluster.add("BorgRun", "db-1", spec, status={"phase": "Failed", "message": message, "repositories": [failed]})
+    assert send(world, "GET", "/api/backup/status/db-1").json()["error_message"] == told
+
+
 def test_a_run_of_a_repository_alone_belongs_to_no_schedule_and_is_no_backup(world: World) -> None:
     world.cluster.add("BorgRun", "check-1", {"repositoryRef": {"name": "main"}, "operation": "Check"})
     run = send(world, "GET", "/api/backup/status/check-1").json()

@@ -180,9 +180,9 @@ def render_run(run: RunRecord, view: View) -> Run:
 
 
 def explain_run(run: RunRecord) -> str | None:
-    """Return what the run says, and a line for each repository that failed: borg's reason and what to do."""
+    """Return what the run says, and a line for each repository that failed of which it does not tell why."""
     said = [run.message] if run.message else []
-    failed = [f"{item.name}: {item.error}" for item in run.repositories if item.error]
+    failed = [f"{item.name}: {item.error}" for item in run.repositories if item.error and item.error not in run.message]
     return "\n".join(said + failed) or None
 
 
