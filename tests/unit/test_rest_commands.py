@@ -210,7 +210,7 @@ def test_a_run_that_waits_says_why(world: World) -> None:
 @pytest.mark.parametrize(
     ("message", "told"),
     [
-        ("main failed (Locked). It is locked.", "main failed (Locked). It is locked."),
+        ("main (Locked). It is locked.", "main (Locked). It is locked."),
         ("Cancelled.", "Cancelled.\nmain: It is locked."),
     ],
     ids=["it says why itself", "it says something else"],

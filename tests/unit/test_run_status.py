@@ -273,7 +273,7 @@ def failed_at(name: str, error: str) -> RepositoryResult:
 @pytest.mark.parametrize(
     ("repositories", "message"),
     [
-        ([failed_at("main", "It is locked.")], "main failed (Locked). It is locked."),
+        ([failed_at("main", "It is locked.")], "main (Locked). It is locked."),
         (
             [failed_at("main", "It is locked."), replace(failed_at("far", "No answer."), reason="Unreachable")],
             (

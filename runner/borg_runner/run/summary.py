@@ -25,8 +25,8 @@ def summarize(results: Sequence[RepositoryResult], pre_fault: Fault | None) -> R
         names = ", ".join(f"{result.name} ({result.reason})" for result in bad)
         reasons = {result.reason for result in bad}
         reason = Reason.INTERRUPTED.value if Reason.INTERRUPTED.value in reasons else Reason.REPOSITORIES_FAILED.value
-        many = f"{len(bad)} of {len(results)} repositories failed or were skipped: {names}."
-        message = many if len(results) > 1 else f"{bad[0].name} failed ({bad[0].reason})."
+        count = f"{len(bad)} of {len(results)} repositories failed or were skipped: " if len(results) > 1 else ""
+        message = f"{count}{names}."
         return RunResult(Phase.FAILED, repositories, reason, message)
     if warned := [result for result in results if result.phase is Phase.COMPLETED_WITH_WARNINGS]:
         names = ", ".join(f"{result.name} ({_describe_warnings(result)})" for result in warned)
