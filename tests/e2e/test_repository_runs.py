@@ -12,12 +12,13 @@ def filled(team: Team) -> Team:
     """Make `main` with an archive in it, and `watched`, which is checked each minute."""
     team.prepare()
     team.work("echo hello > /data/hello")
-    team.repository("watched", verification={"check": {"schedule": "*/1 * * * *"}})
+    team.repository("watched")
     team.repository("main")
     team.schedule("night")
     team.schedule("other", "watched")
     team.completed("backup", "night")
     team.completed("backup-other", "other")
+    team.repository("watched", verification={"check": {"schedule": "*/1 * * * *"}})  # now there is something to check
     return team
 
 
@@ -45,7 +46,10 @@ def test_a_backup_of_a_repository_alone_is_refused_with_what_to_do(filled: Team)
 
 
 def test_a_repository_is_checked_by_the_clock_through_a_cron_job_of_its_own(filled: Team) -> None:
-    (cron_job,) = [item for item in filled.items("cronjobs") if _owner(item)["kind"] == "BorgRepository"]
+    (cron_job,) = filled.eventually(
+        lambda: [item for item in filled.items("cronjobs") if _owner(item)["kind"] == "BorgRepository"],
+        "there is a CronJob of its checks",
+    )
     assert _owner(cron_job)["name"] == "watched"
     assert cron_job["spec"]["schedule"] == "*/1 * * * *"
 
