@@ -3,6 +3,7 @@
 import os
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -154,7 +155,14 @@ def test_an_archive_that_is_not_there_is_told_with_the_nearest(pod: Pod, target:
 def test_the_latest_is_the_schedules_own_and_never_an_undo_archive_or_too_old(pod: Pod, target: Path) -> None:
     back_up(pod, "first")
     back_up(pod, "of-another", schedule="other")
-    pod.ask_borg(pod.repository(), "create", "REPO::by-hand", str(pod.data))
+    # Times of archives are whole seconds to whoever lists them: the newest is to be the newest.
+    pod.ask_borg(
+        pod.repository(),
+        "create",
+        f"--timestamp={datetime.now(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}+00:00",
+        "REPO::by-hand",
+        str(pod.data),
+    )
     (target / "hello.txt").write_text("changed")
     latest = RestorePlan(name="back", latest=LatestPlan(schedule="db"))
     done = restored(run(pod, Operation.RESTORE, latest))
