@@ -197,7 +197,8 @@ class RunResult:
         It is not in the message, as the kubelet keeps little of what a runner tells.
         """
         failed = [item for item in self.repositories if item.phase is Phase.FAILED and item.error]
-        by_error = {item.error: f"{item.name}: {item.error}" for item in reversed(failed)}
-        several = len(self.repositories) > 1
-        said = [words if several else error or "" for error, words in reversed(by_error.items())]
+        if len(self.repositories) == 1:
+            return " ".join(item.error or "" for item in failed)
+        first = {item.error: item.name for item in reversed(failed)}
+        said = [f"{name}: {error}" for error, name in reversed(first.items())]
         return " ".join(said[:_SAID])

@@ -119,12 +119,7 @@ def test_a_run_whose_job_leaves_its_pod_behind_ends_as_that_pod_does(fragile: Te
     fragile.script("linger", "until [ -e /repositories/left/left-goes-on ]; do sleep 0.1; done")
     fragile.repository("left", sources=source("short"))
     fragile.schedule("lingering", "left", hooks={"preBackup": {"scriptRef": {"name": "linger"}}})
-    fragile.begin("left", "lingering")
-    fragile.eventually(
-        lambda: fragile.get("brun", "left"),
-        "the run is under way",
-        holds=lambda seen: seen.get("status", {}).get("phase") == "Running",
-    )
+    _begin_and_see(fragile, "left", "lingering")
     its_pods = fragile.pods_of("left")
 
     fragile("delete", "job", "left", "--cascade=orphan")
@@ -169,12 +164,7 @@ def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: 
     fragile.script("dawdle", "until [ -e /repositories/other/go-on ]; do sleep 0.1; done")
     fragile.repository("other", sources=source("short"))
     fragile.schedule("slow", "other", hooks={"preBackup": {"scriptRef": {"name": "dawdle"}}})
-    fragile.begin("unwatched", "slow")
-    fragile.eventually(
-        lambda: fragile.get("brun", "unwatched"),
-        "the run is under way",
-        holds=lambda seen: seen.get("status", {}).get("phase") == "Running",
-    )
+    _begin_and_see(fragile, "unwatched", "slow")
 
     fragile.kubectl(
         *("--namespace", operator.namespace, "delete", "pod", f"--selector={operator.selector}"),
@@ -190,6 +180,16 @@ def test_a_run_during_which_the_operator_is_killed_is_recorded_in_full(fragile: 
     assert repository["totals"]["archives"] == 1
     assert len(fragile.items("pods", "batch.kubernetes.io/job-name=unwatched")) == 1
     assert fragile.names("brun", "borgoperator.io/schedule=slow") == {"unwatched"}
+
+
+def _begin_and_see(team: Team, name: str, schedule: str) -> None:
+    """Begin a run and wait until it says that it runs."""
+    team.begin(name, schedule)
+    team.eventually(
+        lambda: team.get("brun", name),
+        "the run is under way",
+        holds=lambda seen: seen.get("status", {}).get("phase") == "Running",
+    )
 
 
 def _begin_long(team: Team, name: str) -> None:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 _RETRY_SECONDS = 2
+NOTHING_HERE = "There is nothing at this path."
 _UNREACHABLE = f"The Kubernetes API server cannot be reached at the moment; try again in {_RETRY_SECONDS} seconds."
 _LONGEST_QUOTE = 80
 

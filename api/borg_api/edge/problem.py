@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from borg_api.edge.bodies import answer
 from borg_api.edge.errors import (
+    NOTHING_HERE,
     FieldError,
     HttpError,
     InUseError,
@@ -171,7 +172,7 @@ def _answer_refusal(request: Request, error: HTTPException, allowed_methods: Cal
     headers = dict(error.headers or {})
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            detail = "There is nothing at this path."
+            detail = NOTHING_HERE
         case HTTPStatus.METHOD_NOT_ALLOWED:
             detail = "This path does not take this method."
             headers["Allow"] = allowed_methods(request.scope["path"])

@@ -63,6 +63,10 @@ class Index:
         finally:
             database.close()
 
+    def fail(self, why: RefusedError) -> None:
+        """Keep why it could not be read."""
+        self.failure, self.failed_at = why, time.monotonic()
+
     def progress(self) -> Progress:
         """Return how far it is."""
         try:
@@ -162,11 +166,10 @@ class Shelf:
                 builder = await self._borgs.read(lambda repository: self._list(repository, index, items))
                 await _wait_for(builder)
         except RefusedError as error:
-            index.failure = error
+            index.fail(error)
         except OSError as error:
-            index.failure = RefusedError(Reason.DISK_FULL, f"The archive cannot be read into /tmp: {error}.")
+            index.fail(RefusedError(Reason.DISK_FULL, f"The archive cannot be read into /tmp: {error}."))
         finally:
-            index.failed_at = time.monotonic()
             remove_tree(items)
 
     def _list(self, repository: Repository, index: Index, items: Path) -> "subprocess.Popen[bytes]":

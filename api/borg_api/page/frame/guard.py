@@ -14,7 +14,14 @@ from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse
 
 from borg_api.configuration import Configuration
-from borg_api.edge.errors import HttpError, InvalidValueError, NoSuchObjectError, NotAllowedError, UnknownCallerError
+from borg_api.edge.errors import (
+    NOTHING_HERE,
+    HttpError,
+    InvalidValueError,
+    NoSuchObjectError,
+    NotAllowedError,
+    UnknownCallerError,
+)
 from borg_api.edge.guard import GuardedRoute, read_token
 from borg_api.edge.parts import part_of
 from borg_api.edge.problem import explain_api_error, explain_validation, render_problem
@@ -25,7 +32,6 @@ from borg_cluster.errors import ApiError
 
 FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 500
-_NOTHING = "There is nothing at this path."
 _WRITES = ("POST",)
 _NO_KEY = """\
 The facade has no key yet, with which it would encrypt your token in a cookie. It makes one itself, within seconds after
@@ -130,11 +136,11 @@ def _shown(handle: Handler) -> Handler:
 async def answer_unknown(request: Request, _: Exception) -> Response:
     """Answer for a path where nothing is: with a page for a browser that asks for one, else with a problem."""
     is_for_people = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
-    return await _shown(_find_nothing)(request) if is_for_people else render_problem(NoSuchObjectError(_NOTHING))
+    return await _shown(_find_nothing)(request) if is_for_people else render_problem(NoSuchObjectError(NOTHING_HERE))
 
 
 async def _find_nothing(_: Request) -> Response:
-    raise NoSuchObjectError(_NOTHING)
+    raise NoSuchObjectError(NOTHING_HERE)
 
 
 def show_error(request: Request, error: HttpError) -> Response:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from borg_api.configuration import Configuration
-from borg_api.edge.errors import NoSuchObjectError, NotAllowedError, UnknownCallerError
+from borg_api.edge.errors import NOTHING_HERE, NoSuchObjectError, NotAllowedError, UnknownCallerError
 from borg_api.edge.guard import Access, could_be_token
 from borg_api.edge.parts import part_of
 from borg_api.page.frame.answers import link, show
@@ -147,7 +147,7 @@ async def send_asset(
 ) -> Response:
     found = load_assets().get(name)
     if found is None or found.url != f"{PREFIX}/{digest}/{name}":
-        raise NoSuchObjectError("There is nothing at this path.")
+        raise NoSuchObjectError(NOTHING_HERE)
     zipped = "gzip" in request.headers.get("accept-encoding", "")
     headers = {"Cache-Control": _FOREVER, "Vary": "Accept-Encoding", **({"Content-Encoding": "gzip"} if zipped else {})}
     return harden(Response(found.zipped if zipped else found.body, headers=headers, media_type=found.media_type))
