@@ -76,7 +76,6 @@ class BadLine:
             number = len(self.passed)
             self.passed.append(0)
             if self.shut:
-                client.recv(1)  # its greeting; a client that cannot even send that says less of what happened
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 client.close()
                 continue

@@ -67,6 +67,7 @@ def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words:
         ("kex_exchange_identification: read: Connection reset by peer", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
         ("ssh: connect to host h port 22: Connection reset by peer", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
         ("banner exchange: Connection to h port 22: Broken pipe", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
+        ("Connection reset by 10.0.0.1 port 22", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
         ("Timeout, server h not responding.", Reason.CONNECTION_LOST, "not even a sign of life"),
         ("client_loop: send disconnect: Broken pipe", Reason.CONNECTION_LOST, "The connection to the server broke: "),
         ("Connection closed by 10.0.0.1 port 22", Reason.CONNECTION_LOST, "next run"),
@@ -83,6 +84,12 @@ def test_a_failed_connection_is_told_apart_with_the_words_of_ssh(line: str, reas
     assert fault.reason is reason
     assert line in fault.text
     assert words in fault.text
+
+
+def test_a_reset_after_the_server_had_answered_is_a_lost_connection() -> None:
+    reset = "Connection reset by 10.0.0.1 port 22"
+    fault = explain_failure(failed(80, "Connection closed by remote host", "ConnectionClosed", (reset,)), REMOTE)
+    assert fault.reason is Reason.CONNECTION_LOST
 
 
 NOISE = [

@@ -188,7 +188,9 @@ PASSPHRASE_WRONG = 52
 LOCK_TIMEOUT = 73
 ANSWER_OF_NO_BORG = 86
 """What the server answered is in the message itself."""
-CONNECTION_CODES = frozenset({80, 81, ANSWER_OF_NO_BORG, 87})
+CLOSED_UNANSWERED = 81
+"""The connection was closed before a borg on the server had answered ours."""
+CONNECTION_CODES = frozenset({80, CLOSED_UNANSWERED, ANSWER_OF_NO_BORG, 87})
 
 _GENERIC_ERROR = 2
 _CODE_OF_REMOTE_ERROR = {

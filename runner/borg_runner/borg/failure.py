@@ -7,6 +7,7 @@ from borg_contract.reasons import Reason
 from borg_runner.borg.exit_codes import (
     ABSENT,
     ANSWER_OF_NO_BORG,
+    CLOSED_UNANSWERED,
     CONNECTION_CODES,
     DOES_NOT_EXIST,
     PASSPHRASE_WRONG,
@@ -50,6 +51,7 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
         known = explain_ssh(
             "\n".join([*outcome.remote, *([message] if is_answer else [])]),
             refused=outcome.refused or is_answer,
+            answered=outcome.exit_code != CLOSED_UNANSWERED,
             known_hosts=_describe_secret(repository.ssh.known_hosts),
             private_key=_describe_secret(repository.ssh.private_key),
         )

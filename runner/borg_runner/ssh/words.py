@@ -111,6 +111,8 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
     ("Connection reset by", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
     ("Broken pipe", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
 )
+_RESET = "Connection reset by"
+"""All that ssh says of a door that was shut before it could send its own greeting, and of any later reset."""
 
 _BY_SHELL_WORDS: tuple[tuple[str, Reason, str], ...] = (
     (
@@ -168,11 +170,16 @@ def knows_ssh_words(lines: str) -> bool:
     return any(words in lines for words, _, _ in _BY_SSH_WORDS)
 
 
-def explain_ssh(lines: str, *, refused: bool, known_hosts: str, private_key: str) -> tuple[Reason, str] | None:
+def explain_ssh(
+    lines: str, *, refused: bool, answered: bool, known_hosts: str, private_key: str
+) -> tuple[Reason, str] | None:
     """Return reason and advice for what ssh said, None when its words are not known.
 
     `refused`: whether the server is known not to start borg; only then does what its shell says count.
+    `answered`: whether borg had a word from the server before.
     """
+    if not answered and lines.strip().startswith(_RESET):
+        return Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR
     for words, reason, advice in (*_BY_SSH_WORDS, *(_BY_SHELL_WORDS if refused else ())):
         if words in lines:
             return reason, advice.format(known_hosts=known_hosts, private_key=private_key)
