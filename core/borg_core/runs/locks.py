@@ -112,8 +112,10 @@ def derive_suspects(host: Host, entries: Iterable[Entry], cluster: str) -> dict[
     """
     suspects: dict[str, Entry] = {}
     known = sorted(entries, key=lambda entry: entry.order)
+    # One that removed the lock of one holder tells nothing of others.
+    last_good = max((entry.order for entry in known if entry.succeeded and not entry.automatic), default=None)
     for entry in known:
-        if _good_since(entry, known):
+        if last_good is not None and entry.order < last_good:
             continue
         if entry.dead_holder and _failed(entry):
             # It knows the holder also when the pod that died is forgotten.
@@ -151,11 +153,6 @@ def _find_holders(entry: Entry) -> list[str]:
         return []
     parsed = ((text, parse_lock_holder(text) or parse_session_holder(text)) for text in said)
     return [text for text, holder in parsed if holder and holder.place]
-
-
-def _good_since(entry: Entry, entries: Iterable[Entry]) -> bool:
-    """Tell whether a run succeeded later. One that removed the lock of one holder tells nothing of others."""
-    return any(other.order > entry.order and other.succeeded and not other.automatic for other in entries)
 
 
 def _free_name(run_name: str, names: Collection[str]) -> str:
