@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from borg_api.page.actions.actions import ACTIONS, BY_FORMS
+from borg_api.page.actions.actions import ACTIONS, BY_FORMS, Action
 from borg_cluster.errors import Forbidden, Unreachable
 from support.page_forms import NIGHTLY, RESTORE_ID, SCHEDULE, SCHEDULE_BODY, make_world, specs_of, writes_of
 from support.page_world import add_run
@@ -181,6 +181,22 @@ def test_who_sees_pause_lets_nothing_go_on_that_somebody_else_has_paused() -> No
     assert (late.status_code, "changed since you read it" in late.text) == (412, True)
     assert '<a class="button main" href="/schedules/nightly?namespace=team">See how it is now</a>' in late.text
     assert world.cluster.objects["BorgSchedule", "nightly"]["spec"]["suspend"] is not was
+
+
+@pytest.mark.parametrize("action", [action for action in ACTIONS if action.at_edition], ids=lambda each: each.operation)
+def test_nothing_is_done_to_what_was_deleted_and_made_again_under_its_name(action: Action) -> None:
+    world = make_world(running=False)
+    browser = Browser(world, "token")
+    path = action.path.format(job_id="nightly", repository_id="main")
+    kind = {"schedules": "BorgSchedule", "repositories": "BorgRepository"}[path.split("/")[1]]
+    page, name = path.rpartition("/")[0], path.split("/")[2]
+    [form] = re.findall(f'action="{path}[^>]*>(.*?)</form>', browser.get(page).text, re.DOTALL)
+    entered = {name: html.unescape(value) for name, value in re.findall('name="([^"]+)" value="([^"]*)"', form)}
+    world.cluster.add(kind, name, world.cluster.objects.pop((kind, name))["spec"], metadata={"uid": "another one"})
+    before = len(world.cluster.objects)
+    refused = browser.post(path, entered)
+    assert (refused.status_code, "changed since you read it" in refused.text) == (412, True)
+    assert len(world.cluster.objects) == before
 
 
 def test_to_who_may_only_look_nothing_is_offered() -> None:

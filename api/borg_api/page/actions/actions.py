@@ -19,7 +19,8 @@ class Action:
     """`path`: of the page's own route; its parts in braces are those of the operation's path, and `body` gets the form.
 
     `then`: the page that follows, with what was in the path and in the answer; `done`: a word of `answers.DONE`.
-    `once`: the form carries a key, so that sending it twice does it once.
+    `once`: the form carries a key, so that sending it twice does it once. `at_edition`: it also tells what was seen
+    when it was asked for; nothing is done to what was changed, or made anew, since.
     """
 
     path: str
@@ -55,7 +56,14 @@ def _approval(form: Fields) -> dict[str, Any]:
 
 
 ACTIONS = (
-    Action("/schedules/{job_id}/run-now", "run_schedule_now", _always("started"), _made("/runs"), once=True),
+    Action(
+        "/schedules/{job_id}/run-now",
+        "run_schedule_now",
+        _always("started"),
+        _made("/runs"),
+        once=True,
+        at_edition=True,
+    ),
     Action(
         "/schedules/{job_id}/toggle",
         "toggle_schedule",
@@ -68,6 +76,7 @@ ACTIONS = (
         "duplicate_schedule",
         _always("copied"),
         lambda _, said: ("/schedules", str(said["job"]["id"])),
+        at_edition=True,
     ),
     Action(
         "/schedules/{job_id}/delete", "delete_schedule", _always("deleted"), lambda *_: ("/schedules",), at_edition=True
@@ -80,6 +89,7 @@ ACTIONS = (
         _always("changed"),
         _here("/repositories", "repository_id"),
         _times,
+        at_edition=True,
     ),
     Action("/repositories/{repository_id}/drill", "drill_repository", _always("started"), _made("/runs"), once=True),
     Action(
@@ -88,6 +98,7 @@ ACTIONS = (
         _always("changed"),
         _here("/repositories", "repository_id"),
         _times,
+        at_edition=True,
     ),
     Action("/restores/{job_id}/cancel", "cancel_restore_job", _always("cancelled"), _here("/restores", "job_id")),
     Action("/restores/{job_id}/approve", "start_restore_job", _always("approved"), _made("/restores"), _approval),

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from borg_api.edge.bodies import derive_etag
 from borg_api.edge.guard import Permission, TheView, is_allowed, requires
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
@@ -10,6 +11,7 @@ from borg_api.page.insight.history import space_of
 from borg_api.page.pages.runs import titles_of
 from borg_api.page.show.charts import draw_space
 from borg_api.page.show.times import size
+from borg_api.picture.records import edition_of
 from borg_api.resources.checks.response import render_drill_schedule, render_schedule
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.route import LIST as LIST_RUNS
@@ -67,6 +69,7 @@ async def show_repository(request: Request, view: TheView, repository_id: Reposi
         proofs=[run for run in reversed(runs) if run.operation in _PROOFS][:_RUNS],
         check=render_schedule(found),
         drill=render_drill_schedule(found),
+        etag=derive_etag(None, edition_of(found.metadata)),
         schedules=[
             record
             for record in view.schedules.in_order()
