@@ -1,7 +1,7 @@
 """Dumps with a real kubelet: a second container whose output is archived, and one that is given it back.
 
 The containers have the runner's image, which every cluster allows: what a database does is in
-tests/integration/test_runner_databases.py, with real ones.
+tests/integration/programs/test_runner_databases.py, with real ones.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What a CronJob takes, refuses and does: known facts, asked of the oracle and of the project alike.
 
-The unit tests hold the project against them without Go; `tests/integration/test_cron_oracle.py` holds them against
-robfig/cron itself.
+The unit tests hold the project against them without Go; `tests/integration/programs/test_cron_oracle.py` holds them
+against robfig/cron itself.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""What the CronJob controller makes of a schedule; `tests/integration/test_controller_oracle.py` asks the real one."""
+"""What the CronJob controller makes of a schedule.
+
+`tests/integration/programs/test_controller_oracle.py` asks the real one.
+"""
 
 from datetime import UTC, datetime, timedelta
 

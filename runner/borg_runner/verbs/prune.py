@@ -1,7 +1,7 @@
 """What `borg prune` keeps by its rules, reckoned here. What goes is deleted by name, see `delete`.
 
 Borg would choose by the name alone, and count archives that are not to take a good one's place. Pure but for the C
-library's clock, by which borg goes as well. `tests/integration/test_prune_oracle.py` holds it against borg.
+library's clock, by which borg goes as well. `tests/integration/programs/test_prune_oracle.py` holds it against borg.
 """
 
 import datetime as dt

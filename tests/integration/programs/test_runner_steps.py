@@ -16,7 +16,7 @@ from borg_contract.run import Operation, Phase
 from runner_kit.pod import Ended, Pod
 from runner_kit.ssh_server import SshServer, serve_ssh
 
-OLD_REPOSITORIES = Path(__file__).parents[1] / "runner_kit/old_repositories"
+OLD_REPOSITORIES = Path(__file__).parents[2] / "runner_kit/old_repositories"
 NOTHING_GIVEN_BACK = "append-only: nothing was given back"
 
 

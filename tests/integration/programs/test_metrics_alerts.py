@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RULES = ROOT / "charts/borg-operator/files/alerts/borg.yaml"
 TESTS = sorted((ROOT / "tests/alerts").glob("*.yaml"))
 SECTIONS = ("What it means", "What to look at", "What to do", "When it clears")

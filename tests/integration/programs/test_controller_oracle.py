@@ -14,7 +14,7 @@ from oracle.program import ask_oracle, build_oracle
 SEED = int(os.environ.get("CRON_ORACLE_SEED", "20260329"))
 LIVES = int(os.environ.get("CRON_ORACLE_LIVES", "250"))
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 Controller = Callable[[Sequence[Life]], list[list[Made]]]
 

@@ -19,7 +19,7 @@ from oracle.program import ask_oracle, build_oracle
 SEED = int(os.environ.get("CRON_ORACLE_SEED", "20260329"))
 CASES = int(os.environ.get("CRON_ORACLE_CASES", "120000"))
 
-SOURCE = Path(__file__).parents[1] / "oracle"
+SOURCE = Path(__file__).parents[2] / "oracle"
 ZONE_DATABASE = Path(str(resources.files("tzdata").joinpath("zoneinfo")))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

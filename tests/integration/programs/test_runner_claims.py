@@ -6,7 +6,7 @@ import pytest
 
 from borg_contract.ownership import OTHERS, parse_comment, parse_content
 from borg_contract.run import Phase
-from integration.test_runner_content import TWO, Nights, comments, fill, sources
+from integration.programs.test_runner_content import TWO, Nights, comments, fill, sources
 from runner_kit.pod import Pod
 
 
