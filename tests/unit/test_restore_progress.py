@@ -6,6 +6,9 @@ import pytest
 
 from borg_contract.restore.progress import Progress, describe_progress, parse_progress
 from borg_runner.log import Log
+from borg_runner.restore import verify
+from borg_runner.restore.extract import Work
+from borg_runner.restore.verify import HowFar
 
 MIB = 1024**2
 GIB = 1024**3
@@ -16,6 +19,7 @@ STATES = {
     "nothing yet": Progress(0, 3, 0, 0, 0),
     "nobody counts files": Progress(12, 2931, 512, 0, None, 0),
     "done": Progress(100, 3, 0, 0, 3, 0),
+    "reading back": Progress(41, 2931, GIB, 85 * MIB, 1204, 40, "etc/app.conf", reads_back=True),
     "at a file": Progress(1, 3, 0, 0, 1, 119, "etc/app.conf"),
     "at a hostile file": Progress(1, 3, 0, 0, 1, 9, 'a") \\ at "b\nrestoring: 99 % (1 files, 1 B, 1 B/s)\u2028\x1b[2J'),
 }
@@ -78,3 +82,16 @@ def test_no_name_of_a_file_is_taken_for_progress(name: str) -> None:
 )
 def test_other_lines_tell_nothing(line: str) -> None:
     assert parse_progress(line) is None
+
+
+def test_reading_back_tells_how_far_it_is_each_few_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    far = HowFar(Work(files=2, size=4 * MIB), Log(stream))
+    far.add(MIB, files=0, current="a")
+    assert not stream.getvalue()
+    monkeypatch.setattr(verify, "PROGRESS_SECONDS", 0.0)
+    far.add(MIB, files=1, current="b")
+    read = parse_progress(stream.getvalue())
+    assert read
+    assert (read.reads_back, read.files, read.bytes, read.current) == (True, 1, 2 * MIB, "b")
+    assert 50 <= read.percent < 60

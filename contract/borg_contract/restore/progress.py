@@ -16,14 +16,18 @@ _LONGEST_NAME = 512
 
 _COUNT = r"[0-9]{1,3}(?:,[0-9]{3}){0,5}"
 _LINE = re.compile(
-    rf"restoring: (?P<percent>[0-9]{{1,3}}) % \((?:(?P<files>{_COUNT}) of )?(?P<all>{_COUNT}) files, (?P<size>{SIZE}), "
+    rf"(?P<doing>restoring|reading back): (?P<percent>[0-9]{{1,3}}) % "
+    rf"\((?:(?P<files>{_COUNT}) of )?(?P<all>{_COUNT}) files, (?P<size>{SIZE}), "
     rf"(?P<rate>{SIZE})/s(?:, about (?P<left>[0-9]{{1,12}}) (?P<unit>s|min) left)?\)(?: at (?P<at>\".*\"))?"
 )
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`percent` of the work; `files`: how many are done; None: nobody knows, as of `seconds_left`."""
+    """`percent` of what it is at, restoring or reading back; `files`: how many are done; None: nobody knows.
+
+    `seconds_left` of what it is at, None: nobody knows.
+    """
 
     percent: int
     all_files: int
@@ -32,11 +36,16 @@ class Progress:
     files: int | None = None
     seconds_left: int | None = None
     current: str = ""
-    """The file that is being written, below the target; empty where nobody knows."""
+    """The file that is being written or read, below the target; empty where nobody knows."""
+    reads_back: bool = False
+    """All is there, and is held against the archive."""
 
 
 def describe_progress(progress: Progress) -> str:
-    """Return the line: `restoring: 41 % (1,204 of 2,931 files, 1.2 GiB, 85.0 MiB/s, about 40 s left) at "a/b"`."""
+    """Return the line, `reading back` in place of `restoring` where that is over.
+
+    `restoring: 41 % (1,204 of 2,931 files, 1.2 GiB, 85.0 MiB/s, about 40 s left) at "a/b"`.
+    """
     counted = f"{progress.all_files:,} files"
     if progress.files is not None:
         counted = f"{progress.files:,} of {counted}"
@@ -44,7 +53,8 @@ def describe_progress(progress: Progress) -> str:
     if (left := progress.seconds_left) is not None:
         said.append(f"about {left} s left" if left < _SHORT else f"about {round(left / _MINUTE)} min left")
     at = f" at {json.dumps(progress.current)}" if progress.current and len(progress.current) <= _LONGEST_NAME else ""
-    return f"restoring: {progress.percent} % ({', '.join(said)}){at}"
+    doing = "reading back" if progress.reads_back else "restoring"
+    return f"{doing}: {progress.percent} % ({', '.join(said)}){at}"
 
 
 def parse_progress(line: str) -> Progress | None:
@@ -66,6 +76,7 @@ def parse_progress(line: str) -> Progress | None:
         seconds_left=left,
         # JSON can hold halves of surrogate pairs, and an answer cannot.
         current=str(current).encode("utf-8", "replace").decode(),
+        reads_back=found["doing"] != "restoring",
     )
 
 

@@ -16,7 +16,6 @@ from borg_contract.plan import RepositoryPlan
 from borg_contract.restore.progress import Progress, describe_progress
 from borg_runner.borg.arguments import make_connection_arguments, name_archive
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.log import Log
 from borg_runner.verbs.repository import Repository
 
 PROGRESS_SECONDS = 5.0
@@ -38,7 +37,7 @@ def extract(
     `words`: arguments that choose paths. `files`, `size` in bytes: how many there are of it. Raises FaultError when the
     lock cannot be had.
     """
-    with _show(Work(files, size), repository.log, root) as watch:
+    with _show(Work(files, size), repository, root) as watch:
         return repository.with_borg(directory=str(root), on_start=watch).try_borg(
             lambda lock_wait: make_extract_arguments(
                 repository.plan, archive, depth=depth, words=words, lock_wait=lock_wait
@@ -63,7 +62,7 @@ def make_extract_arguments(
 
 @dataclass(frozen=True)
 class Work:
-    """All that there is to restore."""
+    """All that there is to restore, or to read back."""
 
     files: int
     size: int
@@ -94,8 +93,9 @@ _FILE_COST = 32 * 1024
 class _Watch:
     """Looks, in a thread of its own, at what the newest borg has written so far."""
 
-    def __init__(self, work: Work, log: Log, root: Path) -> None:
-        self._work, self._log, self._root = work, log, root
+    def __init__(self, work: Work, repository: Repository, root: Path) -> None:
+        self._work, self._log, self._root = work, repository.log, root
+        self._notice = repository.borg.notice
         self._ended = threading.Event()
         self._pid = 0
         self._began = time.monotonic()
@@ -113,6 +113,8 @@ class _Watch:
                 files = None if free is None or self._free_at_first is None else self._free_at_first - free
                 seconds = time.monotonic() - self._began
                 progress = self._work.reckon(files=files, size=size, seconds=seconds, current=self._find_current())
+                if self._notice is not None and (progress.files or progress.current):
+                    self._notice.clear()  # borg itself says nothing until it ends: it has its locks, and is at work
                 self._log.say(describe_progress(progress))
 
     def end(self) -> None:
@@ -137,8 +139,8 @@ class _Watch:
 
 
 @contextmanager
-def _show(work: Work, log: Log, root: Path) -> Iterator[_Watch]:
-    watch = _Watch(work, log, root)
+def _show(work: Work, repository: Repository, root: Path) -> Iterator[_Watch]:
+    watch = _Watch(work, repository, root)
     thread = threading.Thread(target=watch.run, name="progress", daemon=True)
     thread.start()
     try:

@@ -9,19 +9,23 @@ import os
 import posixpath
 import stat
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from borg_contract.plan import RepositoryPlan
+from borg_contract.restore.progress import describe_progress
 from borg_runner.borg.arguments import make_connection_arguments, name_archive
+from borg_runner.log import Log
 from borg_runner.restore.archive.attributes import MISSING, find_differences
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.listing import read_items
 from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.scope import Selection
+from borg_runner.restore.extract import PROGRESS_SECONDS, Work
 from borg_runner.restore.target import Target
 from borg_runner.verbs.repository import Repository
 
@@ -112,7 +116,8 @@ def verify_content(
     by_path = {selection.archive_path(key): inner for key, inner in wanted.items()}
     readable, writable = os.pipe()
     with os.fdopen(readable, "rb", buffering=_BLOCK_BYTES) as stream:
-        reader = _Reader(stream, by_path, items, target, findings)
+        far = HowFar(_measure(selection, wanted), repository.log)
+        reader = _Reader(stream, by_path, items, target, findings=findings, far=far)
         reader.start()
         closed = False
 
@@ -159,15 +164,46 @@ def _find_contents(selection: Selection, paths: set[str]) -> dict[str, str]:
     return found
 
 
+def _measure(selection: Selection, wanted: Iterable[str]) -> Work:
+    entries = [entry for key in wanted if (entry := selection.masters.get(key) or selection.entries.get(key))]
+    return Work(len(entries), sum(entry.size for entry in entries))
+
+
+class HowFar:
+    """How far the reading has come: said in the log, every few seconds."""
+
+    def __init__(self, work: Work, log: Log) -> None:
+        self._work, self._log = work, log
+        self._began = self._said_at = time.monotonic()
+        self._bytes = 0
+
+    def add(self, size: int, *, files: int, current: str) -> None:
+        """Take in so many bytes more of the file; `files`: how many were read before it."""
+        self._bytes += size
+        now = time.monotonic()
+        if now - self._said_at >= PROGRESS_SECONDS:
+            self._said_at = now
+            seconds = now - self._began
+            progress = self._work.reckon(files=files, size=self._bytes, seconds=seconds, current=current)
+            self._log.say(describe_progress(replace(progress, reads_back=True)))
+
+
 class _Reader(threading.Thread):
     """Holds the stream of contents against the files, while borg writes it."""
 
     def __init__(
-        self, stream: BinaryIO, wanted: Mapping[str, str], items: Path, target: Target, findings: Findings
+        self,
+        stream: BinaryIO,
+        wanted: Mapping[str, str],
+        items: Path,
+        target: Target,
+        *,
+        findings: Findings,
+        far: HowFar,
     ) -> None:
         super().__init__(name="verify", daemon=True)
         self._stream, self._wanted, self._items, self._target = stream, wanted, items, target
-        self._findings = findings
+        self._findings, self._far = findings, far
         self.count = 0
         self.error: Exception | None = None
 
@@ -188,7 +224,7 @@ class _Reader(threading.Thread):
     def _compare(self, entry: Entry, path: str) -> None:
         try:
             with _open(self._target, path) as file:
-                is_same = self._compare_content(file, entry.size)
+                is_same = self._compare_content(file, entry.size, path)
         except PermissionError:
             self._skip(entry.size)
             self._findings.unread.append(path)
@@ -201,13 +237,14 @@ class _Reader(threading.Thread):
         if not is_same:
             self._findings.add(path, "content")
 
-    def _compare_content(self, file: BinaryIO, size: int) -> bool:
+    def _compare_content(self, file: BinaryIO, size: int, path: str) -> bool:
         is_same, left = True, size
         while left:
             block = self._stream.read(min(left, _BLOCK_BYTES))
             if not block:
                 raise EOFError("borg's stream ended early")
             left -= len(block)
+            self._far.add(len(block), files=self.count, current=path)
             is_same = is_same and _read(file, len(block)) == block
         return is_same and _read(file, 1) == b""
 

@@ -28,6 +28,8 @@ STATUSES = {
 }
 _SUCCEEDED = (RestorePhase.COMPLETED, RestorePhase.COMPLETED_WITH_WARNINGS)
 _MEGABYTE = 1_000_000
+_READING_BACK = 99
+"""Percent: all is there, and it is not over."""
 
 StatusText = Annotated[str, Field(examples=sorted(STATUSES.values()))]
 
@@ -177,7 +179,7 @@ def _what_it_waits_for(restore: RestoreRecord) -> str:
 
 def _render_progress(restore: RestoreRecord, progress: Progress | None) -> RestoreProgressDetails:
     done = restore.phase in _SUCCEEDED
-    percent = progress.percent if progress else 100 if done else 0
+    percent = (_READING_BACK if progress.reads_back else progress.percent) if progress else 100 if done else 0
     return {
         "nfiles": (progress.files or 0) if progress else restore.resource.status.files or 0,
         "current_file": progress.current if progress else "",
