@@ -179,6 +179,15 @@ class DeleteSnapshot:
 
 
 @dataclass(frozen=True)
+class ReleaseSnapshot:
+    """Leave a snapshot that is being deleted no more than these finalizers, if it is as it was seen."""
+
+    snapshot: Reference
+    version: str
+    finalizers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ScaleWorkload:
     """Give a Deployment or StatefulSet so many replicas, if it is the one with `uid`."""
 
@@ -238,6 +247,7 @@ Action = (
     | CreateClaim
     | CreateSnapshot
     | DeleteSnapshot
+    | ReleaseSnapshot
     | ScaleWorkload
     | MergeMetadata
     | CreateArchive
@@ -270,7 +280,7 @@ def object_of(action: Action) -> Reference:
         ):
             metadata = manifest["metadata"]
             return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
-        case ReserveTurn(_, _, target) | RecordTick(_, _, target) | DeleteSnapshot(target):
+        case ReserveTurn(_, _, target) | RecordTick(_, _, target) | DeleteSnapshot(target) | ReleaseSnapshot(target):
             return target
         case StartJob(target) | SuspendJob(target) | MarkJob(target) | DeleteJob(target) | EndPod(target):
             return target

@@ -16,13 +16,14 @@ from borg_core.actions import (
     DeleteSnapshot,
     PatchStatus,
     RecordEvent,
+    ReleaseSnapshot,
     RepairCronJob,
     StartJob,
 )
 from borg_core.copies.volume import KEPT_SECONDS
 from borg_core.copies.words import COPYING, NOT_COPIED, PATIENCE, describe_copy
 from borg_core.native.claim import ObservedClaim, parse_claim
-from borg_core.native.copy import CopyVolume, ObservedSnapshot, find_copies, parse_snapshot
+from borg_core.native.copy import SOURCE_PROTECTION, CopyVolume, ObservedSnapshot, find_copies, parse_snapshot
 from borg_core.native.job import ObservedJob
 from borg_core.registry import Reference
 from borg_core.runs.world import Refusal
@@ -377,6 +378,18 @@ HELD: dict[str, Any] = {
     "finalizers": ("team.example/hold", "bound-protection"),
 }
 TAKEN = {Reference("VolumeSnapshot", "team", "db.app-data"): Refusal("another has the name", taken=True)}
+
+
+FORGOTTEN = (SOURCE_PROTECTION, "team.example/hold")
+
+
+def test_a_snapshot_of_which_no_volume_could_be_made_is_released_once_nothing_is_being_copied() -> None:
+    left = snapshot(**FORMER, deleting_since=NOW, finalizers=FORGOTTEN, version="7")
+    [release] = planned(ticked(left, job=WAITS), ReleaseSnapshot)
+    assert release == ReleaseSnapshot(left.reference, "7", ("team.example/hold",))
+    assert not planned(ticked(left, job=WAITS, copying=True), ReleaseSnapshot)
+    assert not planned(ticked(replace(left, deleting_since=None), job=WAITS), ReleaseSnapshot)
+    assert not planned(ticked(replace(left, finalizers=FORGOTTEN[1:]), job=WAITS), ReleaseSnapshot)
 
 
 def test_a_snapshot_that_is_on_its_way_out_is_waited_for_with_patience() -> None:

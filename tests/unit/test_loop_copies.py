@@ -6,10 +6,10 @@ import pytest
 
 from borg_cluster.errors import NotFound
 from borg_core import labels
-from borg_core.actions import CreateSnapshot, DeleteSnapshot
+from borg_core.actions import CreateSnapshot, DeleteSnapshot, ReleaseSnapshot
 from borg_core.copies.snapshots import render_snapshot
 from borg_core.copies.words import COPYING, NOT_COPIED
-from borg_core.native.copy import SNAPSHOTS, CopyVolume
+from borg_core.native.copy import SNAPSHOTS, SOURCE_PROTECTION, CopyVolume
 from borg_core.registry import Reference
 from borg_operator.loop.apply import TakenError
 from support import builders
@@ -124,3 +124,35 @@ def test_only_the_snapshot_that_is_meant_is_deleted() -> None:
     operator.apply(DeleteSnapshot(reference, recorder.find(SNAPSHOTS.kind, "db.app-data")["metadata"]["uid"]))
     operator.apply(DeleteSnapshot(reference, "gone"))
     assert recorder.names(SNAPSHOTS.kind) == []
+
+
+PROTECTED = {"finalizers": [SOURCE_PROTECTION, "other"], "deletionTimestamp": "2026-03-02T12:00:00Z"}
+FILLED = {"volumeName": "pvc-1"}
+
+
+@pytest.mark.parametrize(
+    ("marks", "claim", "copying"),
+    [(MARKS, {}, True), (MARKS, FILLED, False), ({}, {}, False)],
+    ids=["a copy is being made", "it is made", "a claim of the team"],
+)
+def test_whether_anything_is_being_copied_is_looked_at_where_a_snapshot_leaves(
+    marks: dict[str, str], claim: dict[str, Any], copying: bool
+) -> None:
+    recorder = cluster("db.app-data")
+    named = {"namespace": "team", "name": "db.app-data", "creationTimestamp": "2026-03-02T12:00:00Z"}
+    recorder.add("VolumeSnapshot", {"metadata": {**named, "labels": MARKS, "uid": "s", **PROTECTED}})
+    held = {"namespace": "team", "name": "q-source-0", "labels": marks}
+    recorder.add("PersistentVolumeClaim", {"metadata": held, "spec": claim})
+    world = run(Operator(recorder).gatherer.gather(DB, {}, NOW))
+    assert world.copying is copying
+
+
+def test_a_snapshot_is_released_only_as_it_was_seen() -> None:
+    recorder = Recorder()
+    metadata = {"namespace": "team", "name": "db.app-data", "uid": "s", **PROTECTED}
+    version = recorder.add("VolumeSnapshot", {"metadata": metadata})["metadata"]["resourceVersion"]
+    target = Reference(SNAPSHOTS.kind, "team", "db.app-data")
+    for seen in ("0", version):
+        Operator(recorder).apply(ReleaseSnapshot(target, seen, ("other",)))
+        left = recorder.find("VolumeSnapshot", "db.app-data")["metadata"]["finalizers"]
+        assert (left == ["other"]) is (seen == version)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from borg_contract.reasons import Reason
 from borg_core import labels
-from borg_core.actions import Action, CreateSnapshot, DeleteJob, DeleteSnapshot
+from borg_core.actions import Action, CreateSnapshot, DeleteJob, DeleteSnapshot, ReleaseSnapshot
 from borg_core.copies.words import (
     COPYING,
     NOT_COPIED,
@@ -22,7 +22,7 @@ from borg_core.copies.words import (
     has_lost_patience,
 )
 from borg_core.formats import parse_time
-from borg_core.native.copy import SNAPSHOTS, CopyVolume, ObservedSnapshot
+from borg_core.native.copy import SNAPSHOTS, SOURCE_PROTECTION, CopyVolume, ObservedSnapshot
 from borg_core.native.job import ObservedJob
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
@@ -75,6 +75,9 @@ def prepare(world: World, job: ObservedJob, now: datetime) -> Preparation:
 def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterator[Action]:
     """Yield what removes copies that nobody needs any more, and Jobs whose pods keep such.
 
+    A snapshot of which no volume could be made is kept by a finalizer that protects what is being copied. It is taken
+    away once nothing is: else one night without room for a copy would fail all that come after it.
+
     A Job that failed stays for its log as long as Kubernetes lets it, see `volume.KEPT_SECONDS`.
     """
     active = world.cron_job.active if world.cron_job else frozenset()
@@ -93,6 +96,9 @@ def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterat
     for snapshot in world.snapshots:
         if snapshot.job_uid not in needed and not snapshot.deleting:
             yield DeleteSnapshot(snapshot.reference, snapshot.uid)
+        elif snapshot.deleting and not world.copying and SOURCE_PROTECTION in snapshot.finalizers:
+            left = tuple(name for name in snapshot.finalizers if name != SOURCE_PROTECTION)
+            yield ReleaseSnapshot(snapshot.reference, snapshot.version, left)
 
 
 def render_snapshot(subject: Reference, job: ObservedJob, copy: CopyVolume) -> dict[str, Any]:

@@ -14,6 +14,10 @@ from borg_core.registry import Body, Reference, ResourceType
 
 SNAPSHOTS = ResourceType("VolumeSnapshot", "snapshot.storage.k8s.io", "v1", "volumesnapshots")
 
+SOURCE_PROTECTION = "provisioner.storage.kubernetes.io/volumesnapshot-as-source-protection"
+"""The finalizer that external-provisioner sets when it begins to make a volume from a snapshot, and takes away when it
+has made it. Where it cannot, the finalizer stays: until the provisioner looks for such, every five minutes at best."""
+
 
 @dataclass(frozen=True)
 class CopyVolume:
@@ -54,6 +58,7 @@ class ObservedSnapshot:
     is_taken_up: bool = True
     deleting_since: datetime | None = None
     finalizers: tuple[str, ...] = ()
+    version: str = ""
 
     @property
     def deleting(self) -> bool:
@@ -78,4 +83,5 @@ def parse_snapshot(body: Body) -> ObservedSnapshot:
         is_taken_up=bool(status or metadata.get("finalizers")),
         deleting_since=time_of(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
+        version=metadata.get("resourceVersion", ""),
     )

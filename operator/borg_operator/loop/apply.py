@@ -32,6 +32,7 @@ from borg_core.actions import (
     PatchStatus,
     RecordEvent,
     RecordTick,
+    ReleaseSnapshot,
     RepairCronJob,
     ReserveTurn,
     ScaleWorkload,
@@ -51,6 +52,7 @@ from borg_core.native.network_policy import NETWORK_POLICIES
 from borg_core.native.pod import PODS
 from borg_core.registry import Kind, Reference, ResourceType, find_kind
 from borg_core.runs.turns import PLACEHOLDER_UID
+from borg_operator.loop.copies import let_go
 from borg_operator.loop.manifests import as_read, is_orphan, is_same, marked, meant, render_event, repaired
 from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
@@ -119,8 +121,8 @@ class Applier:
                 await self._create_once(find_kind(manifest["kind"]), manifest)
             case CreateSnapshot(manifest):
                 await self._create_snapshot(manifest)
-            case DeleteSnapshot(snapshot, uid):
-                await self._delete(SNAPSHOTS, snapshot, uid, _BACKGROUND)
+            case DeleteSnapshot() | ReleaseSnapshot():
+                await let_go(self._api, action)
             case ScaleWorkload(target, uid, replicas):
                 await self._scale(target, uid, replicas)
             case MergeMetadata(target, uid, metadata):

@@ -1,10 +1,12 @@
 """What becomes of the copies that runs read: their snapshots, and what the storage says. Asked, not watched."""
 
+import contextlib
 from collections.abc import Iterable
 
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import NotFound
+from borg_cluster.errors import Conflict, NotFound
 from borg_core import labels
+from borg_core.actions import DeleteSnapshot, ReleaseSnapshot
 from borg_core.native.copy import SNAPSHOTS, ObservedSnapshot, parse_snapshot
 from borg_core.native.job import ObservedJob
 from borg_core.registry import Reference
@@ -25,3 +27,15 @@ async def fetch_snapshots(
     except NotFound:
         return None
     return tuple(parse_snapshot(body) for body in bodies)
+
+
+async def let_go(api: ApiServer, action: DeleteSnapshot | ReleaseSnapshot) -> None:
+    """Delete a snapshot, or what keeps one that is being deleted; nothing where it is gone or another by now."""
+    target = action.snapshot
+    with contextlib.suppress(NotFound, Conflict):
+        match action:
+            case DeleteSnapshot(_, uid):
+                await api.delete(SNAPSHOTS, target.namespace, target.name, uid)
+            case ReleaseSnapshot(_, version, finalizers):
+                patch = {"metadata": {"resourceVersion": version, "finalizers": list(finalizers)}}
+                await api.merge(SNAPSHOTS, target.namespace, target.name, patch)

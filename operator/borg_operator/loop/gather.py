@@ -17,7 +17,7 @@ from borg_core.copies.words import NOT_COPIED, describe_copy
 from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.session import SESSIONS
-from borg_core.native.claim import CLAIMS
+from borg_core.native.claim import CLAIMS, IN_NAMESPACE
 from borg_core.native.claim_user import ClaimUser, Workload
 from borg_core.native.copy import CopyVolume
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
@@ -101,6 +101,7 @@ class Gatherer:
             refusals=refusals,
             doubts=dict(self._doubts),
             snapshots=snapshots or (),
+            copying=any(snapshot.deleting for snapshot in snapshots or ()) and self._is_copying(subject.namespace),
             serves_snapshots=snapshots is not None,
             leaving=self._find_leaving(jobs),
             users=await self._fetch_users(subject),
@@ -116,6 +117,10 @@ class Gatherer:
         used = {(job.namespace, name) for job in jobs if job.finished for name in job.claims}
         found = (self._store.get(CLAIMS, *key) for key in sorted(used))
         return frozenset(claim.name for claim in found if claim and claim.deleting)
+
+    def _is_copying(self, namespace: str) -> bool:
+        claims = self._store.grouped(CLAIMS, IN_NAMESPACE, namespace, "")
+        return any(labels.MANAGED_BY in claim.labels and not claim.volume for claim in claims)
 
     async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:
         find_claim = find_reconcilers()[subject.kind].claim
