@@ -106,6 +106,7 @@ def test_what_is_meant_is_below_the_paths_without_what_is_left_out() -> None:
         entry("sources/data/etc/app.conf"),
         entry("sources/data/etcetera"),
         entry("sources/data/.borg-restore.x.json"),
+        entry("sources/data/.borg-restore.mine"),
     ]
     plan = RestorePlan("back", paths=("/etc/app.conf", "etc/a.tmp/"), exclude=("*.tmp",))
     selection = select(found, "sources/data", derive_scope(plan))
@@ -113,7 +114,7 @@ def test_what_is_meant_is_below_the_paths_without_what_is_left_out() -> None:
     assert list(selection.above) == ["etc"]
     assert not selection.is_alone
     whole = select(found[1:], "sources/data", derive_scope(RestorePlan("back")))
-    assert set(whole.entries) == {"etc", "etc/a.tmp", "etc/a.tmp/inner", "etc/app.conf", "etcetera"}
+    assert set(whole.entries) == {"etc", "etc/a.tmp", "etc/a.tmp/inner", "etc/app.conf", "etcetera", ".borg-restore.mine"}
     assert whole.root is not None
     with pytest.raises(FaultError) as raised:
         select(found, "sources/data", derive_scope(RestorePlan("back", paths=("et",))))

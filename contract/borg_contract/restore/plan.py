@@ -39,6 +39,8 @@ class RestorePlan:
 
     name: str
     """The BorgRestore's."""
+    uid: str = ""
+    """The BorgRestore's: another one may have the name of one that was deleted."""
     archive: str = ""
     """Its name in the repository."""
     archive_id: str = ""

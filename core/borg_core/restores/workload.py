@@ -55,6 +55,7 @@ def _plan(restore: BorgRestore, operation: Operation, *, has_target: bool) -> Re
     resolved = status.resolved
     return RestorePlan(
         name=restore.metadata.name,
+        uid=restore.metadata.uid,
         archive=resolved.archive if resolved else spec.archive or "",
         archive_id=resolved.id if resolved else "",
         latest=_latest(spec.latest) if spec.latest and not resolved else None,

@@ -32,6 +32,10 @@ class Journal:
     """Nanoseconds since 1970, by the clock of the target's files."""
     boot: str
     """Which run of which kernel: after a crash of the node, what seemed to be written may not be."""
+    uid: str = ""
+    """The BorgRestore's: one that was made anew under the name goes on from nothing."""
+    earlier: tuple[str, ...] = ()
+    """Undo archives of BorgRestores of this name and archive before it, that never finished: the oldest first."""
 
 
 def read_boot_id() -> str:
@@ -55,6 +59,18 @@ def read_journals(folder: Path) -> list[Journal]:
     return found
 
 
+def find_since(folder: Path, restore: str, archive_id: str) -> int | None:
+    """Return since when an attempt at this may have restored files: nanoseconds since 1970. Raises OSError.
+
+    Also one of a BorgRestore that was deleted: what agrees with the archive since then need not be written again.
+    """
+    boot = read_boot_id()
+    for journal in read_journals(folder):
+        if (journal.restore, journal.archive_id, journal.boot) == (restore, archive_id, boot):
+            return journal.began
+    return None
+
+
 def write_list(folder: Path, restore: str, lines: Iterator[str]) -> None:
     """Write each change, with its sign, into the list. Raises OSError."""
     data = b"".join(line.encode("utf-8", "surrogateescape") + b"\0" for line in lines)
@@ -75,6 +91,11 @@ def read_list(folder: Path, restore: str) -> dict[str, str]:
 def write_journal(folder: Path, journal: Journal) -> None:
     """Write the journal; once this returns, it is there whatever happens. Raises OSError."""
     _write(folder, _journal_name(journal.restore), json.dumps(asdict(journal), indent=1).encode())
+
+
+def remove_list(folder: Path, restore: str) -> None:
+    """Remove the list alone. Raises OSError."""
+    (folder / list_name(restore)).unlink(missing_ok=True)
 
 
 def remove_journal(folder: Path, restore: str) -> None:

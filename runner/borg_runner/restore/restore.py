@@ -6,11 +6,12 @@ ends it leaves the journal behind, and the next attempt goes on by it.
 
 import stat
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 from borg_contract.ownership import UndoOf
 from borg_contract.reasons import Reason
-from borg_contract.restore.plan import Mode
+from borg_contract.restore.plan import Mode, RestorePlan
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.restore.change import change, find_folders_above, finish, held_times
 from borg_runner.restore.compare import Changes
@@ -20,7 +21,7 @@ from borg_runner.restore.journal import (
     read_boot_id,
     read_journals,
     read_list,
-    remove_journal,
+    remove_list,
     write_journal,
     write_list,
 )
@@ -42,9 +43,9 @@ def restore(task: Task) -> None:
     """Do it. Raises FaultError, whose text says what is half done, if anything is; OSError before any change."""
     meant = find_meant(task)
     root, plan = task.target.root, task.plan
-    journal = _find_journal(task, meant)
-    since = journal.began if journal is not None and journal.boot == read_boot_id() else None
-    changes = reckon(task, meant, since=since)
+    before = read_journals(root)
+    journal = _find_own(task, before, meant)
+    changes = reckon(task, meant)
     digest = journal.digest if journal is not None else derive_digest(task, meant, changes)
     if plan.digest and digest != plan.digest:
         task.add(preview=describe(task, meant, changes, digest))  # to be looked at in place of the old one
@@ -60,7 +61,7 @@ def restore(task: Task) -> None:
     if not changes.is_nothing or meant.selection.root is not None:
         root.mkdir(parents=True, exist_ok=True)
     if journal is None and not changes.is_nothing:
-        journal = _begin(task, meant, changes, digest, was_empty=was_empty)
+        journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=_list_earlier(before, task))
     if journal is not None:
         task.add(undo_archive=journal.undo_archive or None)
     try:
@@ -73,11 +74,15 @@ def restore(task: Task) -> None:
         raise FaultError(replace(fault, text=f"{fault.text} {_describe_half(journal)}".rstrip())) from error
 
 
-def _find_journal(task: Task, meant: Meant) -> Journal | None:
-    """Return the journal of an earlier attempt at this very restore, after a warning of those of others."""
-    own = None
-    for journal in read_journals(task.target.root):
-        if (journal.restore, journal.archive_id) == (task.plan.name, meant.archive.id):
+def _find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | None:
+    """Return the journal of an earlier attempt at this very restore, after a warning of those of others.
+
+    One of the same name that was deleted was another: since then others may have written, and what was approved, or
+    was to be undone, may have been another thing.
+    """
+    own, plan = None, task.plan
+    for journal in found:
+        if (journal.restore, journal.uid, journal.archive_id) == (plan.name, plan.uid, meant.archive.id):
             own = journal
             task.repository.log.say(
                 f"an earlier attempt began to change the target: going on from there ({journal.digest[:12]}…)"
@@ -89,10 +94,26 @@ def _find_journal(task: Task, meant: Meant) -> Journal | None:
             else ""
         )
         task.repository.warn(
-            f'The target was half restored by BorgRestore "{journal.restore}" from archive "{journal.archive}", which '
-            f"never finished; this one goes over it.{undo}"
+            f'The target was half restored by {_name(journal, plan)} from archive "{journal.archive}", which never '
+            f"finished; this one goes over it.{undo}"
         )
     return own
+
+
+def _name(journal: Journal, plan: RestorePlan) -> str:
+    former = "an earlier " if journal.restore == plan.name else ""
+    return f'{former}BorgRestore "{journal.restore}"'
+
+
+def _list_earlier(found: Iterable[Journal], task: Task) -> tuple[str, ...]:
+    """Return the undo archives of BorgRestores that had this one's name, whose journal this one takes the place of."""
+    return tuple(
+        archive
+        for journal in found
+        if journal.restore == task.plan.name
+        for archive in (*journal.earlier, journal.undo_archive)
+        if archive
+    )
 
 
 def _find_covered(task: Task, meant: Meant) -> set[str]:
@@ -115,9 +136,7 @@ def _explain_outdated(wanted: str, found: str) -> Fault:
 
 
 def _hold_to_list(task: Task, journal: Journal, changes: Changes) -> None:
-    """Leave alone what was not to be changed when the restore began: it is in no undo archive."""
-    if not task.plan.undo:
-        return
+    """Leave alone what was not to be changed when the restore began: nobody has seen it, and no undo archive has it."""
     try:
         signs = read_list(task.target.root, journal.restore)
     except FileNotFoundError:  # the target was empty: all that can be replaced in it has come since
@@ -131,7 +150,7 @@ def _hold_to_list(task: Task, journal: Journal, changes: Changes) -> None:
     changes.keep |= late
     if new or late:
         task.repository.warn(
-            f"{describe_paths(sorted(new | late))}: changed since the restore began, and not in its undo archive, so "
+            f"{describe_paths(sorted(new | late))}: changed since the restore began, and not what it was to change, so "
             "left alone"
         )
 
@@ -141,18 +160,21 @@ def _stays_folder(task: Task, changes: Changes, path: str) -> bool:
     return path not in changes.clear and found is not None and stat.S_ISDIR(found.st_mode)
 
 
-def _begin(task: Task, meant: Meant, changes: Changes, digest: str, *, was_empty: bool) -> Journal:
+def _begin(
+    task: Task, meant: Meant, changes: Changes, digest: str, *, was_empty: bool, earlier: tuple[str, ...]
+) -> Journal:
     """Make the undo archive and leave the journal: from here on the target may be changed."""
     root, name = task.target.root, task.plan.name
     undo_archive = ""
-    if task.plan.undo and not was_empty:
+    if not was_empty:
         with held_times(task.target, {""}):
             write_list(root, name, changes.lines())
+    if task.plan.undo and not was_empty:
         try:
             undo_archive = _archive_before(task, meant, changes)
         except FaultError:
             with held_times(task.target, {""}):
-                remove_journal(root, name)
+                remove_list(root, name)
             raise
         task.add(undo_archive=undo_archive)
     journal = Journal(
@@ -163,6 +185,8 @@ def _begin(task: Task, meant: Meant, changes: Changes, digest: str, *, was_empty
         undo_archive=undo_archive,
         began=time.time_ns(),
         boot=read_boot_id(),
+        uid=task.plan.uid,
+        earlier=earlier,
     )
     with held_times(task.target, {""}):
         write_journal(root, journal)
@@ -193,4 +217,9 @@ def _describe_half(journal: Journal | None) -> str:
         if journal.undo_archive
         else "There is no undo archive, as the folder was empty or `undo` is false."
     )
-    return f"The target may be half restored: a BorgRestore of the same name and archive goes on from here. {undo}"
+    earlier = ", ".join(f'"{name}"' for name in reversed(journal.earlier))
+    before = f" Then restore what was there before its forerunners, in this order: {earlier}." if earlier else ""
+    return (
+        "The target may be half restored. Mend the cause and make the BorgRestore anew: it looks at all again, and "
+        f"archives what it overwrites then. {undo}{before}"
+    )

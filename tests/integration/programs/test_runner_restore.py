@@ -391,3 +391,73 @@ def test_the_half_restored_target_of_another_restore_is_told_and_gone_over(pod: 
     assert restored(ended)
     assert any('BorgRestore "first"' in text and undo in text for text in ended.result.repositories[0].warnings)
     assert (target / "hello.txt").read_text() == "hello\n"
+
+
+FIRST, ANEW = "uid-of-the-first", "uid-of-the-one-made-anew"
+
+
+def fail_half_way(pod: Pod, plan: RestorePlan) -> None:
+    """Let the restore end once its journal is there, and borg be good again."""
+    during(pod, "extract", 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac')  # the undo archive is read back before
+    assert "The target may be half restored" in (failed(run(pod, Operation.RESTORE, plan)).error or "")
+    pod.borg.write_text(pod.borg.read_text().replace("exit 2", ":"))
+
+
+@pytest.mark.parametrize("undo_before", [True, False])
+def test_what_was_written_since_a_restore_failed_is_archived_by_the_one_that_is_made_anew(
+    pod: Pod, target: Path, *, undo_before: bool
+) -> None:
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod), undo=undo_before)
+    (target / "hello.txt").write_text("what was there")
+    fail_half_way(pod, plan)
+    (target / "hello.txt").write_text("days of work")
+    ended = run(pod, Operation.RESTORE, replace(plan, uid=ANEW, undo=True))
+    archive = restored(ended).undo_archive
+    assert archive is not None
+    assert any("an earlier BorgRestore" in text for text in ended.result.repositories[0].warnings)
+    restored(run(pod, Operation.RESTORE, RestorePlan(name="undo", archive=archive, mode=Mode.MIRROR, undo=False)))
+    assert (target / "hello.txt").read_text() == "days of work"
+    assert not [path.name for path in target.iterdir() if path.name.startswith(".borg-restore")]
+
+
+def test_what_was_approved_of_a_restore_is_not_approved_of_the_one_that_is_made_anew(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod), mode=Mode.MIRROR, undo=False)
+    (target / "hello.txt").write_text("old")
+    seen = restored(run(pod, Operation.PREVIEW, plan)).preview
+    assert seen is not None
+    fail_half_way(pod, replace(plan, digest=seen.digest))
+    (target / "precious").write_text("new")
+    told = failed(run(pod, Operation.RESTORE, replace(plan, uid=ANEW, digest=seen.digest)))
+    assert told.reason == "PreviewOutdated"
+    assert (target / "precious").exists()
+    now = restored(run(pod, Operation.PREVIEW, replace(plan, uid=ANEW))).preview
+    assert now is not None
+    restored(run(pod, Operation.RESTORE, replace(plan, uid=ANEW, digest=now.digest)))
+    assert not (target / "precious").exists()
+
+
+def test_another_attempt_deletes_no_more_than_the_first_was_to_though_nothing_can_be_undone(
+    pod: Pod, target: Path
+) -> None:
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod), mode=Mode.MIRROR, undo=False)
+    (target / "surplus").write_text("seen")
+    fail_half_way(pod, plan)
+    (target / "order").write_text("made meanwhile")
+    ended = run(pod, Operation.RESTORE, plan)
+    assert restored(ended)
+    assert any("order: changed since the restore began" in text for text in ended.result.repositories[0].warnings)
+    assert {path.name for path in target.iterdir()} == {"hello.txt", "order"}
+
+
+def test_undo_archives_of_all_that_went_before_are_named(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod))
+    (target / "hello.txt").write_text("what was there")
+    during(pod, "extract", 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac')
+    first = failed(run(pod, Operation.RESTORE, plan)).restore
+    (target / "hello.txt").write_text("days of work")
+    second = failed(run(pod, Operation.RESTORE, replace(plan, uid=ANEW)))
+    assert first is not None
+    assert first.undo_archive is not None
+    assert second.restore is not None
+    assert second.restore.undo_archive not in (None, first.undo_archive)
+    assert f'in this order: "{first.undo_archive}"' in (second.error or "")

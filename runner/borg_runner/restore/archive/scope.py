@@ -17,6 +17,8 @@ from borg_runner.restore.archive.entry import Entry
 
 OWN_FILES = ".borg-restore."
 """How the names of the runner's own files in a target begin: never restored, compared or deleted."""
+_OWN = re.compile(rf"{re.escape(OWN_FILES)}[a-z0-9.-]+\.(json|list)(\.new)?")
+"""With the names of BorgRestores in them: what else begins so is somebody's."""
 
 _SHOWN = 5
 _OUTSIDE = "/"
@@ -106,7 +108,7 @@ def make_scope(given: Sequence[str]) -> Scope:
 
 def is_own(path: str) -> bool:
     """Tell whether it is one of the runner's own files in a target."""
-    return path.startswith(OWN_FILES) and "/" not in path
+    return _OWN.fullmatch(path) is not None
 
 
 def _normalize(path: str) -> str:
