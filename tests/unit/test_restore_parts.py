@@ -114,7 +114,14 @@ def test_what_is_meant_is_below_the_paths_without_what_is_left_out() -> None:
     assert list(selection.above) == ["etc"]
     assert not selection.is_alone
     whole = select(found[1:], "sources/data", derive_scope(RestorePlan("back")))
-    assert set(whole.entries) == {"etc", "etc/a.tmp", "etc/a.tmp/inner", "etc/app.conf", "etcetera", ".borg-restore.mine"}
+    assert set(whole.entries) == {
+        "etc",
+        "etc/a.tmp",
+        "etc/a.tmp/inner",
+        "etc/app.conf",
+        "etcetera",
+        ".borg-restore.mine",
+    }
     assert whole.root is not None
     with pytest.raises(FaultError) as raised:
         select(found, "sources/data", derive_scope(RestorePlan("back", paths=("et",))))

@@ -561,6 +561,24 @@ def test_a_half_restored_claim_is_not_backed_up_while_the_next_attempt_waits() -
     assert not is_suspended(cluster)
 
 
+def test_who_comes_back_to_the_claim_while_it_is_restored_is_named() -> None:
+    def come_back(cluster: Cluster) -> None:
+        def tell(pod: dict[str, Any]) -> RunResult | None:
+            if pod["metadata"]["labels"].get(labels.OPERATION) == Operation.RESTORE and cluster.application:
+                cluster.recorder.edit("Deployment", "web", {"spec": {"replicas": 1}})
+                cluster.application.act()
+            return answer(pod)
+
+        cluster.answer = tell
+
+    cluster = play((0, come_back), application=True, writers="ScaleDown")
+    status = cluster.restore.status
+    assert (status.phase, status.reason) == (RestorePhase.COMPLETED_WITH_WARNINGS, "ClaimInUse")
+    assert 'in use by Deployment "web"' in (status.message or "")
+    assert "3 files read back and compared" in (status.message or "")
+    assert replicas(cluster) == 1
+
+
 def test_a_cancel_that_comes_too_late_hides_nothing() -> None:
     cluster = play((60, edit(cancel=True)))
     assert cluster.restore.status.phase is RestorePhase.COMPLETED

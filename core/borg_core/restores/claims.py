@@ -23,9 +23,11 @@ def find_target_problems(facts: Facts) -> Iterator[Problem]:
         )
         yield Problem(Reason.CLAIM_NOT_FOUND, message, Severity.WAITING)
     if is_taken(facts):
+        former = facts.claim and facts.claim.restore_uid
+        ways = "delete it, if it was made by a restore that failed and nobody needs what is in it; " if former else ""
         message = (
-            f'PersistentVolumeClaim "{name}" is there already, and target.newClaim would make it: give another name, '
-            "or restore into it with target.claim"
+            f'PersistentVolumeClaim "{name}" is there already, and target.newClaim would make it: {ways}give another '
+            "name, or restore into it with target.claim"
         )
         yield Problem(Reason.CLAIM_EXISTS, message)
     for repository in facts.there:

@@ -27,6 +27,7 @@ from borg_core.restores.situation import (
     is_outdated,
     succeeded,
 )
+from borg_core.restores.writers import derive_clearance, name_users
 from borg_core.runs.world import World
 
 ATTEMPTS = 3
@@ -86,7 +87,8 @@ def _after_attempt(seen: Situation) -> Stage:
         return replace(_mirror(RestorePhase.RUNNING, run, _gives(seen.restore)), holds=True)
     reason, message = explain(run)
     if succeeded(run) and run.status.phase:
-        return Stage(RestorePhase(run.status.phase.value), reason, message or _praise(seen, run))
+        done = Stage(RestorePhase(run.status.phase.value), reason, message or _praise(seen, run))
+        return _doubt(seen, done)
     if is_outdated(run):
         found = restored_by(run).preview
         if found is None or found.digest == seen.restore.status.approved:
@@ -98,6 +100,20 @@ def _after_attempt(seen: Situation) -> Stage:
     if again and len(killed) < ATTEMPTS and len(seen.attempts) < 2 * ATTEMPTS:
         return replace(begin(seen), holds=True)
     return Stage(RestorePhase.FAILED, reason, message)
+
+
+def _doubt(seen: Situation, done: Stage) -> Stage:
+    """Return the stage with a warning of who was let back to the claim while it was restored."""
+    own_jobs = {job.uid for job in seen.world.jobs}
+    writers = derive_clearance(seen.restore, seen.world.users or (), own_jobs).writers
+    if not writers:
+        return done
+    message = (
+        f"{done.message}. When it ended, the claim was in use by {name_users(writers)}, which was to stay away: what "
+        "that read or wrote meanwhile may be half of before and half of the archive. If in doubt, stop it and restore "
+        "again"
+    )
+    return replace(done, phase=RestorePhase.COMPLETED_WITH_WARNINGS, reason=Reason.CLAIM_IN_USE.value, message=message)
 
 
 def _wait_for_approval(seen: Situation, outdated: str = "") -> Stage | None:
