@@ -238,7 +238,9 @@ class FreeLocks(LockWait):
         borg: Borg,  # noqa: ARG002 - a stand-in takes what LockWait takes
         make_arguments: Callable[[int], list[str]],
         *,
+        seconds: int | None = None,  # noqa: ARG002
         on_note: Callable[[BorgMessage], None] | None = None,  # noqa: ARG002
+        asks_why: bool = True,  # noqa: ARG002
     ) -> BorgOutcome:
         self.asked.append(make_arguments(7))
         return BorgOutcome(exit_code=0)

@@ -1,16 +1,30 @@
 """Whose lock may go: entries of Jobs proven dead, and of nobody else."""
 
 import functools
+import io
 import json
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from borg_contract.plan import RepositoryPlan
 from borg_contract.pod import lock_holder
+from borg_runner.borg.client import Borg
+from borg_runner.borg.exit_codes import LOCK_TIMEOUT
+from borg_runner.borg.message import BorgMessage
+from borg_runner.borg.outcome import BorgOutcome
+from borg_runner.interruption import Interruption
+from borg_runner.locks import wait
 from borg_runner.locks.holder import Holder, parse_entry_name
 from borg_runner.locks.reading import find_lock_folders, read_holders
 from borg_runner.locks.removal import remove_dead_locks
+from borg_runner.locks.wait import LockWait
+from borg_runner.log import Log
+from borg_runner.verbs.repository import Repository
 from runner_kit.pod import wait_until
 
 DEAD = lock_holder("team", "db-1", "0a1b-dead")
@@ -120,6 +134,46 @@ def test_locks_are_looked_for_in_a_local_repository_and_its_caches(tmp_path: Pat
     cache.mkdir(parents=True)
     assert find_lock_folders("/repositories/main", tmp_path) == [Path("/repositories/main"), cache]
     assert find_lock_folders("ssh://u@h/./main", tmp_path) == [cache]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LockedOut(Borg):
+    """A borg that others keep waiting until then, by a clock that goes on only while it waits."""
+
+    free_at: float
+    now: list[float]
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        on_note: Callable[[BorgMessage], None] | None = None,  # noqa: ARG002 - a stand-in takes what Borg takes
+        asks_why: bool = True,  # noqa: ARG002
+        keeps_notes: bool = True,  # noqa: ARG002
+    ) -> BorgOutcome:
+        if self.now[0] >= self.free_at:
+            return BorgOutcome(exit_code=0, output="listed")
+        self.now[0] = min(self.now[0] + max(1, int(arguments[0])), max(self.free_at, self.now[0] + 1))
+        return BorgOutcome(exit_code=LOCK_TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("patient", "busy", "expected"),
+    [(False, 50, "listed"), (False, 300, None), (True, 300, "listed"), (True, 2000, None)],
+)
+def test_what_matters_is_waited_for_as_long_as_others_are_at_work_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, patient: bool, busy: float, expected: str | None
+) -> None:
+    said, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(wait, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    log = Log(said)
+    locks = LockWait(location="/r", base_dir=tmp_path, seconds=1800, host_id=None, dead_holders=frozenset(), log=log)
+    borg = LockedOut(environment={}, passphrase=None, log=log, interruption=Interruption(1.0), free_at=busy, now=now)
+    repository = Repository(plan=RepositoryPlan("main", "/r", "none"), borg=borg, locks=locks, log=log)
+    assert repository.ask_borg(lambda lock_wait: [str(lock_wait)], patient=patient) == expected
+    assert "locked by" in said.getvalue()
+    if expected is None:
+        assert "borg could not be asked: The repository is locked" in said.getvalue()
 
 
 def test_people_are_told_which_run_holds_a_lock() -> None:

@@ -24,7 +24,8 @@ from borg_runner.log import Log
 from borg_runner.notice import Notice
 
 _FIRST_WAIT_SECONDS = 10
-_NEXT_WAIT_SECONDS = 60
+_NEXT_WAIT_SECONDS = 20
+"""After each of them it is told anew who holds the lock."""
 _SECONDS_PER_MINUTE = 60
 
 
@@ -51,33 +52,36 @@ class LockWait:
         borg: Borg,
         make_arguments: Callable[[int], list[str]],
         *,
+        seconds: int | None = None,
         on_note: Callable[[BorgMessage], None] | None = None,
+        asks_why: bool = True,
     ) -> BorgOutcome:
         """Run borg with the arguments for each `--lock-wait`, until it had the lock.
 
-        Raises FaultError with reason Locked when the lock is not free within the bound.
+        `seconds`: the bound, if it is to be a lower one. `asks_why`: see `Borg.run`. Raises FaultError with reason
+        Locked when the lock is not free within the bound.
         """
+        bound = self.seconds if seconds is None else min(seconds, self.seconds)
+
+        def run(lock_wait: int) -> BorgOutcome:
+            return borg.run(make_arguments(lock_wait), on_note=on_note, asks_why=asks_why)
+
         try:
-            return self._wait_and_run(borg, make_arguments, on_note)
+            return self._wait_and_run(run, bound)
         finally:
             if self.notice is not None:
                 self.notice.clear()
 
-    def _wait_and_run(
-        self,
-        borg: Borg,
-        make_arguments: Callable[[int], list[str]],
-        on_note: Callable[[BorgMessage], None] | None,
-    ) -> BorgOutcome:
-        deadline = time.monotonic() + self.seconds
-        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.seconds)
+    def _wait_and_run(self, run: Callable[[int], BorgOutcome], seconds: int) -> BorgOutcome:
+        deadline = time.monotonic() + seconds
+        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
         patience, has_waited = _FIRST_WAIT_SECONDS, False
         while True:
             self.remove_dead()
             began = time.monotonic()
             left = int(deadline - began)
             try:
-                outcome = borg.run(make_arguments(max(0, min(left, patience))), on_note=on_note)
+                outcome = run(max(0, min(left, patience)))
             except FaultError as error:  # of what is looked at anew before each attempt
                 if error.fault.reason is Reason.INTERRUPTED and has_waited:
                     raise FaultError(self._explain_stop()) from error
@@ -89,7 +93,7 @@ class LockWait:
             self.waited += time.monotonic() - began
             left = int(deadline - time.monotonic())
             if left <= 0:
-                raise FaultError(self._explain())
+                raise FaultError(self._explain(seconds))
             self.log.say(f"locked by {self._describe_holder()}: waiting, for at most {_describe_seconds(left)} more")
             if self.notice is not None:
                 # No seconds that are left: the same words are one Event, and no write of the status.
@@ -139,10 +143,10 @@ class LockWait:
         )
         return Fault(Reason.INTERRUPTED, text, holders[0].host if holders else None)
 
-    def _explain(self) -> Fault:
+    def _explain(self, seconds: int) -> Fault:
         holders = self.holders()
         since = "" if (time_ := self._since()) is None else f" since {time_:%b %d %H:%M} UTC"
-        waited = _describe_seconds(self.seconds)
+        waited = _describe_seconds(seconds)
         text = f"The repository is locked by {self._describe_holder()}{since}; waited {waited}. "
         if self._is_remote and not holders:
             text += (

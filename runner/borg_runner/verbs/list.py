@@ -134,7 +134,8 @@ def explain_no_list(error: Exception) -> Fault:
 def ask_newest_archives(repository: Repository, *, glob: str, count: int) -> list[ListedArchive]:
     """Return the newest `count` archives whose names match `glob`, none when they cannot be had."""
     output = repository.ask_borg(
-        lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait, newest=count)
+        lambda lock_wait: make_archives_arguments(repository.plan, glob=glob, lock_wait=lock_wait, newest=count),
+        patient=True,
     )
     try:
         return [] if output is None else parse_archives_output(output)
@@ -177,9 +178,11 @@ def fetch_stored(repository: Repository) -> dict[str, StoredArchive]:
     return _parse(parse_list_output, outcome)
 
 
-def ask_stored(repository: Repository) -> dict[str, StoredArchive] | None:
-    """Return the same, None when it cannot be had."""
-    output = repository.ask_borg(lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait))
+def ask_stored(repository: Repository, *, patient: bool = False) -> dict[str, StoredArchive] | None:
+    """Return the same, None when it cannot be had; `patient`: see `Repository.ask_borg`."""
+    output = repository.ask_borg(
+        lambda lock_wait: make_list_arguments(repository.plan, lock_wait=lock_wait), patient=patient
+    )
     try:
         return None if output is None else parse_list_output(output)
     except (ValueError, KeyError, TypeError):

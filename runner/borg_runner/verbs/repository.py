@@ -107,13 +107,17 @@ class Repository:
         self.warnings.texts = (text, *self.warnings.texts)
         self.warnings.count += 1
 
-    def ask_borg(self, make_arguments: Callable[[int], list[str]]) -> str | None:
-        """Return what borg prints for a question aside, None when it cannot be had: it must not fail a good run."""
+    def ask_borg(self, make_arguments: Callable[[int], list[str]], *, patient: bool = False) -> str | None:
+        """Return what borg prints for a question aside, None when it cannot be had: it must not fail a good run.
+
+        `patient`: it is waited for as long as for anything else, where somebody else has the lock; else for a minute.
+        """
         if self.borg.interruption.requested:
             return None
+        seconds = None if patient else _ASIDE_LOCK_WAIT_SECONDS
         try:
-            outcome = self.borg.run(make_arguments(_ASIDE_LOCK_WAIT_SECONDS), asks_why=False)
-        except OSError as error:
+            outcome = self.locks.run(self.borg, make_arguments, seconds=seconds, asks_why=False)
+        except (OSError, FaultError) as error:
             self.log.say(f"borg could not be asked: {error}")
             return None
         return outcome.output if outcome.succeeded else None

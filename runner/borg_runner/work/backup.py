@@ -68,7 +68,8 @@ def _do_upkeep(backup: Backup, written: Written) -> None:
             lambda: _judge_and_prune(backup, written, retention),
         )
     else:
-        stored = ask_stored(repository)
+        # What a backup is judged by is worth a wait: others may be at work in the repository every night.
+        stored = ask_stored(repository, patient=backup.judges)
         keep_previous(plan, repository, record, stored or {})
         _judge(backup, written, _ask_past(backup, stored))
     if (threshold := plan.compact_threshold) is not None:
