@@ -452,3 +452,44 @@ def test_a_repository_that_nothing_uses_any_more_is_not_locked_for_ever(
     reasons = {condition["type"]: condition["reason"] for condition in after.get("conditions") or []}
     assert bool(after.get("lock")) is used
     assert (reasons.get("Ready") == "Locked") is used
+
+
+def ended(number: int, operation: str, reason: str | None) -> BorgRun:
+    """Return a run that ended at that minute, with a reason as it failed."""
+    phase = "Failed" if reason else "Completed"
+    result = {
+        "name": "main",
+        "phase": phase,
+        "reason": reason,
+        "error": f"Because of {reason}." if reason else None,
+    }
+    time = f"2026-03-02T10:{number:02}:00Z"
+    status = {"phase": phase, "startTime": time, "completionTime": time, "repositories": [result]}
+    return run_on_main(f"r{number}", operation, status)
+
+
+FINE, LOCKED, WRONG, DUMP = None, "Locked", "PassphraseWrong", "DumpFailed"
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ((("Backup", WRONG), ("BreakLock", FINE)), ("False", WRONG)),
+        ((("Backup", LOCKED), ("BreakLock", FINE)), ("True", "LastRunSucceeded")),
+        ((("Backup", FINE), ("BreakLock", FINE)), ("True", "LastRunSucceeded")),
+        ((("Backup", FINE), ("Backup", DUMP)), ("True", "LastRunSucceeded")),
+        ((("Backup", WRONG), ("Backup", DUMP)), ("False", WRONG)),
+        ((("Backup", WRONG), ("Check", FINE)), ("True", "LastRunSucceeded")),
+    ],
+)
+def test_whether_it_is_ready_tells_the_newest_run_that_came_to_know_it(
+    runs: tuple[tuple[str, str | None], ...], expected: tuple[str, str]
+) -> None:
+    told = [ended(number, *run) for number, run in enumerate(runs)]
+    ready = condition_of(world(None, *told, schedules=1), "Ready")
+    assert (ready["status"], ready["reason"]) == expected
+
+
+def test_a_repository_of_which_no_run_came_to_know_anything_is_not_called_ready() -> None:
+    case = world(None, ended(1, "Backup", DUMP), ended(2, "BreakLock", FINE), schedules=1)
+    assert not [item for item in status_of(case).get("conditions", ()) if item["type"] == "Ready"]

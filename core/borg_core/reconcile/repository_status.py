@@ -7,7 +7,7 @@ from datetime import datetime
 from borg_contract.pod import parse_lock_holder
 from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
-from borg_contract.run import Phase
+from borg_contract.run import Operation, Phase
 from borg_core.archives.plan import NOTHING, ArchivesPlan
 from borg_core.formats import format_size
 from borg_core.kinds.parts.base import Condition
@@ -40,6 +40,12 @@ _BEHIND_THE_LOCK = frozenset(
 )
 """What borg can only find out once it has the lock."""
 
+_OF_THE_SOURCES = frozenset({Reason.DUMP_FAILED.value, Reason.CONTAINER_MISSING.value})
+"""Why a backup failed that tells nothing of the repository."""
+
+_Told = tuple[str, BorgRun, RepositoryResult]
+"""When a run ended, and what it told."""
+
 
 def derive_repository_status(
     repository: BorgRepository,
@@ -67,7 +73,7 @@ def derive_repository_status(
     if identity and before.identity and identity.since != before.identity.since:
         before = BorgRepositoryStatus()  # all that was known is of another one
     done = [(run.status.completion_time or "", run, result) for run, result in told]
-    newest = done[-1] if done else None
+    newest = _find_newest(done)
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
     is_used = schedules > 0 or checks.clock is not None or drills.clock is not None
     if newest and _locked(newest[2]) and not is_used:
@@ -159,6 +165,22 @@ def _read_ended(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence
 def _is_aside(run: BorgRun, result: RepositoryResult) -> bool:
     """Tell whether it is a listing of our own that failed, or found nothing: nobody asked, so it is no news."""
     return is_own_listing(run) and not (result.phase.succeeded and result.repository_id)
+
+
+def _find_newest(done: Sequence[_Told]) -> _Told | None:
+    """Return the run that tells whether the repository is ready: the newest that came to know it.
+
+    One that broke locks has looked at nothing else: what it followed still holds, unless that was the lock.
+    """
+    unlock = None
+    for told in reversed(done):
+        _, run, result = told
+        if run.spec.operation is Operation.BREAK_LOCK and result.phase.succeeded:
+            unlock = unlock or told
+        elif result.reason not in _OF_THE_SOURCES:
+            return unlock if unlock and _locked(result) else told
+    # What it followed may not be kept any more: then it is the newest that there is.
+    return unlock if unlock and len(done) == 1 else None
 
 
 def _count(result: RepositoryResult) -> int | None:
