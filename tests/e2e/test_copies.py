@@ -114,6 +114,24 @@ def test_a_driver_that_makes_no_copy_is_quoted_within_seconds_and_the_run_fails(
         assert not storing.items("jobs", f"borgoperator.io/schedule={copies}")
 
 
+def test_a_night_without_room_for_the_copy_of_a_snapshot_fails_no_later_run(storing: Team) -> None:
+    """The provisioner's finalizer keeps the snapshot of which it could make no volume."""
+    name = f"{storing.namespace}-tight"
+    with storage_class(storing.kubectl, name, "full"), live_claim(storing, "tight", storageClassName=name):
+        storing.repository("main")
+        schedule(storing, "tight", "Snapshot", "tight")
+        for turn in range(2):
+            storing.begin(f"tight-{turn}", "tight")
+            storing.eventually(
+                lambda run=f"tight-{turn}": storing.get("brun", run).get("status", {}),  # type: ignore[misc]
+                "its snapshot is taken, and the driver has no room for the copy",
+                holds=lambda seen: seen.get("reason") == "CopyFailed" and "no room" in seen["message"],
+                within=60,
+            )
+            storing.cancel(f"tight-{turn}")
+            assert storing.finished(f"tight-{turn}", within=60)["phase"] == "Cancelled"
+
+
 def test_a_run_whose_driver_hangs_says_so_and_can_be_cancelled(storing: Team) -> None:
     name = f"{storing.namespace}-hang"
     with storage_class(storing.kubectl, name, "hang"), live_claim(storing, "hang", storageClassName=name):

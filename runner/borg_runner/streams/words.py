@@ -5,7 +5,13 @@ from borg_runner.fault import Fault
 from borg_runner.log import end_sentence
 from borg_runner.streams.exchange import SILENCE_SECONDS, Exchange
 
-_CANNOT_RUN = ("exited 126", "exited 127")
+_CANNOT_RUN = {
+    "exited 126": "may not be run by this user",
+    "exited 127": "is not in its image",
+}
+"""What shells, and our helper, say by these codes of a program; which one, they only write."""
+_SIGKILL = "9"
+_FOR_MEMORY = ": for its memory, as a rule. `kubectl describe pod` tells; raise its limit"
 
 
 def explain(exchange: Exchange, reason: Reason, what: str) -> Fault:
@@ -23,10 +29,11 @@ def _describe(exchange: Exchange) -> str:
     if exchange.succeeded:
         return f"{program} ended {_find_lack(exchange)}."
     if word == "killed":
-        return f"{program} was killed by signal {number}."
-    if exchange.said in _CANNOT_RUN:
-        return f"{program} cannot be run: its image has no such program, or this user may not run it."
-    return f"{program} failed with exit code {number}."
+        why = _FOR_MEMORY if number == _SIGKILL else ""
+        return f"{program} was killed by signal {number}{why}."
+    what = _CANNOT_RUN.get(exchange.said)
+    why = f": it, or a program that it calls, {what}" if what else ""
+    return f"{program} failed with exit code {number}{why}."
 
 
 def _find_lack(exchange: Exchange) -> str:
