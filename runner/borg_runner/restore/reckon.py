@@ -20,7 +20,7 @@ from borg_runner.restore.archive.resolve import resolve
 from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, select
 from borg_runner.restore.compare import Changes, Rules, compare, count_bytes
 from borg_runner.restore.journal import find_since, list_name, parse_list
-from borg_runner.restore.room import Powers, check_owners, check_space, find_losses, read_powers
+from borg_runner.restore.room import Powers, check_flags, check_owners, check_space, find_losses, read_powers
 from borg_runner.restore.target import Target
 from borg_runner.verbs.list import ListedArchive
 from borg_runner.verbs.repository import Repository
@@ -176,6 +176,7 @@ def reckon(task: Task, meant: Meant) -> Changes:
 def check(task: Task, meant: Meant, changes: Changes) -> None:
     """Warn of what this pod cannot bring back. Raises FaultError where it cannot be done; OSError."""
     check_owners(meant.selection, changes, task.plan.ownership, task.powers)
+    check_flags(changes, task.target)
     written = (meant.selection.entries[path] for path in sorted(changes.written) if path in meant.selection.entries)
     for loss in find_losses(written, task.powers):
         task.repository.warn(f"{len(loss.paths):,} files ({describe_paths(loss.paths)}): {loss.what}")

@@ -1,6 +1,7 @@
 """Whether it can be done: room for it, owners and attributes that this pod may give. Asked before any write."""
 
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from borg_contract.restore.plan import Ownership
 from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
-from borg_runner.restore.archive.attributes import FLAGS, MISSING
+from borg_runner.restore.archive.attributes import FLAGS, MISSING, is_held
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.scope import Selection
 from borg_runner.restore.compare import Changes, count_bytes
@@ -96,6 +97,28 @@ def find_losses(entries: Iterable[Entry], powers: Powers) -> Iterator[Loss]:
     ):
         if paths and not powers.may(capability):
             yield Loss(what, paths, difference)
+
+
+def check_flags(changes: Changes, target: Target) -> None:
+    """Raise FaultError where files or folders in the target let nobody change them; OSError."""
+    changed = changes.overwrite | changes.delete
+    above = {posixpath.dirname(path) for path in changes.written | changes.delete} - changes.create - changed
+    emptied = {posixpath.dirname(path) for path in changed}
+    held = sorted(
+        path
+        for path in changed | above
+        if (found := target.look(path)) is not None
+        and is_held(target.join(path), found, only_new=path in above and path not in emptied)
+    )
+    if not held:
+        return
+    named = ", ".join(make_printable(path or ".") for path in held[:_SHOWN])
+    more = f" and {len(held) - _SHOWN:,} more" if len(held) > _SHOWN else ""
+    text = (
+        f"{named}{more} in the target: immutable or append-only, so that nobody can replace, delete or make what is to "
+        "be (see `lsattr -d`). Nothing was changed. Take the flag away (`chattr -i -a`), or leave it out (`exclude`)."
+    )
+    raise FaultError(Fault(Reason.PERMISSION_DENIED, text))
 
 
 def check_space(selection: Selection, changes: Changes, target: Target) -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -461,3 +462,32 @@ def test_undo_archives_of_all_that_went_before_are_named(pod: Pod, target: Path)
     assert second.restore is not None
     assert second.restore.undo_archive not in (None, first.undo_archive)
     assert f'in this order: "{first.undo_archive}"' in (second.error or "")
+
+
+@only_root
+@pytest.mark.parametrize(
+    ("held", "flag"),
+    [("hello.txt", "i"), ("surplus", "a"), ("sub", "i"), ("sub/in", "i"), (".", "i"), ("sub", "a")],
+)
+def test_what_nobody_may_change_is_told_before_anything_is_changed(
+    pod: Pod, target: Path, *, held: str, flag: str
+) -> None:
+    (pod.data / "sub").mkdir()
+    plan = RestorePlan(name="back", archive=back_up(pod), mode=Mode.MIRROR)
+    (target / "hello.txt").write_text("old")
+    (target / "surplus").write_text("more")
+    (target / "sub").mkdir()
+    (target / "sub/in").write_text("more")
+    if subprocess.run(["chattr", f"+{flag}", target / held], check=False, capture_output=True).returncode:
+        pytest.skip("this file system has no flags")
+    try:
+        before = snapshot(target)
+        for operation in (Operation.PREVIEW, Operation.RESTORE):
+            told = failed(run(pod, operation, plan))
+            assert told.reason == "PermissionDenied", told
+            assert f"{held} in the target: immutable or append-only" in (told.error or "")
+            assert snapshot(target) == before
+    finally:
+        subprocess.run(["chattr", f"-{flag}", target / held], check=True)
+    restored(run(pod, Operation.RESTORE, plan))
+    assert {path.name for path in target.iterdir()} == {"hello.txt", "sub"}

@@ -16,7 +16,8 @@ MISSING, FLAGS = "missing", "flags"
 
 _GET_FLAGS = 0x80086601
 """The request FS_IOC_GETFLAGS of 64-bit Linux."""
-_FLAGS = {0x1: 0x40, 0x2: 0x10, 0x4: 0x20}
+_IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
+_FLAGS = {0x1: 0x40, 0x2: _IMMUTABLE, 0x4: _APPEND_ONLY}
 """Linux's flags by BSD's: nodump, immutable, append-only."""
 _OF_THE_NODE = frozenset({"security.selinux"})
 """Given by the node to its files, whatever an archive says."""
@@ -71,6 +72,20 @@ def _find_extra_differences(entry: Entry, path: str) -> Iterator[str]:
         flags = _read_flags(path)
         if any(bool(entry.extra.flags & bsd) != bool(flags & linux) for bsd, linux in _FLAGS.items()):
             yield FLAGS
+
+
+def is_held(path: str, found: os.stat_result, *, only_new: bool = False) -> bool:
+    """Tell whether a flag keeps everybody, root as well, from replacing or deleting what is there.
+
+    `only_new`: from making something new in it; an append-only folder allows that.
+    """
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        return False
+    try:
+        flags = _read_flags(path)
+    except OSError:  # it may not be read: what becomes of it, borg says
+        return False
+    return bool(flags & (_IMMUTABLE if only_new else _IMMUTABLE | _APPEND_ONLY))
 
 
 def _list_attributes(path: str) -> list[str]:
