@@ -67,7 +67,7 @@ def test_a_dump_beside_a_volume_is_archived_and_given_back_to_a_command(team: Te
     ("name", "script", "words"),
     [
         ("fails", 'echo half; echo "FATAL: $PASSWORD is wrong" >&2; exit 1', "Its last words: FATAL: *** is wrong"),
-        ("missing", "exec /nowhere/pg_dump", "cannot be run"),
+        ("missing", "exec /nowhere/pg_dump", "is not in its image"),
     ],
 )
 def test_a_dump_that_fails_says_why_and_leaves_no_archive(team: Team, name: str, script: str, words: str) -> None:
