@@ -120,7 +120,8 @@ class Gatherer:
 
     def _is_copying(self, namespace: str) -> bool:
         claims = self._store.grouped(CLAIMS, IN_NAMESPACE, namespace, "")
-        return any(labels.MANAGED_BY in claim.labels and not claim.volume for claim in claims)
+        ours = (claim for claim in claims if claim.labels.get(labels.MANAGED_BY) == labels.MANAGER)
+        return any(not claim.volume for claim in ours)
 
     async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:
         find_claim = find_reconcilers()[subject.kind].claim
