@@ -117,8 +117,9 @@ def test_a_target_that_is_too_small_is_told_before_and_one_that_fills_up_after(p
         )
         meddler.chmod(0o755)
         pod.borg = meddler
-        [result] = pod.run(plan).result.repositories
-        assert result.reason == "NotEnoughSpace"
+        ended = pod.run(plan)
+        [result] = ended.result.repositories
+        assert result.reason == "NotEnoughSpace", ended.log
         assert "became full meanwhile" in (result.error or "")
         (target / "other").unlink()
         meddler.write_text(meddler.read_text().replace("extract ]", "nothing ]"))
