@@ -30,6 +30,7 @@ from borg_runner.restore.verify import Findings, verify_attributes, verify_conte
 _SHOWN = 5
 _STOPS_EVERY = 1000
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
+_BECAME_FULL = "The target became full meanwhile: enlarge it, or restore into a new claim."
 _NO_LINK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -139,6 +140,8 @@ def _extract(task: Task, meant: Meant, changes: Changes) -> BorgOutcome | None:
         task.add(files=done)
         reason = Reason.EXTRACT_FAILED if error.fault.reason is Reason.BORG_FAILED else error.fault.reason
         text = f"{done:,} of {len(written):,} files and folders were restored when it ended: {error}"
+        if _became_full(outcome):  # of which borg may die, with other words at its end
+            reason, text = Reason.NOT_ENOUGH_SPACE, f"{text} {_BECAME_FULL}"
         raise FaultError(replace(error.fault, reason=reason, text=text)) from error
     _drop_inherited(task, meant, written)
     return outcome
@@ -217,14 +220,17 @@ def _raise_for(task: Task, meant: Meant, findings: Findings, outcome: BorgOutcom
     more = f" and {findings.count - _SHOWN:,} more" if findings.count > _SHOWN else ""
     text = f"{findings.count:,} files are not as in the archive: {named}{more}."
     said = outcome.warnings if outcome is not None else ()
-    if any(words in line for line in said for words in _FULL):
-        reason = Reason.NOT_ENOUGH_SPACE
-        text += " The target became full meanwhile: enlarge it, or restore into a new claim."
+    if outcome is not None and _became_full(outcome):
+        reason, text = Reason.NOT_ENOUGH_SPACE, f"{text} {_BECAME_FULL}"
     elif said:
         text += f" Borg said: {said[0]}."
     else:
         text += " Does something write to the target? Stop it, and restore again; else look at the volume."
     raise FaultError(Fault(reason, text))
+
+
+def _became_full(outcome: BorgOutcome) -> bool:
+    return any(words in line for line in outcome.warnings for words in _FULL)
 
 
 def _sync(target: Target) -> None:
