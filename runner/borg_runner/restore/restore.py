@@ -36,6 +36,7 @@ from borg_runner.restore.reckon import (
     reckon,
     say_changes,
 )
+from borg_runner.restore.target import Target
 from borg_runner.restore.undo import find_linked, make_undo_archive
 
 
@@ -196,6 +197,9 @@ def _begin(
 def _archive_before(task: Task, meant: Meant, changes: Changes) -> str:
     target, owner = task.target, task.repository.plan.name
     paths = changes.overwrite | changes.delete
+    if sockets := sorted(path for path in paths if _is_socket(target, path)):
+        text = f"{describe_paths(sockets)}: of sockets archives hold nothing, so no undo brings them back"
+        task.repository.warn(text)
     paths |= find_linked(target, paths)
     paths |= find_folders_above(target, changes) - {""}
     return make_undo_archive(
@@ -206,6 +210,11 @@ def _archive_before(task: Task, meant: Meant, changes: Changes) -> str:
         scratch=task.scratch / "undo",
         run_name=task.run_name,
     )
+
+
+def _is_socket(target: Target, path: str) -> bool:
+    found = target.look(path)
+    return found is not None and stat.S_ISSOCK(found.st_mode)
 
 
 def _describe_half(journal: Journal | None) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -491,3 +492,15 @@ def test_what_nobody_may_change_is_told_before_anything_is_changed(
         subprocess.run(["chattr", f"-{flag}", target / held], check=True)
     restored(run(pod, Operation.RESTORE, plan))
     assert {path.name for path in target.iterdir()} == {"hello.txt", "sub"}
+
+
+def test_sockets_that_no_undo_brings_back_are_named(pod: Pod, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod), mode=Mode.MIRROR)
+    with socket.socket(socket.AF_UNIX) as made:
+        monkeypatch.chdir(target)  # the address of a socket is short
+        made.bind("sock")
+    ended = run(pod, Operation.RESTORE, plan)
+    assert restored(ended).undo_archive is not None
+    [warning] = ended.result.repositories[0].warnings
+    assert warning.startswith("sock: of sockets archives hold nothing")
+    assert not (target / "sock").exists()
