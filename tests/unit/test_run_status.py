@@ -10,10 +10,10 @@ from borg_contract.codec import encode
 from borg_contract.reasons import Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
-from borg_core.kinds.run import BorgRun, BorgRunStatus
+from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
 from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
-from borg_core.runs.run_status import derive_run_status
+from borg_core.runs.run_status import derive_run_status, derive_trigger
 from borg_runner.fault import Fault
 from borg_runner.run.summary import add_post_fault, summarize, summarize_so_far
 from support import builders
@@ -391,3 +391,18 @@ def test_a_run_that_was_stopped_says_what_was_at_work_then(cancel: bool) -> None
     run = builders.run("db-1", cancel=True) if cancel else None
     found = derive_run_status(run, FAILED, pod(over(result, "Error", 1), "Failed", reason="DeadlineExceeded"), "", NOW)
     assert found.message.endswith('. 1 of 2: second. second: Dump "db" had not ended.'), found.message
+
+
+@pytest.mark.parametrize(
+    ("known", "job", "expected"),
+    [
+        (None, None, Trigger.MANUAL),
+        ("Scheduled", None, Trigger.SCHEDULED),
+        ("Scheduled", builders.job_by_hand("db-1-by-hand", suspended=False), Trigger.SCHEDULED),
+        ("Manual", None, Trigger.MANUAL),
+    ],
+)
+def test_what_the_clock_asked_for_stays_so_when_its_job_is_gone(
+    known: str | None, job: ObservedJob | None, expected: Trigger
+) -> None:
+    assert derive_trigger(builders.run("db-1", {"trigger": known} if known else None), job) is expected

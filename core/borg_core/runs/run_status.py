@@ -108,8 +108,8 @@ def derive_run_conditions(run: BorgRun | None, status: BorgRunStatus, now: datet
 
 
 def derive_trigger(run: BorgRun | None, job: ObservedJob | None) -> Trigger:
-    """Return who asked for the run."""
-    if job and job.by_clock:
+    """Return who asked for the run: the clock, also where its Job is gone and another one does its work."""
+    if (job and job.by_clock) or (run and run.status.trigger is Trigger.SCHEDULED):
         return Trigger.SCHEDULED
     return Trigger.AUTOMATIC if run and is_automatic(run) else Trigger.MANUAL
 
