@@ -387,7 +387,7 @@ def test_a_snapshot_of_which_no_volume_could_be_made_is_released_once_nothing_is
     left = snapshot(**FORMER, deleting_since=NOW, finalizers=FORGOTTEN, version="7")
     [release] = planned(ticked(left, job=WAITS), ReleaseSnapshot)
     assert release == ReleaseSnapshot(left.reference, "7", ("team.example/hold",))
-    assert not planned(ticked(left, job=WAITS, copying=True), ReleaseSnapshot)
+    assert not planned(ticked(left, job=WAITS, copying=frozenset({left.name})), ReleaseSnapshot)
     assert not planned(ticked(replace(left, deleting_since=None), job=WAITS), ReleaseSnapshot)
     assert not planned(ticked(replace(left, finalizers=FORGOTTEN[1:]), job=WAITS), ReleaseSnapshot)
 

@@ -127,24 +127,23 @@ def test_only_the_snapshot_that_is_meant_is_deleted() -> None:
 
 
 PROTECTED = {"finalizers": [SOURCE_PROTECTION, "other"], "deletionTimestamp": "2026-03-02T12:00:00Z"}
-FILLED = {"volumeName": "pvc-1"}
+FROM = {"dataSource": {"apiGroup": SNAPSHOTS.group, "kind": SNAPSHOTS.kind, "name": "db.app-data"}}
 
 
 @pytest.mark.parametrize(
-    ("marks", "claim", "copying"),
-    [(MARKS, {}, True), (MARKS, FILLED, False), ({}, {}, False)],
+    ("claim", "copying"),
+    [(FROM, {"db.app-data"}), ({**FROM, "volumeName": "pvc-1"}, set()), ({}, set())],
     ids=["a copy is being made", "it is made", "a claim of the team"],
 )
-def test_whether_anything_is_being_copied_is_looked_at_where_a_snapshot_leaves(
-    marks: dict[str, str], claim: dict[str, Any], copying: bool
+def test_whether_it_is_being_copied_is_looked_at_where_a_snapshot_leaves(
+    claim: dict[str, Any], copying: set[str]
 ) -> None:
     recorder = cluster("db.app-data")
     named = {"namespace": "team", "name": "db.app-data", "creationTimestamp": "2026-03-02T12:00:00Z"}
     recorder.add("VolumeSnapshot", {"metadata": {**named, "labels": MARKS, "uid": "s", **PROTECTED}})
-    held = {"namespace": "team", "name": "q-source-0", "labels": marks}
-    recorder.add("PersistentVolumeClaim", {"metadata": held, "spec": claim})
+    recorder.add("PersistentVolumeClaim", {"metadata": {"namespace": "team", "name": "q-source-0"}, "spec": claim})
     world = run(Operator(recorder).gatherer.gather(DB, {}, NOW))
-    assert world.copying is copying
+    assert world.copying == copying
 
 
 def test_a_snapshot_is_released_only_as_it_was_seen() -> None:

@@ -76,7 +76,7 @@ def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterat
     """Yield what removes copies that nobody needs any more, and Jobs whose pods keep such.
 
     A snapshot of which no volume could be made is kept by a finalizer that protects what is being copied. It is taken
-    away once nothing is: else one night without room for a copy would fail all that come after it.
+    away once it is not: else one night without room for a copy would fail all that come after it.
 
     A Job that failed stays for its log as long as Kubernetes lets it, see `volume.KEPT_SECONDS`.
     """
@@ -96,7 +96,7 @@ def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterat
     for snapshot in world.snapshots:
         if snapshot.job_uid not in needed and not snapshot.deleting:
             yield DeleteSnapshot(snapshot.reference, snapshot.uid)
-        elif snapshot.deleting and not world.copying and SOURCE_PROTECTION in snapshot.finalizers:
+        elif snapshot.deleting and snapshot.name not in world.copying and SOURCE_PROTECTION in snapshot.finalizers:
             left = tuple(name for name in snapshot.finalizers if name != SOURCE_PROTECTION)
             yield ReleaseSnapshot(snapshot.reference, snapshot.version, left)
 

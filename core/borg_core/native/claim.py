@@ -8,6 +8,7 @@ from typing import Any
 
 from borg_core import labels
 from borg_core.kinds.selectors.claim import ANY_CLAIM
+from borg_core.native.copy import SNAPSHOTS
 from borg_core.native.metadata import kept_once
 from borg_core.quantity import parse_quantity
 from borg_core.registry import Body, Kind, Reference
@@ -40,6 +41,8 @@ class ObservedClaim:
     """Of its volume, as a quantity; empty while nobody knows."""
     storage_class: str = ""
     access_modes: tuple[str, ...] = ()
+    snapshot: str = ""
+    """The VolumeSnapshot of which it is made; empty of others."""
     volume: str = ""
     """The PersistentVolume that it has, empty while it has none."""
     driver: str = ""
@@ -65,6 +68,7 @@ def parse_claim(body: Body) -> ObservedClaim:
         size=intern(_size(spec, status)),
         storage_class=intern(spec.get("storageClassName") or ""),
         access_modes=kept_once(tuple(spec.get("accessModes") or ())),
+        snapshot=origin["name"] if (origin := spec.get("dataSource") or {}).get("kind") == SNAPSHOTS.kind else "",
         volume=spec.get("volumeName") or "",
         driver="" if driver.startswith(_IN_TREE) else intern(driver),
     )

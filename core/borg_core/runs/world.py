@@ -65,9 +65,8 @@ class World:
     """Why holders of locks are not proven dead that were looked at, by the holder as locks name it."""
     snapshots: tuple[ObservedSnapshot, ...] = ()
     """Those that were taken for its Jobs; asked for where a Job reads any."""
-    copying: bool = False
-    """Whether volumes are being made for copies in its namespace, as far as snapshots that are being deleted have it
-    looked at."""
+    copying: frozenset[str] = frozenset()
+    """Names of the snapshots in its namespace from which volumes are being made; looked at where one is deleted."""
     serves_snapshots: bool = True
     """Whether the cluster has VolumeSnapshots at all, as far as anybody asked."""
     leaving: frozenset[str] = frozenset()

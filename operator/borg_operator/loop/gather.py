@@ -19,7 +19,7 @@ from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.session import SESSIONS
 from borg_core.native.claim import CLAIMS, IN_NAMESPACE
 from borg_core.native.claim_user import ClaimUser, Workload
-from borg_core.native.copy import CopyVolume
+from borg_core.native.copy import CopyVolume, ObservedSnapshot
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, ObservedJob, parse_job
@@ -101,7 +101,7 @@ class Gatherer:
             refusals=refusals,
             doubts=dict(self._doubts),
             snapshots=snapshots or (),
-            copying=any(snapshot.deleting for snapshot in snapshots or ()) and self._is_copying(subject.namespace),
+            copying=self._find_copied(subject.namespace, snapshots or ()),
             serves_snapshots=snapshots is not None,
             leaving=self._find_leaving(jobs),
             users=await self._fetch_users(subject),
@@ -118,10 +118,11 @@ class Gatherer:
         found = (self._store.get(CLAIMS, *key) for key in sorted(used))
         return frozenset(claim.name for claim in found if claim and claim.deleting)
 
-    def _is_copying(self, namespace: str) -> bool:
+    def _find_copied(self, namespace: str, snapshots: Iterable[ObservedSnapshot]) -> frozenset[str]:
+        if not any(snapshot.deleting for snapshot in snapshots):
+            return frozenset()
         claims = self._store.grouped(CLAIMS, IN_NAMESPACE, namespace, "")
-        ours = (claim for claim in claims if claim.labels.get(labels.MANAGED_BY) == labels.MANAGER)
-        return any(not claim.volume for claim in ours)
+        return frozenset(claim.snapshot for claim in claims if claim.snapshot and not claim.volume)
 
     async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:
         find_claim = find_reconcilers()[subject.kind].claim

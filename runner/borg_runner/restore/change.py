@@ -121,6 +121,7 @@ def _delete(task: Task, changes: Changes) -> None:
 def _extract(task: Task, meant: Meant, changes: Changes) -> BorgOutcome | None:
     written, selection, repository = changes.written, meant.selection, task.repository
     if not written:
+        _drop_inherited(task, meant, changes.resumed)
         return None
     choice = choose(selection, written, selection.entries.keys() - written)
     words = write_patterns(choice, selection, task.scratch / "patterns")
@@ -143,7 +144,7 @@ def _extract(task: Task, meant: Meant, changes: Changes) -> BorgOutcome | None:
         if _became_full(outcome):  # of which borg may die, with other words at its end
             reason, text = Reason.NOT_ENOUGH_SPACE, f"{text} {_BECAME_FULL}"
         raise FaultError(replace(error.fault, reason=reason, text=text)) from error
-    _drop_inherited(task, meant, written)
+    _drop_inherited(task, meant, written | changes.resumed)
     return outcome
 
 

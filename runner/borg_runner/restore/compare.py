@@ -53,6 +53,8 @@ class Changes:
     """Of `overwrite`, what is of another kind than what comes: it is removed before, as what it holds is."""
     stuck: set[str] = field(default_factory=set)
     """Of `keep`, what cannot be restored as what is there must stay."""
+    resumed: set[str] = field(default_factory=set)
+    """Of `same`, what an earlier attempt brought back."""
 
     @property
     def written(self) -> set[str]:

@@ -34,6 +34,8 @@ class Journal:
     """Which run of which kernel: after a crash of the node, what seemed to be written may not be."""
     uid: str = ""
     """The BorgRestore's: one that was made anew under the name goes on from nothing."""
+    paths_digest: str = ""
+    """What tells the paths that it restores from any others."""
     earlier: tuple[str, ...] = ()
     """Undo archives of BorgRestores of this name and archive before it, that never finished: the oldest first."""
 
@@ -57,18 +59,6 @@ def read_journals(folder: Path) -> list[Journal]:
                 if not path.is_symlink():
                     found.append(Journal(**json.loads(path.read_text())))
     return found
-
-
-def find_since(folder: Path, restore: str, archive_id: str) -> int | None:
-    """Return since when an attempt at this may have restored files: nanoseconds since 1970. Raises OSError.
-
-    Also one of a BorgRestore that was deleted: what agrees with the archive since then need not be written again.
-    """
-    boot = read_boot_id()
-    for journal in read_journals(folder):
-        if (journal.restore, journal.archive_id, journal.boot) == (restore, archive_id, boot):
-            return journal.began
-    return None
 
 
 def write_list(folder: Path, restore: str, lines: Iterator[str]) -> None:

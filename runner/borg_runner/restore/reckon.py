@@ -19,7 +19,7 @@ from borg_runner.restore.archive.listing import fetch_file, fetch_items, read_it
 from borg_runner.restore.archive.resolve import resolve
 from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, select
 from borg_runner.restore.compare import Changes, Rules, compare, count_bytes
-from borg_runner.restore.journal import find_since, list_name, parse_list
+from borg_runner.restore.journal import list_name, parse_list
 from borg_runner.restore.room import Powers, check_flags, check_owners, check_space, find_losses, read_powers
 from borg_runner.restore.target import Target
 from borg_runner.verbs.list import ListedArchive
@@ -153,8 +153,11 @@ def _find_made(task: Task, archive: ListedArchive) -> frozenset[str] | None:
     return frozenset(name for name, sign in parse_list(path.read_bytes()).items() if sign == "+")
 
 
-def reckon(task: Task, meant: Meant) -> Changes:
-    """Return what would be changed in the target. Raises FaultError, OSError."""
+def reckon(task: Task, meant: Meant, *, since: int | None = None) -> Changes:
+    """Return what would be changed in the target. Raises FaultError, OSError.
+
+    `since`: what was changed later and agrees with the archive was restored by an earlier attempt at the same.
+    """
     target = task.target
     if (obstacle := target.find_obstacle()) is not None:
         text = (
@@ -162,7 +165,6 @@ def reckon(task: Task, meant: Meant) -> Changes:
             "was changed. Name another folder."
         )
         raise FaultError(Fault(Reason.INVALID_ARGUMENT, text))
-    since = find_since(target.root, task.plan.name, meant.archive.id)
     changes = compare(meant.selection, target, meant.scope, Rules(task.plan.mode, task.uid, meant.made, since))
     for paths, what in (
         (changes.stuck, "are not restored, as what is in their way must stay"),

@@ -101,14 +101,17 @@ def find_losses(entries: Iterable[Entry], powers: Powers) -> Iterator[Loss]:
 
 def check_flags(changes: Changes, target: Target) -> None:
     """Raise FaultError where files or folders in the target let nobody change them; OSError."""
+    if changes.is_nothing:
+        return
     changed = changes.overwrite | changes.delete
-    above = {posixpath.dirname(path) for path in changes.written | changes.delete} - changes.create - changed
+    # Whatever is changed, the journal comes and goes in the root.
+    above = {""} | {posixpath.dirname(path) for path in changes.written | changes.delete} - changes.create - changed
     emptied = {posixpath.dirname(path) for path in changed}
     held = sorted(
         path
         for path in changed | above
         if (found := target.look(path)) is not None
-        and is_held(target.join(path), found, only_new=path in above and path not in emptied)
+        and is_held(target.join(path), found, only_new=path != "" and path in above and path not in emptied)
     )
     if not held:
         return

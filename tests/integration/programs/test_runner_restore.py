@@ -375,7 +375,8 @@ def test_a_file_that_changes_while_it_is_restored_fails_the_reading_back(pod: Po
     assert result.restore is not None
     assert result.restore.verified is not None
     assert result.restore.verified.mismatches == 1
-    assert [path.name for path in target.iterdir() if "borg" in path.name] == [".borg-restore.back.json"]
+    left = {path.name for path in target.iterdir() if "borg" in path.name}
+    assert left == {".borg-restore.back.json", ".borg-restore.back.list"}
 
 
 def test_the_half_restored_target_of_another_restore_is_told_and_gone_over(pod: Pod, target: Path) -> None:
@@ -468,7 +469,7 @@ def test_undo_archives_of_all_that_went_before_are_named(pod: Pod, target: Path)
 @only_root
 @pytest.mark.parametrize(
     ("held", "flag"),
-    [("hello.txt", "i"), ("surplus", "a"), ("sub", "i"), ("sub/in", "i"), (".", "i"), ("sub", "a")],
+    [("hello.txt", "i"), ("surplus", "a"), ("sub", "i"), ("sub/in", "i"), (".", "i"), ("sub", "a"), (".", "a")],
 )
 def test_what_nobody_may_change_is_told_before_anything_is_changed(
     pod: Pod, target: Path, *, held: str, flag: str
@@ -504,3 +505,83 @@ def test_sockets_that_no_undo_brings_back_are_named(pod: Pod, target: Path, monk
     [warning] = ended.result.repositories[0].warnings
     assert warning.startswith("sock: of sockets archives hold nothing")
     assert not (target / "sock").exists()
+
+
+def fail_in_a_file(pod: Pod, plan: RestorePlan, file: Path) -> None:
+    """Let the restore end in the middle of that file."""
+    meddle = f'case "$*" in *--dry-run*) ;; *) mkdir -p {file.parent}; printf he >{file}; exit 2 ;; esac'
+    during(pod, "extract", meddle)
+    failed(run(pod, Operation.RESTORE, plan))
+    pod.borg = find_borg()
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_file_that_was_begun_is_finished_also_where_what_is_there_is_left_alone(
+    pod: Pod, target: Path, *, beside: bool
+) -> None:
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod), mode=Mode.ONLY_MISSING)
+    if beside:
+        (target / "mine").write_text("there")
+    fail_in_a_file(pod, plan, target / "hello.txt")
+    (target / "late").write_text("made meanwhile")
+    restored(run(pod, Operation.RESTORE, plan))
+    assert (target / "hello.txt").read_text() == "hello\n"
+    assert {path.name for path in target.iterdir()} == {"hello.txt", "late", *(["mine"] if beside else [])}
+
+
+def test_one_made_anew_that_leaves_alone_what_is_there_tells_what_the_first_one_had_begun(
+    pod: Pod, target: Path
+) -> None:
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod), mode=Mode.ONLY_MISSING)
+    fail_in_a_file(pod, plan, target / "hello.txt")
+    ended = run(pod, Operation.RESTORE, replace(plan, uid=ANEW))
+    assert restored(ended)
+    assert any("hello.txt: not as in the archive" in text for text in ended.result.repositories[0].warnings)
+    assert (target / ".borg-restore.back.json").exists(), "it is half restored still"
+    restored(run(pod, Operation.RESTORE, replace(plan, uid="a third", mode=Mode.MERGE)))
+    assert (target / "hello.txt").read_text() == "hello\n"
+    assert not list(target.glob(".borg-restore.*"))
+
+
+@pytest.mark.parametrize("paths", [("sub",), ("sub", "hello.txt")])
+def test_what_was_half_restored_is_told_of_until_all_of_it_was_gone_over(
+    pod: Pod, target: Path, *, paths: tuple[str, ...]
+) -> None:
+    (pod.data / "sub").mkdir()
+    (pod.data / "sub/in").write_text("in")
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod), paths=("sub", "hello.txt"))
+    fail_in_a_file(pod, plan, target / "hello.txt")
+    restored(run(pod, Operation.RESTORE, replace(plan, uid=ANEW, paths=paths)))
+    covered = paths == plan.paths
+    assert (target / ".borg-restore.back.json").exists() is not covered
+    assert ((target / "hello.txt").read_text() == "hello\n") is covered
+
+
+def test_what_others_wrote_into_what_a_deleted_restore_had_brought_back_is_seen(pod: Pod, target: Path) -> None:
+    (pod.data / "other").write_text("other")
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod), verify=False)
+    meddle = f'case "$*" in *--dry-run*) ;; *) cp -p {pod.data}/other {target}/; exit 2 ;; esac'
+    during(pod, "extract", meddle)
+    failed(run(pod, Operation.RESTORE, plan))
+    pod.borg = find_borg()
+    found = (target / "other").stat()
+    (target / "other").write_text("OTHER")
+    os.utime(target / "other", ns=(found.st_atime_ns, found.st_mtime_ns))
+    seen = restored(run(pod, Operation.PREVIEW, replace(plan, uid=ANEW))).preview
+    assert seen is not None
+    assert seen.sample == ("~ other", "+ hello.txt")
+    restored(run(pod, Operation.RESTORE, replace(plan, uid=ANEW)))
+    assert (target / "other").read_text() == "other"
+
+
+def test_an_attempt_after_a_kill_names_the_undo_archives_of_earlier_ones(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod))
+    (target / "hello.txt").write_text("what was there")
+    during(pod, "extract", 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac')
+    first = failed(run(pod, Operation.RESTORE, plan)).restore
+    failed(run(pod, Operation.RESTORE, replace(plan, uid=ANEW)))
+    pod.borg = find_borg()
+    ended = run(pod, Operation.RESTORE, replace(plan, uid=ANEW))
+    assert restored(ended)
+    assert first is not None
+    assert any(f'"{first.undo_archive}"' in text for text in ended.result.repositories[0].warnings)

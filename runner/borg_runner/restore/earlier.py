@@ -1,0 +1,141 @@
+"""What earlier attempts left in the target: those of this restore, which it goes on from, and those of others.
+
+A BorgRestore that was deleted and made anew under its name is another one: since then others may have written, and what
+was approved, or is in an undo archive, was of the first.
+"""
+
+import contextlib
+import hashlib
+import stat
+from collections.abc import Iterable, Mapping
+
+from borg_contract.restore.plan import Mode, RestorePlan
+from borg_runner.restore.change import held_times
+from borg_runner.restore.compare import Changes
+from borg_runner.restore.journal import Journal, read_journals, read_list, write_journal
+from borg_runner.restore.reckon import Meant, Task, describe_paths
+
+
+def find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | None:
+    """Return the journal of an earlier attempt at this very restore, after a warning of those of others."""
+    own, plan = None, task.plan
+    for journal in found:
+        if (journal.restore, journal.uid, journal.archive_id) == (plan.name, plan.uid, meant.archive.id):
+            own = journal
+            task.repository.log.say(
+                f"an earlier attempt began to change the target: going on from there ({journal.digest[:12]}…)"
+            )
+            if journal.earlier:
+                names = name_undo_archives(journal)
+                task.repository.warn(
+                    f"What was there before earlier ones of this name is in the undo archives {names}."
+                )
+            continue
+        undo = (
+            f' What was there before it is in the undo archive "{journal.undo_archive}".'
+            if journal.undo_archive
+            else ""
+        )
+        task.repository.warn(
+            f'The target was half restored by {_name(journal, plan)} from archive "{journal.archive}", which never '
+            f"finished; this one goes over it.{undo}"
+        )
+    return own
+
+
+def _name(journal: Journal, plan: RestorePlan) -> str:
+    former = "an earlier " if journal.restore == plan.name else ""
+    return f'{former}BorgRestore "{journal.restore}"'
+
+
+def name_undo_archives(journal: Journal) -> str:
+    return ", ".join(f'"{name}"' for name in reversed(journal.earlier))
+
+
+def list_earlier(former: Iterable[Journal]) -> tuple[str, ...]:
+    """Return the undo archives of BorgRestores that had this one's name, whose journal this one takes the place of."""
+    return tuple(name for journal in former for name in (*journal.earlier, journal.undo_archive) if name)
+
+
+def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -> None:
+    """Leave alone what was not to be changed when the restore began: nobody has seen it, and no undo archive has it.
+
+    What was to be made then is finished, also where anything that is there is left alone else.
+    """
+    signs: dict[str, str] = {}
+    try:
+        signs = read_list(task.target.root, journal.restore)
+    except FileNotFoundError:  # the target was empty: all that can be replaced in it has come since
+        new, late = set(changes.delete), set()
+    else:
+        new = {path for path in changes.delete if path not in signs}
+        late = {path for path in changes.overwrite if path not in signs and not _stays_folder(task, changes, path)}
+    changes.delete -= new
+    changes.overwrite -= late
+    changes.clear -= late
+    changes.keep |= late
+    begun = _find_begun(task, meant, changes, signs)
+    changes.overwrite |= begun
+    changes.keep -= begun
+    changes.resumed |= {path for path in changes.same if path in signs}
+    if new or late:
+        task.repository.warn(
+            f"{describe_paths(sorted(new | late))}: changed since the restore began, and not what it was to change, so "
+            "left alone"
+        )
+
+
+def tell_unfinished(task: Task, meant: Meant, changes: Changes) -> None:
+    """Warn of what an earlier restore of this name may have begun to write, and this one leaves alone."""
+    with contextlib.suppress(FileNotFoundError):
+        signs = read_list(task.target.root, task.plan.name)
+        if begun := sorted(_find_begun(task, meant, changes, signs)):
+            task.repository.warn(
+                f"{describe_paths(begun)}: not as in the archive, and left alone as OnlyMissing does; the earlier "
+                "restore may have written but a part of it. Look at it, or restore it with `mode: Merge`."
+            )
+
+
+def _find_begun(task: Task, meant: Meant, changes: Changes, signs: Mapping[str, str]) -> set[str]:
+    """Return what differs from the archive and was to be made by an attempt whose list has these `signs`."""
+    kept = (path for path in changes.keep - changes.stuck if signs.get(path) == "+")
+    return {path for path in kept if _is_of_its_kind(task, meant, path)}
+
+
+def _is_of_its_kind(task: Task, meant: Meant, path: str) -> bool:
+    found, entry = task.target.look(path), meant.selection.entries.get(path)
+    return found is not None and entry is not None and stat.S_IFMT(found.st_mode) == stat.S_IFMT(entry.mode)
+
+
+def _stays_folder(task: Task, changes: Changes, path: str) -> bool:
+    found = task.target.look(path)
+    return path not in changes.clear and found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def leave_former(task: Task, former: Iterable[Journal]) -> None:
+    """Put back the journals of earlier restores of this name which left something half restored that is so still."""
+    plan, root = task.plan, task.target.root
+    mends = plan.mode is not Mode.ONLY_MISSING
+    for journal in former:
+        if not (mends and (_is_whole(plan) or journal.paths_digest == digest_paths(plan))):
+            with held_times(task.target, {""}):
+                write_journal(root, journal)
+
+
+def find_covered(task: Task, meant: Meant) -> set[str]:
+    """Return the restores that left the target half restored and of which nothing is left once this one has ended."""
+    plan, undone = task.plan, meant.archive.undo
+    is_whole = _is_whole(plan) and plan.mode is not Mode.ONLY_MISSING
+    return {
+        journal.restore
+        for journal in read_journals(task.target.root)
+        if is_whole or (undone is not None and undone.restore == journal.restore)
+    }
+
+
+def digest_paths(plan: RestorePlan) -> str:
+    return hashlib.sha256(repr((plan.source, plan.paths, plan.exclude)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _is_whole(plan: RestorePlan) -> bool:
+    return not (plan.paths or plan.exclude)
