@@ -195,8 +195,18 @@ def test_nothing_is_done_to_what_was_deleted_and_made_again_under_its_name(actio
     world.cluster.add(kind, name, world.cluster.objects.pop((kind, name))["spec"], metadata={"uid": "another one"})
     before = len(world.cluster.objects)
     refused = browser.post(path, entered)
-    assert (refused.status_code, "changed since you read it" in refused.text) == (412, True)
+    assert (refused.status_code, "since you read it" in refused.text) == (412, True)
     assert len(world.cluster.objects) == before
+
+
+@pytest.mark.parametrize("action", ["run-now", "duplicate"])
+def test_what_was_only_changed_can_be_run_and_copied_from_a_page_that_was_shown_before(action: str) -> None:
+    world = make_world(running=False)
+    browser = Browser(world, "token")
+    text = browser.get("/schedules/nightly").text
+    [etag] = re.findall(f'/schedules/nightly/{action}[^>]*>.*?name="etag" value="([^"]*)"', text)
+    world.cluster.change("BorgSchedule", "nightly", description="another")
+    assert browser.post(f"/schedules/nightly/{action}", {"etag": html.unescape(etag)}).status_code == 303
 
 
 def test_to_who_may_only_look_nothing_is_offered() -> None:

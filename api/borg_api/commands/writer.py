@@ -13,7 +13,7 @@ from borg_api.edge.errors import ChangedError, InUseError, NoSuchObjectError
 from borg_api.edge.guard import TheCaller, TheView
 from borg_api.edge.parts import part_of
 from borg_api.picture.picture import Objects
-from borg_api.picture.records import RunRecord, ScheduleRecord, edition_of
+from borg_api.picture.records import RunRecord, ScheduleRecord, edition_of, is_of_same
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.restoring import RestoreRecord
 from borg_cluster.client import ApiServer
@@ -176,6 +176,13 @@ async def write_at_edition(
             raise NoSuchObjectError(f"The {writer.noun} does not exist any more.")
         found = now
     raise InUseError(f"The {writer.noun} is being changed by others all the time; try again.")
+
+
+def check_is_same(found: Metadata, editions: Editions, noun: str) -> None:
+    """Raise ChangedError where the editions are of another one that had the name; one that was changed is the same."""
+    if editions is not None and not any(is_of_same(edition, found) for edition in editions):
+        what = f"The {noun} was deleted since you read it, and another one made under its name"
+        raise ChangedError(f"{what}: look at that, then decide.")
 
 
 async def _get_schedule_writer(request: Request, caller: TheCaller, view: TheView) -> Writer[ScheduleRecord]:

@@ -26,9 +26,17 @@ def derive_id(kind: str, namespace: str, name: str) -> int:
     return int.from_bytes(digest[:8], "big") >> (64 - _BITS) or 1
 
 
+_UID_LENGTH = 8
+
+
 def edition_of(metadata: Metadata) -> str:
     """Return what an edit must be based on: it changes with the spec, and not with the status."""
-    return f"{metadata.uid[:8]}-{metadata.generation}"
+    return f"{metadata.uid[:_UID_LENGTH]}-{metadata.generation}"
+
+
+def is_of_same(edition: str, metadata: Metadata) -> bool:
+    """Tell whether an edition is one of this object, and not of another one that had its name."""
+    return edition.startswith(metadata.uid[:_UID_LENGTH])
 
 
 T = TypeVar("T")

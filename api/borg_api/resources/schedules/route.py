@@ -6,7 +6,7 @@ from fastapi import Depends, Header, Path, Request, Response
 
 from borg_api.commands.runs import start
 from borg_api.commands.schedules import create, delete, toggle, update
-from borg_api.commands.writer import RunWriter, ScheduleWriter, write_at_edition
+from borg_api.commands.writer import RunWriter, ScheduleWriter, check_is_same
 from borg_api.edge.bodies import editions_of, send, send_tagged
 from borg_api.edge.errors import NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
@@ -14,7 +14,7 @@ from borg_api.edge.openapi import OF_RUN, ApiRouter, answers, links
 from borg_api.edge.paging import Continue, Limit, cut_page, decode_token
 from borg_api.edge.parts import provide
 from borg_api.picture.picture import View
-from borg_api.picture.records import RunRecord, ScheduleRecord, derive_id, order_of
+from borg_api.picture.records import ScheduleRecord, derive_id, order_of
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.schedules import changes, response
 from borg_api.resources.schedules.listing import Listing
@@ -141,20 +141,14 @@ async def toggle_schedule(view: TheView, writer: ScheduleWriter, job_id: JobId, 
 async def run_schedule_now(
     view: TheView,
     writer: RunWriter,
-    schedules: ScheduleWriter,
-    *,
     job_id: JobId,
     idempotency_key: IdempotencyKey = None,
     if_match: IfMatch = None,
 ) -> Response:
-    """Run a schedule now, also a disabled one. With If-Match only if it is as it was read."""
-
-    async def begin(found: ScheduleRecord, _: str | None) -> RunRecord:
-        return await start.start_run(view, writer, found, idempotency_key)
-
-    run = await write_at_edition(
-        schedules, find_schedule(view, job_id), editions_of(if_match), begin, update.metadata_of
-    )
+    """Run a schedule now, also a disabled one. With If-Match only if it is the one that was read, as it is by now."""
+    record = find_schedule(view, job_id)
+    check_is_same(record.resource.metadata, editions_of(if_match), "schedule")
+    run = await start.start_run(view, writer, record, idempotency_key)
     number = derive_id(RUNS.kind, run.namespace, run.name)
     body: response.Started = {
         "job_id": number,
@@ -169,14 +163,10 @@ async def run_schedule_now(
 async def duplicate_schedule(
     view: TheView, writer: ScheduleWriter, listing: TheListing, job_id: JobId, if_match: IfMatch = None
 ) -> Response:
-    """Copy a schedule with every setting, disabled. With If-Match only if it is as it was read."""
-
-    async def copy(found: ScheduleRecord, _: str | None) -> ScheduleRecord:
-        return await create.duplicate_schedule(view, writer, found)
-
-    record = await write_at_edition(
-        writer, find_schedule(view, job_id), editions_of(if_match), copy, update.metadata_of
-    )
+    """Copy a schedule with every setting, disabled. With If-Match only if it is the one that was read."""
+    original = find_schedule(view, job_id)
+    check_is_same(original.resource.metadata, editions_of(if_match), "schedule")
+    record = await create.duplicate_schedule(view, writer, original)
     return _send_written(view, listing, record, "Scheduled job duplicated successfully")
 
 
