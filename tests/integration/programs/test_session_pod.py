@@ -158,6 +158,7 @@ def test_a_download_that_is_broken_off_ends_its_borg(pod: Pod, repository: Repos
                 assert len(borgs_of(session)) == 1
             wait_until(lambda: borgs_of(session) == [])
         assert session.until_answered("file", archive="one", path="data/big").status_code == 200
+        wait_until(lambda: borgs_of(session) == [])  # it has answered, and puts its lock away
         assert read_holders(Path(repository.location)) == []
 
 
