@@ -15,7 +15,7 @@ from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from faults.ledger import read_tree
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import PASSPHRASE, Ended, Pod
+from runner_kit.pod import Ended, Pod
 
 Change = Callable[[Path], object]
 
@@ -201,17 +201,7 @@ def test_a_damaged_repository_is_named_not_made_worse_and_mended_as_told(pod: Po
 def assert_check_and_its_advice_help(pod: Pod) -> None:
     [result] = tonight(pod, 5, Operation.CHECK).result.repositories
     assert (result.reason, "Copy the repository" in (result.error or "")) == ("CheckFailed", True)
-    subprocess.run(
-        [str(pod.borg), "check", "--repair", pod.repository().location],
-        env={
-            "PATH": os.environ["PATH"],
-            "BORG_BASE_DIR": str(pod.root / "tmp/other-base"),
-            "BORG_PASSPHRASE": PASSPHRASE,
-            "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES",
-        },
-        capture_output=True,
-        check=False,
-    )
+    pod.repair(pod.repository())
     again = tonight(pod, 5)
     assert again.result.phase is Phase.COMPLETED, again.log
     compare(pod, "db-5")

@@ -114,6 +114,20 @@ class Pod:
         message = (self.root / "dev/termination-log").read_bytes()
         return Ended(process.returncode, log, decode_result(message.decode()), message)
 
+    def repair(self, repository: RepositoryPlan) -> None:
+        """Let borg repair the repository, as a person does by hand elsewhere, whatever it says."""
+        subprocess.run(
+            [str(self.borg), "check", "--repair", repository.location],
+            env={
+                "PATH": os.environ["PATH"],
+                "BORG_BASE_DIR": str(self.root / "tmp/other-base"),
+                "BORG_PASSPHRASE": PASSPHRASE,
+                "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES",
+            },
+            capture_output=True,
+            check=False,
+        )
+
     def ask_borg(self, repository: RepositoryPlan, *arguments: str, directory: Path | None = None) -> str:
         """Return what borg itself prints about the repository, under another cache than the pod's."""
         environment = {

@@ -14,7 +14,7 @@ from borg_core.native.claim import CLAIMS
 from borg_core.registry import Reference
 from borg_core.restores.claims import render_claim
 from borg_core.restores.situation import Situation, Stage, hindered, is_outdated
-from borg_core.restores.writers import Clearance, derive_clearance, describe_ways, name_users, scale_down
+from borg_core.restores.writers import Clearance, describe_ways, name_users, scale_down
 from borg_core.runs.world import World
 
 SOON_SECONDS = 2.0
@@ -34,8 +34,7 @@ def begin(seen: Situation) -> Stage:
         return hindered(seen.problems)
     if restore.spec.target.stream:
         return _begin_stream(seen)
-    own_jobs = {job.uid for job in seen.world.jobs}
-    clearance = derive_clearance(restore, seen.world.users or (), own_jobs)
+    clearance = seen.clearance
     if clearance.fixed:
         ways = ", ".join(describe_ways(restore))
         # Pods of this operator end by themselves: nobody is to stop those.

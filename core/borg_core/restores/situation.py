@@ -14,6 +14,7 @@ from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.run import BorgRun
 from borg_core.policies.problem import Problem, Severity
 from borg_core.restores.facts import Facts, restored_by, told_by
+from borg_core.restores.writers import Clearance, derive_clearance
 from borg_core.runs.world import World
 
 _KILLED = frozenset(
@@ -63,6 +64,11 @@ class Situation:
     @property
     def restore(self) -> BorgRestore:
         return self.facts.restore
+
+    @property
+    def clearance(self) -> Clearance:
+        """Who is in its way now, as far as anybody looked."""
+        return derive_clearance(self.restore, self.world.users or (), {job.uid for job in self.world.jobs})
 
     @property
     def preview(self) -> RestorePreview | None:

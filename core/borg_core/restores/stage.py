@@ -27,7 +27,7 @@ from borg_core.restores.situation import (
     is_outdated,
     succeeded,
 )
-from borg_core.restores.writers import derive_clearance, name_users
+from borg_core.restores.writers import name_users
 from borg_core.runs.world import World
 
 ATTEMPTS = 3
@@ -104,8 +104,7 @@ def _after_attempt(seen: Situation) -> Stage:
 
 def _doubt(seen: Situation, done: Stage) -> Stage:
     """Return the stage with a warning of who was let back to the claim while it was restored."""
-    own_jobs = {job.uid for job in seen.world.jobs}
-    writers = derive_clearance(seen.restore, seen.world.users or (), own_jobs).writers
+    writers = seen.clearance.writers
     if not writers:
         return done
     message = (

@@ -115,9 +115,9 @@ def _stays_folder(task: Task, changes: Changes, path: str) -> bool:
 def leave_former(task: Task, former: Iterable[Journal]) -> None:
     """Put back the journals of earlier restores of this name which left something half restored that is so still."""
     plan, root = task.plan, task.target.root
-    mends = plan.mode is not Mode.ONLY_MISSING
     for journal in former:
-        if not (mends and (_is_whole(plan) or journal.paths_digest == digest_paths(plan))):
+        same = plan.mode is not Mode.ONLY_MISSING and journal.paths_digest == digest_paths(plan)
+        if not (_is_whole(plan) or same):
             with held_times(task.target, {""}):
                 write_journal(root, journal)
 
@@ -125,7 +125,7 @@ def leave_former(task: Task, former: Iterable[Journal]) -> None:
 def find_covered(task: Task, meant: Meant) -> set[str]:
     """Return the restores that left the target half restored and of which nothing is left once this one has ended."""
     plan, undone = task.plan, meant.archive.undo
-    is_whole = _is_whole(plan) and plan.mode is not Mode.ONLY_MISSING
+    is_whole = _is_whole(plan)
     return {
         journal.restore
         for journal in read_journals(task.target.root)
@@ -138,4 +138,5 @@ def digest_paths(plan: RestorePlan) -> str:
 
 
 def _is_whole(plan: RestorePlan) -> bool:
-    return not (plan.paths or plan.exclude)
+    """Tell whether nothing stays half restored in the target, whatever was to be restored before."""
+    return not (plan.paths or plan.exclude) and plan.mode is not Mode.ONLY_MISSING

@@ -29,6 +29,9 @@ _NO_SIGN_OF_LIFE = (
 )
 _SERVE = 'Borg needs one that may run it: command="borg serve …" in authorized_keys.'
 
+_RESET = "Connection reset by"
+"""All that ssh says of a door that was shut before it could send its own greeting, and of any later reset."""
+
 _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
     (
         "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -108,11 +111,9 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
     ("banner exchange: Connection to", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
     ("not responding", Reason.CONNECTION_LOST, _NO_SIGN_OF_LIFE),
     ("Connection closed by", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
-    ("Connection reset by", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
+    (_RESET, Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
     ("Broken pipe", Reason.CONNECTION_LOST, ADVICE_FOR_LOST_CONNECTION),
 )
-_RESET = "Connection reset by"
-"""All that ssh says of a door that was shut before it could send its own greeting, and of any later reset."""
 
 _BY_SHELL_WORDS: tuple[tuple[str, Reason, str], ...] = (
     (

@@ -1,7 +1,6 @@
 """Checks and drills with a real borg: what they cover, what they find, and what damage withholds."""
 
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +13,7 @@ from borg_contract.restore.proof import CheckPlan, CheckResult, Drilled, DrillPl
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from runner_kit.pod import PASSPHRASE, Ended, Pod, wait_until
+from runner_kit.pod import Ended, Pod, wait_until
 
 FILES = 40
 
@@ -210,17 +209,7 @@ def test_what_a_repair_left_is_told(pod: Pod) -> None:
     fill(pod)
     back_up(pod, 1)
     flip_a_bit(repository)
-    subprocess.run(
-        [str(pod.borg), "check", "--repair", repository.location],
-        env={
-            "PATH": os.environ["PATH"],
-            "BORG_BASE_DIR": str(pod.root / "tmp/other-base"),
-            "BORG_PASSPHRASE": PASSPHRASE,
-            "BORG_CHECK_I_KNOW_WHAT_I_AM_DOING": "YES",
-        },
-        capture_output=True,
-        check=False,
-    )
+    pod.repair(repository)
     ended = drill(pod, sample=100)
     assert ended.result.phase is Phase.COMPLETED_WITH_WARNINGS, ended.log
     assert "zeros in their place" in only(ended).warnings[0]

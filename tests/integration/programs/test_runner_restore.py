@@ -21,6 +21,9 @@ from runner_kit.pod import Pod, during
 from runner_kit.restoring import back_up, failed, restored, run
 from runner_kit.trees import snapshot
 
+DIES = 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac'
+"""In the extraction; the undo archive is read back before."""
+
 only_root = pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
 
 
@@ -382,7 +385,7 @@ def test_a_file_that_changes_while_it_is_restored_fails_the_reading_back(pod: Po
 def test_the_half_restored_target_of_another_restore_is_told_and_gone_over(pod: Pod, target: Path) -> None:
     archive = back_up(pod)
     (target / "hello.txt").write_text("what was there")
-    during(pod, "extract", 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac')  # the undo archive is read back before
+    during(pod, "extract", DIES)
     result = failed(run(pod, Operation.RESTORE, RestorePlan(name="first", archive=archive)))
     assert result.restore is not None
     undo = result.restore.undo_archive
@@ -401,7 +404,7 @@ FIRST, ANEW = "uid-of-the-first", "uid-of-the-one-made-anew"
 
 def fail_half_way(pod: Pod, plan: RestorePlan) -> None:
     """Let the restore end once its journal is there, and borg be good again."""
-    during(pod, "extract", 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac')  # the undo archive is read back before
+    during(pod, "extract", DIES)
     assert "The target may be half restored" in (failed(run(pod, Operation.RESTORE, plan)).error or "")
     pod.borg.write_text(pod.borg.read_text().replace("exit 2", ":"))
 
@@ -455,7 +458,7 @@ def test_another_attempt_deletes_no_more_than_the_first_was_to_though_nothing_ca
 def test_undo_archives_of_all_that_went_before_are_named(pod: Pod, target: Path) -> None:
     plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod))
     (target / "hello.txt").write_text("what was there")
-    during(pod, "extract", 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac')
+    during(pod, "extract", DIES)
     first = failed(run(pod, Operation.RESTORE, plan)).restore
     (target / "hello.txt").write_text("days of work")
     second = failed(run(pod, Operation.RESTORE, replace(plan, uid=ANEW)))
@@ -577,7 +580,7 @@ def test_what_others_wrote_into_what_a_deleted_restore_had_brought_back_is_seen(
 def test_an_attempt_after_a_kill_names_the_undo_archives_of_earlier_ones(pod: Pod, target: Path) -> None:
     plan = RestorePlan(name="back", uid=FIRST, archive=back_up(pod))
     (target / "hello.txt").write_text("what was there")
-    during(pod, "extract", 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac')
+    during(pod, "extract", DIES)
     first = failed(run(pod, Operation.RESTORE, plan)).restore
     failed(run(pod, Operation.RESTORE, replace(plan, uid=ANEW)))
     pod.borg = find_borg()

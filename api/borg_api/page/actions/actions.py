@@ -20,7 +20,7 @@ class Action:
 
     `then`: the page that follows, with what was in the path and in the answer; `done`: a word of `answers.DONE`.
     `once`: the form carries a key, so that sending it twice does it once. `at_edition`: it also tells what was seen
-    when it was asked for; nothing is done to what was changed, or made anew, since.
+    when it was asked for; the operation refuses what was made anew since, or changed where that matters.
     """
 
     path: str
