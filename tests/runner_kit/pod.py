@@ -57,7 +57,10 @@ class Pod:
     def secret(self, name: str, key: str, value: bytes | str | None = None) -> SecretFile:
         path = self.root / "secrets" / f"{name}.{key}"
         if value is not None:
-            path.write_bytes(value if isinstance(value, bytes) else value.encode())
+            # Exchanged as a whole, as the kubelet does: a runner that is at work reads it too.
+            fresh = path.with_name(f"{path.name}.fresh")
+            fresh.write_bytes(value if isinstance(value, bytes) else value.encode())
+            fresh.replace(path)
         return SecretFile(str(path), name, key)
 
     def repository(self, name: str = "main", **changes: object) -> RepositoryPlan:

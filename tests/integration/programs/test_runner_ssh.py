@@ -275,8 +275,9 @@ def test_a_client_that_vanishes_keeps_its_lock_no_longer_than_the_server_waits_f
     with serve_ssh(tmp_path / "server", "ClientAliveInterval 1", "ClientAliveCountMax 3") as server:
         remote = replace(remote_at(pod, server), compression="lzma,9")
         lock = pod.root / "repositories/main/lock.exclusive"
+        written = pod.repository()
         with pod.running(pod.plan(remote)) as process:
-            wait_until(lambda: pod.written_bytes(remote_folder(pod)) > 1_000_000, 60)
+            wait_until(lambda: pod.written_bytes(written) > 1_000_000, 60)
             [borg] = children_of(process.pid)
             [ssh] = children_of(borg)
             for pid in (borg, ssh):
@@ -286,10 +287,6 @@ def test_a_client_that_vanishes_keeps_its_lock_no_longer_than_the_server_waits_f
             assert time.monotonic() - began < 30
             for pid in (borg, ssh):
                 os.kill(pid, signal.SIGKILL)
-
-
-def remote_folder(pod: Pod) -> RepositoryPlan:
-    return pod.repository()
 
 
 def dead_pid() -> int:
