@@ -48,6 +48,7 @@ OF_REPOSITORIES: dict[str, Any] = {
     "last_check_time": TIME,
     "last_check_result": "Failed",
     "last_data_check_time": TIME,
+    "last_run": {"name": "main-check-1", "time": TIME},
     "next_check_time": TIME,
     "drill_cron_job_name": "main-drill",
     "last_drill_time": TIME,

@@ -586,6 +586,48 @@ def test_what_was_found_out_stands_when_the_run_that_did_is_kept_no_more_until_i
     assert type_ not in said(accepted)
 
 
+def test_a_failure_holds_when_its_record_is_gone_until_a_later_run_ends_or_another_place_is_named() -> None:
+    def ready(repository: BorgRepository) -> tuple[str, str, str]:
+        return next((c.status, c.reason, c.message) for c in repository.status.conditions if c.type == "Ready")
+
+    good, bad = backup(1), backup(2, phase="Failed", reason="PassphraseWrong", error="Give the right one.")
+    told = look(look(local_repository(), good), good, bad)
+    assert ready(told)[:2] == ("False", "PassphraseWrong")
+    for left in ((good,), ()):
+        assert ready(look(told, *left)) == ready(told)
+        assert look(look(told, *left), *left) == look(told, *left)
+    assert ready(look(look(told, good), good, backup(3)))[:2] == ("True", "LastRunSucceeded")
+    assert ready(look(look(told, good), good, *failed(3)))[:2] == ("False", "HostUnreachable")
+    elsewhere = look(moved(told, ELSEWHERE), good)
+    assert elsewhere.status.last_run is None
+
+
+@pytest.mark.parametrize(
+    ("result", "ready"),
+    [
+        ({"reason": "RepositoryReplaced", "repositoryId": SECOND}, "RepositoryReplaced"),
+        ({"reason": "RepositoryMissing"}, "RepositoryMissing"),
+        ({"reason": "ArchiveNotFound", "repositoryId": FIRST}, "LastRunSucceeded"),
+        ({"reason": "NotEnoughSpace"}, "LastRunSucceeded"),
+    ],
+)
+@pytest.mark.parametrize("operation", ["Preview", "Restore"])
+def test_a_restore_that_finds_another_repository_or_none_tells_it_and_what_is_its_own_affair_does_not(
+    operation: str, result: dict[str, str], ready: str
+) -> None:
+    at = "2026-03-01T02:00:00Z"
+    status = {
+        "phase": "Failed",
+        "startTime": at,
+        "completionTime": at,
+        "repositories": [{"name": "main", "phase": "Failed", "error": "Look.", **result}],
+    }
+    spec = {"scheduleRef": None, "restoreRef": {"name": "back"}, "operation": operation}
+    found = builders.run("back-1", status, **spec)
+    told = look(look(local_repository(), backup(1)), backup(1), found)
+    assert next(c.reason for c in told.status.conditions if c.type == "Ready") == ready
+
+
 def test_what_was_found_out_does_not_stand_where_nothing_uses_the_repository_any_more() -> None:
     gone = look(look(local_repository(), backup(1)), missing(2))
     plan = plan_repository(WORLD, gone, Surroundings(schedules=0, claims={"repo-main"}), NOW)

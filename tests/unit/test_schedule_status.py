@@ -60,6 +60,17 @@ def test_a_run_that_was_deleted_before_it_ended_is_not_running_for_ever() -> Non
     assert (after.last_run_name, after.last_run_phase) == ("db-1", None)
 
 
+@pytest.mark.parametrize("phase", ["Failed", "CompletedWithWarnings", "Cancelled"])
+def test_how_the_last_run_ended_still_holds_when_its_record_is_gone(phase: str) -> None:
+    both = (finished("db-0", 4), finished("db-1", 5, phase))
+    seen = world(*both)
+    before = last_run(status_of(seen))
+    for left in (both[:1], ()):
+        assert last_run(status_of(later(seen, *left))) == before
+    later_one = last_run(status_of(later(seen, both[0], finished("db-2", 6))))
+    assert later_one[:2] == ("True", "RunCompleted")
+
+
 FAILED = tuple(finished(f"db-{n}", n, "Failed") for n in range(6))
 
 

@@ -12,6 +12,7 @@ from borg_core.kinds.parts.hooks import Hooks
 from borg_core.kinds.parts.targets import (
     IS_WRITTEN_TO,
     Encryption,
+    LastRun,
     LocalTarget,
     RepositoryIdentity,
     RepositoryLock,
@@ -145,6 +146,10 @@ class BorgRepositoryStatus(VerificationStatus):
             "succeeded. If you know that nobody works on the repository, a BorgRun with `operation: "
             "BreakLock` removes the lock."
         ),
+    ] = None
+    last_run: Annotated[
+        LastRun | None,
+        Schema("The run by which the condition `Ready` goes: it holds until a later one ends, kept or not."),
     ] = None
     last_compact_time: Annotated[
         Time | None, Schema("When a run last compacted it; never where it is append-only.")

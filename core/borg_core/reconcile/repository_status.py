@@ -11,7 +11,7 @@ from borg_contract.run import Operation, Phase
 from borg_core.archives.plan import NOTHING, ArchivesPlan
 from borg_core.formats import format_size
 from borg_core.kinds.parts.base import Condition
-from borg_core.kinds.parts.targets import RepositoryIdentity, RepositoryLock
+from borg_core.kinds.parts.targets import LastRun, RepositoryIdentity, RepositoryLock
 from borg_core.kinds.parts.verification import VerificationStatus
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
@@ -42,6 +42,9 @@ _BEHIND_THE_LOCK = frozenset(
 
 _OF_THE_SOURCES = frozenset({Reason.DUMP_FAILED.value, Reason.CONTAINER_MISSING.value})
 """Why a backup failed that tells nothing of the repository."""
+
+_ANOTHER_OR_NONE = frozenset({Reason.REPOSITORY_MISSING.value, Reason.REPOSITORY_REPLACED.value})
+"""What a restore finds out about the repository, not about itself."""
 
 _Told = tuple[str, BorgRun, RepositoryResult]
 """When a run ended, and what it told."""
@@ -74,6 +77,9 @@ def derive_repository_status(
         before = BorgRepositoryStatus()  # all that was known is of another one
     done = [(run.status.completion_time or "", run, result) for run, result in told]
     newest = _find_newest(done)
+    last_run = _derive_last_run(before.last_run, newest, done)
+    if newest and last_run and last_run.name != newest[1].metadata.name:
+        newest = None  # what was found out last still holds when its BorgRun is kept no more
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
     is_used = schedules > 0 or checks.clock is not None or drills.clock is not None
     if newest and _locked(newest[2]) and not is_used:
@@ -133,6 +139,7 @@ def derive_repository_status(
         size=format_size(totals.deduplicated_size) if totals else before.size,
         identity=identity,
         lock=lock,
+        last_run=last_run,
         last_compact_time=max(
             (time for time, _, result in compacted if result.compact and not result.compact.append_only),
             default=before.last_compact_time,
@@ -146,8 +153,7 @@ def read_runs(
     repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
 ) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
     """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
-    # That an archive is not there, or a claim too small for it, is nothing wrong with the repository.
-    seen = [item for item in _read_ended(repository, runs) if not item[0].spec.operation.needs_restore]
+    seen = [item for item in _read_ended(repository, runs) if _is_of_the_repository(*item)]
     identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
     return identity, select_begun(repository, identity, seen)
 
@@ -160,6 +166,11 @@ def _read_ended(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence
         for result in run.status.repositories
         if result.name == repository.metadata.name and result.phase is not Phase.SKIPPED
     ]
+
+
+def _is_of_the_repository(run: BorgRun, result: RepositoryResult) -> bool:
+    """Tell whether it is its affair: that an archive is not there, or a claim is too small, is the restore's own."""
+    return not run.spec.operation.needs_restore or result.reason in _ANOTHER_OR_NONE
 
 
 def _is_aside(run: BorgRun, result: RepositoryResult) -> bool:
@@ -181,6 +192,16 @@ def _find_newest(done: Sequence[_Told]) -> _Told | None:
             return unlock if unlock and _locked(result) else told
     # What it followed may not be kept any more: then it is the newest that there is.
     return unlock if unlock and len(done) == 1 else None
+
+
+def _derive_last_run(before: LastRun | None, newest: _Told | None, done: Sequence[_Told]) -> LastRun | None:
+    """Return the run by which `Ready` goes: that of `before` until a later one ends."""
+    if newest is None:
+        return before
+    time, run, _ = newest
+    if before and before.time > time and before.name not in {run.metadata.name for _, run, _ in done}:
+        return before
+    return LastRun(name=run.metadata.name, time=time)
 
 
 def _count(result: RepositoryResult) -> int | None:

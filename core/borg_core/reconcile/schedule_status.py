@@ -46,20 +46,22 @@ def derive_schedule_status(
     before = schedule.status
     backups = sorted((entry for entry in entries if _is_backup(entry)), key=lambda entry: entry.began)
     latest = next((entry for entry in reversed(backups) if entry.status.start_time or entry.finished), None)
-    if latest is None or (before.last_run_time or "") > latest.began:
+    is_gone = latest is None or (before.last_run_time or "") > latest.began
+    if latest is None or is_gone:
         last = (before.last_run_time, before.last_run_name, _last_phase(before, entries))
     else:
         last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
+    # How the last one ended still holds when its BorgRun is kept no more, whatever those before it say.
+    ended = [] if is_gone and last[2] and Phase(last[2]).finished else [entry for entry in backups if entry.finished]
     next_run = clock.next_after(now) if clock else None
     findings = (
         *_findings(schedule, problems, now),
         *others,
-        *_last_run_findings(world, backups, last[0], clock, now),
+        *_last_run_findings(_find_unrecorded(world, backups, last[0], clock, now), ended),
     )
     generation = schedule.metadata.generation
     conditions = derive_conditions(findings, before.conditions, generation, now)
     if ConditionType.LAST_RUN_SUCCEEDED not in {condition.type for condition in conditions}:
-        # No finished run is kept any more; what the last one said still holds.
         conditions += tuple(c for c in before.conditions if c.type == ConditionType.LAST_RUN_SUCCEEDED)
     conditions += derive_disagreement(
         before.conditions, world.cron_job, times, world.jobs, generation=generation, now=now
@@ -140,15 +142,13 @@ def _ready_message(schedule: BorgSchedule, now: datetime) -> str:
     return "; ".join([message, *warnings])
 
 
-def _last_run_findings(
-    world: World, backups: Sequence[Entry], last_run: str | None, clock: Clock | None, now: datetime
-) -> tuple[Finding, ...]:
-    if unrecorded := _find_unrecorded(world, backups, last_run, clock, now):
+def _last_run_findings(unrecorded: datetime | None, ended: Sequence[Entry]) -> tuple[Finding, ...]:
+    if unrecorded:
         message = f"a run began at {format_time(unrecorded)}, but its Job is gone and nobody saw how it ended"
         return (_finding(ConditionType.LAST_RUN_SUCCEEDED, None, Reason.RUN_NOT_RECORDED, message),)
-    last = next((entry for entry in reversed(backups) if entry.finished), None)
-    if last is None:
+    if not ended:
         return ()
+    last = ended[-1]
     said = f": {last.status.message}" if last.status.message else ""
     reason, verb = describe_end(last.status.phase)
     status = None if last.status.phase is Phase.CANCELLED else last.succeeded

@@ -157,6 +157,13 @@ class RepositoryLock(Model):
     time: Annotated[Time, Schema("When the lock was found held.")] = ""
 
 
+class LastRun(Model):
+    """The run that told last whether the repository is ready."""
+
+    name: Annotated[str, Schema("The BorgRun's name; it may be kept no more.", maxLength=253)]
+    time: Annotated[Time, Schema("When it ended.")]
+
+
 class EncryptionMode(StrEnum):
     """Modes of `borg init` that keep the key in the repository, where every pod finds it."""
 
