@@ -153,7 +153,7 @@ def test_an_expression_without_end_is_given_up_and_the_others_are_told(pattern: 
     patterns = UnusedPatterns(["pp:sources/data/here", pattern, "re:never", "re:^s"])
     began = time.monotonic()
     patterns.see(path)
-    assert time.monotonic() - began < PATIENCE_SECONDS + 0.5
+    assert time.monotonic() - began < PATIENCE_SECONDS + 20, "left alone it takes years"
     assert pattern not in patterns.names
     patterns.see("sources/data/here")
     assert patterns.names == ("re:never",)

@@ -1,9 +1,11 @@
 """One backup into one repository: created when missing, archive written, then prune and compact as the plan says."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from borg_contract.ownership import parse_content
 from borg_contract.reasons import Reason
 from borg_contract.retention import Retention
 from borg_runner.fault import Fault, FaultError
@@ -101,6 +103,9 @@ def _ask_past(backup: Backup, stored: Mapping[str, StoredArchive] | None) -> lis
     archive = backup.record.archive
     if not backup.judges or stored is None or archive is None or archive not in stored:
         return []
+    if backup.record.is_first:  # what it says of itself is known here
+        began = dt.datetime.fromisoformat(stored[archive].time).replace(tzinfo=None)
+        return [PastArchive(archive, began, parse_content(backup.record.comment))]
     return derive_past(
         backup.plan, backup.repository, ask_past_archives(backup.plan, backup.repository, stored, archive)
     )

@@ -21,6 +21,16 @@ class Record:
         return self._result.archive
 
     @property
+    def comment(self) -> str:
+        """The archive's, empty where there is none."""
+        return self._result.comment or ""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether somebody looked for an earlier archive of the schedule, and there is none."""
+        return self._result.previous is not None and not self._result.previous.name
+
+    @property
     def is_unjudged(self) -> bool:
         """Whether it is still to be looked at, or marked."""
         return self._result.unjudged

@@ -71,6 +71,16 @@ def test_a_second_backup_into_the_same_repository_is_incremental(pod: Pod) -> No
     assert second.totals.archives == 2
 
 
+def test_the_first_backup_has_nothing_to_compare_with_and_asks_borg_for_nothing_more(pod: Pod) -> None:
+    (pod.data / "a").write_text("a")
+    asked = pod.root / "asked"
+    during(pod, "*", f'echo "$1" >> {asked}')
+    for commands in (["init", "create", "list"], ["create", "list", "list"]):
+        asked.write_text("")
+        assert pod.run(pod.plan(pod.repository())).result.phase is Phase.COMPLETED
+        assert asked.read_text().split() == commands
+
+
 @pytest.mark.parametrize("encryption", ["none", "authenticated", "repokey", "repokey-blake2"])
 def test_each_mode_works_twice_and_with_a_fresh_cache(pod: Pod, encryption: str) -> None:
     repository = pod.repository(encryption=encryption)

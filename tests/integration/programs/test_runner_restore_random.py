@@ -119,12 +119,12 @@ def _check_mode(
         )
 
 
-@pytest.mark.parametrize("number", _cases(0, 40))
+@pytest.mark.parametrize("number", _cases(0, 12))
 def test_a_preview_is_what_happens_and_undo_what_was_there(pod: Pod, number: int) -> None:
     _check(pod, number)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", _cases(40, 160))
+@pytest.mark.parametrize("number", _cases(12, 188))
 def test_so_it_is_in_many_more_cases(pod: Pod, number: int) -> None:
     _check(pod, number)
