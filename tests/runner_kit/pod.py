@@ -224,7 +224,7 @@ def process_arguments() -> Iterator[tuple[int, Mapping[str, bytes]]]:
 def during(pod: Pod, verb: str, command: str) -> None:
     """Let the pod's borg do `command` before `verb`, or instead of it if that ends the shell."""
     wrapper = pod.root / "bin/borg"
-    wrapper.parent.mkdir()
+    wrapper.parent.mkdir(exist_ok=True)
     wrapper.write_text(f'#!/bin/sh -e\ncase "$1" in {verb}) {command} ;; esac\nexec {pod.borg} "$@"\n')
     wrapper.chmod(0o755)
     pod.borg = wrapper

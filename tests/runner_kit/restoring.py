@@ -1,10 +1,13 @@
 """Backs up, previews and restores in a pod, and looks how it ended."""
 
+from pathlib import Path
+
 from borg_contract.restore.plan import RestorePlan
 from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation, Phase
-from runner_kit.pod import Ended, Pod
+from runner_kit.borg_binary import find_borg
+from runner_kit.pod import Ended, Pod, during
 
 
 def back_up(pod: Pod, name: str = "night", **changes: object) -> str:
@@ -28,3 +31,11 @@ def failed(ended: Ended) -> RepositoryResult:
     [repository] = ended.result.repositories
     assert repository.phase is Phase.FAILED, ended.log
     return repository
+
+
+def fail_in_a_file(pod: Pod, plan: RestorePlan, file: Path) -> None:
+    """Let the restore end in the middle of that file."""
+    meddle = f'case "$*" in *--dry-run*|*--stdout*) ;; *) mkdir -p {file.parent}; printf he >{file}; exit 2 ;; esac'
+    during(pod, "extract", meddle)
+    failed(run(pod, Operation.RESTORE, plan))
+    pod.borg = find_borg()

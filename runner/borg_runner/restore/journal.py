@@ -5,8 +5,10 @@ first change and removed after the last one, the journal first: who finds it kno
 """
 
 import contextlib
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +38,8 @@ class Journal:
     """The BorgRestore's: one that was made anew under the name goes on from nothing."""
     paths_digest: str = ""
     """What tells the paths that it restores from any others."""
+    late: tuple[str, ...] = ()
+    """Undo archives of what others wrote between its attempts: the oldest first."""
     earlier: tuple[str, ...] = ()
     """Undo archives of BorgRestores of this name and archive before it, that never finished: the oldest first."""
 
@@ -56,9 +60,18 @@ def read_journals(folder: Path) -> list[Journal]:
     with contextlib.suppress(FileNotFoundError):
         for path in sorted(folder.glob(f"{OWN_FILES}*{_JOURNAL}")):
             with contextlib.suppress(ValueError, TypeError, IsADirectoryError):
-                if not path.is_symlink():
-                    found.append(Journal(**json.loads(path.read_text())))
+                journal = Journal(**json.loads(_read(path)))
+                names = (*journal.late, *journal.earlier)  # raises where these are no lists
+                if all(isinstance(name, str) for name in (*names, journal.restore, journal.undo_archive)):
+                    found.append(journal)
     return found
+
+
+def read_began(folder: Path, journal: Journal) -> int:
+    """Return when the restore began: nanoseconds since 1970, by the clock of the volume where that can be had."""
+    with contextlib.suppress(OSError):
+        return (folder / list_name(journal.restore)).lstat().st_ctime_ns
+    return journal.began
 
 
 def write_list(folder: Path, restore: str, lines: Iterator[str]) -> None:
@@ -75,7 +88,7 @@ def parse_list(data: bytes) -> dict[str, str]:
 
 def read_list(folder: Path, restore: str) -> dict[str, str]:
     """Return the sign of each change by its path. Raises OSError."""
-    return parse_list((folder / list_name(restore)).read_bytes())
+    return parse_list(_read(folder / list_name(restore)))
 
 
 def write_journal(folder: Path, journal: Journal) -> None:
@@ -96,6 +109,20 @@ def remove_journal(folder: Path, restore: str) -> None:
 
 def _journal_name(restore: str) -> str:
     return f"{OWN_FILES}{restore}{_JOURNAL}"
+
+
+def _read(path: Path) -> bytes:
+    """Return what the file holds. Raises OSError, ValueError for what is no file: others may write here."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError("a symbolic link") from error
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("no regular file")
+        return file.read()
 
 
 def _write(folder: Path, name: str, data: bytes) -> None:

@@ -16,11 +16,13 @@ from borg_runner.restore.compare import Changes
 from borg_runner.restore.earlier import (
     digest_paths,
     find_covered,
+    find_late,
     find_own,
     hold_to_list,
     leave_former,
     list_earlier,
     name_undo_archives,
+    tell_late,
     tell_unfinished,
 )
 from borg_runner.restore.journal import (
@@ -60,6 +62,7 @@ def restore(task: Task) -> None:
     if plan.digest and digest != plan.digest:
         task.add(preview=describe(task, meant, changes, digest))  # to be looked at in place of the old one
         raise FaultError(_explain_outdated(plan.digest, digest))
+    is_again = journal is not None
     if journal is not None:
         hold_to_list(task, meant, journal, changes)
     elif former:
@@ -77,6 +80,8 @@ def restore(task: Task) -> None:
     if journal is not None:
         task.add(undo_archive=journal.undo_archive or None)
     try:
+        if journal is not None and is_again:
+            journal = _keep_late(task, meant, journal, changes)
         change(task, meant, changes)
         finish(task, covers=find_covered(task, meant))
         leave_former(task, former)
@@ -125,6 +130,21 @@ def _begin(
     )
     with held_times(task.target, {""}):
         write_journal(root, journal)
+    return journal
+
+
+def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> Journal:
+    """Archive what others wrote since the restore began and is replaced now: the undo archive is of before."""
+    late = find_late(task, meant, journal, changes)
+    if not late:
+        return journal
+    undo_archive = ""
+    if task.plan.undo:
+        undo_archive = _archive_before(task, meant, Changes(overwrite=late))
+        journal = replace(journal, late=(*journal.late, undo_archive))
+        with held_times(task.target, {""}):
+            write_journal(task.target.root, journal)
+    tell_late(task, late, undo_archive)
     return journal
 
 

@@ -98,12 +98,13 @@ def verify_content(
     findings: Findings,
     scratch: Path,
     items: Path,
+    may_be_short: bool = False,
 ) -> int:
     """Add to the `findings` which contents differ; return how many files were read. Raises FaultError, OSError.
 
-    `items`: where `fetch_items` wrote to.
+    `items`: where `fetch_items` wrote to; `may_be_short`: the beginning of a content is no difference.
     """
-    wanted = _find_contents(selection, paths)
+    wanted = find_contents(selection, paths)
     if not wanted:
         return 0
     inner = {key for key in wanted if not key.startswith("/")}
@@ -117,7 +118,7 @@ def verify_content(
     readable, writable = os.pipe()
     with os.fdopen(readable, "rb", buffering=_BLOCK_BYTES) as stream:
         far = HowFar(_measure(selection, wanted), repository.log)
-        reader = _Reader(stream, by_path, items, target, findings=findings, far=far)
+        reader = _Reader(stream, by_path, items, target, findings=findings, far=far, may_be_short=may_be_short)
         reader.start()
         closed = False
 
@@ -151,7 +152,7 @@ def make_content_arguments(repository: RepositoryPlan, archive: str, *, words: l
     ]
 
 
-def _find_contents(selection: Selection, paths: set[str]) -> dict[str, str]:
+def find_contents(selection: Selection, paths: set[str]) -> dict[str, str]:
     """Return of which paths the content is to be asked for, each with the path under which it is to be found here.
 
     Of what the archive has twice, only borg knows which comes when.
@@ -200,10 +201,11 @@ class _Reader(threading.Thread):
         *,
         findings: Findings,
         far: HowFar,
+        may_be_short: bool,
     ) -> None:
         super().__init__(name="verify", daemon=True)
         self._stream, self._wanted, self._items, self._target = stream, wanted, items, target
-        self._findings, self._far = findings, far
+        self._findings, self._far, self._may_be_short = findings, far, may_be_short
         self.count = 0
         self.error: Exception | None = None
 
@@ -245,8 +247,11 @@ class _Reader(threading.Thread):
                 raise EOFError("borg's stream ended early")
             left -= len(block)
             self._far.add(len(block), files=self.count, current=path)
-            is_same = is_same and _read(file, len(block)) == block
+            is_same = is_same and self._is_as_in(block, _read(file, len(block)))
         return is_same and _read(file, 1) == b""
+
+    def _is_as_in(self, block: bytes, read: bytes | None) -> bool:
+        return read == block or (self._may_be_short and read is not None and block.startswith(read))
 
     def _skip(self, size: int) -> None:
         while size and (block := self._stream.read(min(size, _BLOCK_BYTES))):

@@ -18,7 +18,7 @@ from borg_contract.run import Operation, Phase
 from borg_runner.restore.archive import acl
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Pod, during
-from runner_kit.restoring import back_up, failed, restored, run
+from runner_kit.restoring import back_up, fail_in_a_file, failed, restored, run
 from runner_kit.trees import snapshot
 
 DIES = 'case "$*" in *--dry-run*) ;; *) exit 2 ;; esac'
@@ -188,18 +188,18 @@ def test_the_latest_is_the_schedules_own_and_never_an_undo_archive_or_too_old(po
 
 def test_an_archive_without_a_file_is_not_the_latest_that_was_meant(pod: Pod, target: Path) -> None:
     """As a schedule makes them that goes on after a claim was lost and made anew."""
-    back_up(pod, "whole")
+    back_up(pod, "night-1")
     (pod.data / "hello.txt").unlink()
     (pod.data / "folder").mkdir()
-    back_up(pod, "empty")
+    back_up(pod, "night-2")
     latest = RestorePlan(name="back", latest=LatestPlan(schedule="db"))
     told = failed(run(pod, Operation.PREVIEW, latest))
     assert told.reason == "ArchiveEmpty"
-    assert 'archive "empty" has no file' in (told.error or "")
+    assert 'archive "night-2" has no file' in (told.error or "")
     assert "`latest.before`" in (told.error or "")
-    by_name = run(pod, Operation.RESTORE, RestorePlan(name="back", archive="empty"))
+    by_name = run(pod, Operation.RESTORE, RestorePlan(name="back", archive="night-2"))
     assert restored(by_name).files == 1
-    assert by_name.result.repositories[0].warnings == ('Archive "empty" has no file of what is to be restored.',)
+    assert by_name.result.repositories[0].warnings == ('Archive "night-2" has no file of what is to be restored.',)
     assert [path.name for path in target.iterdir()] == ["folder"]
 
 
@@ -508,14 +508,6 @@ def test_sockets_that_no_undo_brings_back_are_named(pod: Pod, target: Path, monk
     [warning] = ended.result.repositories[0].warnings
     assert warning.startswith("sock: of sockets archives hold nothing")
     assert not (target / "sock").exists()
-
-
-def fail_in_a_file(pod: Pod, plan: RestorePlan, file: Path) -> None:
-    """Let the restore end in the middle of that file."""
-    meddle = f'case "$*" in *--dry-run*) ;; *) mkdir -p {file.parent}; printf he >{file}; exit 2 ;; esac'
-    during(pod, "extract", meddle)
-    failed(run(pod, Operation.RESTORE, plan))
-    pod.borg = find_borg()
 
 
 @pytest.mark.parametrize("beside", [True, False])
