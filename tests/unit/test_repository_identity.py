@@ -31,6 +31,7 @@ from support.recorder import patched
 
 FIRST, SECOND = "a" * 64, "b" * 64
 ACCEPTED, LOST = "borgoperator.io/repository-id", "borgoperator.io/lost-repository-id"
+NIGHT = "2026-03-01T23:00:00Z"
 ELSEWHERE = {"volume": {"persistentVolumeClaim": {"claimName": "another"}}}
 WORLD = World(subject=Reference("BorgRepository", "team", "main"), settings=SETTINGS)
 
@@ -626,6 +627,12 @@ def test_a_restore_that_finds_another_repository_or_none_tells_it_and_what_is_it
     found = builders.run("back-1", status, **spec)
     told = look(look(local_repository(), backup(1)), backup(1), found)
     assert next(c.reason for c in told.status.conditions if c.type == "Ready") == ready
+    later = {**status, "phase": "Completed", "startTime": NIGHT, "completionTime": NIGHT}
+    later["repositories"] = [{"name": "main", "phase": "Completed", "repositoryId": FIRST}]
+    again = look(told, backup(1), found, builders.run("back-2", later, **spec))
+    conditions = {condition.type: condition for condition in again.status.conditions}
+    assert conditions["Ready"].reason == "LastRunSucceeded", "it has found the right one, and read it"
+    assert not {"Missing", "Replaced"} & conditions.keys()
 
 
 def test_what_was_found_out_does_not_stand_where_nothing_uses_the_repository_any_more() -> None:

@@ -335,6 +335,20 @@ def test_a_pod_whose_own_volume_is_about_to_be_made_is_not_stuck() -> None:
     assert pod(None, "Pending", conditions=[condition]).waiting == ""
 
 
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [
+        ("1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.", "stop it"),
+        ("pod has unbound immediate PersistentVolumeClaims. not found", "`kubectl describe pvc`"),
+    ],
+)
+def test_what_keeps_a_pod_from_its_volume_is_told_with_what_to_do(message: str, advice: str) -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    told = pod(None, "Pending", conditions=[condition]).waiting
+    assert told.startswith(f"Unschedulable: {message.rstrip('.')}. ")
+    assert advice in told
+
+
 @pytest.mark.parametrize("waiting", [PULL, BACK_OFF], ids=["tries", "backs off"])
 def test_a_kubelet_that_tries_and_backs_off_by_turns_says_one_thing(waiting: dict[str, Any]) -> None:
     status = derive_run_status(None, WORKING, pod({"waiting": waiting}, "Pending"), "", NOW)

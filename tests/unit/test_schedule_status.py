@@ -71,6 +71,24 @@ def test_how_the_last_run_ended_still_holds_when_its_record_is_gone(phase: str) 
     assert later_one[:2] == ("True", "RunCompleted")
 
 
+def test_a_run_that_had_begun_and_waits_again_is_told_as_it_is() -> None:
+    """Its time falls back to when it was asked for, as it has begun nothing."""
+    asked = {"creation_timestamp": "2026-03-01T05:00:00Z"}
+
+    def run(status: dict[str, str]) -> BorgRun:
+        found = builders.run("db-1", status)
+        return found.model_copy(update={"metadata": found.metadata.model_copy(update=asked)})
+
+    before = world(run({"phase": "Pending", "startTime": "2026-03-01T05:00:09Z"}))
+    assert status_of(before).last_run_phase == "Pending"
+    told = status_of(later(before, run({"phase": "Pending", "reason": "WaitingForCopy"})))
+    assert (told.last_run_name, told.last_run_phase) == ("db-1", "Pending")
+    ended = {"phase": "Failed", "reason": "CopyFailed", "completionTime": "2026-03-01T05:02:00Z"}
+    told = status_of(later(before, run(ended)))
+    assert (told.last_run_name, told.last_run_phase, told.consecutive_failures) == ("db-1", "Failed", 1)
+    assert last_run(told)[:2] == ("False", "RunFailed")
+
+
 FAILED = tuple(finished(f"db-{n}", n, "Failed") for n in range(6))
 
 

@@ -23,6 +23,11 @@ SESSION = "session"
 """The same: the uid of the BorgSession."""
 
 _PULL = "ErrImagePull"
+_ADVICE = {
+    "ReadWriteOncePod": "Another pod uses that claim, and only one may: stop it, and this goes on by itself",
+    "unbound immediate PersistentVolumeClaims": "`kubectl describe pvc` tells which claim is not bound, and why",
+}
+"""What to do about what the scheduler says."""
 _EPHEMERAL = "waiting for ephemeral volume controller"
 """What the scheduler says of each pod with a volume of its own, until a moment later its claim is made."""
 _STILL_STARTING = ("ContainerCreating", "PodInitializing")
@@ -200,7 +205,10 @@ def _waiting(conditions: list[dict[str, Any]], state: dict[str, Any]) -> str:
         return _words(waiting)
     unscheduled = next((c for c in conditions if c["type"] == "PodScheduled" and not holds(c)), None)
     words = _words(unscheduled) if unscheduled else ""
-    return "" if _EPHEMERAL in words else words
+    if _EPHEMERAL in words:
+        return ""
+    advice = (what for said, what in _ADVICE.items() if said in words)
+    return ". ".join([words.rstrip("."), *advice]) if words else ""
 
 
 def _words(said: dict[str, Any]) -> str:

@@ -153,7 +153,7 @@ def read_runs(
     repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
 ) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
     """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
-    seen = [item for item in _read_ended(repository, runs) if _is_of_the_repository(*item)]
+    seen = _select_of_the_repository(_read_ended(repository, runs))
     identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
     return identity, select_begun(repository, identity, seen)
 
@@ -168,9 +168,20 @@ def _read_ended(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence
     ]
 
 
-def _is_of_the_repository(run: BorgRun, result: RepositoryResult) -> bool:
-    """Tell whether it is its affair: that an archive is not there, or a claim is too small, is the restore's own."""
-    return not run.spec.operation.needs_restore or result.reason in _ANOTHER_OR_NONE
+def _select_of_the_repository(
+    ended: Sequence[tuple[BorgRun, RepositoryResult]],
+) -> Sequence[tuple[BorgRun, RepositoryResult]]:
+    """Return what is its affair, the oldest first: that an archive is not there, or a claim full, is the restore's.
+
+    That a restore found the right repository is news only where it was gone before.
+    """
+    kept: list[tuple[BorgRun, RepositoryResult]] = []
+    for run, result in ended:
+        was_gone = bool(kept) and kept[-1][1].reason in _ANOTHER_OR_NONE
+        is_news = result.reason in _ANOTHER_OR_NONE or (was_gone and result.phase.succeeded)
+        if is_news or not run.spec.operation.needs_restore:
+            kept.append((run, result))
+    return kept
 
 
 def _is_aside(run: BorgRun, result: RepositoryResult) -> bool:

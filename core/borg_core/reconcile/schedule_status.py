@@ -46,13 +46,16 @@ def derive_schedule_status(
     before = schedule.status
     backups = sorted((entry for entry in entries if _is_backup(entry)), key=lambda entry: entry.began)
     latest = next((entry for entry in reversed(backups) if entry.status.start_time or entry.finished), None)
-    is_gone = latest is None or (before.last_run_time or "") > latest.began
-    if latest is None or is_gone:
-        last = (before.last_run_time, before.last_run_name, _last_phase(before, entries))
+    ended = [entry for entry in backups if entry.finished]
+    last: tuple[str | None, str | None, str | None]
+    if latest is not None and latest.began >= (before.last_run_time or ""):
+        last = (latest.began, latest.name, _phase_of(latest))
+    elif named := next((entry for entry in entries if entry.name == before.last_run_name), None):
+        last = (before.last_run_time, named.name, _phase_of(named))  # it had begun, and waits again, or never got far
     else:
-        last = (latest.began, latest.name, latest.status.phase.value if latest.status.phase else None)
-    # How the last one ended still holds when its BorgRun is kept no more, whatever those before it say.
-    ended = [] if is_gone and last[2] and Phase(last[2]).finished else [entry for entry in backups if entry.finished]
+        last = (before.last_run_time, before.last_run_name, _keep_phase(before))
+        if last[2]:  # how it ended still holds, whatever those before it say
+            ended = []
     next_run = clock.next_after(now) if clock else None
     findings = (
         *_findings(schedule, problems, now),
@@ -89,12 +92,13 @@ def derive_schedule_status(
     )
 
 
-def _last_phase(before: BorgScheduleStatus, entries: Iterable[Entry]) -> str | None:
-    """Return the phase of the run that the status names already: None where it was deleted before it ended."""
-    phase = before.last_run_phase
-    if phase is None or Phase(phase).finished or any(entry.name == before.last_run_name for entry in entries):
-        return phase
-    return None
+def _phase_of(entry: Entry) -> str | None:
+    return entry.status.phase.value if entry.status.phase else None
+
+
+def _keep_phase(before: BorgScheduleStatus) -> str | None:
+    """Return the phase of the run that the status names and that is kept no more: None if it was deleted unfinished."""
+    return before.last_run_phase if before.last_run_phase and Phase(before.last_run_phase).finished else None
 
 
 def _is_backup(entry: Entry) -> bool:

@@ -37,9 +37,11 @@ def recognize(repository: Repository, record: Record, operation: Operation) -> N
         found = _read_folder(plan)
     elif operation not in _NOT_LISTED_BEFORE or (plan.is_doubted and operation is Operation.BACKUP):
         found = _ask_server(repository, operation)
-    if found is None or found in plan.repository_ids:
+    if found is None:
         return
     record.add(repository_id=found)
+    if found in plan.repository_ids:
+        return
     text = (
         f"At {plan.location} is {_describe_other(plan, found)} Nothing was written. {describe_where_to_look(plan)} "
         f"{_how_to_accept(plan, found)}"
