@@ -26,6 +26,8 @@ FILE = answers.Item("a b<i>.txt", "sources/a b<i>.txt", "file", 2048, "2026-11-2
 LINK = answers.Item("link", "sources/link", "symlink", target="../x")
 ODD = b"sources/caf\xe9\n&.txt".decode(errors="surrogateescape")
 """In Latin-1, in two lines."""
+KNOWN = (b"main-2".hex() * 64)[:64]
+"""The id of an archive that the cluster knows."""
 
 
 @pytest.fixture
@@ -142,8 +144,9 @@ def test_a_long_way_down_a_comparison_goes_on(browser: Browser) -> None:
 def test_one_file_is_shown_in_each_archive(browser: Browser) -> None:
     versions = answers.VersionsAnswer(
         (
-            answers.Version("a-2", "cd" * 32, "2026-11-24T03:00:02Z", FILE),
+            answers.Version("a-2", KNOWN, "2026-11-24T03:00:02Z", FILE),
             answers.Version("a-1", "ab" * 32, "2026-11-23T03:00:02Z", None),
+            answers.Version("of-another-time", "ef" * 32, "2026-11-22T03:00:02Z", FILE),
         ),
         total=5,
         looked=2,
@@ -151,11 +154,31 @@ def test_one_file_is_shown_in_each_archive(browser: Browser) -> None:
     )
     path = "/archives/main/a-2/versions?path=" + quote(FILE.path)
     answer, pod = look(browser, path, lambda _: versions)
-    assert "changed" in answer.text
+    assert "<td>new</td>" in answer.text
     assert "not in it" in answer.text
+    assert f"/archives/main/{KNOWN}/file" in answer.text
+    assert "ef" * 32 not in answer.text, "the cluster does not know it, so no link leads there"
+    assert "<td>changed</td>" in answer.text, "of the oldest so far, nobody knows"
+    assert "spec.archiveLimit" in answer.text
     assert "2 of 5 archives" in answer.text
     assert 'hx-trigger="every 2s"' in answer.text
     assert (pod.requests[0].operation, pod.requests[0].path) == (SessionOperation.VERSIONS, FILE.path)
+
+
+def test_of_the_oldest_archive_that_has_a_file_it_is_not_said_that_it_changed(browser: Browser) -> None:
+    versions = answers.VersionsAnswer(
+        (answers.Version("a-1", "ab" * 32, "2026-11-23T03:00:02Z", FILE),), total=1, looked=1
+    )
+    answer, _ = look(browser, "/archives/main/a-2/versions?path=" + quote(FILE.path), lambda _: versions)
+    assert "<td>the oldest</td>" in answer.text
+
+
+def test_nothing_in_a_name_is_hidden_or_turns_it_around(browser: Browser) -> None:
+    item = answers.Item("\u202etxt.exe", "sources/\u202etxt.exe", "file", 1)
+    answer, _ = look(browser, "/archives/main/a-2?path=sources", lambda _: answers.TreeAnswer((item,)))
+    assert "\\u202etxt.exe" in answer.text
+    shown = re.sub('(href|value)="[^"]*"', "", answer.text)
+    assert "\u202e" not in shown
 
 
 def test_a_name_that_is_no_utf8_leads_to_the_very_file_and_is_not_ticked(browser: Browser) -> None:

@@ -3,15 +3,17 @@
 import gzip
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from borg_api.page.frame.assets import load_assets
-from borg_api.page.insight.attention import find_matters
+from borg_api.page.insight.attention import find_matters, is_late, of_schedule
 from borg_api.page.show.times import NOTHING, size, span
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_cluster.errors import Unreachable
+from borg_core.formats import format_time, parse_time
 from support.page_world import add_repository, add_run, add_schedule, ago, condition, fill
 from support.rest_world import World
 from support.visitor import Browser
@@ -62,9 +64,21 @@ def test_five_hundred_schedules_come_a_hundred_at_a_time_those_that_need_somebod
 VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
     "all well": ({"runs": "gg"}, "The schedule has a good backup of the last 20 h."),
     "failed": ({"runs": "gf"}, "1 of 1 schedule needs somebody: its newest backup failed or is missing."),
+    "failed, and one cancelled since": ({"runs": "gfc", "status": {"consecutiveFailures": 1}}, "1 of 1 schedule needs"),
+    "failed, and its run was deleted": (
+        {
+            "runs": "g",
+            "status": {
+                "consecutiveFailures": 1,
+                "conditions": [condition("LastRunSucceeded", "False", "RunFailed", "The passphrase is wrong.")],
+            },
+        },
+        "1 of 1 schedule needs somebody",
+    ),
+    "cancelled, and never a good one": ({"runs": "c"}, "1 of 1 schedule needs somebody"),
     "paused": ({"runs": "g", "suspend": True}, "Nothing is backed up: all schedules are paused."),
     "overdue": ({"runs": "g", "status": {"lastSuccessTime": ago(days=4)}}, "1 of 1 schedule needs somebody"),
-    "new": ({"runs": ""}, "1 new schedule has not run yet."),
+    "new": ({"runs": ""}, "1 new schedule has no backup yet."),
     "cannot run": (
         {
             "runs": "g",
@@ -87,13 +101,72 @@ def test_one_sentence_says_whether_all_is_well(case: str) -> None:
     assert sentence in verdict[1]
 
 
+@pytest.mark.parametrize(("minutes", "told"), [(1, False), (3, True)])
+def test_what_the_operator_does_not_see_is_told(minutes: int, *, told: bool) -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", runs="g", status={"observedGeneration": 0})
+    view = world.cluster.picture.view("team")
+    [record] = view.schedules.in_order()
+    later = parse_time(record.updated) + timedelta(minutes=minutes)
+    found = [matter.headline for matter in of_schedule(record, view, Timetable(), later)]
+    assert ("The operator has not seen it yet" in found) is told
+
+
+def test_a_repository_that_cannot_be_used_is_not_well() -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_repository(world, "other", conditions=[condition("Ready", "False", "SecretMissing", "There is no Secret.")])
+    add_schedule(world, "nightly", runs="g")
+    assert "1 repository cannot be used." in Browser(world, "token").get("/").text
+
+
+FRIDAY = datetime(2026, 3, 6, 3, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "good", "now", "late"),
+    [
+        ("0 3 * * 1-5", FRIDAY, FRIDAY + timedelta(days=2), False),
+        ("0 3 * * 1-5", FRIDAY, FRIDAY + timedelta(days=3, hours=1), False),
+        ("0 3 * * 1-5", FRIDAY, FRIDAY + timedelta(days=3, hours=2), True),
+        ("0 3 * * 1-5", FRIDAY - timedelta(days=1), FRIDAY + timedelta(hours=3), True),
+        ("0 8-18 * * *", FRIDAY + timedelta(hours=15), FRIDAY + timedelta(hours=28), False),
+        ("0 8-18 * * *", FRIDAY + timedelta(hours=15), FRIDAY + timedelta(hours=31), True),
+        ("0 8-18 * * *", FRIDAY + timedelta(hours=9), FRIDAY + timedelta(hours=13), True),
+        ("0 3 1 * *", FRIDAY - timedelta(days=5), FRIDAY + timedelta(days=20), False),
+        ("0 3 1 * *", FRIDAY - timedelta(days=5), FRIDAY + timedelta(days=27), True),
+        ("@every 6h", FRIDAY, FRIDAY + timedelta(hours=7), False),
+        ("@every 6h", FRIDAY, FRIDAY + timedelta(hours=9), True),
+    ],
+)
+def test_a_backup_is_overdue_once_a_run_was_due_and_had_time_to_end(
+    line: str, good: datetime, now: datetime, *, late: bool
+) -> None:
+    assert is_late_when(line, good, now) is late
+
+
+def test_a_long_backup_that_is_at_work_is_not_overdue() -> None:
+    good, now = FRIDAY + timedelta(hours=5), FRIDAY + timedelta(days=3, hours=2.5)
+    assert is_late_when("0 3 * * 1-5", good, now)
+    assert not is_late_when("0 3 * * 1-5", good, now, "office-9")
+    assert is_late_when("0 3 * * 1-5", good, now + timedelta(hours=6), "office-9")
+
+
+def is_late_when(line: str, good: datetime, now: datetime, *active: str) -> bool:
+    status = {"lastSuccessTime": format_time(good), "observedGeneration": 0, "active": active, "nextRunTime": None}
+    world = World(page=True)
+    add_schedule(world, "office", runs="g", schedule=line, timeZone="Etc/UTC", status=status)
+    return is_late(world.cluster.picture.view("team").schedules.in_order()[0], Timetable(), now)
+
+
 def test_what_needs_somebody_comes_worst_first_each_with_what_to_do() -> None:
     world = World(page=True)
     fill(world)
     damage = {"time": ago(hours=2), "runName": "main-check-1", "reason": "Damaged", "message": "2 chunks are missing."}
     add_repository(world, "broken", damage=damage)
     add_repository(world, "gone", conditions=[condition("Missing", "True", "RepositoryMissing", "It is not there.")])
-    add_schedule(world, "weekly", runs="gw")
+    add_schedule(world, "weekly", runs="gw", status={"observedGeneration": 2})
     add_run(
         world,
         "weekly-empty",

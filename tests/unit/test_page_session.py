@@ -103,6 +103,12 @@ def test_a_token_that_the_cluster_refuses_is_not_kept_and_one_that_it_refuses_la
     assert "has expired" in browser.get(answer.headers["location"]).text
 
 
+def test_while_somebody_fills_in_a_form_nothing_leads_away_from_it_though_the_login_has_expired(world: World) -> None:
+    part = Browser(world).get("/new/schedule/times?cron_expression=0+3+*+*+*", hx_request="true")
+    assert part.status_code == 401
+    assert not {"location", "hx-refresh", "hx-redirect"} & part.headers.keys()
+
+
 @pytest.mark.parametrize("token", ["", "   ", "töken", "with\x00nul"], ids=["none", "blank", "letters", "control"])
 def test_what_is_no_token_is_said(world: World, token: str) -> None:
     browser = Browser(world)

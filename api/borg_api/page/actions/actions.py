@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from borg_api.page.forms.numbers import read_number
+
 Fields = Mapping[str, str]
 
 
@@ -52,7 +54,7 @@ def _times(form: Fields) -> dict[str, Any]:
 
 
 def _approval(form: Fields) -> dict[str, Any]:
-    return {"preview_id": int(form.get("preview_id", "0")), "preview_digest": form.get("digest") or None}
+    return {"preview_id": read_number(form.get("preview_id", "0")), "preview_digest": form.get("digest") or None}
 
 
 ACTIONS = (

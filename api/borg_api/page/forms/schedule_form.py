@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from borg_api.page.forms.numbers import read_number
 from borg_api.page.frame.guard import Form
 from borg_api.picture.picture import View
 from borg_api.picture.records import ScheduleRecord, derive_id
@@ -134,7 +135,7 @@ def body_of(draft: Draft, namespace: str) -> dict[str, Any]:
     """Return the body of create and update that says what was entered; a number that is none goes as it was typed."""
     body: dict[str, Any] = {key: draft.fields[key] or None for key in TEXTS}
     body |= {key: draft.fields[key] for key in TICKS}
-    body |= {key: _number(draft.fields[key]) for key in COUNTS}
+    body |= {key: read_number(draft.fields[key]) or 0 for key in COUNTS}
     body[WITHIN] = draft.fields[WITHIN] or None
     body["repository_ids"] = [derive_id(REPOSITORIES.kind, namespace, target) for target in draft.targets]
     for when, choice in draft.hooks.items():
@@ -146,7 +147,3 @@ def body_of(draft: Draft, namespace: str) -> dict[str, Any]:
                 if value not in ("", ("", ""))
             }
     return body
-
-
-def _number(text: str) -> int | str:
-    return int(text) if text.isdecimal() and text.isascii() else text or 0

@@ -48,7 +48,13 @@ def templates() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"size": times.size, "span": times.span, "instant": times.instant, "sources": words.tell_sources}
+    made.filters |= {
+        "size": times.size,
+        "span": times.span,
+        "instant": times.instant,
+        "sources": words.tell_sources,
+        "seen": words.tell_seen,
+    }
     made.globals |= {
         "count": times.count,
         "icons": words.ICONS,

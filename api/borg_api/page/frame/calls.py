@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from borg_api.edge.errors import NoSuchObjectError
+from borg_api.edge.errors import InvalidValueError, NoSuchObjectError
 from borg_api.edge.guard import Caller, read_token
 from borg_api.page.frame.answers import show
 
@@ -154,6 +154,8 @@ def _scope_of(request: Request, operation: Operation, sent: bytes) -> Scope:
         errors="surrogateescape",
     )
     headers = {"authorization": f"Bearer {read_token(request)}", **(operation.headers or {})}
+    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+        raise InvalidValueError("The form cannot be read.")
     if operation.body is not None:
         headers |= {"content-type": "application/json", "content-length": str(len(sent))}
     kept = ("asgi", "http_version", "scheme", "client", "server", "state")

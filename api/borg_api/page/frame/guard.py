@@ -33,6 +33,8 @@ from borg_cluster.errors import ApiError
 FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 500
 _WRITES = ("POST",)
+_IN_FORMS = ("/new/schedule/times",)
+"""Parts of forms: to go elsewhere by itself would lose what somebody is typing."""
 _NO_KEY = """\
 The facade has no key yet, with which it would encrypt your token in a cookie. It makes one itself, within seconds after
 it has begun, in Secret {secret}. Where that lasts, its log says why: the Secret was deleted (helm upgrade, or kubectl
@@ -163,6 +165,8 @@ def _ask_to_sign_in(request: Request, *, expired: bool = False) -> Response:
         )
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     query = {"next": here if request.method == "GET" else "/", **({"expired": "1"} if expired else {})}
+    if request.url.path in _IN_FORMS:
+        return show_error(request, UnknownCallerError())
     if is_partial(request):  # the page as a whole goes there, not a part of it
         return harden(Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"}))
     return harden(RedirectResponse(f"/login?{urlencode(query)}", HTTPStatus.SEE_OTHER))

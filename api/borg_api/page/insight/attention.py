@@ -1,17 +1,16 @@
 """What needs somebody, worst first: what is wrong, and what to do about it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 from itertools import pairwise
 
 from borg_api.page.insight.history import backups_of, failed_last
+from borg_api.page.insight.matter import Level, Matter
 from borg_api.page.show.times import span
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord, ScheduleRecord
 from borg_api.picture.restoring import RestoreRecord
-from borg_api.picture.timetable import Timetable
+from borg_api.picture.timetable import COUNT, Timetable
 from borg_api.resources.runs.response import explain_run
 from borg_contract.run import Phase
 from borg_core.formats import parse_time
@@ -23,42 +22,10 @@ from borg_core.kinds.status import ConditionType
 _SLACK = timedelta(hours=2)
 """So much later than its time a backup may end before anybody is told."""
 _RECENT = timedelta(days=7)
+_ANSWER = timedelta(minutes=2)
+"""So long the operator may take to see what was saved."""
 _UNKNOWN_GAP = timedelta(days=1)
-
-
-class Level(IntEnum):
-    """How bad it is: data in danger, no new backups, something to look at, something to decide."""
-
-    DANGER = 0
-    FAILING = 1
-    LOOK = 2
-    DECIDE = 3
-
-
-WORDS = {
-    Level.DANGER: "Data in danger",
-    Level.FAILING: "No new backup",
-    Level.LOOK: "Look at it",
-    Level.DECIDE: "Waits for you",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """`what` and `name`: the kind of page to look at, and of what. `detail`: what is wrong; `advice`: what to do."""
-
-    level: Level
-    what: str
-    name: str
-    title: str
-    headline: str
-    detail: str
-    advice: str
-    since: str | None = None
-
-    @property
-    def order(self) -> tuple[int, str, str]:
-        return self.level, self.title.casefold(), self.name
+_DO_IT = "Do what the message says, then run it now."
 
 
 _REPOSITORY: tuple[tuple[ConditionType, Level, str, str], ...] = (
@@ -105,20 +72,23 @@ def find_matters_of(repository: BorgRepository) -> list[Matter]:
     return sorted(_of_repository(repository), key=lambda matter: matter.order)
 
 
-def allowed_age(record: ScheduleRecord, timetable: Timetable, now: datetime) -> timedelta:
-    """Return how old the last good backup of a schedule may be: its longest gap, and some time to be made in."""
-    runs = timetable.next_runs(record.resource, now)
-    gaps = [later - earlier for earlier, later in pairwise(runs)]
-    return max(gaps, default=_UNKNOWN_GAP) + _SLACK
-
-
 def is_late(record: ScheduleRecord, timetable: Timetable, now: datetime) -> bool:
-    """Tell whether there should have been a good backup since the last one."""
-    status, spec = record.resource.status, record.resource.spec
-    if spec.suspend:
+    """Tell whether there should have been a good backup since the last one: a run was due, and had time to end."""
+    status, resource = record.resource.status, record.resource
+    if resource.spec.suspend:
         return False
-    since = status.last_success_time or record.resource.metadata.creation_timestamp
-    return now - parse_time(since) > allowed_age(record, timetable, now)
+    since = parse_time(status.last_success_time or resource.metadata.creation_timestamp)
+    known = timetable.next_runs(resource, now)
+    gaps = [later - earlier for earlier, later in pairwise(known)] or [_UNKNOWN_GAP]
+    age = now - since - _SLACK
+    if age <= min(gaps):
+        return False  # told without reckoning, as there are many schedules
+    # `@every` counts from the last run, whenever that was.
+    is_foretold = len(known) == COUNT and not resource.spec.schedule.startswith("@every")
+    if is_foretold and not any(timetable.runs_between(resource, known, since, now - _SLACK)):
+        return False
+    # One that is at work since may be a long one.
+    return age > max(gaps) if status.active or not is_foretold else True
 
 
 def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: datetime) -> Iterator[Matter]:
@@ -128,18 +98,30 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
     # Runs are looked at only where the status says that there is something to see: there are many schedules.
     failed = failed_last(backups_of(view, name)) if status.consecutive_failures else None
     ready = _condition(resource.status.conditions, ConditionType.READY)
-    if failed:
-        times = status.consecutive_failures or 1
-        headline = "The last backup failed" if times == 1 else f"The last {times:,} backups failed"
+    ended = _condition(resource.status.conditions, ConditionType.LAST_RUN_SUCCEEDED)
+    if status.observed_generation != resource.metadata.generation and now - parse_time(record.updated) > _ANSWER:
         yield Matter(
             Level.FAILING,
             "schedules",
             name,
             title,
-            headline,
-            explain_run(failed) or failed.reason or "",
-            _advice(failed),
-            failed.completed,
+            "The operator has not seen it yet",
+            "Nothing comes of what was saved, and of nothing else that is asked for, until it has.",
+            "See whether the operator runs: kubectl get pods -A -l app.kubernetes.io/name=borg-operator",
+            record.updated,
+        )
+    elif failed or (status.consecutive_failures and ended and ended.status == "False"):
+        times = status.consecutive_failures or 1
+        yield Matter(
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            "The last backup failed" if times == 1 else f"The last {times:,} backups failed",
+            # Its BorgRun may have been deleted.
+            (explain_run(failed) or failed.reason or "") if failed else ended.message if ended else "",
+            _advice(failed) if failed else _DO_IT,
+            failed.completed if failed else status.last_failure_time,
         )
     elif ready and ready.status == "False":
         yield Matter(
@@ -206,7 +188,7 @@ def _advice(failed: RunRecord) -> str:
     locked = any(item.locked_by for item in failed.repositories)
     if locked:
         return "Wait for whoever holds the lock, or see who it is on the repository's page."
-    return "Do what the message says, then run it now."
+    return _DO_IT
 
 
 def _of_repository(repository: BorgRepository) -> Iterator[Matter]:

@@ -58,8 +58,9 @@ def space_of(runs: Sequence[RunRecord]) -> dict[str, list[tuple[Point, int]]]:
 
 
 def failed_last(runs: Sequence[RunRecord]) -> RunRecord | None:
-    """Return the newest run that ended, if it failed."""
-    ended = next((run for run in reversed(runs) if run.finished and run.phase is not Phase.SKIPPED), None)
+    """Return the newest run that came to an end of its own, if it failed."""
+    no_ends = (Phase.SKIPPED, Phase.CANCELLED)
+    ended = next((run for run in reversed(runs) if run.finished and run.phase not in no_ends), None)
     return ended if ended and ended.phase is Phase.FAILED else None
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from borg_api.page.insight.attention import Level, Matter, is_late
+from borg_api.page.insight.attention import is_late
 from borg_api.page.insight.history import usual_seconds
+from borg_api.page.insight.matter import Level, Matter
 from borg_api.page.show.times import count, span
 from borg_api.page.show.words import Tone
 from borg_api.picture.picture import View
-from borg_api.picture.records import RunRecord
+from borg_api.picture.records import RunRecord, ScheduleRecord
 from borg_api.picture.timetable import Timetable
 from borg_contract.restore.progress import Progress
 from borg_contract.run import Phase
@@ -62,33 +63,40 @@ def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, 
         return Verdict("bad" if bare else "good", "Nothing is backed up here yet.", "")
     if not active:
         return Verdict("bad", "Nothing is backed up: all schedules are paused.", "")
-    bad = {matter.name for matter in matters if matter.what == "schedules" and matter.level is Level.FAILING}
-    well = [record for record in active if record.name not in bad and not is_late(record, timetable, now)]
-    danger = sum(matter.level is Level.DANGER for matter in matters)
-    if danger:
-        return Verdict(
-            "bad",
-            f"{count(danger, 'repository needs', 'repositories need')} somebody now: archives may be in danger.",
-            also,
-        )
-    if len(well) < len(active):
-        ill = len(active) - len(well)
-        needs, theirs, is_ = (
-            ("needs", "its newest backup", "is") if ill == 1 else ("need", "their newest backups", "are")
-        )
-        text = f"{ill:,} of {count(len(active), 'schedule')} {needs} somebody: {theirs} failed or {is_} missing."
-        return Verdict("bad", text, also)
+    if trouble := _tell_trouble(active, matters, timetable, now):
+        return Verdict("bad", trouble, also)
     times = [record.resource.status.last_success_time for record in active]
     first = [text for text in times if text]
     if len(first) < len(active):
         new = len(active) - len(first)
-        text = f"{count(new, 'new schedule has', 'new schedules have')} not run yet{also_told}."
+        text = f"{count(new, 'new schedule has', 'new schedules have')} no backup yet{also_told}."
         return Verdict(good, text if also_told else f"All is well; {text}", also)
     oldest = max((now - parse_time(text)).total_seconds() for text in first)
     whole = f"All {len(active):,} schedules have" if len(active) > 1 else "The schedule has"
     hours = -(-oldest // _HOUR) * _HOUR  # of no fewer, or it would not be true
     within = "hour" if hours == _HOUR else span(hours)
     return Verdict(good, f"{whole} a good backup of the last {within}{also_told}.", also)
+
+
+def _tell_trouble(
+    active: Sequence[ScheduleRecord], matters: Sequence[Matter], timetable: Timetable, now: datetime
+) -> str:
+    """Return what is worst, empty where new backups are made."""
+
+    def count_matters(what: str, level: Level) -> int:
+        return sum(matter.what == what and matter.level is level for matter in matters)
+
+    if danger := count_matters("repositories", Level.DANGER):
+        return f"{count(danger, 'repository needs', 'repositories need')} somebody now: archives may be in danger."
+    bad = {matter.name for matter in matters if matter.what == "schedules" and matter.level is Level.FAILING}
+    if ill := sum(record.name in bad or is_late(record, timetable, now) for record in active):
+        needs, theirs, is_ = (
+            ("needs", "its newest backup", "is") if ill == 1 else ("need", "their newest backups", "are")
+        )
+        return f"{ill:,} of {count(len(active), 'schedule')} {needs} somebody: {theirs} failed or {is_} missing."
+    if unusable := count_matters("repositories", Level.FAILING):
+        return f"{count(unusable, 'repository', 'repositories')} cannot be used."
+    return ""
 
 
 def _tell_bare(bare: int) -> str:

@@ -143,11 +143,14 @@ async def show_versions(
     found, record = _find(view, repository, archive)
     exact = read_exact(request, "path").strip("/")
     answer = await Inside(request).list_versions(found, exact, token)
+    listed = {item.id for item in view.archives_in(found.metadata.name)}
     return _show_live(
         request,
         "versions.html",
         "versions",
         answer,
+        listed=listed,
+        not_listed=answer.good and any(item["archive_id"] not in listed for item in answer.body["versions"]),
         repository=found.metadata.name,
         record=record,
         path=exact,

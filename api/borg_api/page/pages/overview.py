@@ -8,8 +8,9 @@ from borg_api.edge.guard import Caller, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.parts import provide
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
-from borg_api.page.insight.attention import WORDS, find_matters
+from borg_api.page.insight.attention import find_matters
 from borg_api.page.insight.history import backups_of, space_of, states_of
+from borg_api.page.insight.matter import WORDS
 from borg_api.page.insight.overview import derive_verdict, find_proof, find_underway
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now

@@ -10,8 +10,9 @@ from borg_api.page.forms.schedule_form import Draft, draft_of, empty_draft
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.calls import Operation, call
 from borg_api.page.frame.guard import PageRoute
-from borg_api.page.insight.attention import WORDS, find_matters, of_schedule
+from borg_api.page.insight.attention import find_matters, of_schedule
 from borg_api.page.insight.history import backups_of, states_of
+from borg_api.page.insight.matter import WORDS
 from borg_api.page.show.words import tell_times
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now

@@ -1,5 +1,6 @@
 """States in a word, an icon and a tone: the colour says nothing that the other two do not."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,15 @@ ICONS = {
     tone: Markup('<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d="{}"/></svg>').format(path)
     for tone, path in _PATHS.items()
 }
+
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""What is not seen in a name, or turns around how it looks: `exe.txt` in place of `txt.exe`."""
+
+
+def tell_seen(name: str) -> str:
+    """Return a name of an archive so that nothing in it is hidden."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", name)
 
 
 @dataclass(frozen=True, slots=True)
