@@ -106,7 +106,7 @@ class BorgScheduleSpec(Model):
         int | None,
         Schema(
             "A run that takes longer than this many seconds is stopped and Failed; borg writes a checkpoint "
-            "first. Default: no limit.",
+            "first. One whose pod does not begin has ten minutes more. Default: no limit.",
             format="int64",
             minimum=60,
             maximum=31536000,

@@ -27,7 +27,7 @@ _NOTES_OF_AUTOMATIC_RUNS = (labels.DEAD_HOLDER, labels.OF_DEAD_JOB, labels.LISTI
 _CANCELLED = "spec.cancel was set"
 _STOPPING = "Is being stopped, as spec.cancel is set: borg writes a checkpoint first if it can, for two minutes at most"
 _ORPHANED = "Its Job was deleted and left its pod, which works on: the run ends with that, whatever its deadline was"
-_TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that"
+_TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that, or see what held it up"
 _MORE_ROOM = (
     "Make room on the node, request or allow more of it in spec.job.resources, or give borg's cache a claim of its own "
     "(spec.cache of the BorgRepository)"

@@ -21,7 +21,7 @@ from borg_runner.log import Log
 from borg_runner.notice import Notice
 from borg_runner.streams.container import Container
 from borg_runner.streams.exchange import Direction, Exchange
-from borg_runner.streams.words import explain
+from borg_runner.streams.words import explain, tell_last_words
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,11 @@ class Dumps:
 
     def describe_stop(self) -> str:
         """Return what a stop of the run means, in sentences: nothing of a dump is kept that is not whole."""
-        behind = next((dump for dump, at in zip(self._dumps, self._exchanges, strict=False) if not _is_whole(at)), None)
-        what = f"{behind.title} had not ended. " if behind else ""
-        return f"{what}Nothing was archived: the next run begins anew."
+        both = zip(self._dumps, self._exchanges, strict=False)
+        dump, exchange = next((pair for pair in both if not _is_whole(pair[1])), (None, None))
+        what = f"{dump.title} had not ended. " if dump else ""
+        said = f" {tell_last_words(exchange)}" if exchange and exchange.last_words else ""
+        return f"{what}Nothing was archived: the next run begins anew.{said}"
 
     def open(self) -> tuple[str, int | None]:
         """Make the pipes. Raises OSError."""

@@ -16,8 +16,12 @@ _FOR_MEMORY = ": for its memory, as a rule. `kubectl describe pod` tells; raise 
 
 def explain(exchange: Exchange, reason: Reason, what: str) -> Fault:
     """Return the fault of a command that did not succeed; `what`: of which it is the command."""
-    said = f" Its last words: {end_sentence(exchange.last_words)}" if exchange.last_words else ""
+    said = f" {tell_last_words(exchange)}" if exchange.last_words else ""
     return Fault(reason, f"{what}: {_describe(exchange)}{said}")
+
+
+def tell_last_words(exchange: Exchange) -> str:
+    return f"Its last words: {end_sentence(exchange.last_words)}"
 
 
 def _describe(exchange: Exchange) -> str:

@@ -235,7 +235,7 @@ def test_a_full_repository_ends_the_dump_and_is_what_is_told(pod: Pod) -> None:
 def test_a_run_that_is_stopped_stops_its_dump_and_leaves_no_checkpoint(pod: Pod) -> None:
     repository = pod.repository(sources=(dump(),))
     pid = pod.root / "run/borg/streams/db/pid"
-    with shell(pod, "db", "echo $$ >pid; echo half; exec sleep 600") as helper:
+    with shell(pod, "db", "echo $$ >pid; echo locked by somebody >&2; echo half; exec sleep 600") as helper:
         with pod.running(pod.plan(repository)) as runner:
             wait_until(lambda: pid.exists() and pid.read_text().strip())
             runner.send_signal(signal.SIGTERM)
@@ -243,6 +243,7 @@ def test_a_run_that_is_stopped_stops_its_dump_and_leaves_no_checkpoint(pod: Pod)
         reason, error = failed(ended)
         assert reason == "Interrupted"
         assert 'Dump "db" had not ended. Nothing was archived: the next run begins anew.' in error
+        assert "Its last words: locked by somebody" in error
         assert "goes on" not in error
         assert helper.wait(20) == 0  # nothing keeps the pod
     assert not Path(f"/proc/{pid.read_text().strip()}").exists()
