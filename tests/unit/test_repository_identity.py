@@ -592,13 +592,16 @@ def test_a_failure_holds_when_its_record_is_gone_until_a_later_run_ends_or_anoth
         return next((c.status, c.reason, c.message) for c in repository.status.conditions if c.type == "Ready")
 
     good, bad = backup(1), backup(2, phase="Failed", reason="PassphraseWrong", error="Give the right one.")
-    told = look(look(local_repository(), good), good, bad)
+    good_one = look(local_repository(), good)
+    told = look(good_one, good, bad)
     assert ready(told)[:2] == ("False", "PassphraseWrong")
     for left in ((good,), ()):
         assert ready(look(told, *left)) == ready(told)
         assert look(look(told, *left), *left) == look(told, *left)
     assert ready(look(look(told, good), good, backup(3)))[:2] == ("True", "LastRunSucceeded")
     assert ready(look(look(told, good), good, *failed(3)))[:2] == ("False", "HostUnreachable")
+    ahead = look(good_one, good, after_now(FIRST, hours=24, phase="Failed", reason="PassphraseWrong"))
+    assert ready(look(ahead, good))[:2] == ("True", "LastRunSucceeded"), "by a clock that was wrong"
     elsewhere = look(moved(told, ELSEWHERE), good)
     assert elsewhere.status.last_run is None
 

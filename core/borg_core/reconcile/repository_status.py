@@ -9,7 +9,7 @@ from borg_contract.reasons import SUSPECT, Reason
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation, Phase
 from borg_core.archives.plan import NOTHING, ArchivesPlan
-from borg_core.formats import format_size
+from borg_core.formats import format_size, format_time
 from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.parts.targets import LastRun, RepositoryIdentity, RepositoryLock
 from borg_core.kinds.parts.verification import VerificationStatus
@@ -77,7 +77,7 @@ def derive_repository_status(
         before = BorgRepositoryStatus()  # all that was known is of another one
     done = [(run.status.completion_time or "", run, result) for run, result in told]
     newest = _find_newest(done)
-    last_run = _derive_last_run(before.last_run, newest, done)
+    last_run = _derive_last_run(before.last_run, newest, done, now)
     if newest and last_run and last_run.name != newest[1].metadata.name:
         newest = None  # what was found out last still holds when its BorgRun is kept no more
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
@@ -205,12 +205,18 @@ def _find_newest(done: Sequence[_Told]) -> _Told | None:
     return unlock if unlock and len(done) == 1 else None
 
 
-def _derive_last_run(before: LastRun | None, newest: _Told | None, done: Sequence[_Told]) -> LastRun | None:
-    """Return the run by which `Ready` goes: that of `before` until a later one ends."""
+def _derive_last_run(
+    before: LastRun | None, newest: _Told | None, done: Sequence[_Told], now: datetime
+) -> LastRun | None:
+    """Return the run by which `Ready` goes: that of `before` until a later one ends.
+
+    What ended in the future, by a clock that was wrong, keeps nobody from being heard.
+    """
     if newest is None:
         return before
     time, run, _ = newest
-    if before and before.time > time and before.name not in {run.metadata.name for _, run, _ in done}:
+    is_gone = before and before.name not in {run.metadata.name for _, run, _ in done}
+    if before and is_gone and time < before.time <= format_time(now):
         return before
     return LastRun(name=run.metadata.name, time=time)
 
