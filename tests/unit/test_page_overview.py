@@ -1,5 +1,6 @@
 """What pages say: whether all is well, what needs somebody, and that at once, however many schedules there are."""
 
+import asyncio
 import gzip
 import re
 import time
@@ -12,6 +13,7 @@ from borg_api.page.frame.assets import load_assets
 from borg_api.page.insight.attention import find_matters, is_late, of_schedule
 from borg_api.page.show.times import NOTHING, size, span
 from borg_api.picture.timetable import Timetable, whole_now
+from borg_api.resources.claims import listing
 from borg_cluster.errors import Unreachable
 from borg_core.formats import format_time, parse_time
 from support.page_world import add_repository, add_run, add_schedule, ago, condition, fill
@@ -259,6 +261,22 @@ def test_the_overview_does_without_an_api_server() -> None:
     assert browser.get("/").status_code == 200
     world.cluster.troubles["list"] = [Unreachable("away")]
     assert browser.get("/").status_code == 200
+
+
+def test_the_overview_does_not_wait_for_an_api_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(page=True)
+    add_schedule(world, "nightly", "Nightly", "g")
+    browser = Browser(world, "token")
+    hung = asyncio.Event()
+
+    async def hang(*_: Any, **__: Any) -> None:
+        hung.set()
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(listing, "GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr(world.cluster, "list_page", hang)
+    assert browser.get("/").status_code == 200
+    assert hung.is_set()
 
 
 def test_a_backup_with_warnings_is_told_and_the_sentence_is_no_tick() -> None:

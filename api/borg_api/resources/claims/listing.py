@@ -1,5 +1,6 @@
 """Claims as the API server has them, and who backs them up: read with the caller's token, as nobody watches them."""
 
+import asyncio
 from collections.abc import Sequence
 
 from fastapi import Request
@@ -21,6 +22,7 @@ NEEDED = (LIST, LIST_SCHEDULES, LIST_REPOSITORIES)
 """Without one of these rights nobody can tell which claims are backed up."""
 
 AT_ONCE = 500
+GLANCE_SECONDS = 3.0
 
 
 async def demand_rights(request: Request, view: View) -> None:
@@ -33,12 +35,13 @@ async def demand_rights(request: Request, view: View) -> None:
 async def glance_at_claims(
     request: Request, caller: Caller, view: View, needed: Sequence[Permission]
 ) -> list[ObservedClaim]:
-    """Return the first claims, for what does without: none where a right is missing, or they cannot be read."""
+    """Return the first claims, for what does without: none where a right is missing, or they cannot be read soon."""
     if not all([await is_allowed(request, permission) for permission in needed]):
         return []
     try:
-        claims, _ = await read_claims(caller, view, AT_ONCE)
-    except ApiError:
+        async with asyncio.timeout(GLANCE_SECONDS):
+            claims, _ = await read_claims(caller, view, AT_ONCE)
+    except (ApiError, TimeoutError):
         return []
     return claims
 
