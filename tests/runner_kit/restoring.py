@@ -35,7 +35,11 @@ def failed(ended: Ended) -> RepositoryResult:
 
 def fail_in_a_file(pod: Pod, plan: RestorePlan, file: Path) -> None:
     """Let the restore end in the middle of that file."""
-    meddle = f'case "$*" in *--dry-run*|*--stdout*) ;; *) mkdir -p {file.parent}; printf he >{file}; exit 2 ;; esac'
-    during(pod, "extract", meddle)
+    fail_after(pod, plan, f"mkdir -p {file.parent}; printf he >{file}")
+
+
+def fail_after(pod: Pod, plan: RestorePlan, script: str) -> None:
+    """Let the restore end once a shell has done in place of borg's extraction what the script says."""
+    during(pod, "extract", f'case "$*" in *--dry-run*|*--stdout*) ;; *) {script}; exit 2 ;; esac')
     failed(run(pod, Operation.RESTORE, plan))
     pod.borg = find_borg()

@@ -12,22 +12,9 @@ from collections.abc import Iterable, Mapping
 from borg_contract.restore.plan import Mode, RestorePlan
 from borg_runner.restore.change import held_times
 from borg_runner.restore.compare import Changes
-from borg_runner.restore.journal import Journal, read_began, read_journals, read_list, write_journal
+from borg_runner.restore.journal import Journal, NoFileError, read_boot_id, read_journals, read_list, write_journal
+from borg_runner.restore.late import find_ours, tell_late_before
 from borg_runner.restore.reckon import Meant, Task, describe_paths
-from borg_runner.restore.verify import Findings, find_contents, verify_content
-
-_WHAT_IS_LATE = "What was written between its attempts, and was replaced, is in the undo archives"
-_BACK_AGAIN = "restore that with `mode: Merge` to have it back"
-
-
-def tell_late(task: Task, late: Iterable[str], undo_archive: str) -> None:
-    """Warn of what `find_late` found. `undo_archive`: that has it now; empty where there is none."""
-    held = (
-        f'what that held is in the undo archive "{undo_archive}": {_BACK_AGAIN}'
-        if undo_archive
-        else "with `undo: false` nothing has what that held"
-    )
-    task.repository.warn(f"{describe_paths(sorted(late))}: written since the restore began, and replaced now; {held}")
 
 
 def find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | None:
@@ -40,8 +27,7 @@ def find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | No
                 f"an earlier attempt began to change the target: going on from there ({journal.digest[:12]}…)"
             )
             if journal.late:
-                names = ", ".join(f'"{name}"' for name in journal.late)
-                task.repository.warn(f"{_WHAT_IS_LATE} {names}: {_BACK_AGAIN}.")
+                tell_late_before(task, journal.late)
             if journal.earlier:
                 names = name_undo_archives(journal)
                 task.repository.warn(
@@ -71,7 +57,7 @@ def name_undo_archives(journal: Journal) -> str:
 
 def list_earlier(former: Iterable[Journal]) -> tuple[str, ...]:
     """Return the undo archives of BorgRestores that had this one's name, whose journal this one takes the place of."""
-    return tuple(name for journal in former for name in (*journal.earlier, journal.undo_archive) if name)
+    return tuple(name for item in former for name in (*item.earlier, item.undo_archive, *item.late) if name)
 
 
 def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -> None:
@@ -91,11 +77,15 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
     changes.overwrite -= late
     changes.clear -= late
     changes.keep |= late
-    there = _find_begun(task, meant, changes, signs)
-    begun = _find_ours(task, meant, there)
+    begun = there = _find_begun(task, meant, changes, signs)
+    if journal.boot == read_boot_id():  # else nobody knows what of an attempt came to the disk
+        begun = find_ours(task, meant, there)
     changes.overwrite |= begun
     changes.keep -= begun
-    late |= there - begun
+    if others := sorted(there - begun):
+        task.repository.warn(
+            f"{describe_paths(others)}: written since the restore began, and so left alone, as OnlyMissing does"
+        )
     changes.resumed |= {path for path in changes.same if path in signs}
     if new or late:
         task.repository.warn(
@@ -104,44 +94,9 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
         )
 
 
-def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> set[str]:
-    """Return what is to be replaced or deleted and was written since the restore began, but not by it.
-
-    No undo archive has it. Folders are not among them: what they hold is.
-    """
-    since = read_began(task.target.root, journal)
-    late = set()
-    for path in changes.overwrite | changes.delete:
-        found = task.target.look(path)
-        if found is not None and not stat.S_ISDIR(found.st_mode) and found.st_ctime_ns > since:
-            late.add(path)
-    return late - _find_ours(task, meant, late)
-
-
-def _find_ours(task: Task, meant: Meant, paths: set[str]) -> set[str]:
-    """Return those that a killed attempt had begun to write: they hold the beginning of what the archive has."""
-    findings, selection = Findings(), meant.selection
-    compared = set(find_contents(selection, paths & selection.entries.keys()).values())
-    if compared:
-        verify_content(
-            task.repository,
-            meant.archive.name,
-            selection,
-            task.target,
-            paths=compared,
-            findings=findings,
-            scratch=task.scratch,
-            items=task.items,
-            may_be_short=True,
-        )
-    if findings.count > len(findings.different):
-        return set()  # only the first of them are named
-    return compared - {*findings.different, *findings.unread}
-
-
 def tell_unfinished(task: Task, meant: Meant, changes: Changes) -> None:
     """Warn of what an earlier restore of this name may have begun to write, and this one leaves alone."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError, NoFileError):
         signs = read_list(task.target.root, task.plan.name)
         if begun := sorted(_find_begun(task, meant, changes, signs)):
             task.repository.warn(
@@ -183,7 +138,7 @@ def find_covered(task: Task, meant: Meant) -> set[str]:
     return {
         journal.restore
         for journal in read_journals(task.target.root)
-        if is_whole or (undone is not None and undone.restore == journal.restore)
+        if is_whole or (undone is not None and undone.restore == journal.restore and plan.mode is Mode.MIRROR)
     }
 
 

@@ -19,6 +19,10 @@ _JOURNAL, _LIST = ".json", ".list"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
+class NoFileError(OSError):
+    """What is called like a journal, or a list, is a folder, a link, a pipe."""
+
+
 @dataclass(frozen=True)
 class Journal:
     """A restore that has begun to change its target."""
@@ -59,7 +63,7 @@ def read_journals(folder: Path) -> list[Journal]:
     found = []
     with contextlib.suppress(FileNotFoundError):
         for path in sorted(folder.glob(f"{OWN_FILES}*{_JOURNAL}")):
-            with contextlib.suppress(ValueError, TypeError, IsADirectoryError):
+            with contextlib.suppress(ValueError, TypeError, NoFileError):
                 journal = Journal(**json.loads(_read(path)))
                 names = (*journal.late, *journal.earlier)  # raises where these are no lists
                 if all(isinstance(name, str) for name in (*names, journal.restore, journal.undo_archive)):
@@ -68,9 +72,12 @@ def read_journals(folder: Path) -> list[Journal]:
 
 
 def read_began(folder: Path, journal: Journal) -> int:
-    """Return when the restore began: nanoseconds since 1970, by the clock of the volume where that can be had."""
+    """Return when the restore began: nanoseconds since 1970, by the clock of the volume where that can be had.
+
+    The list is written then; its mtime stays when somebody gives all files another owner or label.
+    """
     with contextlib.suppress(OSError):
-        return (folder / list_name(journal.restore)).lstat().st_ctime_ns
+        return (folder / list_name(journal.restore)).lstat().st_mtime_ns
     return journal.began
 
 
@@ -112,17 +119,20 @@ def _journal_name(restore: str) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """Return what the file holds. Raises OSError, ValueError for what is no file: others may write here."""
+    """Return what the file holds. Raises OSError; NoFileError for what is none, as others may write here."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise ValueError("a symbolic link") from error
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a symbolic link, a socket
+            raise NoFileError(errno.EINVAL, "no regular file", path.name) from error
         raise
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("no regular file")
-        return file.read()
+            raise NoFileError(errno.EINVAL, "no regular file", path.name)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def _write(folder: Path, name: str, data: bytes) -> None:

@@ -4,25 +4,26 @@ Nothing in the target changes before the undo archive is complete and the journa
 ends it leaves the journal behind, and the next attempt goes on by it.
 """
 
+import contextlib
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from borg_contract.ownership import UndoOf
 from borg_contract.reasons import Reason
+from borg_contract.restore.plan import Mode
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.restore.change import change, find_folders_above, finish, held_times
 from borg_runner.restore.compare import Changes
 from borg_runner.restore.earlier import (
     digest_paths,
     find_covered,
-    find_late,
     find_own,
     hold_to_list,
     leave_former,
     list_earlier,
     name_undo_archives,
-    tell_late,
     tell_unfinished,
 )
 from borg_runner.restore.journal import (
@@ -34,6 +35,7 @@ from borg_runner.restore.journal import (
     write_journal,
     write_list,
 )
+from borg_runner.restore.late import find_late, tell_late
 from borg_runner.restore.reckon import (
     Meant,
     Task,
@@ -56,7 +58,8 @@ def restore(task: Task) -> None:
     before = read_journals(root)
     journal = find_own(task, before, meant)
     former = [item for item in before if item.restore == plan.name and item.uid != plan.uid]
-    since = journal.began if journal is not None and journal.boot == read_boot_id() else None
+    is_same_boot = journal is not None and journal.boot == read_boot_id()
+    since = journal.began if journal is not None and is_same_boot else None
     changes = reckon(task, meant, since=since)
     digest = journal.digest if journal is not None else derive_digest(task, meant, changes)
     if plan.digest and digest != plan.digest:
@@ -64,7 +67,9 @@ def restore(task: Task) -> None:
         raise FaultError(_explain_outdated(plan.digest, digest))
     is_again = journal is not None
     if journal is not None:
-        hold_to_list(task, meant, journal, changes)
+        task.add(undo_archive=journal.undo_archive or None)
+        with _telling_what_is_half(journal):
+            hold_to_list(task, meant, journal, changes)
     elif former:
         tell_unfinished(task, meant, changes)
     found = describe(task, meant, changes, digest)
@@ -79,12 +84,19 @@ def restore(task: Task) -> None:
         journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
     if journal is not None:
         task.add(undo_archive=journal.undo_archive or None)
-    try:
-        if journal is not None and is_again:
+    with _telling_what_is_half(journal):
+        if journal is not None and is_again and not (is_same_boot and plan.mode is Mode.ONLY_MISSING):
             journal = _keep_late(task, meant, journal, changes)
         change(task, meant, changes)
         finish(task, covers=find_covered(task, meant))
         leave_former(task, former)
+
+
+@contextlib.contextmanager
+def _telling_what_is_half(journal: Journal | None) -> Iterator[None]:
+    """Raise FaultErrors, and OSErrors as such, with what is half done and how to go on."""
+    try:
+        yield
     except FaultError as error:
         raise FaultError(replace(error.fault, text=f"{error} {_describe_half(journal)}".rstrip())) from error
     except OSError as error:
@@ -140,7 +152,7 @@ def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> 
         return journal
     undo_archive = ""
     if task.plan.undo:
-        undo_archive = _archive_before(task, meant, Changes(overwrite=late))
+        undo_archive = _archive_before(task, meant, Changes(overwrite=late), so_far="Nothing more was changed")
         journal = replace(journal, late=(*journal.late, undo_archive))
         with held_times(task.target, {""}):
             write_journal(task.target.root, journal)
@@ -148,7 +160,7 @@ def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> 
     return journal
 
 
-def _archive_before(task: Task, meant: Meant, changes: Changes) -> str:
+def _archive_before(task: Task, meant: Meant, changes: Changes, *, so_far: str = "Nothing was changed") -> str:
     target, owner = task.target, task.repository.plan.name
     paths = changes.overwrite | changes.delete
     if sockets := sorted(path for path in paths if _is_socket(target, path)):
@@ -163,6 +175,7 @@ def _archive_before(task: Task, meant: Meant, changes: Changes) -> str:
         root=target.root,
         scratch=task.scratch / "undo",
         run_name=task.run_name,
+        so_far=so_far,
     )
 
 

@@ -29,11 +29,19 @@ _FILE_CHANGED = 100
 
 
 def make_undo_archive(
-    repository: Repository, undo: UndoOf, paths: Iterable[str], *, root: Path, scratch: Path, run_name: str
+    repository: Repository,
+    undo: UndoOf,
+    paths: Iterable[str],
+    *,
+    root: Path,
+    scratch: Path,
+    run_name: str,
+    so_far: str,
 ) -> str:
     """Archive the `paths` below `root`, themselves and nothing below them; return the archive's name.
 
-    Raises FaultError, also where a path could not be archived or not be read back: then nothing is to be changed.
+    `so_far`: what is said of the target if that fails. Raises FaultError, also where a path could not be archived or
+    not be read back: then nothing is to be changed.
     """
     name = derive_undo_name(undo.restore, dt.datetime.now(dt.UTC))
     comment = render_undo_comment(undo, run_name or "-")
@@ -62,11 +70,11 @@ def make_undo_archive(
             return name
     except FaultError as error:
         reason = error.fault.reason if error.fault.reason in _KEPT else Reason.UNDO_FAILED
-        text = f"Nothing was changed, as the undo archive could not be made: {error}"
+        text = f"{so_far}, as the undo archive could not be made: {error}"
         raise FaultError(replace(error.fault, reason=reason, text=text)) from error
     said = outcome.warnings[0] if outcome.warnings else "borg warned without words"
     text = (
-        f'Nothing was changed, as the undo archive "{name}" lacks what could not be read: {said}. Let the pod read it '
+        f'{so_far}, as the undo archive "{name}" lacks what could not be read: {said}. Let the pod read it '
         "(`job.runAsUser`, `ownership: Keep`), or do without: `undo: false`."
     )
     raise FaultError(Fault(Reason.UNDO_FAILED, text))

@@ -43,6 +43,8 @@ class Findings:
     """What this pod may not read, so that nobody knows."""
 
     missing: set[str] = field(default_factory=set)
+    alike: set[str] = field(default_factory=set)
+    """Whose content is as in the archive, or its beginning; filled only where that is enough."""
 
     def forgive(self, path: str, *names: str) -> None:
         """Take out of what is wrong with `path` what these name."""
@@ -238,6 +240,8 @@ class _Reader(threading.Thread):
         self.count += 1
         if not is_same:
             self._findings.add(path, "content")
+        elif self._may_be_short:
+            self._findings.alike.add(path)
 
     def _compare_content(self, file: BinaryIO, size: int, path: str) -> bool:
         is_same, left = True, size
