@@ -31,7 +31,7 @@ from support.recorder import patched
 
 FIRST, SECOND = "a" * 64, "b" * 64
 ACCEPTED, LOST = "borgoperator.io/repository-id", "borgoperator.io/lost-repository-id"
-NIGHT = "2026-03-01T23:00:00Z"
+NIGHT = format_time(NOW)
 ELSEWHERE = {"volume": {"persistentVolumeClaim": {"claimName": "another"}}}
 WORLD = World(subject=Reference("BorgRepository", "team", "main"), settings=SETTINGS)
 
@@ -636,6 +636,44 @@ def test_a_restore_that_finds_another_repository_or_none_tells_it_and_what_is_it
     conditions = {condition.type: condition for condition in again.status.conditions}
     assert conditions["Ready"].reason == "LastRunSucceeded", "it has found the right one, and read it"
     assert not {"Missing", "Replaced"} & conditions.keys()
+    # The BorgRestore that found it gone is deleted, with its run, before another one is made.
+    for left in ((backup(1),), ()):
+        anew = look(told, *left, builders.run("back-2", later, **spec))
+        for seen in (anew, look(anew, *left, builders.run("back-2", later, **spec)), look(anew, *left)):
+            conditions = {condition.type: condition for condition in seen.status.conditions}
+            assert conditions["Ready"].reason == "LastRunSucceeded"
+            assert not {"Missing", "Replaced"} & conditions.keys()
+
+
+def unlock(hour: int) -> BorgRun:
+    at = f"2026-03-01T{hour:02}:00:00Z"
+    status = {"phase": "Completed", "startTime": at, "completionTime": at}
+    status["repositories"] = [{"name": "main", "phase": "Completed"}]  # type: ignore[assignment]
+    spec = {"scheduleRef": None, "repositoryRef": {"name": "main"}, "operation": "BreakLock"}
+    return builders.run(f"unlock-{hour}", status, **spec)
+
+
+def test_a_lock_that_was_broken_is_told_so_whichever_record_is_deleted_when() -> None:
+    def ready(repository: BorgRepository) -> tuple[str, str]:
+        return next((c.status, c.reason) for c in repository.status.conditions if c.type == "Ready")
+
+    away, good, locked = failed(1)[0], backup(2), backup(3, phase="Failed", reason="Locked", archive=None)
+    told = look(look(local_repository(), away, good), away, good, locked)
+    assert ready(told) == ("False", "Locked")
+    assert ready(look(told, good)) == ("False", "Locked")
+    assert ready(look(look(told, good), good, unlock(4))) == ("True", "LastRunSucceeded")
+    broken = look(told, away, good, locked, unlock(4))
+    assert ready(broken) == ("True", "LastRunSucceeded")
+    for left in ((away, good, unlock(4)), (away, unlock(4)), (away,), ()):
+        assert ready(look(broken, *left)) == ("True", "LastRunSucceeded")
+
+
+def test_a_run_of_the_same_name_that_tells_nothing_hides_no_failure() -> None:
+    good = backup(1)
+    told = look(look(local_repository(), good), good, backup(2, phase="Failed", reason="PassphraseWrong"))
+    dumped = backup(3, phase="Failed", reason="DumpFailed", archive=None)
+    again = dumped.model_copy(update={"metadata": dumped.metadata.model_copy(update={"name": "db-2"})})
+    assert next(c.reason for c in look(told, good, again).status.conditions if c.type == "Ready") == "PassphraseWrong"
 
 
 def test_what_was_found_out_does_not_stand_where_nothing_uses_the_repository_any_more() -> None:

@@ -15,6 +15,9 @@ from support.builders import NOW, Case, planned, settled
 TICK = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
 
+TOMORROW = "2026-03-03T05:00:00Z"
+
+
 def finished(name: str, hour: int, phase: str = "Completed", **status: Any) -> BorgRun:
     at = f"2026-03-01T{hour:02}:00:00Z"
     return builders.run(name, {"phase": phase, "startTime": at, "completionTime": at, **status})
@@ -67,6 +70,8 @@ def test_how_the_last_run_ended_still_holds_when_its_record_is_gone(phase: str) 
     before = last_run(status_of(seen))
     for left in (both[:1], ()):
         assert last_run(status_of(later(seen, *left))) == before
+    ahead = later(world(both[0], finished("db-1", 5, phase, startTime=TOMORROW, completionTime=TOMORROW)), both[0])
+    assert last_run(status_of(ahead))[2].startswith('BorgRun "db-0"'), "that one was by a clock that is wrong"
     later_one = last_run(status_of(later(seen, both[0], finished("db-2", 6))))
     assert later_one[:2] == ("True", "RunCompleted")
 

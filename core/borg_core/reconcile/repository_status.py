@@ -76,10 +76,7 @@ def derive_repository_status(
     if identity and before.identity and identity.since != before.identity.since:
         before = BorgRepositoryStatus()  # all that was known is of another one
     done = [(run.status.completion_time or "", run, result) for run, result in told]
-    newest = _find_newest(done)
-    last_run = _derive_last_run(before.last_run, newest, done, now)
-    if newest and last_run and last_run.name != newest[1].metadata.name:
-        newest = None  # what was found out last still holds when its BorgRun is kept no more
+    newest, last_run = _settle(before, _find_newest(done), done, now)
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
     is_used = schedules > 0 or checks.clock is not None or drills.clock is not None
     if newest and _locked(newest[2]) and not is_used:
@@ -153,7 +150,7 @@ def read_runs(
     repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
 ) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
     """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
-    seen = _select_of_the_repository(_read_ended(repository, runs))
+    seen = _select_of_the_repository(repository.status, _read_ended(repository, runs))
     identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
     return identity, select_begun(repository, identity, seen)
 
@@ -169,18 +166,21 @@ def _read_ended(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence
 
 
 def _select_of_the_repository(
-    ended: Sequence[tuple[BorgRun, RepositoryResult]],
+    before: BorgRepositoryStatus, ended: Sequence[tuple[BorgRun, RepositoryResult]]
 ) -> Sequence[tuple[BorgRun, RepositoryResult]]:
     """Return what is its affair, the oldest first: that an archive is not there, or a claim full, is the restore's.
 
     That a restore found the right repository is news only where it was gone before.
     """
     kept: list[tuple[BorgRun, RepositoryResult]] = []
+    said_gone = any(c.type == ConditionType.READY and c.reason in _ANOTHER_OR_NONE for c in before.conditions)
+    since, gone = before.last_run.time if before.last_run else "", False
     for run, result in ended:
-        was_gone = bool(kept) and kept[-1][1].reason in _ANOTHER_OR_NONE
-        is_news = result.reason in _ANOTHER_OR_NONE or (was_gone and result.phase.succeeded)
+        gone |= said_gone and (run.status.completion_time or "") > since
+        is_news = result.reason in _ANOTHER_OR_NONE or (gone and result.phase.succeeded)
         if is_news or not run.spec.operation.needs_restore:
             kept.append((run, result))
+        gone = result.reason in _ANOTHER_OR_NONE or (gone and not result.phase.succeeded)
     return kept
 
 
@@ -196,8 +196,8 @@ def _find_newest(done: Sequence[_Told]) -> _Told | None:
     """
     unlock = None
     for told in reversed(done):
-        _, run, result = told
-        if run.spec.operation is Operation.BREAK_LOCK and result.phase.succeeded:
+        result = told[2]
+        if _is_unlock(told):
             unlock = unlock or told
         elif result.reason not in _OF_THE_SOURCES:
             return unlock if unlock and _locked(result) else told
@@ -205,20 +205,35 @@ def _find_newest(done: Sequence[_Told]) -> _Told | None:
     return unlock if unlock and len(done) == 1 else None
 
 
-def _derive_last_run(
-    before: LastRun | None, newest: _Told | None, done: Sequence[_Told], now: datetime
-) -> LastRun | None:
-    """Return the run by which `Ready` goes: that of `before` until a later one ends.
+def _settle(
+    before: BorgRepositoryStatus, newest: _Told | None, done: Sequence[_Told], now: datetime
+) -> tuple[_Told | None, LastRun | None]:
+    """Return the run by which `Ready` goes, and what is kept of it: that of `before` until a later one ends.
 
-    What ended in the future, by a clock that was wrong, keeps nobody from being heard.
+    Without a run, what was said holds: its BorgRun is kept no more. What ended in the future, by a clock that was
+    wrong, keeps nobody from being heard.
     """
+    last = before.last_run
     if newest is None:
-        return before
-    time, run, _ = newest
-    is_gone = before and before.name not in {run.metadata.name for _, run, _ in done}
-    if before and is_gone and time < before.time <= format_time(now):
-        return before
-    return LastRun(name=run.metadata.name, time=time)
+        return None, last
+    if last is None or not newest[0] < last.time <= format_time(now):
+        return newest, _render_last(newest)
+    if same := next((told for told in done if _render_last(told) == last), None):
+        return same, last
+    ready = next((c for c in before.conditions if c.type == ConditionType.READY), None)
+    if ready and ready.reason == Reason.LOCKED:
+        unlocked = next((told for told in done if told[0] >= last.time and _is_unlock(told)), None)
+        return unlocked, _render_last(unlocked) if unlocked else last
+    return None, last
+
+
+def _render_last(told: _Told) -> LastRun:
+    return LastRun(name=told[1].metadata.name, time=told[0])
+
+
+def _is_unlock(told: _Told) -> bool:
+    _, run, result = told
+    return run.spec.operation is Operation.BREAK_LOCK and result.phase.succeeded
 
 
 def _count(result: RepositoryResult) -> int | None:

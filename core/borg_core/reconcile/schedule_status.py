@@ -50,12 +50,12 @@ def derive_schedule_status(
     last: tuple[str | None, str | None, str | None]
     if latest is not None and latest.began >= (before.last_run_time or ""):
         last = (latest.began, latest.name, _phase_of(latest))
-    elif named := next((entry for entry in entries if entry.name == before.last_run_name), None):
+    elif named := next((entry for entry in entries if _is_named(entry, before)), None):
         last = (before.last_run_time, named.name, _phase_of(named))  # it had begun, and waits again, or never got far
     else:
         last = (before.last_run_time, before.last_run_name, _keep_phase(before))
-        if last[2]:  # how it ended still holds, whatever those before it say
-            ended = []
+        if last[2] and (before.last_run_time or "") <= format_time(now):
+            ended = []  # how it ended still holds, whatever those before it say; not of a clock that was wrong
     next_run = clock.next_after(now) if clock else None
     findings = (
         *_findings(schedule, problems, now),
@@ -90,6 +90,10 @@ def derive_schedule_status(
         consecutive_failures=failures,
         skipped_runs=_count_skipped(world, entries, clock, now),
     )
+
+
+def _is_named(entry: Entry, before: BorgScheduleStatus) -> bool:
+    return entry.name == before.last_run_name and entry.operation is Operation.BACKUP
 
 
 def _phase_of(entry: Entry) -> str | None:
