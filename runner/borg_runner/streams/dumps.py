@@ -102,8 +102,8 @@ class Dumps:
         both = zip(self._dumps, self._exchanges, strict=False)
         dump, exchange = next((pair for pair in both if not _is_whole(pair[1])), (None, None))
         what = f"{dump.title} had not ended. " if dump else ""
-        said = f" {tell_last_words(exchange)}" if exchange and exchange.last_words else ""
-        return f"{what}Nothing was archived: the next run begins anew.{said}"
+        said = f"{tell_last_words(exchange)} " if exchange and exchange.last_words else ""
+        return f"{what}{said}Nothing was archived: the next run begins anew."
 
     def open(self) -> tuple[str, int | None]:
         """Make the pipes. Raises OSError."""

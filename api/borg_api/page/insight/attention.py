@@ -77,7 +77,7 @@ def is_late(record: ScheduleRecord, timetable: Timetable, now: datetime) -> bool
     status, resource = record.resource.status, record.resource
     if resource.spec.suspend:
         return False
-    since = parse_time(status.last_success_time or resource.metadata.creation_timestamp)
+    since = parse_time(status.last_success_time or record.updated)  # one that was paused from the beginning is new
     known = timetable.next_runs(resource, now)
     gaps = [later - earlier for earlier, later in pairwise(known)] or [_UNKNOWN_GAP]
     age = now - since - _SLACK
@@ -101,7 +101,7 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
     ended = _condition(resource.status.conditions, ConditionType.LAST_RUN_SUCCEEDED)
     if status.observed_generation != resource.metadata.generation and now - parse_time(record.updated) > _ANSWER:
         yield Matter(
-            Level.FAILING,
+            Level.LOOK,
             "schedules",
             name,
             title,
