@@ -26,7 +26,7 @@ def test_prune_compact_and_check_by_hand_wait_for_each_other_and_complete(team: 
     prune, compact, check = (status["repositories"][0] for status in statuses)
     assert prune["prune"] == {"kept": 1, "deleted": 1, "archives": [first["archive"]]}
     assert compact["compact"]["freedBytes"] > 2_900_000
-    assert check.keys() == {"name", "phase", "place", "seconds", "check"}
+    assert check.keys() == {"name", "phase", "place", "repositoryId", "seconds", "check"}
     assert check["check"] == {"complete": True}
     schedule = team.get("bsched", "night")["status"]
     assert schedule["lastRunName"] == "backup-2"  # an operation is not a backup
