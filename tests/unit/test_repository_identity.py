@@ -82,6 +82,10 @@ def said(repository: BorgRepository) -> dict[str, str]:
     return {condition.type: condition.message for condition in repository.status.conditions}
 
 
+def ready(repository: BorgRepository) -> tuple[str, str]:
+    return next((c.status, c.reason) for c in repository.status.conditions if c.type == "Ready")
+
+
 def moved(repository: BorgRepository, where: dict[str, Any]) -> BorgRepository:
     before = document(repository)
     spec = {key: value for key, value in before["spec"].items() if key != "ssh"}
@@ -565,9 +569,6 @@ def test_one_that_is_gone_is_told_until_it_is_back_or_a_person_says_that_it_is_l
 def test_what_was_found_out_stands_when_the_run_that_did_is_kept_no_more_until_it_is_found_again_or_a_person_speaks(
     found: BorgRun, type_: str, reason: str
 ) -> None:
-    def ready(repository: BorgRepository) -> tuple[str, str]:
-        return next((c.status, c.reason) for c in repository.status.conditions if c.type == "Ready")
-
     told = look(look(local_repository(), backup(1)), backup(1), found)
     # Somebody deletes its BorgRun; or it is beyond the history, by runs that do not get there.
     for left in ((), (backup(1),), tuple(failed(3, 3)), (backup(1), *failed(3))):
@@ -588,20 +589,21 @@ def test_what_was_found_out_stands_when_the_run_that_did_is_kept_no_more_until_i
 
 
 def test_a_failure_holds_when_its_record_is_gone_until_a_later_run_ends_or_another_place_is_named() -> None:
-    def ready(repository: BorgRepository) -> tuple[str, str, str]:
-        return next((c.status, c.reason, c.message) for c in repository.status.conditions if c.type == "Ready")
+    def words(repository: BorgRepository) -> list[str]:
+        return [c.message for c in repository.status.conditions if c.type == "Ready"]
 
     good, bad = backup(1), backup(2, phase="Failed", reason="PassphraseWrong", error="Give the right one.")
     good_one = look(local_repository(), good)
     told = look(good_one, good, bad)
-    assert ready(told)[:2] == ("False", "PassphraseWrong")
+    assert ready(told) == ("False", "PassphraseWrong")
     for left in ((good,), ()):
         assert ready(look(told, *left)) == ready(told)
+        assert words(look(told, *left)) == words(told)
         assert look(look(told, *left), *left) == look(told, *left)
-    assert ready(look(look(told, good), good, backup(3)))[:2] == ("True", "LastRunSucceeded")
-    assert ready(look(look(told, good), good, *failed(3)))[:2] == ("False", "HostUnreachable")
+    assert ready(look(look(told, good), good, backup(3))) == ("True", "LastRunSucceeded")
+    assert ready(look(look(told, good), good, *failed(3))) == ("False", "HostUnreachable")
     ahead = look(good_one, good, after_now(FIRST, hours=24, phase="Failed", reason="PassphraseWrong"))
-    assert ready(look(ahead, good))[:2] == ("True", "LastRunSucceeded"), "by a clock that was wrong"
+    assert ready(look(ahead, good)) == ("True", "LastRunSucceeded"), "by a clock that was wrong"
     elsewhere = look(moved(told, ELSEWHERE), good)
     assert elsewhere.status.last_run is None
 
@@ -654,9 +656,6 @@ def unlock(hour: int) -> BorgRun:
 
 
 def test_a_lock_that_was_broken_is_told_so_whichever_record_is_deleted_when() -> None:
-    def ready(repository: BorgRepository) -> tuple[str, str]:
-        return next((c.status, c.reason) for c in repository.status.conditions if c.type == "Ready")
-
     away, good, locked = failed(1)[0], backup(2), backup(3, phase="Failed", reason="Locked", archive=None)
     told = look(look(local_repository(), away, good), away, good, locked)
     assert ready(told) == ("False", "Locked")

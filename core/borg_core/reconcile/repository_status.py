@@ -173,7 +173,7 @@ def _select_of_the_repository(
     That a restore found the right repository is news only where it was gone before.
     """
     kept: list[tuple[BorgRun, RepositoryResult]] = []
-    said_gone = any(c.type == ConditionType.READY and c.reason in _ANOTHER_OR_NONE for c in before.conditions)
+    said_gone = _reason_of_ready(before) in _ANOTHER_OR_NONE
     since, gone = before.last_run.time if before.last_run else "", False
     for run, result in ended:
         gone |= said_gone and (run.status.completion_time or "") > since
@@ -220,11 +220,14 @@ def _settle(
         return newest, _render_last(newest)
     if same := next((told for told in done if _render_last(told) == last), None):
         return same, last
-    ready = next((c for c in before.conditions if c.type == ConditionType.READY), None)
-    if ready and ready.reason == Reason.LOCKED:
+    if _reason_of_ready(before) == Reason.LOCKED:
         unlocked = next((told for told in done if told[0] >= last.time and _is_unlock(told)), None)
         return unlocked, _render_last(unlocked) if unlocked else last
     return None, last
+
+
+def _reason_of_ready(before: BorgRepositoryStatus) -> str:
+    return next((c.reason for c in before.conditions if c.type == ConditionType.READY), "")
 
 
 def _render_last(told: _Told) -> LastRun:

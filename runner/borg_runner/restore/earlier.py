@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from borg_contract.restore.plan import Mode, RestorePlan
 from borg_runner.restore.change import held_times
 from borg_runner.restore.compare import Changes
-from borg_runner.restore.journal import Journal, NoFileError, read_boot_id, read_journals, read_list, write_journal
+from borg_runner.restore.journal import Journal, NoFileError, read_journals, read_list, write_journal
 from borg_runner.restore.late import find_ours, tell_late_before
 from borg_runner.restore.reckon import Meant, Task, describe_paths
 
@@ -78,7 +78,7 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
     changes.clear -= late
     changes.keep |= late
     begun = there = _find_begun(task, meant, changes, signs)
-    if journal.boot == read_boot_id():  # else nobody knows what of an attempt came to the disk
+    if journal.is_of_this_boot:  # else nobody knows what of an attempt came to the disk
         begun = find_ours(task, meant, there)
     changes.overwrite |= begun
     changes.keep -= begun

@@ -47,6 +47,11 @@ class Journal:
     earlier: tuple[str, ...] = ()
     """Undo archives of BorgRestores of this name and archive before it, that never finished: the oldest first."""
 
+    @property
+    def is_of_this_boot(self) -> bool:
+        """Whether the node has run on since: what was written is there."""
+        return self.boot == read_boot_id()
+
 
 def read_boot_id() -> str:
     """Return what tells this run of the node's kernel from all others."""

@@ -58,8 +58,7 @@ def restore(task: Task) -> None:
     before = read_journals(root)
     journal = find_own(task, before, meant)
     former = [item for item in before if item.restore == plan.name and item.uid != plan.uid]
-    is_same_boot = journal is not None and journal.boot == read_boot_id()
-    since = journal.began if journal is not None and is_same_boot else None
+    since = journal.began if journal is not None and journal.is_of_this_boot else None
     changes = reckon(task, meant, since=since)
     digest = journal.digest if journal is not None else derive_digest(task, meant, changes)
     if plan.digest and digest != plan.digest:
@@ -82,10 +81,8 @@ def restore(task: Task) -> None:
         root.mkdir(parents=True, exist_ok=True)
     if journal is None and not changes.is_nothing:
         journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
-    if journal is not None:
-        task.add(undo_archive=journal.undo_archive or None)
     with _telling_what_is_half(journal):
-        if journal is not None and is_again and not (is_same_boot and plan.mode is Mode.ONLY_MISSING):
+        if journal is not None and is_again and not (journal.is_of_this_boot and plan.mode is Mode.ONLY_MISSING):
             journal = _keep_late(task, meant, journal, changes)
         change(task, meant, changes)
         finish(task, covers=find_covered(task, meant))
