@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from borg_core.native.copy import SOURCE_PROTECTION
 from e2e.conftest import Operator
 from e2e.team import Object, Team
 from support.cluster import BASELINE, Kubectl, fresh_namespace
@@ -79,16 +78,9 @@ def check_pair(team: Team, archive: str) -> None:
 
 
 def left_behind(team: Team) -> list[str]:
-    """Return what there is of copies: claims, snapshots, and volumes of the namespace that no claim holds any more.
-
-    Not a snapshot that goes: of which no volume could be made, the provisioner keeps it up to five minutes.
-    """
+    """Return what there is of copies: claims, snapshots, and volumes of the namespace that no claim holds any more."""
     claims = [f"claim {name}" for name in sorted(team.names("pvc", OURS))]
-    snapshots = sorted(
-        f"snapshot {item['metadata']['name']}"
-        for item in team.items("volumesnapshots.snapshot.storage.k8s.io")
-        if not ("deletionTimestamp" in item["metadata"] and item["metadata"].get("finalizers") == [SOURCE_PROTECTION])
-    )
+    snapshots = [f"snapshot {name}" for name in sorted(team.names("volumesnapshots.snapshot.storage.k8s.io"))]
     contents = team.kubectl.get("volumesnapshotcontents.snapshot.storage.k8s.io")["items"]
     held = {item["spec"].get("volumeName") for item in team.items("pvc")}
     volumes = team.kubectl.get("pv")["items"]

@@ -20,6 +20,7 @@ from borg_core.actions import (
     RepairCronJob,
     StartJob,
 )
+from borg_core.copies.snapshots import find_next_look
 from borg_core.copies.volume import KEPT_SECONDS
 from borg_core.copies.words import COPYING, NOT_COPIED, PATIENCE, describe_copy
 from borg_core.native.claim import ObservedClaim, parse_claim
@@ -390,6 +391,20 @@ def test_a_snapshot_of_which_no_volume_could_be_made_is_released_once_nothing_is
     assert not planned(ticked(left, job=WAITS, copying=frozenset({left.name})), ReleaseSnapshot)
     assert not planned(ticked(replace(left, deleting_since=None), job=WAITS), ReleaseSnapshot)
     assert not planned(ticked(replace(left, finalizers=FORGOTTEN[1:]), job=WAITS), ReleaseSnapshot)
+
+
+@pytest.mark.parametrize(
+    ("of", "looks"),
+    [
+        ({"deleting_since": NOW, "finalizers": FORGOTTEN}, True),
+        ({}, True),
+        ({"deleting_since": NOW, "finalizers": FORGOTTEN[1:]}, False),
+    ],
+    ids=["the provisioner's finalizer", "not deleted yet", "kept by somebody else"],
+)
+def test_a_snapshot_that_is_to_go_is_looked_at_also_when_its_job_is_gone(of: dict[str, Any], looks: bool) -> None:
+    alone = find_next_look(replace(READY, snapshots=(snapshot(**FORMER, **of),)))
+    assert (alone is not None) is looks
 
 
 def test_a_snapshot_that_is_on_its_way_out_is_waited_for_with_patience() -> None:

@@ -91,6 +91,21 @@ def test_snapshots_are_asked_for_where_a_job_reads_any_and_nowhere_else() -> Non
     assert "list VolumeSnapshot" not in words(cluster(claim={}))[1]
 
 
+def test_snapshots_are_asked_for_until_the_last_is_gone_also_without_their_job() -> None:
+    recorder = cluster("db.app-data")
+    named = {"namespace": "team", "name": "db.app-data", "creationTimestamp": "2026-03-02T12:00:00Z"}
+    recorder.add("VolumeSnapshot", {"metadata": {**named, "labels": MARKS, "uid": "s"}})
+    operator = Operator(recorder)
+    assert len(run(operator.gatherer.gather(DB, {}, NOW)).snapshots) == 1
+    recorder.remove("Job", "db-1")
+    assert len(run(operator.gatherer.gather(DB, {}, NOW)).snapshots) == 1
+    recorder.remove("VolumeSnapshot", "db.app-data")
+    assert run(operator.gatherer.gather(DB, {}, NOW)).snapshots == ()
+    asked = len(recorder.requests)
+    assert run(operator.gatherer.gather(DB, {}, NOW)).snapshots == ()
+    assert not any(request.kind == SNAPSHOTS.kind for request in recorder.requests[asked:])
+
+
 def test_a_cluster_without_snapshots_is_known_by_its_answer() -> None:
     def refuse(request: Request) -> BaseException | None:
         return NotFound("the server could not find the requested resource") if request.kind == SNAPSHOTS.kind else None

@@ -31,6 +31,9 @@ from borg_core.runs.world import World
 LOOK_SECONDS = 2.0
 """How often to look at a snapshot that is being taken: nobody watches them."""
 
+LEAVING_SECONDS = 10.0
+"""How often to look at one that is to go, also once its Job is gone, as long as there is something to do for that."""
+
 _NOT_SERVED = (
     "this cluster does not serve VolumeSnapshots (snapshot.storage.k8s.io/v1): install their CRDs and the snapshot "
     "controller, or use copy: Clone"
@@ -92,13 +95,23 @@ def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterat
         elif job.working and not (entry.pod and entry.pod.began):
             # Somebody else let it begin, one that queues Jobs: its pod waits until the snapshots are there.
             yield from prepare(world, job, now).actions
-    needed = {job.uid for job in world.jobs if not job.finished}
+    needed = _find_needed(world)
     for snapshot in world.snapshots:
         if snapshot.job_uid not in needed and not snapshot.deleting:
             yield DeleteSnapshot(snapshot.reference, snapshot.uid)
         elif snapshot.deleting and snapshot.name not in world.copying and SOURCE_PROTECTION in snapshot.finalizers:
             left = tuple(name for name in snapshot.finalizers if name != SOURCE_PROTECTION)
             yield ReleaseSnapshot(snapshot.reference, snapshot.version, left)
+
+
+def find_next_look(world: World) -> float | None:
+    """Return in how many seconds to look at snapshots that are to go, None when nothing is left to do for that."""
+    needed = _find_needed(world)
+    kept = (
+        SOURCE_PROTECTION in snapshot.finalizers if snapshot.deleting else snapshot.job_uid not in needed
+        for snapshot in world.snapshots
+    )
+    return LEAVING_SECONDS if any(kept) else None
 
 
 def render_snapshot(subject: Reference, job: ObservedJob, copy: CopyVolume) -> dict[str, Any]:
@@ -115,6 +128,10 @@ def render_snapshot(subject: Reference, job: ObservedJob, copy: CopyVolume) -> d
         },
         "spec": {"source": {"persistentVolumeClaimName": copy.claim}},
     }
+
+
+def _find_needed(world: World) -> set[str]:
+    return {job.uid for job in world.jobs if not job.finished}
 
 
 class _Wait(NamedTuple):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from borg_core.actions import Action
-from borg_core.copies.snapshots import plan_copies
+from borg_core.copies.snapshots import find_next_look, plan_copies
 from borg_core.runs.entry import Entry, derive_entries
 from borg_core.runs.locks import Unlocks, plan_unlocks
 from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_releases, plan_stops
@@ -50,7 +50,8 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
         *plan_deletions(world, entries, expired),
         *unlocks.actions,
     ]
-    return RunsPlan(entries, tuple(actions), _requeue_after(entries, now, turns.requeue_after, unlocks.requeue_after))
+    asked = (turns.requeue_after, unlocks.requeue_after, find_next_look(world))
+    return RunsPlan(entries, tuple(actions), _requeue_after(entries, now, *asked))
 
 
 def _requeue_after(entries: Sequence[Entry], now: datetime, *asked: float | None) -> float | None:

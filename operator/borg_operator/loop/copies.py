@@ -12,21 +12,31 @@ from borg_core.native.job import ObservedJob
 from borg_core.registry import Reference
 
 
-async def fetch_snapshots(
-    api: ApiServer, subject: Reference, jobs: Iterable[ObservedJob]
-) -> tuple[ObservedSnapshot, ...] | None:
-    """Return the snapshots taken for these Jobs of the subject, None where the cluster has no such kind.
+class Snapshots:
+    """The snapshots that runs read: asked for where a Job reads any, and then until the last of them is gone."""
 
-    It is asked only where a Job reads any. Raises ApiError.
-    """
-    if not any(copy.snapshot for job in jobs for copy in job.copies):
-        return ()
-    selector = f"{labels.OURS},{labels.SUBJECTS[subject.kind]}={subject.name}"
-    try:
-        bodies = await api.list_labelled(SNAPSHOTS, subject.namespace, selector)
-    except NotFound:
-        return None
-    return tuple(parse_snapshot(body) for body in bodies)
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+        self._left: set[Reference] = set()
+
+    async def fetch(self, subject: Reference, jobs: Iterable[ObservedJob]) -> tuple[ObservedSnapshot, ...] | None:
+        """Return the snapshots taken for the subject's Jobs, None where the cluster has no such kind.
+
+        Raises ApiError.
+        """
+        if subject not in self._left and not any(copy.snapshot for job in jobs for copy in job.copies):
+            return ()
+        selector = f"{labels.OURS},{labels.SUBJECTS[subject.kind]}={subject.name}"
+        try:
+            bodies = await self._api.list_labelled(SNAPSHOTS, subject.namespace, selector)
+        except NotFound:
+            self._left.discard(subject)
+            return None
+        if bodies:
+            self._left.add(subject)
+        else:
+            self._left.discard(subject)
+        return tuple(parse_snapshot(body) for body in bodies)
 
 
 async def let_go(api: ApiServer, action: DeleteSnapshot | ReleaseSnapshot) -> None:

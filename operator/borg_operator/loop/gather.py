@@ -30,7 +30,7 @@ from borg_core.registry import Reference
 from borg_core.runs.run_status import NOTICES
 from borg_core.runs.world import Doubt, Refusal, World
 from borg_core.settings import Settings
-from borg_operator.loop.copies import fetch_snapshots
+from borg_operator.loop.copies import Snapshots
 from borg_operator.loop.users import fetch_scaled, fetch_users
 from borg_operator.store import Store
 
@@ -66,6 +66,7 @@ class Gatherer:
         self._settings = settings
         self._doubts = doubts
         self._read_keys = read_keys
+        self._snapshots = Snapshots(api)
 
     async def gather(self, subject: Reference, refusals: Mapping[Reference, Refusal], now: datetime) -> World:
         """Return what is observed of a subject, which need not exist. Raises ApiError."""
@@ -81,7 +82,7 @@ class Gatherer:
         cron_job = self._cron_job(subject, reconciler.cron_job_name)
         drill_cron_job = self._cron_job(subject, reconciler.drill_cron_job_name)
         may_work = {job.uid for job in jobs if not job.suspended}
-        snapshots = await fetch_snapshots(self._api, subject, jobs)
+        snapshots = await self._snapshots.fetch(subject, jobs)
         return World(
             subject=subject,
             settings=self._settings,
