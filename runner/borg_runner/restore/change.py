@@ -36,14 +36,15 @@ _NO_LINK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 def change(task: Task, meant: Meant, changes: Changes) -> None:
     """Bring the target to what was reckoned, and look at it. Raises FaultError, OSError."""
+    whole = changes.of_all_attempts
     with held_times(task.target, find_folders_above(task.target, changes)):
         _delete(task, changes)
-        task.add(deleted=len(changes.delete))
+        task.add(deleted=len(whole.delete))
         outcome = _extract(task, meant, changes)
     if _sets_root(task, meant):
         assert meant.selection.root is not None  # noqa: S101 - for the type alone
         set_root(meant.selection.root, str(task.target.root), keeps_owner=task.uid is None)
-    task.add(files=len(changes.written), bytes=count_bytes(meant.selection, changes.written))
+    task.add(files=len(whole.written), bytes=count_bytes(meant.selection, whole.written))
     if task.plan.verify:
         _verify(task, meant, changes, outcome)
     elif outcome is not None and outcome.warned:
@@ -137,10 +138,10 @@ def _extract(task: Task, meant: Meant, changes: Changes) -> BorgOutcome | None:
     try:
         accept(repository, meant.archive.name, outcome, words)
     except FaultError as error:
-        done = sum(1 for path in written if _is_back(task, meant, path))
+        done = sum(1 for path in written if _is_back(task, meant, path)) + len(changes.resumed)
         task.add(files=done)
         reason = Reason.EXTRACT_FAILED if error.fault.reason is Reason.BORG_FAILED else error.fault.reason
-        text = f"{done:,} of {len(written):,} files and folders were restored when it ended: {error}"
+        text = f"{done:,} of {len(written | changes.resumed):,} files and folders were restored when it ended: {error}"
         if _became_full(outcome):  # of which borg may die, with other words at its end
             reason, text = Reason.NOT_ENOUGH_SPACE, f"{text} {_BECAME_FULL}"
         raise FaultError(replace(error.fault, reason=reason, text=text)) from error

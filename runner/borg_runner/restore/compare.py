@@ -8,7 +8,7 @@ import hashlib
 import posixpath
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import stat_result
 from typing import Protocol
 
@@ -53,8 +53,21 @@ class Changes:
     """Of `overwrite`, what is of another kind than what comes: it is removed before, as what it holds is."""
     stuck: set[str] = field(default_factory=set)
     """Of `keep`, what cannot be restored as what is there must stay."""
-    resumed: set[str] = field(default_factory=set)
-    """Of `same`, what an earlier attempt brought back."""
+    begun: dict[str, str] = field(default_factory=dict)
+    """What earlier attempts did, or began to do: by path the sign that it had when the restore began."""
+
+    @property
+    def resumed(self) -> set[str]:
+        """Of `same`, what earlier attempts brought back."""
+        return self.same & self.begun.keys()
+
+    @property
+    def of_all_attempts(self) -> "Changes":
+        """What the restore changes in all, as it would if no attempt had been before this one."""
+        met = self.begun.keys()
+        made, replaced, gone = ({path for path, sign in self.begun.items() if sign == each} for each in "+~-")
+        create, overwrite = made | self.create - met, replaced | self.overwrite - met
+        return replace(self, create=create, overwrite=overwrite, delete=gone | self.delete, same=self.same - met)
 
     @property
     def written(self) -> set[str]:

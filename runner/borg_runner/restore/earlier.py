@@ -86,7 +86,9 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
         task.repository.warn(
             f"{describe_paths(others)}: written since the restore began, and so left alone, as OnlyMissing does"
         )
-    changes.resumed |= {path for path in changes.same if path in signs}
+    met = changes.written | changes.same
+    gone = (path for path, sign in signs.items() if sign == "-" and task.target.look(path) is None)
+    changes.begun = {path: signs[path] for path in (*(met & signs.keys()), *gone)}
     if new or late:
         task.repository.warn(
             f"{describe_paths(sorted(new | late))}: changed since the restore began, and not what it was to change, so "

@@ -200,15 +200,16 @@ def _describe_lost(task: Task, path: str) -> str:
 
 
 def describe(task: Task, meant: Meant, changes: Changes, digest: str) -> RestorePreview:
-    """Return the changes in figures, with a sample."""
-    sample = tuple(make_printable(line)[:_SAMPLE_CHARACTERS] for line in islice(changes.lines(), _SAMPLE))
+    """Return the changes in figures, with a sample; what earlier attempts did is part of them."""
+    whole = changes.of_all_attempts
+    sample = tuple(make_printable(line)[:_SAMPLE_CHARACTERS] for line in islice(whole.lines(), _SAMPLE))
     return RestorePreview(
-        create=len(changes.create),
-        overwrite=len(changes.overwrite),
-        delete=len(changes.delete),
-        same=len(changes.same),
-        keep=len(changes.keep),
-        bytes=count_bytes(meant.selection, changes.written),
+        create=len(whole.create),
+        overwrite=len(whole.overwrite),
+        delete=len(whole.delete),
+        same=len(whole.same),
+        keep=len(whole.keep),
+        bytes=count_bytes(meant.selection, whole.written),
         sample=tuple(map(task.repository.log.conceal, sample)),
         digest=digest,
     )
@@ -224,6 +225,8 @@ def say_changes(task: Task, changes: Changes, preview: RestorePreview) -> None:
         f"{preview.create:,} to make (+), {preview.overwrite:,} to replace (~), {preview.delete:,} to delete (-), "
         f"{preview.same:,} are the same{kept}; {describe_size(preview.bytes)} to write"
     )
+    if changes.begun:
+        log.say(f"earlier attempts did some of it: {len(changes.written | changes.delete):,} are left")
 
 
 def describe_paths(paths: Iterable[str]) -> str:

@@ -105,6 +105,20 @@ def test_a_file_that_was_merely_begun_is_nobody_elses(pod: Pod, target: Path, mo
     assert ended.result.repositories[0].warnings == ()
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_figures_are_of_all_attempts(pod: Pod, target: Path, mode: Mode) -> None:
+    (pod.data / "more").write_text("of the archive")
+    plan = RestorePlan(name="back", archive=back_up(pod), mode=mode)
+    meant = restored(run(pod, Operation.PREVIEW, plan)).preview
+    assert meant is not None
+    as_it_was = f"cp -p {pod.data}/more {target}/more"
+    fail_after(pod, plan, f"{as_it_was}; printf he >{target}/hello.txt")
+    found = restored(run(pod, Operation.RESTORE, plan))
+    assert found.preview == replace(meant, digest=found.preview.digest if found.preview else "")
+    assert (found.files, found.deleted) == (meant.create + meant.overwrite, meant.delete)
+    assert found.bytes == meant.bytes
+
+
 def forget_the_boot(target: Path) -> None:
     """Let the next attempt find that the node was started anew since."""
     [journal] = target.glob(".borg-restore.*.json")
