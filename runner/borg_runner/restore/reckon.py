@@ -16,7 +16,7 @@ from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
 from borg_runner.restore.archive.listing import fetch_file, fetch_items, read_items
-from borg_runner.restore.archive.resolve import resolve
+from borg_runner.restore.archive.resolve import find_fuller, resolve
 from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, select
 from borg_runner.restore.compare import Changes, Rules, compare, count_bytes
 from borg_runner.restore.journal import list_name, parse_list
@@ -91,7 +91,7 @@ def find_meant(task: Task) -> Meant:
         selection.drop(path)
     task.add(resolved=replace(resolved, source=source), size=count_bytes(selection, set(selection.entries)))
     if archive.undo is None and all(entry.is_folder for entry in selection.entries.values()):
-        _tell_empty(task, archive)
+        _tell_empty(task, archive, source)
     if selection.unsafe:
         repository.warn(
             f"{describe_paths(sorted(selection.unsafe))} left out: borg never archives such paths, which lead out of "
@@ -114,7 +114,7 @@ def _find_source(task: Task, archive: ListedArchive) -> str:
     raise FaultError(Fault(Reason.SOURCE_NOT_FOUND, text))
 
 
-def _tell_empty(task: Task, archive: ListedArchive) -> None:
+def _tell_empty(task: Task, archive: ListedArchive, source: str) -> None:
     """Say that the archive has nothing but folders. Where it is only the newest, it is hardly what was meant.
 
     Backups go on after data is lost, or a claim made anew, and these are then the newest.
@@ -123,10 +123,18 @@ def _tell_empty(task: Task, archive: ListedArchive) -> None:
     if task.plan.latest is None or task.plan.archive_id:
         task.repository.warn(f"{what[0].upper()}{what[1:]}.")
         return
+    if held := archive.content.files.get(source):
+        text = (
+            f"The newest that fits, {what}: of the {held:,} files that it has of the source, `paths` and `exclude` "
+            "leave nothing. Nothing was changed. Correct these, or name the archive that you mean with `archive`."
+        )
+        raise FaultError(Fault(Reason.ARCHIVE_EMPTY, text))
+    fuller = find_fuller(task.run, task.plan.latest, task.repository, archive, source)
+    there = f' The newest before it that has files of the source is "{fuller}": `archive: {fuller}`.' if fuller else ""
     text = (
         f"The newest that fits, {what}: it was made when the data was gone already, or `paths` and `exclude` leave "
         "nothing of it. Nothing was changed. Set `latest.before` to a time before that, or name the one that you mean "
-        "with `archive`."
+        f"with `archive`.{there}"
     )
     raise FaultError(Fault(Reason.ARCHIVE_EMPTY, text))
 

@@ -188,15 +188,19 @@ def test_the_latest_is_the_schedules_own_and_never_an_undo_archive_or_too_old(po
 
 def test_an_archive_without_a_file_is_not_the_latest_that_was_meant(pod: Pod, target: Path) -> None:
     """As a schedule makes them that goes on after a claim was lost and made anew."""
+    latest = RestorePlan(name="back", latest=LatestPlan(schedule="db"))
     back_up(pod, "night-1")
+    left_out = failed(run(pod, Operation.PREVIEW, replace(latest, exclude=("*",))))
+    assert left_out.reason == "ArchiveEmpty"
+    assert "of the 1 files that it has of the source, `paths` and `exclude` leave nothing" in (left_out.error or "")
     (pod.data / "hello.txt").unlink()
     (pod.data / "folder").mkdir()
     back_up(pod, "night-2")
-    latest = RestorePlan(name="back", latest=LatestPlan(schedule="db"))
     told = failed(run(pod, Operation.PREVIEW, latest))
     assert told.reason == "ArchiveEmpty"
     assert 'archive "night-2" has no file' in (told.error or "")
     assert "`latest.before`" in (told.error or "")
+    assert '"night-1": `archive: night-1`' in (told.error or "")
     by_name = run(pod, Operation.RESTORE, RestorePlan(name="back", archive="night-2"))
     assert restored(by_name).files == 1
     assert by_name.result.repositories[0].warnings == ('Archive "night-2" has no file of what is to be restored.',)

@@ -9,11 +9,18 @@ from borg_contract.plan import RunPlan
 from borg_contract.reasons import Reason
 from borg_contract.restore.plan import LatestPlan, RestorePlan
 from borg_runner.fault import Fault, FaultError
-from borg_runner.verbs.list import ListedArchive, fetch_archives, fetch_names, fetch_newest_archives
+from borg_runner.verbs.list import (
+    ListedArchive,
+    ask_newest_archives,
+    fetch_archives,
+    fetch_names,
+    fetch_newest_archives,
+)
 from borg_runner.verbs.repository import Repository
 
 _NEAREST = 3
 _AT_FIRST = 20
+_FAR_BACK = 500
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -93,6 +100,14 @@ def choose_latest(
         )
 
     return max(filter(fits, archives), key=lambda archive: (archive.began, archive.name), default=None)
+
+
+def find_fuller(run: RunPlan, latest: LatestPlan, repository: Repository, than: ListedArchive, source: str) -> str:
+    """Return the name of the newest archive before that one which held files of the source; empty where none shows."""
+    found = ask_newest_archives(repository, glob="*", count=_FAR_BACK)
+    fuller = [archive for archive in found if archive.content.files.get(source)]
+    chosen = choose_latest(fuller, run, latest, before=than.began)
+    return chosen.name if chosen else ""
 
 
 def _parse_time(text: str) -> dt.datetime | None:
