@@ -52,7 +52,7 @@ def check(pod: Pod, number: int) -> None:
         repository, operation=Operation.RESTORE, restore=RestorePlan(name="back", archive="night", mode=Mode.MIRROR)
     )
     killer = Killer(pod)
-    restored(killer.run(plan))
+    whole = restored(killer.run(plan))
     shutil.rmtree(target)
     subprocess.run(["cp", "-a", saved, target], check=True)
     moment = Moment(STEPS[number % len(STEPS)], chance.random(), chance.choice((Victim.POD, Victim.BORG, Victim.TERM)))
@@ -62,7 +62,10 @@ def check(pod: Pod, number: int) -> None:
     death = killer.run(plan, moment)
     print(f"{moment}: {death.hit or 'missed'}\n{death.log}\n{death.result}")  # noqa: T201 - shown when the test fails
     plan = replace(plan, dead_holders=(dead,))  # as the operator proves it
+    goes_on = any(target.glob(".borg-restore.*.json"))
     finished = restored(killer.run(plan))
+    if goes_on:
+        assert _figures(finished) == _figures(whole), death.log
     after = snapshot(target)
     assert {path for path in after if path} == {path for path in archived if path}
     assert all(after[path].like(archived[path]) for path in archived), death.log
@@ -71,6 +74,12 @@ def check(pod: Pod, number: int) -> None:
     assert undo is not None
     restored(killer.run(_undo(plan, undo)))
     assert snapshot(target) == before
+
+
+def _figures(found: RestoreResult) -> tuple[int | None, ...]:
+    assert found.preview is not None
+    shown = found.preview
+    return found.files, found.bytes, found.deleted, shown.create, shown.overwrite, shown.delete, shown.same
 
 
 def _undo_of(death: Death) -> str | None:

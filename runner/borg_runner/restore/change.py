@@ -21,7 +21,7 @@ from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.compare import Changes, count_bytes
 from borg_runner.restore.extract import extract
-from borg_runner.restore.journal import remove_journal
+from borg_runner.restore.journal import Journal, remove_journal, remove_list, write_journal
 from borg_runner.restore.reckon import Meant, Task, describe_paths
 from borg_runner.restore.room import find_losses
 from borg_runner.restore.target import Target
@@ -52,14 +52,20 @@ def change(task: Task, meant: Meant, changes: Changes) -> None:
         _raise_for(task, meant, findings, outcome, Reason.EXTRACT_FAILED)
 
 
-def finish(task: Task, covers: Iterable[str]) -> None:
-    """Let the disk have all of it; remove the journals of this restore and of those that it covers. Raises OSError."""
+def finish(task: Task, covers: Iterable[str], leaves: Journal | None) -> None:
+    """Let the disk have all of it; remove the journals of this restore and of those that it covers. Raises OSError.
+
+    `leaves`: one of this name that is to stay, and takes the place of this restore's own.
+    """
     root = task.target.root
     if not root.is_dir():
         return
     _sync(task.target)
     with held_times(task.target, {""}):
-        for name in {task.plan.name, *covers}:
+        if leaves is not None:
+            write_journal(root, leaves)
+            remove_list(root, leaves.restore)
+        for name in {task.plan.name, *covers} - {leaves.restore if leaves is not None else ""}:
             remove_journal(root, name)
 
 

@@ -54,7 +54,7 @@ class Changes:
     stuck: set[str] = field(default_factory=set)
     """Of `keep`, what cannot be restored as what is there must stay."""
     begun: dict[str, str] = field(default_factory=dict)
-    """What earlier attempts did, or began to do: by path the sign that it had when the restore began."""
+    """What earlier attempts did, or began to do: by path the sign when the restore began, `=`: none."""
 
     @property
     def resumed(self) -> set[str]:
@@ -65,9 +65,10 @@ class Changes:
     def of_all_attempts(self) -> "Changes":
         """What the restore changes in all, as it would if no attempt had been before this one."""
         met = self.begun.keys()
-        made, replaced, gone = ({path for path, sign in self.begun.items() if sign == each} for each in "+~-")
+        signs = self.begun.items()
+        made, replaced, gone, same = ({path for path, sign in signs if sign == each} for each in "+~-=")
         create, overwrite = made | self.create - met, replaced | self.overwrite - met
-        return replace(self, create=create, overwrite=overwrite, delete=gone | self.delete, same=self.same - met)
+        return replace(self, create=create, overwrite=overwrite, delete=gone | self.delete, same=self.same - met | same)
 
     @property
     def written(self) -> set[str]:

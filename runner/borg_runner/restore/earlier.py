@@ -6,15 +6,20 @@ was approved, or is in an undo archive, was of the first.
 
 import contextlib
 import hashlib
+import posixpath
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from borg_contract.restore.plan import Mode, RestorePlan
-from borg_runner.restore.change import held_times
 from borg_runner.restore.compare import Changes
-from borg_runner.restore.journal import Journal, NoFileError, read_journals, read_list, write_journal
+from borg_runner.restore.journal import Journal, NoFileError, read_journals, read_list
 from borg_runner.restore.late import find_ours, tell_late_before
 from borg_runner.restore.reckon import Meant, Task, describe_paths
+
+
+def find_of_same(plan: RestorePlan, found: Iterable[Journal]) -> Journal | None:
+    """Return the journal that an earlier attempt of this very BorgRestore left."""
+    return next((item for item in found if (item.restore, item.uid) == (plan.name, plan.uid)), None)
 
 
 def find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | None:
@@ -77,23 +82,60 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
     changes.overwrite -= late
     changes.clear -= late
     changes.keep |= late
+    below = _keep_below(meant, changes, late)
     begun = there = _find_begun(task, meant, changes, signs)
-    if journal.is_of_this_boot:  # else nobody knows what of an attempt came to the disk
+    if journal.is_of_this_boot or not task.plan.undo:
         begun = find_ours(task, meant, there)
+    # Else nobody knows what of an attempt came to the disk: all of it is replaced, and in an undo archive.
     changes.overwrite |= begun
     changes.keep -= begun
-    if others := sorted(there - begun):
+    _tell_left(task, there - begun, meant.selection.repeated)
+    _note_begun(task, changes, signs)
+    if new or late:
+        what = f", and what was to be in there with it ({describe_paths(sorted(below))})" if below else ""
+        task.repository.warn(
+            f"{describe_paths(sorted(new | late))}: changed since the restore began, and not what it was to change, so "
+            f"left alone{what}"
+        )
+
+
+def _keep_below(meant: Meant, changes: Changes, kept: set[str]) -> set[str]:
+    """Leave out, and return, what was to be made in folders in whose place something else is, and stays."""
+    folders = {path for path in kept & meant.selection.entries.keys() if meant.selection.entries[path].is_folder}
+    below = {path for path in changes.written if folders and not folders.isdisjoint(_above(path))}
+    changes.create -= below
+    changes.overwrite -= below
+    changes.clear -= below
+    changes.keep |= below
+    changes.stuck |= below
+    return below
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _tell_left(task: Task, left: set[str], repeated: set[str]) -> None:
+    """Warn of what OnlyMissing leaves as it is although it was to be made: others wrote it, or nobody can tell."""
+    if others := sorted(left - repeated):
         task.repository.warn(
             f"{describe_paths(others)}: written since the restore began, and so left alone, as OnlyMissing does"
         )
-    met = changes.written | changes.same
-    gone = (path for path, sign in signs.items() if sign == "-" and task.target.look(path) is None)
-    changes.begun = {path: signs[path] for path in (*(met & signs.keys()), *gone)}
-    if new or late:
+    if doubtful := sorted(left & repeated):
         task.repository.warn(
-            f"{describe_paths(sorted(new | late))}: changed since the restore began, and not what it was to change, so "
-            "left alone"
+            f"{describe_paths(doubtful)}: in the archive twice, and not as there; left alone, although the earlier "
+            "attempt may have written but a part of it. Look at it, or restore it with `mode: Merge`."
         )
+
+
+def _note_begun(task: Task, changes: Changes, signs: Mapping[str, str]) -> None:
+    """Note what of the changes is the earlier attempts' work; a folder that was right got other times by that."""
+    met = (changes.written | changes.same) & signs.keys()
+    gone = {path for path, sign in signs.items() if sign == "-" and task.target.look(path) is None}
+    changes.begun = {path: signs[path] for path in met | gone}
+    if signs:
+        changes.begun |= dict.fromkeys((path for path in changes.overwrite if path not in signs), "=")
 
 
 def tell_unfinished(task: Task, meant: Meant, changes: Changes) -> None:
@@ -123,24 +165,24 @@ def _stays_folder(task: Task, changes: Changes, path: str) -> bool:
     return path not in changes.clear and found is not None and stat.S_ISDIR(found.st_mode)
 
 
-def leave_former(task: Task, former: Iterable[Journal]) -> None:
-    """Put back the journals of earlier restores of this name which left something half restored that is so still."""
-    plan, root = task.plan, task.target.root
+def find_left(task: Task, former: Iterable[Journal]) -> Journal | None:
+    """Return the journal of an earlier restore of this name that left something half restored which is so still."""
+    plan = task.plan
     for journal in former:
         same = plan.mode is not Mode.ONLY_MISSING and journal.paths_digest == digest_paths(plan)
         if not (_is_whole(plan) or same):
-            with held_times(task.target, {""}):
-                write_journal(root, journal)
+            return journal
+    return None
 
 
 def find_covered(task: Task, meant: Meant) -> set[str]:
     """Return the restores that left the target half restored and of which nothing is left once this one has ended."""
-    plan, undone = task.plan, meant.archive.undo
-    is_whole = _is_whole(plan)
+    plan, journals = task.plan, read_journals(task.target.root)
+    undoes = plan.mode is Mode.MIRROR and not (plan.paths or plan.exclude)
     return {
         journal.restore
-        for journal in read_journals(task.target.root)
-        if is_whole or (undone is not None and undone.restore == journal.restore and plan.mode is Mode.MIRROR)
+        for journal in journals
+        if _is_whole(plan) or (undoes and journal.undo_archive == meant.archive.name)
     }
 
 

@@ -71,7 +71,8 @@ def read_journals(folder: Path) -> list[Journal]:
             with contextlib.suppress(ValueError, TypeError, NoFileError):
                 journal = Journal(**json.loads(_read(path)))
                 names = (*journal.late, *journal.earlier)  # raises where these are no lists
-                if all(isinstance(name, str) for name in (*names, journal.restore, journal.undo_archive)):
+                is_one = all(isinstance(name, str) for name in (*names, journal.restore, journal.undo_archive))
+                if is_one and path.name == _journal_name(journal.restore):  # what it names is removed later
                     found.append(journal)
     return found
 

@@ -6,6 +6,7 @@ The undo archive is of before, so it has nothing of that. What the attempt itsel
 import os
 import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.compare import Changes
@@ -16,8 +17,21 @@ from borg_runner.restore.verify import Findings, find_contents, verify_content
 _BACK_AGAIN = "restore that with `mode: Merge` to have it back"
 
 
-def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> set[str]:
-    """Return what of others is to be replaced or deleted. Folders are not among it: what they hold is.
+@dataclass(frozen=True)
+class Late:
+    """What of others is to be replaced or deleted. Folders are not among it: what they hold is."""
+
+    written: set[str]
+    touched: set[str]
+    """What is there with the times of before: its owner, label or hard links changed, if not its content."""
+
+    @property
+    def paths(self) -> set[str]:
+        return self.written | self.touched
+
+
+def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> Late:
+    """Return what others wrote since the restore began.
 
     Of what was to be made nothing was there before, so all that is there came since. Raises FaultError, OSError.
     """
@@ -27,14 +41,17 @@ def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> s
         signs = read_list(root, journal.restore)
     except FileNotFoundError:  # the target was empty
         signs = dict.fromkeys(lost, "+")
-    late = set()
+    late, touched = set(), set()
     for path in lost:
         found = task.target.look(path)
         if found is None or stat.S_ISDIR(found.st_mode):
             continue
-        if found.st_ctime_ns > since or signs.get(path) == "+":
+        if signs.get(path) == "+" or max(found.st_mtime_ns, found.st_ctime_ns) > since:
             late.add(path)
-    return late - find_ours(task, meant, late)
+            if signs.get(path) != "+" and found.st_mtime_ns <= since:
+                touched.add(path)
+    late -= find_ours(task, meant, late)
+    return Late(late - touched, late & touched)
 
 
 def find_ours(task: Task, meant: Meant, paths: set[str]) -> set[str]:
@@ -76,14 +93,22 @@ def _is_as_made(task: Task, path: str, entry: Entry, found: os.stat_result) -> b
     return not entry.is_device or found.st_rdev == entry.extra.rdev
 
 
-def tell_late(task: Task, late: Iterable[str], undo_archive: str) -> None:
+def tell_late(task: Task, late: Late, undo_archive: str) -> None:
     """Warn of what `find_late` found. `undo_archive`: that has it now; empty where there is none."""
     held = (
-        f'what that held is in the undo archive "{undo_archive}": {_BACK_AGAIN}'
+        f'what that held is in the undo archive "{undo_archive}"'
         if undo_archive
         else "with `undo: false` nothing has what that held"
     )
-    task.repository.warn(f"{describe_paths(sorted(late))}: written since the restore began, and replaced now; {held}")
+    if late.written:
+        back = f": {_BACK_AGAIN}" if undo_archive else ""
+        named = describe_paths(sorted(late.written))
+        task.repository.warn(f"{named}: written since the restore began, and replaced now; {held}{back}")
+    if late.touched:
+        task.repository.warn(
+            f"{describe_paths(sorted(late.touched))}: touched since the restore began, perhaps only the owner, a label "
+            f"or hard links, by the restore itself too, and replaced now; {held}"
+        )
 
 
 def tell_late_before(task: Task, undo_archives: Iterable[str]) -> None:

@@ -19,9 +19,10 @@ from borg_runner.restore.compare import Changes
 from borg_runner.restore.earlier import (
     digest_paths,
     find_covered,
+    find_left,
+    find_of_same,
     find_own,
     hold_to_list,
-    leave_former,
     list_earlier,
     name_undo_archives,
     tell_unfinished,
@@ -53,9 +54,17 @@ from borg_runner.restore.undo import find_linked, make_undo_archive
 
 def restore(task: Task) -> None:
     """Do it. Raises FaultError, whose text says what is half done, if anything is; OSError before any change."""
+    before = read_journals(task.target.root)
+    half = find_of_same(task.plan, before)
+    if half is not None:  # told first of all: whatever fails now, what was there before is in that archive
+        task.add(undo_archive=half.undo_archive or None)
+    with _telling_what_is_half(half):
+        _restore(task, before)
+
+
+def _restore(task: Task, before: list[Journal]) -> None:
     meant = find_meant(task)
     root, plan = task.target.root, task.plan
-    before = read_journals(root)
     journal = find_own(task, before, meant)
     former = [item for item in before if item.restore == plan.name and item.uid != plan.uid]
     since = journal.began if journal is not None and journal.is_of_this_boot else None
@@ -66,9 +75,7 @@ def restore(task: Task) -> None:
         raise FaultError(_explain_outdated(plan.digest, digest))
     is_again = journal is not None
     if journal is not None:
-        task.add(undo_archive=journal.undo_archive or None)
-        with _telling_what_is_half(journal):
-            hold_to_list(task, meant, journal, changes)
+        hold_to_list(task, meant, journal, changes)
     elif former:
         tell_unfinished(task, meant, changes)
     found = describe(task, meant, changes, digest)
@@ -81,24 +88,25 @@ def restore(task: Task) -> None:
         root.mkdir(parents=True, exist_ok=True)
     if journal is None and not changes.is_nothing:
         journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
-    with _telling_what_is_half(journal):
+    with _telling_what_is_half(None if is_again else journal):
         if journal is not None and is_again and not (journal.is_of_this_boot and plan.mode is Mode.ONLY_MISSING):
             journal = _keep_late(task, meant, journal, changes)
         change(task, meant, changes)
-        finish(task, covers=find_covered(task, meant))
-        leave_former(task, former)
+        finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
 
 
 @contextlib.contextmanager
 def _telling_what_is_half(journal: Journal | None) -> Iterator[None]:
-    """Raise FaultErrors, and OSErrors as such, with what is half done and how to go on."""
+    """Raise FaultErrors, and OSErrors as such, with what is half done and how to go on: as the journal tells."""
     try:
         yield
-    except FaultError as error:
-        raise FaultError(replace(error.fault, text=f"{error} {_describe_half(journal)}".rstrip())) from error
-    except OSError as error:
-        fault = explain_os_error(error)
-        raise FaultError(replace(fault, text=f"{fault.text} {_describe_half(journal)}".rstrip())) from error
+    except (FaultError, OSError) as error:
+        if journal is None:
+            raise
+        fault = error.fault if isinstance(error, FaultError) else explain_os_error(error)
+        # What an attempt says of itself would be read as of the restore.
+        said = fault.text.replace("Nothing was changed", "This attempt changed nothing")
+        raise FaultError(replace(fault, text=f"{said} {_describe_half(journal)}")) from error
 
 
 def _explain_outdated(wanted: str, found: str) -> Fault:
@@ -145,11 +153,11 @@ def _begin(
 def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> Journal:
     """Archive what others wrote since the restore began and is replaced now: the undo archive is of before."""
     late = find_late(task, meant, journal, changes)
-    if not late:
+    if not late.paths:
         return journal
     undo_archive = ""
     if task.plan.undo:
-        undo_archive = _archive_before(task, meant, Changes(overwrite=late), so_far="Nothing more was changed")
+        undo_archive = _archive_before(task, meant, Changes(overwrite=late.paths), so_far="Nothing more was changed")
         journal = replace(journal, late=(*journal.late, undo_archive))
         with held_times(task.target, {""}):
             write_journal(task.target.root, journal)
@@ -181,9 +189,7 @@ def _is_socket(target: Target, path: str) -> bool:
     return found is not None and stat.S_ISSOCK(found.st_mode)
 
 
-def _describe_half(journal: Journal | None) -> str:
-    if journal is None:
-        return ""
+def _describe_half(journal: Journal) -> str:
     undo = (
         f'What was there before is in the undo archive "{journal.undo_archive}": restoring that with `mode: Mirror` '
         "into the same folder takes everything back."

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -155,9 +156,13 @@ def check_space(selection: Selection, changes: Changes, target: Target) -> str |
 
 
 def _count_freed(changes: Changes, target: Target) -> int:
-    total = 0
+    total, links = 0, Counter[tuple[int, int]]()
     for path in (*changes.delete, *changes.overwrite):
         found = target.look(path)
-        if found is not None and found.st_nlink == 1:
+        if found is None:
+            continue
+        file = (found.st_dev, found.st_ino)
+        links[file] += 1
+        if links[file] == found.st_nlink or stat.S_ISDIR(found.st_mode):
             total += found.st_blocks * 512
     return total

@@ -1,5 +1,6 @@
 """What others write while a restore is half done, between an attempt that was killed and the next one."""
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 from borg_contract.restore.plan import Mode, RestorePlan
 from borg_contract.run import Operation
 from runner_kit.pod import Pod
-from runner_kit.restoring import back_up, fail_after, fail_in_a_file, restored, run
+from runner_kit.restoring import back_up, fail_after, fail_in_a_file, failed, restored, run
 
 
 @pytest.fixture
@@ -148,6 +149,139 @@ def test_nothing_that_the_restore_itself_had_made_is_anybody_elses(
     assert (target / "sub/in").read_text() == "helium"
     assert (target / "a").samefile(target / "b")
     assert (target / "pipe").is_fifo()
+
+
+def test_without_undo_a_crash_of_the_node_gives_nobody_elses_file_away(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod), mode=Mode.ONLY_MISSING, undo=False)
+    fail_after(pod, plan, f"printf he >{target}/hello.txt")
+    forget_the_boot(target)
+    restored(run(pod, Operation.RESTORE, plan))
+    assert (target / "hello.txt").read_text() == "hello\n", "that was the restore's own"
+    (target / "hello.txt").unlink()
+    fail_after(pod, plan, "true")
+    (target / "hello.txt").write_text("of the application")
+    forget_the_boot(target)
+    ended = run(pod, Operation.RESTORE, plan)
+    restored(ended)
+    assert (target / "hello.txt").read_text() == "of the application"
+    assert any("so left alone" in text for text in ended.result.repositories[0].warnings)
+
+
+def test_what_was_there_before_is_named_also_when_the_archive_is_gone_by_then(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    plan = RestorePlan(name="back", uid="u1", archive=archive)
+    resolved = restored(run(pod, Operation.PREVIEW, plan)).resolved
+    assert resolved is not None
+    plan = replace(plan, archive_id=resolved.id)
+    fail_in_a_file(pod, plan, target / "hello.txt")
+    pod.ask_borg(pod.repository(), "delete", f"REPO::{archive}")
+    told = failed(run(pod, Operation.RESTORE, plan))
+    assert told.reason == "ArchiveNotFound"
+    assert told.restore is not None
+    assert told.restore.undo_archive is not None
+    assert told.restore.undo_archive in (told.error or "")
+    assert "This attempt changed nothing" in (told.error or "")
+    assert "Nothing was changed" not in (told.error or "")
+
+
+def test_what_the_restore_touched_itself_by_a_hard_link_is_not_called_written(pod: Pod, target: Path) -> None:
+    for name in "ab":
+        (pod.data / name).write_text(f"{name} of the archive")
+    (target / "a").write_text("old")
+    os.link(target / "a", target / "b")
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    fail_after(pod, plan, f"rm {target}/a; cp -p {pod.data}/a {target}/a")
+    ended = run(pod, Operation.RESTORE, plan)
+    restored(ended)
+    [told] = ended.result.repositories[0].warnings
+    assert "b: touched since the restore began" in told
+    assert "Merge" not in told
+
+
+def in_place(pod: Pod, archive: str) -> RestorePlan:
+    """Return a restore into what was backed up."""
+    (pod.root / "target").symlink_to(pod.root / "sources")
+    return RestorePlan(name="back", archive=archive, folder="data")
+
+
+def test_nothing_is_made_below_what_others_put_in_a_folders_place(pod: Pod) -> None:
+    (pod.data / "shared").mkdir()
+    for name in "xy":
+        (pod.data / "shared" / name).write_text("of the archive")
+    archive = back_up(pod)
+    target = pod.data
+    with (target / "shared/x").open("w") as file:
+        file.write("of today")
+    plan = in_place(pod, archive)
+    fail_after(pod, plan, "true")
+    elsewhere = pod.root / "elsewhere"
+    (target / "shared").rename(elsewhere)
+    (target / "shared").symlink_to(elsewhere)
+    ended = run(pod, Operation.RESTORE, plan)
+    restored(ended)
+    assert (target / "shared").is_symlink()
+    assert (elsewhere / "x").read_text() == "of today"
+    assert any("shared/x" in text and "left alone" in text for text in ended.result.repositories[0].warnings)
+
+
+def test_what_an_archive_has_twice_is_not_called_anybody_elses(pod: Pod, target: Path) -> None:
+    (pod.data / "sub").mkdir()
+    (pod.data / "sub/f").write_text("whole content")
+    back_up(pod)
+    pod.ask_borg(pod.repository(), "create", "REPO::twice", "sources/data", "sources/data/sub", directory=pod.root)
+    plan = RestorePlan(name="back", archive="twice", mode=Mode.ONLY_MISSING)
+    file = target / "sources/data/sub/f"
+    fail_after(pod, plan, f"mkdir -p {file.parent}; printf whole >{file}")
+    ended = run(pod, Operation.RESTORE, plan)
+    restored(ended)
+    assert any("may have written but a part of it" in text for text in ended.result.repositories[0].warnings)
+    assert not any("written since the restore began" in text for text in ended.result.repositories[0].warnings)
+
+
+def test_a_folder_that_an_attempt_touched_is_not_among_the_figures(pod: Pod) -> None:
+    folder = pod.data / "d"
+    folder.mkdir()
+    for name in "xy":
+        (folder / name).write_text("of the archive")
+    archive = back_up(pod)
+    (folder / "x").write_text("of today")
+    plan = in_place(pod, archive)
+    meant = restored(run(pod, Operation.PREVIEW, plan)).preview
+    assert meant is not None
+    assert meant.same == 3, "hello.txt, the folder, and y in it"
+    fail_after(pod, plan, f"rm {folder}/x; printf of >{folder}/x")
+    found = restored(run(pod, Operation.RESTORE, plan))
+    assert found.preview is not None
+    assert (found.preview.overwrite, found.preview.same) == (meant.overwrite, meant.same)
+    assert found.preview.sample == meant.sample
+    assert found.files == meant.create + meant.overwrite
+
+
+def test_a_journal_that_names_another_restore_than_its_own_is_none(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    fail_after(pod, plan, "true")
+    [journal] = target.glob(".borg-restore.*.json")
+    forged = journal.read_text().replace('"restore": "back"', '"restore": "x/../../outside"')
+    assert forged != journal.read_text()
+    (target / ".borg-restore.x").mkdir()
+    (target / ".borg-restore.x.json").write_text(forged)
+    outside = target.parent / "outside.json"
+    outside.write_text("somebody's")
+    run(pod, Operation.RESTORE, replace(plan, mode=Mode.MIRROR))
+    assert outside.read_text() == "somebody's"
+
+
+def test_only_the_undo_archive_of_before_makes_up_for_a_half_done_restore(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="half", archive=back_up(pod))
+    fail_in_a_file(pod, plan, target / "hello.txt")
+    (target / "hello.txt").write_text("of the application")
+    fail_in_a_file(pod, plan, target / "hello.txt")
+    [journal] = target.glob(".borg-restore.half.json")
+    [late] = json.loads(journal.read_text())["late"]
+    restored(
+        run(pod, Operation.RESTORE, RestorePlan(name="of-late", archive=late, mode=Mode.MIRROR, paths=("hello.txt",)))
+    )
+    assert journal.exists()
 
 
 def test_what_is_moved_there_with_times_of_before_is_of_others_too(pod: Pod, target: Path) -> None:
