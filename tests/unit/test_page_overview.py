@@ -88,6 +88,20 @@ VERDICTS: dict[str, tuple[dict[str, Any], str]] = {
         },
         "1 of 1 schedule needs somebody",
     ),
+    "failed, and edited since, which the operator has not seen": (
+        {"runs": "gf", "status": {"observedGeneration": 0, "lastSuccessTime": ago(hours=20)}},
+        "1 of 1 schedule needs somebody",
+    ),
+    "cannot run, and edited since, which the operator has not seen": (
+        {
+            "runs": "g",
+            "status": {
+                "observedGeneration": 0,
+                "conditions": [condition("Ready", "False", "RepositoryNotFound", "There is no main.")],
+            },
+        },
+        "1 of 1 schedule needs somebody",
+    ),
 }
 
 

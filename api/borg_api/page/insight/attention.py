@@ -99,18 +99,7 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
     failed = failed_last(backups_of(view, name)) if status.consecutive_failures else None
     ready = _condition(resource.status.conditions, ConditionType.READY)
     ended = _condition(resource.status.conditions, ConditionType.LAST_RUN_SUCCEEDED)
-    if status.observed_generation != resource.metadata.generation and now - parse_time(record.updated) > _ANSWER:
-        yield Matter(
-            Level.LOOK,
-            "schedules",
-            name,
-            title,
-            "The operator has not seen it yet",
-            "Nothing comes of what was saved, and of nothing else that is asked for, until it has.",
-            "See whether the operator runs: kubectl get pods -A -l app.kubernetes.io/name=borg-operator",
-            record.updated,
-        )
-    elif failed or (status.consecutive_failures and ended and ended.status == "False"):
+    if failed or (status.consecutive_failures and ended and ended.status == "False"):
         times = status.consecutive_failures or 1
         yield Matter(
             Level.FAILING,
@@ -146,6 +135,17 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
             good or "There has been no good backup yet.",
             "Run it now, and see what happens.",
             last,
+        )
+    elif status.observed_generation != resource.metadata.generation and now - parse_time(record.updated) > _ANSWER:
+        yield Matter(
+            Level.LOOK,
+            "schedules",
+            name,
+            title,
+            "The operator has not seen it yet",
+            "Nothing comes of what was saved, and of nothing else that is asked for, until it has.",
+            "See whether the operator runs: kubectl get pods -A -l app.kubernetes.io/name=borg-operator",
+            record.updated,
         )
     elif status.last_run_phase not in (None, Phase.COMPLETED):
         yield from _suspect(record, view)
