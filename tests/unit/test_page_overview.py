@@ -16,6 +16,8 @@ from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.claims import listing
 from borg_cluster.errors import Unreachable
 from borg_core.formats import format_time, parse_time
+from borg_core.native.claim import CLAIMS
+from borg_core.registry import Body, ResourceType
 from support.page_world import add_repository, add_run, add_schedule, ago, condition, fill
 from support.rest_world import World
 from support.visitor import Browser
@@ -289,6 +291,25 @@ def test_the_overview_does_not_wait_for_an_api_server_that_hangs(monkeypatch: py
 
     monkeypatch.setattr(listing, "GLANCE_SECONDS", 0.01)
     monkeypatch.setattr(world.cluster, "list_page", hang)
+    assert browser.get("/").status_code == 200
+    assert hung.is_set()
+
+
+def test_the_overview_does_not_wait_to_hear_who_may_list_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(page=True)
+    add_schedule(world, "nightly", "Nightly", "g")
+    browser = Browser(world, "token")
+    answer, hung = world.cluster.create, asyncio.Event()
+
+    async def hang(resource: ResourceType, manifest: dict[str, Any]) -> Body:
+        if manifest["spec"]["resourceAttributes"]["resource"] == CLAIMS.plural:
+            hung.set()
+            await asyncio.sleep(2)
+            raise Unreachable("away")
+        return await answer(resource, manifest)
+
+    monkeypatch.setattr(listing, "GLANCE_SECONDS", 0.01)
+    monkeypatch.setattr(world.cluster, "create", hang)
     assert browser.get("/").status_code == 200
     assert hung.is_set()
 

@@ -36,10 +36,10 @@ async def glance_at_claims(
     request: Request, caller: Caller, view: View, needed: Sequence[Permission]
 ) -> list[ObservedClaim]:
     """Return the first claims, for what does without: none where a right is missing, or they cannot be read soon."""
-    if not all([await is_allowed(request, permission) for permission in needed]):
-        return []
     try:
         async with asyncio.timeout(GLANCE_SECONDS):
+            if not all([await is_allowed(request, permission) for permission in needed]):
+                return []
             claims, _ = await read_claims(caller, view, AT_ONCE)
     except (ApiError, TimeoutError):
         return []
