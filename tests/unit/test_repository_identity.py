@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -69,9 +69,9 @@ def document(resource: Model) -> dict[str, Any]:
     return resource.model_dump(by_alias=True, mode="json", exclude_none=True)
 
 
-def look(repository: BorgRepository, *runs: BorgRun) -> BorgRepository:
+def look(repository: BorgRepository, *runs: BorgRun, now: datetime = NOW) -> BorgRepository:
     """Return the repository after the operator has looked at it."""
-    plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), NOW)
+    plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), now)
     patches = [action.status for action in plan.actions if isinstance(action, PatchStatus)]
     before = document(repository)
     after = patched(before["status"], patches[0] if patches else {})
@@ -577,7 +577,7 @@ def test_what_was_found_out_stands_when_the_run_that_did_is_kept_no_more_until_i
         assert ready(later)[0] == "False"
         assert look(later, *left) == later
     assert ready(look(told, backup(1))) == ("False", reason)
-    again = look(look(told, backup(1)), backup(1), after_now(FIRST))
+    again = look(look(told, backup(1)), backup(1), after_now(FIRST), now=NOW + timedelta(hours=1))
     assert type_ not in said(again)
     assert ready(again) == ("True", "LastRunSucceeded")
     in_the_same_second = look(told, backup(1), after_now(FIRST, hours=0))
@@ -606,6 +606,36 @@ def test_a_failure_holds_when_its_record_is_gone_until_a_later_run_ends_or_anoth
     assert ready(look(ahead, good)) == ("True", "LastRunSucceeded"), "by a clock that was wrong"
     elsewhere = look(moved(told, ELSEWHERE), good)
     assert elsewhere.status.last_run is None
+
+
+def made(run: BorgRun, at: str) -> BorgRun:
+    return run.model_copy(update={"metadata": run.metadata.model_copy(update={"creation_timestamp": at})})
+
+
+def test_a_run_that_ended_in_the_future_gives_way_to_real_ones_also_while_it_is_kept() -> None:
+    bad: dict[str, Any] = {"phase": "Failed", "reason": "PassphraseWrong", "archive": None}
+    ahead = made(after_now(FIRST, hours=24, **bad), "2026-03-01T02:00:00Z")
+    told = look(look(local_repository(), backup(1)), backup(1), ahead)
+    assert ready(told) == ("False", "PassphraseWrong"), "it is the newest: the API server says when it was made"
+    assert told.status.last_run
+    assert told.status.last_run.time == "2026-03-01T02:00:00Z"
+    for left in ((backup(1), ahead, backup(3)), (ahead, backup(3), backup(4)), (ahead,)):
+        told = look(told, *left)
+        assert ready(told) == ("True", "LastRunSucceeded")
+
+
+def test_a_run_of_which_all_times_are_in_the_future_gives_way_too() -> None:
+    bad = after_now(FIRST, hours=24, phase="Failed", reason="PassphraseWrong", archive=None)
+    ahead = made(bad, bad.status.completion_time or "")
+    told = look(local_repository(), ahead)
+    assert ready(told) == ("False", "PassphraseWrong"), "there is no other one"
+    assert ready(look(told, ahead, backup(1))) == ("True", "LastRunSucceeded")
+
+
+def test_a_run_that_has_just_ended_is_the_newest_though_the_operators_clock_is_a_bit_slow() -> None:
+    bad = after_now(FIRST, hours=0, phase="Failed", reason="PassphraseWrong")
+    slow = NOW - timedelta(minutes=2)
+    assert ready(look(local_repository(), backup(1), bad, now=slow)) == ("False", "PassphraseWrong")
 
 
 @pytest.mark.parametrize(
@@ -647,6 +677,39 @@ def test_a_restore_that_finds_another_repository_or_none_tells_it_and_what_is_it
             assert not {"Missing", "Replaced"} & conditions.keys()
 
 
+def restored(at: str = NIGHT) -> BorgRun:
+    status = {"phase": "Completed", "startTime": at, "completionTime": at}
+    status["repositories"] = [{"name": "main", "phase": "Completed", "repositoryId": FIRST}]  # type: ignore[assignment]
+    spec = {"scheduleRef": None, "restoreRef": {"name": "back"}, "operation": "Restore"}
+    return builders.run("back-2", status, **spec)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [missing(2), backup(2, SECOND, phase="Failed", reason="RepositoryReplaced")],
+    ids=["gone", "another one"],
+)
+def test_a_restore_heals_also_where_a_run_since_did_not_get_to_the_repository(found: BorgRun) -> None:
+    told = look(look(local_repository(), backup(1)), backup(1), found)
+    away = failed(3)[0]
+    told = look(told, backup(1), found, away)
+    assert ready(told) == ("False", "HostUnreachable")
+    for left in ((backup(1), found, away), (backup(1), away), (backup(1),)):
+        healed = look(look(told, *left), *left, restored())
+        for seen in (healed, look(healed, *left, restored()), look(healed, backup(1))):
+            assert ready(seen) == ("True", "LastRunSucceeded")
+            assert not {"Missing", "Replaced"} & said(seen).keys()
+
+
+def test_a_restore_heals_a_repository_that_was_gone_by_a_clock_that_was_wrong() -> None:
+    gone: dict[str, Any] = {"phase": "Failed", "reason": "RepositoryMissing", "archive": None, "repositoryId": None}
+    run = after_now(hours=24, **gone)
+    ahead = made(run, run.status.completion_time or "")
+    told = look(look(local_repository(), backup(1)), ahead)
+    assert ready(told) == ("False", "RepositoryMissing")
+    assert ready(look(told, backup(1), restored())) == ("True", "LastRunSucceeded")
+
+
 def unlock(hour: int) -> BorgRun:
     at = f"2026-03-01T{hour:02}:00:00Z"
     status = {"phase": "Completed", "startTime": at, "completionTime": at}
@@ -665,6 +728,23 @@ def test_a_lock_that_was_broken_is_told_so_whichever_record_is_deleted_when() ->
     assert ready(broken) == ("True", "LastRunSucceeded")
     for left in ((away, good, unlock(4)), (away, unlock(4)), (away,), ()):
         assert ready(look(broken, *left)) == ("True", "LastRunSucceeded")
+
+
+def test_a_lock_that_was_broken_is_told_so_whatever_follows_that_tells_nothing_of_the_repository() -> None:
+    good, locked = backup(2), backup(3, phase="Failed", reason="Locked", archive=None)
+    told = look(look(local_repository(), good), good, locked)
+    dumped = backup(5, phase="Failed", reason="DumpFailed", archive=None)
+    for left in ((unlock(4), unlock(5)), (unlock(4), dumped), (dumped,)):
+        later = look(told, *left)
+        assert ready(later) == (("False", "Locked") if left == (dumped,) else ("True", "LastRunSucceeded"))
+        assert look(later, *left) == later
+        assert ready(look(later)) == ready(later)
+
+
+def test_a_lock_that_is_broken_heals_no_other_failure_of_which_the_record_is_gone() -> None:
+    told = look(look(local_repository(), backup(1)), backup(2, phase="Failed", reason="PassphraseWrong"))
+    for left in ((unlock(4),), (unlock(4), unlock(5))):
+        assert ready(look(told, *left)) == ("False", "PassphraseWrong")
 
 
 def test_a_run_of_the_same_name_that_tells_nothing_hides_no_failure() -> None:

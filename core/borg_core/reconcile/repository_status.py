@@ -24,6 +24,7 @@ from borg_core.reconcile.identity import (
     select_begun,
     select_standing,
 )
+from borg_core.runs.moment import Moment, derive_latest, derive_moment
 from borg_core.runs.run_status import is_own_listing
 from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_verified
 
@@ -75,7 +76,8 @@ def derive_repository_status(
     told = [(run, result) for run, result in told if not _is_aside(run, result)]
     if identity and before.identity and identity.since != before.identity.since:
         before = BorgRepositoryStatus()  # all that was known is of another one
-    done = [(run.status.completion_time or "", run, result) for run, result in told]
+    latest = derive_latest(now)
+    done = [(_derive_end(run, latest).time, run, result) for run, result in told]
     newest, last_run = _settle(before, _find_newest(done), done, now)
     # A lock is nobody's trouble any more where nothing uses the repository; no later run will tell that it is gone.
     is_used = schedules > 0 or checks.clock is not None or drills.clock is not None
@@ -86,11 +88,11 @@ def derive_repository_status(
     known_id = identity.id if identity else ""
     backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
     # Damage is damage, by whatever it was found: by a restore, or by a listing that nobody asked for.
-    witnesses = select_begun(repository, identity, _read_ended(repository, runs))
+    witnesses = select_begun(repository, identity, _read_ended(repository, runs, now))
     verification = derive_verification(
         before,
         done,
-        witnesses=[(run.status.completion_time or "", run, result) for run, result in witnesses],
+        witnesses=[(_derive_end(run, latest).time, run, result) for run, result in witnesses],
         schedules=names,
         checks=checks,
         drills=drills,
@@ -150,33 +152,44 @@ def read_runs(
     repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
 ) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
     """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
-    seen = _select_of_the_repository(repository.status, _read_ended(repository, runs))
+    seen = _select_of_the_repository(repository.status, _read_ended(repository, runs, now), now)
     identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
     return identity, select_begun(repository, identity, seen)
 
 
-def _read_ended(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence[tuple[BorgRun, RepositoryResult]]:
+def _read_ended(
+    repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
+) -> Sequence[tuple[BorgRun, RepositoryResult]]:
+    latest = derive_latest(now)
     return [
         (run, result)
-        for run in sorted(runs, key=lambda run: run.status.completion_time or "")
+        for run in sorted(runs, key=lambda run: _derive_end(run, latest))
         if run.finished
         for result in run.status.repositories
         if result.name == repository.metadata.name and result.phase is not Phase.SKIPPED
     ]
 
 
+def _derive_end(run: BorgRun, latest: str) -> Moment:
+    status = run.status
+    return derive_moment(latest, status.completion_time or "", status.start_time, run.metadata.creation_timestamp)
+
+
 def _select_of_the_repository(
-    before: BorgRepositoryStatus, ended: Sequence[tuple[BorgRun, RepositoryResult]]
+    before: BorgRepositoryStatus, ended: Sequence[tuple[BorgRun, RepositoryResult]], now: datetime
 ) -> Sequence[tuple[BorgRun, RepositoryResult]]:
     """Return what is its affair, the oldest first: that an archive is not there, or a claim full, is the restore's.
 
     That a restore found the right repository is news only where it was gone before.
     """
     kept: list[tuple[BorgRun, RepositoryResult]] = []
-    said_gone = _reason_of_ready(before) in _ANOTHER_OR_NONE
-    since, gone = before.last_run.time if before.last_run else "", False
+    # Ready has another reason by now where a later run failed without getting there.
+    said_gone = _reason_of_ready(before) in _ANOTHER_OR_NONE or any(
+        c.type in (ConditionType.MISSING, ConditionType.REPLACED) and c.status == "True" for c in before.conditions
+    )
+    since, latest, gone = _since(before, now), derive_latest(now), False
     for run, result in ended:
-        gone |= said_gone and (run.status.completion_time or "") > since
+        gone |= said_gone and _derive_end(run, latest).time > since
         is_news = result.reason in _ANOTHER_OR_NONE or (gone and result.phase.succeeded)
         if is_news or not run.spec.operation.needs_restore:
             kept.append((run, result))
@@ -201,8 +214,7 @@ def _find_newest(done: Sequence[_Told]) -> _Told | None:
             unlock = unlock or told
         elif result.reason not in _OF_THE_SOURCES:
             return unlock if unlock and _locked(result) else told
-    # What it followed may not be kept any more: then it is the newest that there is.
-    return unlock if unlock and len(done) == 1 else None
+    return None
 
 
 def _settle(
@@ -213,17 +225,20 @@ def _settle(
     Without a run, what was said holds: its BorgRun is kept no more. What ended in the future, by a clock that was
     wrong, keeps nobody from being heard.
     """
-    last = before.last_run
-    if newest is None:
-        return None, last
-    if last is None or not newest[0] < last.time <= format_time(now):
+    last, since = before.last_run, _since(before, now)
+    if newest and newest[0] >= since:
         return newest, _render_last(newest)
     if same := next((told for told in done if _render_last(told) == last), None):
         return same, last
     if _reason_of_ready(before) == Reason.LOCKED:
-        unlocked = next((told for told in done if told[0] >= last.time and _is_unlock(told)), None)
+        unlocked = next((told for told in reversed(done) if told[0] >= since and _is_unlock(told)), None)
         return unlocked, _render_last(unlocked) if unlocked else last
     return None, last
+
+
+def _since(before: BorgRepositoryStatus, now: datetime) -> str:
+    """Return when the run ended by which `Ready` goes; empty where that is to come."""
+    return before.last_run.time if before.last_run and before.last_run.time <= format_time(now) else ""
 
 
 def _reason_of_ready(before: BorgRepositoryStatus) -> str:
