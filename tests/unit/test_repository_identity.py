@@ -684,6 +684,12 @@ def restored(at: str = NIGHT) -> BorgRun:
     return builders.run("back-2", status, **spec)
 
 
+def test_a_run_that_ended_in_the_future_outlives_no_later_one() -> None:
+    ahead = made(after_now(hours=24, archive=None), "2026-03-01T02:00:00Z")
+    assert names_of(kept(2, backup(1, archive=None), ahead, backup(3, archive=None))) == ["later-24", "db-3"]
+    assert names_of(kept(1, ahead, backup(3, archive=None))) == ["db-3"]
+
+
 @pytest.mark.parametrize(
     "found",
     [missing(2), backup(2, SECOND, phase="Failed", reason="RepositoryReplaced")],

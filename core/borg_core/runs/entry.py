@@ -14,6 +14,7 @@ from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
+from borg_core.runs.moment import Moment, derive_moment
 from borg_core.runs.run_status import derive_run_status, is_automatic
 from borg_core.runs.world import World
 
@@ -128,6 +129,14 @@ class Entry:
     def order(self) -> tuple[str, str]:
         """Sort key: oldest first, ties by name."""
         return self.status.completion_time or self.began, self.name
+
+    def began_at(self, latest: str) -> Moment:
+        """Return when it began, or was asked for; `latest`: the latest time that is not to come."""
+        return derive_moment(latest, self.began, self.status.scheduled_time, self.asked_for)
+
+    def ended_at(self, latest: str) -> Moment:
+        """Return when it ended, or began if it has not."""
+        return derive_moment(latest, self.order[0], self.began, self.status.scheduled_time, self.asked_for)
 
     @property
     def recorded(self) -> BorgRun:

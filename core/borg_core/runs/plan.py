@@ -38,7 +38,7 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
     unlocks = plan_unlocks(world, host, turns.entries, now) if host else Unlocks(tuple(turns.entries))
     entries = unlocks.entries
     kept = {entry.run.metadata.uid for entry in entries if entry.run and host and entry.name in host.kept}
-    expired = derive_expired(entries, host.history_limit, unlocks.needed | kept) if host else frozenset()
+    expired = derive_expired(entries, host.history_limit, now, unlocks.needed | kept) if host else frozenset()
     actions = [
         *plan_records(world, host, entries, now, expired=expired),
         *plan_stops(world, entries, now),

@@ -27,6 +27,7 @@ from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
+from borg_core.runs.moment import derive_latest
 from borg_core.runs.run_status import derive_run_conditions, derive_trigger, describe_end
 from borg_core.runs.vanished import derive_told
 from borg_core.runs.world import Host, World
@@ -95,14 +96,21 @@ def _keep_orphan(run: BorgRun, pod: ObservedPod) -> Iterator[Action]:
         yield from _end(pod)
 
 
-def derive_expired(entries: Sequence[Entry], limit: int, needed: frozenset[str] = frozenset()) -> frozenset[str]:
+def derive_expired(
+    entries: Sequence[Entry], limit: int, now: datetime, needed: frozenset[str] = frozenset()
+) -> frozenset[str]:
     """Return the uids of the finished runs beyond the newest `limit`, but for those `needed`.
 
     Skipped runs, and those that the operator made to remove locks, are counted apart: many of them at once would push
     out the runs that did something. Of those that it made to list archives, a few tell all. A run stays by which a
     vanished archive is told, or can be.
     """
-    finished = sorted((entry for entry in entries if entry.finished and entry.run), key=lambda entry: entry.order)
+    # One that a wrong clock dates in the future is no newer than those that came after it.
+    latest = derive_latest(now)
+    finished = sorted(
+        (entry for entry in entries if entry.finished and entry.run),
+        key=lambda entry: (entry.ended_at(latest).time, entry.name),
+    )
     skipped = [entry for entry in finished if entry.status.phase is Phase.SKIPPED]
     others = [entry for entry in finished if entry.status.phase is not Phase.SKIPPED]
     listings = [entry for entry in others if entry.listing]
