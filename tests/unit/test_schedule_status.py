@@ -76,6 +76,63 @@ def test_how_the_last_run_ended_still_holds_when_its_record_is_gone(phase: str) 
     assert later_one[:2] == ("True", "RunCompleted")
 
 
+def of_the_future(name: str, hour: int, phase: str = "Completed", **status: Any) -> BorgRun:
+    """Return a run that was made at that hour and began and ended by a clock that is a day ahead."""
+    run = finished(name, hour, phase, startTime=TOMORROW, completionTime=TOMORROW, **status)
+    made = {"creation_timestamp": f"2026-03-01T{hour:02}:00:00Z"}
+    return run.model_copy(update={"metadata": run.metadata.model_copy(update=made)})
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["its record is kept", "its record is gone"])
+def test_a_good_backup_of_the_future_hides_no_failures_that_came_after_it(*, kept: bool) -> None:
+    pruned: dict[str, Any] = {"repositories": [{"name": "main", "phase": "Completed", **PRUNED, **COMPACTED}]}
+    good, ahead = finished("db-0", 4), of_the_future("db-1", 5, **pruned)
+    first = world(good, ahead)
+    told = status_of(first)
+    assert (told.last_run_name, told.last_run_time) == ("db-1", "2026-03-01T05:00:00Z"), "when it was made"
+    assert {told.last_success_time, told.last_prune_time, told.last_compact_time} == {"2026-03-01T05:00:00Z"}
+    left = (good, ahead) if kept else (good,)
+    case = later(first, *left, finished("db-2", 6, "Failed"), finished("db-3", 7, "Failed"))
+    for _ in range(2):
+        told = status_of(case)
+        assert (told.last_run_name, told.last_run_phase, told.consecutive_failures) == ("db-3", "Failed", 2)
+        assert told.last_success_time == "2026-03-01T05:00:00Z"
+        assert last_run(told)[2].startswith('BorgRun "db-3"')
+        case = later(case, *case.runs)
+
+
+def test_a_failure_of_the_future_is_counted_once_and_over_with_the_next_good_backup() -> None:
+    ahead = of_the_future("db-1", 5, "Failed")
+    case = later(world(finished("db-0", 4), ahead), finished("db-0", 4), ahead)
+    told = status_of(case)
+    assert (told.last_run_phase, told.consecutive_failures, last_run(told)[0]) == ("Failed", 1, "False")
+    told = status_of(later(case, ahead, finished("db-2", 6, "Failed")))
+    assert told.consecutive_failures == 2
+    told = status_of(later(case, ahead, finished("db-2", 6)))
+    assert (told.last_run_name, told.consecutive_failures, last_run(told)[0]) == ("db-2", 0, "True")
+
+
+def test_what_an_earlier_version_said_of_the_future_is_forgotten() -> None:
+    times = ("lastRunTime", "lastSuccessTime", "lastFailureTime", "lastPruneTime", "lastCompactTime")
+    said = {**dict.fromkeys(times, TOMORROW), "lastRunName": "x", "lastRunPhase": "Completed", "consecutiveFailures": 0}
+    case = builders.world(builders.bundle(builders.with_status(builders.schedule(), said)), runs=FAILED[1:3])
+    told = status_of(case)
+    assert (told.last_run_name, told.last_run_phase, told.consecutive_failures) == ("db-2", "Failed", 2)
+    assert (told.last_run_time, told.last_failure_time) == ("2026-03-01T02:00:00Z", "2026-03-01T02:00:00Z")
+    assert (told.last_success_time, told.last_prune_time, told.last_compact_time) == (None, None, None)
+
+
+def test_a_failure_is_told_at_once_though_the_operators_clock_is_a_bit_slow() -> None:
+    case = world(finished("db-0", 4), finished("db-1", 5, "Failed"))
+    told = status_of(case, datetime(2026, 3, 1, 4, 58, tzinfo=UTC))
+    assert (told.last_run_name, told.last_run_phase, told.consecutive_failures) == ("db-1", "Failed", 1)
+
+
+def test_failures_of_which_all_times_are_in_the_future_are_counted_where_there_is_nothing_else() -> None:
+    told = status_of(world(*FAILED[:3]), datetime(2026, 2, 1, tzinfo=UTC))
+    assert (told.last_run_name, told.last_run_time, told.consecutive_failures) == ("db-2", None, 3)
+
+
 def test_a_run_that_had_begun_and_waits_again_is_told_as_it_is() -> None:
     """Its time falls back to when it was asked for, as it has begun nothing."""
     asked = {"creation_timestamp": "2026-03-01T05:00:00Z"}

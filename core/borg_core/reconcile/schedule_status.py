@@ -15,9 +15,11 @@ from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.cron_job import is_waiting
 from borg_core.reconcile.foretold import Times, derive_disagreement
 from borg_core.runs.entry import Entry
+from borg_core.runs.moment import Moment, derive_latest
 from borg_core.runs.run_status import describe_end
 from borg_core.runs.world import World
 
+_NEVER = Moment(believed=False, time="")
 _EVENT_LAG = timedelta(seconds=30)
 """How much later than the status of its CronJob the event of a Job may arrive."""
 
@@ -43,19 +45,21 @@ def derive_schedule_status(
 
     What runs that are no longer kept have left in the status stays there: times only move forward.
     """
-    before = schedule.status
-    backups = sorted((entry for entry in entries if _is_backup(entry)), key=lambda entry: entry.began)
-    latest = next((entry for entry in reversed(backups) if entry.status.start_time or entry.finished), None)
+    latest = derive_latest(now)
+    before = _forget_future(schedule.status, latest)
+    backups = sorted((entry for entry in entries if _is_backup(entry)), key=lambda entry: entry.began_at(latest))
+    newest = next((entry for entry in reversed(backups) if entry.status.start_time or entry.finished), None)
+    began = _time_of(newest.began_at(latest)) if newest else None
     ended = [entry for entry in backups if entry.finished]
     last: tuple[str | None, str | None, str | None]
-    if latest is not None and latest.began >= (before.last_run_time or ""):
-        last = (latest.began, latest.name, _phase_of(latest))
+    if newest is not None and (began or "") >= (before.last_run_time or ""):
+        last = (began, newest.name, _phase_of(newest))
     elif named := next((entry for entry in entries if _is_named(entry, before)), None):
         last = (before.last_run_time, named.name, _phase_of(named))  # it had begun, and waits again, or never got far
     else:
         last = (before.last_run_time, before.last_run_name, _keep_phase(before))
-        if last[2] and (before.last_run_time or "") <= format_time(now):
-            ended = []  # how it ended still holds, whatever those before it say; not of a clock that was wrong
+        if last[2]:
+            ended = []  # how it ended still holds, whatever those before it say
     next_run = clock.next_after(now) if clock else None
     findings = (
         *_findings(schedule, problems, now),
@@ -70,7 +74,7 @@ def derive_schedule_status(
         before.conditions, world.cron_job, times, world.jobs, generation=generation, now=now
     )
     active = (entry.name for entry in sorted(entries, key=lambda e: e.began) if not entry.finished)
-    failures, last_failure = _count_failures(before, backups)
+    failures, last_failure = _count_failures(before, backups, latest)
     names = {reference.name for reference in schedule.spec.repository_refs}
     return BorgScheduleStatus(
         conditions=conditions,
@@ -81,15 +85,30 @@ def derive_schedule_status(
         last_run_time=last[0],
         last_run_name=last[1],
         last_run_phase=last[2],
-        last_success_time=_latest(before.last_success_time, (e for e in backups if e.succeeded)),
+        last_success_time=_newest(before.last_success_time, (e for e in backups if e.succeeded), latest),
         claims=claims,
         next_run_time=format_time(next_run) if next_run else None,
-        last_prune_time=_latest(before.last_prune_time, (e for e in entries if names <= set(_pruned(e)))),
-        last_compact_time=_latest(before.last_compact_time, (e for e in entries if names <= set(_compacted(e)))),
+        last_prune_time=_newest(before.last_prune_time, (e for e in entries if names <= set(_pruned(e))), latest),
+        last_compact_time=_newest(
+            before.last_compact_time, (e for e in entries if names <= set(_compacted(e))), latest
+        ),
         last_failure_time=last_failure,
         consecutive_failures=failures,
         skipped_runs=_count_skipped(world, entries, clock, now),
     )
+
+
+def _forget_future(before: BorgScheduleStatus, latest: str) -> BorgScheduleStatus:
+    """Return the status without times that are to come: a clock was wrong, and no later run would change them."""
+    times = ("last_success_time", "last_failure_time", "last_prune_time", "last_compact_time")
+    gone = [name for name in times if (getattr(before, name) or "") > latest]
+    if (before.last_run_time or "") > latest:
+        gone += ["last_run_time", "last_run_name", "last_run_phase"]
+    return before.model_copy(update=dict.fromkeys(gone)) if gone else before
+
+
+def _time_of(moment: Moment) -> str | None:
+    return moment.time if moment.believed and moment.time else None
 
 
 def _is_named(entry: Entry, before: BorgScheduleStatus) -> bool:
@@ -180,9 +199,9 @@ def _finding(type_: ConditionType, status: bool | None, reason: Reason, message:
     return Finding(type=type_.value, status=status, reason=reason.value, message=message)
 
 
-def _latest(before: str | None, entries: Iterable[Entry]) -> str | None:
-    times = [entry.status.completion_time for entry in entries if entry.status.completion_time]
-    return max([*times, *([before] if before else [])], default=None)
+def _newest(before: str | None, entries: Iterable[Entry], latest: str) -> str | None:
+    times = [_time_of(entry.ended_at(latest)) for entry in entries if entry.status.completion_time]
+    return max([time for time in (*times, before) if time], default=None)
 
 
 def _pruned(entry: Entry) -> Iterator[str]:
@@ -196,22 +215,25 @@ def _compacted(entry: Entry) -> Iterator[str]:
     return (name for name, compact in compacted if compact and not compact.append_only)
 
 
-def _count_failures(before: BorgScheduleStatus, backups: Sequence[Entry]) -> tuple[int, str | None]:
+def _count_failures(before: BorgScheduleStatus, backups: Sequence[Entry], latest: str) -> tuple[int, str | None]:
     """Return how many backups have failed since the last good one, and when the newest of them did.
 
     Derived from the runs that are kept; where no good one is among them, on from what `before` has counted: each
     failure once, however often it is looked at, and also after somebody deleted its BorgRun.
     """
-    ended = sorted((entry for entry in backups if entry.finished), key=lambda entry: entry.order)
-    good = [entry.order for entry in ended if entry.succeeded]
-    failed = [entry for entry in ended if entry.status.phase is Phase.FAILED]
-    newest = _latest(before.last_failure_time, failed)
-    last_success = max(before.last_success_time or "", good[-1][0] if good else "")
-    if last_success and last_success >= (newest or ""):
+    failed = [entry for entry in backups if entry.status.phase is Phase.FAILED]
+    newest = _newest(before.last_failure_time, failed, latest)
+    ends = [entry.ended_at(latest) for entry in failed]
+    good = [entry.ended_at(latest) for entry in backups if entry.finished and entry.succeeded]
+    last_failure = Moment(believed=bool(before.last_failure_time), time=before.last_failure_time or "")
+    last_success = max(good, default=_NEVER)
+    if before.last_success_time:
+        last_success = max(last_success, Moment(believed=True, time=before.last_success_time))
+    if last_success > _NEVER and last_success >= max([*ends, last_failure]):
         return 0, newest
-    since = [entry for entry in failed if (entry.status.completion_time or "") > last_success]
-    new = [entry for entry in since if (entry.status.completion_time or "") > (before.last_failure_time or "")]
-    counted = (before.consecutive_failures or 0) if last_success <= (before.last_failure_time or "") else 0
+    since = [end for end in ends if end > last_success]
+    new = [end for end in since if end > last_failure]
+    counted = (before.consecutive_failures or 0) if last_success <= last_failure else 0
     if before.last_failure_time is None:
         # Of a version that kept no time of the newest failure: some of those here may be counted already.
         return max(len(since), before.consecutive_failures or 0), newest
