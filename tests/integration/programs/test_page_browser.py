@@ -51,8 +51,9 @@ PAGES = {
     "namespaces": "/namespaces",
     "not-there": "/runs/nothing",
 }
-_HIDDEN_IN_TABLES = """[...document.querySelectorAll('.scroll')].filter(table => table.scrollWidth > table.clientWidth)
-.map(table => `a part of the table "${table.ariaLabel}" is out of sight`)"""
+_HIDDEN_IN_TABLES = """[...document.querySelectorAll('.scroll, tbody td')]
+.filter(box => box.scrollWidth > box.clientWidth)
+.map(box => `out of sight, or over something else: a part of "${box.ariaLabel || box.innerText}"`)"""
 SIZES = ((360, "light"), (1280, "light"), (1280, "dark"), (2560, "light"))
 
 
