@@ -1,6 +1,5 @@
 """States in a word, an icon and a tone: the colour says nothing that the other two do not."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +7,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from borg_api.resources.contents.response import UNSEEN
 from borg_api.resources.cron.response import describe
 from borg_contract.run import Operation, Phase
 from borg_core.kinds.parts.volumes import Source
@@ -28,15 +28,9 @@ ICONS = {
 }
 
 
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
-)
-"""What is not seen in a name, or turns around how it looks: `exe.txt` in place of `txt.exe`."""
-
-
 def tell_seen(name: str) -> str:
     """Return a name of an archive so that nothing in it is hidden."""
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", name)
+    return UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from borg_api.edge.boundary import HEAD_ONLY
 from borg_api.edge.parts import part_of
 from borg_api.looking.client import Stream
 from borg_api.metrics import Metrics
-from borg_api.resources.contents.response import show
+from borg_api.resources.contents.response import UNSEEN, show
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +25,12 @@ FILE_TYPE, TAR_TYPE = "application/octet-stream", "application/x-tar"
 _NOT_PLAIN = re.compile(r"[^ !#-\[\]-~]|[%\\/:*?<>|]")
 """What some system takes for more than a part of a name, or a header for more than a part of a text."""
 _NAME_LIMIT = 200
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069/\\\\]")
-"""Of these, some would turn around how a name looks: `exe.txt` in place of `txt.exe`."""
+_SEPARATORS = str.maketrans("/\\", "__")
 
 
 def render_disposition(name: str) -> str:
     """Return Content-Disposition (RFC 6266) for a name of bytes: in ASCII, and exact in UTF-8 (RFC 8187)."""
-    exact = _CONTROLS.sub("_", show(name)).strip().rstrip(". ")[-_NAME_LIMIT:] or "download"
+    exact = UNSEEN.sub("_", show(name)).translate(_SEPARATORS).strip().rstrip(". ")[-_NAME_LIMIT:] or "download"
     plain = _NOT_PLAIN.sub("_", exact)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(exact, safe='')}"
 

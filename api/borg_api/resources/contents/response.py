@@ -5,6 +5,7 @@ Names in archives are bytes. `name` and `path` are for people and have U+FFFD in
 """
 
 import os
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -83,6 +84,12 @@ class Difference(TypedDict):
 @answer
 class Differences(Paged):
     changes: list[Difference]
+
+
+UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
+)
+"""What is not seen in a name, or turns around how it looks: `exe.txt` in place of `txt.exe`."""
 
 
 def show(name: str) -> str:
