@@ -137,8 +137,6 @@ class DeleteRun:
 
 @dataclass(frozen=True)
 class CancelRun:
-    """Set `spec.cancel` of a BorgRun."""
-
     run: Reference
     uid: str
 
@@ -167,8 +165,6 @@ class CreateClaim:
 
 @dataclass(frozen=True)
 class CreateSnapshot:
-    """Take a snapshot of a claim."""
-
     manifest: dict[str, Any]
 
 
@@ -226,12 +222,21 @@ class RecordEvent:
     about: Reference | None = None
 
 
-Action = (
+Creation = (
     CreateCronJob
     | RepairCronJob
-    | DeleteCronJob
     | CreateJob
     | CreateNetworkPolicy
+    | CreateRun
+    | CreateClaim
+    | CreateSnapshot
+    | CreateArchive
+)
+"""What has a whole manifest."""
+
+Action = (
+    Creation
+    | DeleteCronJob
     | DeleteSession
     | ReserveTurn
     | RecordTick
@@ -240,17 +245,13 @@ Action = (
     | MarkJob
     | DeleteJob
     | EndPod
-    | CreateRun
     | AdoptRun
     | DeleteRun
     | CancelRun
-    | CreateClaim
-    | CreateSnapshot
     | DeleteSnapshot
     | ReleaseSnapshot
     | ScaleWorkload
     | MergeMetadata
-    | CreateArchive
     | DeleteArchive
     | PatchStatus
     | RecordEvent
@@ -267,29 +268,20 @@ class Plan:
 
 def object_of(action: Action) -> Reference:
     """Return what the action is done for: if that is refused, it is what a status has to speak of."""
+    if isinstance(action, Creation):
+        metadata = action.manifest["metadata"]
+        return Reference(action.manifest["kind"], metadata["namespace"], metadata["name"])
     match action:
-        case (
-            CreateCronJob(manifest)
-            | RepairCronJob(manifest)
-            | CreateJob(manifest)
-            | CreateNetworkPolicy(manifest)
-            | CreateRun(manifest)
-            | CreateClaim(manifest)
-            | CreateSnapshot(manifest)
-            | CreateArchive(manifest)
-        ):
-            metadata = manifest["metadata"]
-            return Reference(manifest["kind"], metadata["namespace"], metadata["name"])
         case ReserveTurn(_, _, target) | RecordTick(_, _, target) | DeleteSnapshot(target) | ReleaseSnapshot(target):
             return target
         case StartJob(target) | SuspendJob(target) | MarkJob(target) | DeleteJob(target) | EndPod(target):
             return target
-        case PatchStatus(target) | ScaleWorkload(target) | MergeMetadata(target) | AdoptRun(target) | CancelRun(target):
+        case PatchStatus(target) | ScaleWorkload(target) | MergeMetadata(target) | AdoptRun(target):
             return target
-        case DeleteCronJob(target) | DeleteRun(target) | DeleteArchive(target) | DeleteSession(target):
+        case CancelRun(target) | RecordEvent(target):
             return target
-        case RecordEvent(regarding):
-            return regarding
+        case DeleteCronJob(target) | DeleteArchive(target) | DeleteSession(target) | DeleteRun(target):
+            return target
 
 
 def describe(action: Action) -> str:
@@ -305,5 +297,4 @@ def describe(action: Action) -> str:
             return f"{line}: to {replicas}"
         case CreateRun(_, str() as holder):
             return f"{line}: if it is proven that {holder} is dead"
-        case _:
-            return line
+    return line
