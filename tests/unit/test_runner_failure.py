@@ -200,3 +200,43 @@ def test_a_check_tells_damage_from_what_is_none(lines: tuple[str, ...], reason: 
 
 def test_objects_of_no_archive_are_no_fault() -> None:
     assert explain_findings(sort_findings(UNSIGNED[2:])) is None
+
+
+def test_a_signal_that_borg_was_not_ready_for_is_no_warning() -> None:
+    stopped = BorgOutcome(exit_code=1, interrupted=True)
+    assert not stopped.succeeded
+    assert explain_failure(stopped, LOCAL).reason is Reason.INTERRUPTED
+    assert BorgOutcome(exit_code=1, interrupted=True, warnings=("a: changed",), warning_count=1).succeeded
+    assert BorgOutcome(exit_code=1).succeeded
+
+
+OPEN = """Local Exception
+  File "/borg/repository.py", line 497, in open
+    self.id = hex_to_bin(self.config.get('repository', 'id').strip(), length=32)
+              ^^^^^^^^^^
+  File "/borg/helpers/parseformat.py", line 40, in hex_to_bin
+    raise ValueError(str(e)) from None
+"""
+KEY_FILE = """Local Exception
+  File "/borg/crypto/key.py", line 729, in decrypt_key_file
+    data = unpacker.unpack()
+  File "msgpack/_unpacker.pyx", line 487, in msgpack._cmsgpack.Unpacker._unpack
+msgpack.exceptions.OutOfData: No more data to unpack.
+
+SSH_ORIGINAL_COMMAND: None
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{OPEN}ValueError: Odd-length string.", "Odd-length string. The file `config` of the repository is damaged"),
+        ("Local Exception\nconfigparser.ParsingError: Source contains parsing errors: 'r/config'", "`config`"),
+        (KEY_FILE, "OutOfData: No more data to unpack. The key in the repository's `config` is damaged"),
+    ],
+    ids=["cut in the id", "cut in a line", "cut in the key"],
+)
+def test_a_damaged_config_is_damage_and_tells_what_to_bring_back(text: str, words: str) -> None:
+    fault = explain_failure(failed(2, text), LOCAL)
+    assert fault.reason is Reason.REPOSITORY_DAMAGED
+    assert words in fault.text

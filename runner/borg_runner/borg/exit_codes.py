@@ -175,6 +175,14 @@ _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(r"in _?read_integrity\b[\s\S]*Unpack failed"),
         "Copy the repository, then delete its files `integrity.*`, which borg makes anew.",
     ),
+    (
+        re.compile(r"configparser\.\w*Error|in open\n\s+self\.\w+ = .*\bself\.config\b"),
+        "The file `config` of the repository is damaged: bring it back from a copy, with the key if that is in it.",
+    ),
+    (
+        re.compile(r"in decrypt_key_file\b"),
+        f"The key in the repository's `config` is damaged: bring that file back from a copy. {_KEY}",
+    ),
 )
 """What borg says of a damaged repository without an error of its own for it."""
 

@@ -31,14 +31,19 @@ _ANSWERS_NO_MORE = (
 )
 _BROKEN = "The connection to the server broke: "
 
-_EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt)\b.*)$", re.MULTILINE)
+_EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt|exceptions\.\w+)\b.*)$", re.MULTILINE)
 _SSH_NOISE = re.compile(r"^[@\s]*$|^Warning: Permanently added|^debug\d:")
+
+
+def explain_stop() -> Fault:
+    """Return why borg did not come to its end, or to its last words, where its pod was stopped."""
+    return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked.")
 
 
 def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     """Return why `outcome`, which did not succeed, failed."""
     if outcome.interrupted:
-        return Fault(Reason.INTERRUPTED, "The pod was stopped while borg worked.")
+        return explain_stop()
     if outcome.unanswered:
         return Fault(Reason.SERVER_SILENT, _ANSWERS_NO_MORE if outcome.greeted else _NEVER_ANSWERED)
     message = pick_message(outcome)

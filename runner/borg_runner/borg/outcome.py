@@ -30,6 +30,8 @@ class BorgOutcome:
 
     @property
     def warned(self) -> bool:
+        if self.exit_code == 1 and self.interrupted and not self.warning_count:
+            return False  # Python's own code: the signal came before borg was ready for one
         return self.exit_code == 1 or 100 <= self.exit_code <= 127  # noqa: PLR2004 - borg's modern warnings
 
     @property

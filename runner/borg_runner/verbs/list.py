@@ -21,6 +21,7 @@ from borg_contract.ownership import (
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
+from borg_runner.borg.failure import explain_stop
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
@@ -124,10 +125,13 @@ def _parse(parse: Callable[[str], _T], outcome: BorgOutcome) -> _T:
     try:
         return parse(outcome.output)
     except (ValueError, KeyError, TypeError) as error:
-        raise FaultError(explain_no_list(error)) from error
+        raise FaultError(explain_no_list(error, outcome)) from error
 
 
-def explain_no_list(error: Exception) -> Fault:
+def explain_no_list(error: Exception, outcome: BorgOutcome) -> Fault:
+    """Return why what borg printed is no list."""
+    if outcome.interrupted:
+        return explain_stop()
     return Fault(Reason.INTERNAL_ERROR, f"Borg gave no list of the archives: {error!r}. Is this borg 1.4?")
 
 

@@ -236,6 +236,9 @@ def _keep_figures(repository: Repository, record: Record, archive: str, outcome:
     try:
         figures = parse_create_output(outcome.output)
     except (ValueError, KeyError, TypeError) as error:
+        if outcome.interrupted:
+            text = f'The pod was stopped when archive "{archive}" had been written; borg could tell no figures.'
+            raise FaultError(Fault(Reason.INTERRUPTED, text)) from error
         text = f'Archive "{archive}" was written, but borg gave no figures: {error!r}. Is this borg 1.4?'
         raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
     record.add(

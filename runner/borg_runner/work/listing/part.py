@@ -71,7 +71,7 @@ def _fetch(repository: Repository, record: Record, *, may_be_absent: bool) -> Ma
         record.add(repository_id=parse_repository_id(output))
         return parse_list_output(output)
     except (ValueError, KeyError, TypeError) as error:
-        raise FaultError(explain_no_list(error)) from error
+        raise FaultError(explain_no_list(error, outcome)) from error
 
 
 def _read_known(plan: ListingPlan) -> Sequence[str]:
