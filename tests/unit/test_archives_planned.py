@@ -140,6 +140,18 @@ def test_where_all_is_known_nothing_is_asked_for_and_beyond_the_limit_the_oldest
     assert asked.manifest["spec"] == {"repositoryRef": {"name": "main"}, "operation": "List"}
 
 
+@pytest.mark.parametrize(("newest", "asks"), [("another", True), (known(100, 100), False)])
+def test_the_undo_archive_of_a_restore_is_listed_soon(newest: str, *, asks: bool) -> None:
+    told = {"repositoryId": "ab" * 32, "newest": known(100, 100), "time": "2026-03-02T00:00:00Z"}
+    totals = {"archives": 101, "originalSize": 1, "deduplicatedSize": 1, "newest": newest}
+    at = f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    status = {"phase": "Completed", "startTime": at, "completionTime": at}
+    status["repositories"] = [{"name": "main", "phase": "Completed", "totals": totals}]  # type: ignore[assignment]
+    run = builders.run("back-restore", status, scheduleRef=None, restoreRef={"name": "back"}, operation="Restore")
+    made = [a for a in plan(store_with(repository(100, **told), 100, run)) if isinstance(a, CreateRun)]
+    assert bool(made) is asks
+
+
 def listing(number: int, attempt: int, minutes_ago: float, **result: Any) -> BorgRun:
     ended = NOW - timedelta(minutes=minutes_ago)
     phase = "Completed" if result else "Failed"

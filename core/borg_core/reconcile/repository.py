@@ -1,6 +1,6 @@
 """Planning a repository: the CronJobs of its checks and drills, the runs on it alone, what it says about itself."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,9 +10,11 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Operation
 from borg_core.actions import Action, PatchStatus, Plan
 from borg_core.archives.plan import ArchivesPlan, Observed, keep_finders, plan_archives
+from borg_core.archives.told import Account
 from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verification
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_status_patch
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
@@ -20,6 +22,7 @@ from borg_core.policies.schedule import find_time_problems
 from borg_core.policies.workload import find_claim_problems
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
+from borg_core.reconcile.identity import select_begun
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status, read_runs
 from borg_core.repositories.surroundings import Surroundings, gather_surroundings
@@ -135,6 +138,17 @@ def _find_problems(
             yield from find_time_problems(times.schedule, times.time_zone, (namespace, kind.name(name)))
 
 
+def _find_undoable(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence[Account]:
+    """Return the restores that made an undo archive and counted: of the repository they tell nothing else."""
+    return [
+        (run, result)
+        for run in runs
+        if run.finished and run.spec.operation.needs_restore
+        for result in run.status.repositories
+        if result.name == repository.metadata.name and result.totals
+    ]
+
+
 def _plan_archives(
     world: World,
     repository: BorgRepository,
@@ -145,6 +159,8 @@ def _plan_archives(
     now: datetime,
 ) -> ArchivesPlan:
     identity, accounts = read_runs(repository, around.runs, now)
+    counted = select_begun(repository, identity, _find_undoable(repository, around.runs))
+    accounts = sorted((*accounts, *counted), key=lambda account: account[0].status.completion_time or "")
     observed = Observed(
         known=around.archives,
         accounts=accounts,

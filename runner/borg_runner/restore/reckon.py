@@ -17,7 +17,7 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable
 from borg_runner.restore.archive.listing import fetch_file, fetch_items, read_items
 from borg_runner.restore.archive.resolve import find_fuller, resolve
-from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, select
+from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, is_own, select
 from borg_runner.restore.compare import Changes, Rules, compare, count_bytes
 from borg_runner.restore.journal import list_name, parse_list
 from borg_runner.restore.room import Powers, check_flags, check_owners, check_space, find_losses, read_powers
@@ -92,6 +92,9 @@ def find_meant(task: Task) -> Meant:
     task.add(resolved=replace(resolved, source=source), size=count_bytes(selection, set(selection.entries)))
     if archive.undo is None and all(entry.is_folder for entry in selection.entries.values()):
         _tell_empty(task, archive, source)
+    asked_for = (path for path in selection.dropped if is_own(path) and scope.has(path) and not scope.leaves_out(path))
+    if archive.undo is None and (like_ours := sorted(asked_for)):
+        repository.warn(f"{describe_paths(like_ours)} left out: what is called so is taken for a restore's own files")
     if selection.unsafe:
         repository.warn(
             f"{describe_paths(sorted(selection.unsafe))} left out: borg never archives such paths, which lead out of "

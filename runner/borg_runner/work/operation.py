@@ -161,12 +161,16 @@ def _restore(plan: RunPlan, repository: Repository, record: Record, around: Surr
         keep=keep,
     )
     is_preview = plan.operation is Operation.PREVIEW
-    if plan.stream is None:
-        (preview if is_preview else restore)(task)
-    elif is_preview:
-        preview_delivery(task, plan.stream)
-    else:
-        deliver(task, around.containers[plan.stream.name])
+    try:
+        if plan.stream is None:
+            (preview if is_preview else restore)(task)
+        elif is_preview:
+            preview_delivery(task, plan.stream)
+        else:
+            deliver(task, around.containers[plan.stream.name])
+    finally:
+        if task.result.undo_archive:  # there is one more: whoever knows the archives has to hear of it
+            count_after(repository, record, deleted=0, written=None)
 
 
 def _require_retention(plan: RunPlan) -> Retention:

@@ -128,6 +128,32 @@ def test_owners_that_cannot_be_given_change_nothing_and_run_as_takes_them(pod: P
 
 
 @only_root
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_volumes_root_that_is_somebody_elses_stays_as_it_is_for_run_as(pod: Pod, target: Path, mode: Mode) -> None:
+    """As every volume is that Kubernetes gives to the pod's group."""
+    archive, stranger = back_up(pod), 10777
+    read_all = [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]  # borg may lie below root's home
+    pod.user = ["setpriv", f"--reuid={stranger}", f"--regid={stranger}", "--clear-groups", *read_all]
+    (pod.root / "dev/termination-log").touch()
+    (target / "surplus").write_text("of before")
+    for path in (pod.root, *pod.root.rglob("*")):
+        os.chown(path, stranger, stranger)
+    os.chown(target, 0, stranger)
+    target.chmod(0o2775)
+    plan = RestorePlan(name="back", archive=archive, mode=mode, ownership=Ownership.RUN_AS)
+    done = restored(run(pod, Operation.RESTORE, plan))
+    assert (target / "hello.txt").read_text() == "hello\n"
+    assert (target / "hello.txt").stat().st_uid == stranger
+    assert (target.stat().st_uid, target.stat().st_mode & 0o7777) == (0, 0o2775)
+    assert not list(target.glob(".borg-restore.*"))
+    if mode is Mode.MIRROR:
+        assert done.undo_archive is not None
+        undo = replace(plan, name="undo", archive=done.undo_archive)
+        restored(run(pod, Operation.RESTORE, undo))
+        assert [path.name for path in target.iterdir()] == ["surplus"]
+
+
+@only_root
 def test_what_root_writes_into_a_repository_stays_usable_for_its_owner(pod: Pod, target: Path) -> None:
     archive = back_up(pod)
     location = Path(pod.repository().location)
@@ -205,6 +231,31 @@ def test_an_archive_without_a_file_is_not_the_latest_that_was_meant(pod: Pod, ta
     assert restored(by_name).files == 1
     assert by_name.result.repositories[0].warnings == ('Archive "night-2" has no file of what is to be restored.',)
     assert [path.name for path in target.iterdir()] == ["folder"]
+
+
+def test_what_a_restore_adds_to_the_repository_is_counted(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("of before")
+    ended = run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive))
+    assert restored(ended).undo_archive is not None
+    totals = ended.result.repositories[0].totals
+    assert totals is not None
+    assert totals.archives == 2
+    again = run(pod, Operation.RESTORE, RestorePlan(name="again", archive=archive, undo=False))
+    assert again.result.repositories[0].totals is None, "it added nothing"
+
+
+def test_a_file_that_is_called_like_a_restores_own_is_told(pod: Pod, target: Path) -> None:
+    (pod.data / ".borg-restore.mine.json").write_text("{}")
+    (pod.data / ".borg-restore").write_text("somebody's")
+    archive = back_up(pod)
+    ended = run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive))
+    restored(ended)
+    assert (target / ".borg-restore").exists()
+    [told] = ended.result.repositories[0].warnings
+    assert told.startswith(".borg-restore.mine.json left out")
+    without = RestorePlan(name="again", archive=archive, exclude=(".borg-restore.*",))
+    assert run(pod, Operation.RESTORE, without).result.repositories[0].warnings == ()
 
 
 def test_undo_archives_are_in_no_prunes_way(pod: Pod, target: Path) -> None:

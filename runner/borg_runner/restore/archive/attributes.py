@@ -7,6 +7,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from borg_runner.restore.archive import acl
 from borg_runner.restore.archive.entry import Entry
@@ -126,7 +127,12 @@ def strip_folder(descriptor: int) -> None:
 
 
 def set_root(entry: Entry, path: str, *, keeps_owner: bool) -> None:
-    """Give the folder that is restored into what the source's root has. Raises OSError."""
+    """Give the folder that is restored into what the source's root has. Raises OSError.
+
+    One that belongs to somebody else stays as it is, where owners are not kept: volumes' roots are root's.
+    """
+    if not keeps_owner and Path(path).stat().st_uid != os.geteuid():
+        return
     if keeps_owner:
         os.chown(path, entry.uid, entry.gid)
     os.chmod(path, stat.S_IMODE(entry.mode))  # noqa: PTH101

@@ -150,4 +150,6 @@ def find_nearest(name: str, names: Sequence[str]) -> list[str]:
 def describe_age(age: dt.timedelta) -> str:
     """Return how old something is, for people."""
     hours = age.total_seconds() / 3600
+    if hours < 1:
+        return f"{age.total_seconds() / 60:.0f} min"
     return f"{hours:.1f} h" if hours < 72 else f"{hours / 24:.1f} days"  # noqa: PLR2004 - three days read well in hours
