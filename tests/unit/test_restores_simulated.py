@@ -123,6 +123,22 @@ def test_a_preview_changes_nothing_until_its_digest_is_approved() -> None:
     assert cluster.restore.status.phase is RestorePhase.COMPLETED
 
 
+def test_who_is_in_the_way_is_told_before_anybody_approves_and_no_more_once_it_is_gone() -> None:
+    seen: list[str] = []
+
+    def look(cluster: Cluster) -> None:
+        assert cluster.restore.status.reason == "WaitingForApproval"
+        seen.append(cluster.restore.status.message or "")
+
+    def stop(cluster: Cluster) -> None:
+        cluster.recorder.edit("Deployment", "web", {"spec": {"replicas": 0}})
+
+    play((60, look), (0, stop), (120, look), preview=True, application=True)
+    assert 'Claim "app-data" is in use by Deployment "web"' in seen[0]
+    assert "kubectl -n team patch brest" in seen[0]
+    assert "in use" not in seen[1]
+
+
 @pytest.mark.parametrize(
     ("overwrite", "delete", "phase"),
     [(0, 0, RestorePhase.COMPLETED), (1, 0, RestorePhase.PREVIEWED), (0, 1, RestorePhase.PREVIEWED)],

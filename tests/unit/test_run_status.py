@@ -340,6 +340,7 @@ def test_a_pod_whose_own_volume_is_about_to_be_made_is_not_stuck() -> None:
     [
         ("1 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.", "stop it"),
         ("pod has unbound immediate PersistentVolumeClaims. not found", "`kubectl describe pvc`"),
+        ("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.", "cancel this run"),
     ],
 )
 def test_what_keeps_a_pod_from_its_volume_is_told_with_what_to_do(message: str, advice: str) -> None:

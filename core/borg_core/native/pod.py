@@ -26,8 +26,16 @@ _PULL = "ErrImagePull"
 _ADVICE = {
     "ReadWriteOncePod": "Another pod uses that claim, and only one may: stop it, and this goes on by itself",
     "unbound immediate PersistentVolumeClaims": "`kubectl describe pvc` tells which claim is not bound, and why",
+    "node affinity/selector": (
+        "If the pod asks for what no node has, mend that in the schedule and cancel this run (`spec.cancel`): it keeps "
+        "what it was made with"
+    ),
+    'violates PodSecurity "restricted': (
+        "This namespace admits only restricted pods: a restore needs `ownership: RunAs`, all else `job.fileAccess: "
+        "Restricted`"
+    ),
 }
-"""What to do about what the scheduler says."""
+"""What to do about what the scheduler says, or admission."""
 _EPHEMERAL = "waiting for ephemeral volume controller"
 """What the scheduler says of each pod with a volume of its own, until a moment later its claim is made."""
 _STILL_STARTING = ("ContainerCreating", "PodInitializing")
@@ -207,8 +215,13 @@ def _waiting(conditions: list[dict[str, Any]], state: dict[str, Any]) -> str:
     words = _words(unscheduled) if unscheduled else ""
     if _EPHEMERAL in words:
         return ""
-    advice = (what for said, what in _ADVICE.items() if said in words)
-    return ". ".join([words.rstrip("."), *advice]) if words else ""
+    return advise(words.rstrip("."))
+
+
+def advise(words: str) -> str:
+    """Return why no pod comes, in the words of Kubernetes, and what to do about it where that is known."""
+    advice = [what for said, what in _ADVICE.items() if said in words]
+    return ". ".join([words.rstrip("."), *advice]) if advice else words
 
 
 def _words(said: dict[str, Any]) -> str:

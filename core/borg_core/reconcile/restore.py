@@ -63,8 +63,7 @@ def find_watched_claim(view: View, subject: Reference) -> str | None:
     restore = view.get(RESTORES, subject.namespace, subject.name)
     if restore is None or restore.finished or restore.status.resolved is None:
         return None
-    waits = restore.status.phase is RestorePhase.PREVIEWED and not restore.spec.approve
-    return None if waits else restore.claim_name or None
+    return restore.claim_name or None
 
 
 def plan_restore(world: World, facts: Facts, now: datetime) -> Plan:

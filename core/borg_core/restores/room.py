@@ -35,16 +35,21 @@ def begin(seen: Situation) -> Stage:
     if restore.spec.target.stream:
         return _begin_stream(seen)
     clearance = seen.clearance
-    if clearance.fixed:
-        ways = ", ".join(describe_ways(restore))
-        # Pods of this operator end by themselves: nobody is to stop those.
-        message = f'Claim "{restore.claim_name}" is in use by {name_users(clearance.fixed)}: {ways}'
+    if message := describe_in_the_way(seen):
         return Stage(RestorePhase.PENDING, Reason.CLAIM_IN_USE.value, message, requeue_after=_LATER_SECONDS)
     if seen.facts.before:
         message = f'Waits for BorgRestore "{seen.facts.before[0].metadata.name}", which restores into the same claim'
         phase = RestorePhase.RUNNING if restore.holds else RestorePhase.PENDING
         return _wait(Reason.WAITING_FOR_RESTORE, message, phase=phase, holds=restore.holds)
     return _under_hold(seen, clearance)
+
+
+def describe_in_the_way(seen: Situation) -> str:
+    """Return who has to be stopped by a person first, empty where nobody has; pods of this operator end themselves."""
+    if not seen.clearance.fixed:
+        return ""
+    ways = ", ".join(describe_ways(seen.restore))
+    return f'Claim "{seen.restore.claim_name}" is in use by {name_users(seen.clearance.fixed)}: {ways}'
 
 
 def _begin_stream(seen: Situation) -> Stage:

@@ -15,7 +15,7 @@ from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.policies.problem import Problem
 from borg_core.registry import Reference
 from borg_core.restores.facts import Facts, restored_by, select_runs, told_by
-from borg_core.restores.room import SOON_SECONDS, begin
+from borg_core.restores.room import SOON_SECONDS, begin, describe_in_the_way
 from borg_core.restores.situation import (
     UNTOLD,
     Situation,
@@ -32,6 +32,9 @@ from borg_core.runs.world import World
 
 ATTEMPTS = 3
 """How often a step is tried that the cluster keeps killing."""
+
+_USERS_SECONDS = 60.0
+"""How often to look who uses the claim, while nothing begins before a person approves."""
 
 
 def derive_stage(
@@ -126,7 +129,10 @@ def _wait_for_approval(seen: Situation, outdated: str = "") -> Stage | None:
         return None
     reason = Reason.PREVIEW_OUTDATED if spec.approve or outdated else Reason.WAITING_FOR_APPROVAL
     said = outdated or ("spec.approve is not the digest of what would happen now." if spec.approve else "")
-    return Stage(RestorePhase.PREVIEWED, reason.value, f"{said} {_ask(seen.restore, preview)}".strip())
+    message = f"{said} {_ask(seen.restore, preview)}".strip()
+    if in_the_way := describe_in_the_way(seen):  # told before somebody approves what cannot begin
+        return Stage(RestorePhase.PREVIEWED, reason.value, f"{message}. {in_the_way}", requeue_after=_USERS_SECONDS)
+    return Stage(RestorePhase.PREVIEWED, reason.value, message)
 
 
 def _looks_at(restore: BorgRestore) -> str:

@@ -23,7 +23,7 @@ from borg_core.native.copy import CopyVolume, ObservedSnapshot
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, ObservedJob, parse_job
-from borg_core.native.pod import PODS, ObservedPod, newest, parse_pod
+from borg_core.native.pod import PODS, ObservedPod, advise, newest, parse_pod
 from borg_core.reconcile.cron_job import derive_clock, find_overdue
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Reference
@@ -233,7 +233,7 @@ class Gatherer:
         if latest is None:
             return ""
         note = _GENERATED.sub(r'\1"', " ".join(latest.get("note", "").split()))
-        return f"{latest.get('reason', '')}: {note}"[:_WORDS_LIMIT]
+        return advise(f"{latest.get('reason', '')}: {note}"[:_WORDS_LIMIT])
 
 
 def _by_job(pods: Iterable[ObservedPod]) -> dict[str, ObservedPod]:
