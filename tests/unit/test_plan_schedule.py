@@ -214,6 +214,15 @@ def test_a_refusal_of_the_api_server_is_said_in_the_status_and_asked_for_again()
     assert planned(world, CreateCronJob)
 
 
+def test_records_that_are_refused_are_told_of_the_schedule() -> None:
+    world, run = settled(builders.world(builders.bundle())), Reference("BorgRun", "team", "db-1")
+    ready = conditions(replace(world, refusals={run: Refusal("exceeded quota: runs")}))["Ready"]
+    assert ready["reason"] == "RefusedByApiServer"
+    assert "exceeded quota: runs" in ready["message"]
+    taken = replace(world, refusals={run: Refusal("another has the name", taken=True)})
+    assert not planned(taken, PatchStatus), "it gets another name"
+
+
 def test_a_cron_job_that_is_refused_has_no_next_run_unless_it_exists_already() -> None:
     refusals = {CRON_JOB: Refusal("quota exceeded")}
     (patched,) = planned(builders.world(builders.bundle(), refusals=refusals), PatchStatus)

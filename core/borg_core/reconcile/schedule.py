@@ -32,6 +32,7 @@ from borg_core.reconcile.foretold import tell_disagreement
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.schedule_status import derive_schedule_status
 from borg_core.runs.plan import plan_runs
+from borg_core.runs.records import find_refused_records
 from borg_core.runs.world import Host, World
 from borg_core.view import View
 from borg_core.workload.bundle import Bundle, gather_bundle
@@ -78,7 +79,7 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     clock = derive_clock(world.cron_job, lasting, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)
     edits = tuple(find_edit(world, bundle.owner, problems))
-    said = (*blocked, *edits, *find_tick_problems(world, clock, now))
+    said = (*blocked, *edits, *find_tick_problems(world, clock, now), *find_refused_records(world))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
     times = derive_times(lasting) if kept and not edits else None

@@ -25,6 +25,7 @@ from borg_core.kinds.run import RUNS, BorgRun, BorgRunStatus, Trigger
 from borg_core.kinds.status import derive_status_patch
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
+from borg_core.policies.problem import Problem, Severity
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
 from borg_core.runs.moment import derive_latest
@@ -187,6 +188,19 @@ def _record(world: World, host: Host, entry: Entry, job: ObservedJob, now: datet
     yield CreateRun(manifest)
     yield from _patch(run, None, entry.status, now)
     yield from _tell(host, entry, run)
+
+
+def find_refused_records(world: World) -> Iterator[Problem]:
+    """Yield that runs of which only their Jobs tell have no record, as the API server takes none."""
+    known = {run.metadata.name for run in world.runs}
+    for reference, refusal in world.refusals.items():
+        if reference.kind == RUNS.kind and not refusal.taken and reference.name not in known:
+            message = (
+                f'the API server refuses BorgRun "{reference.name}", so nothing tells how its run ended, and is asked '
+                f"again: {refusal.message}"
+            )
+            yield Problem(Reason.REFUSED_BY_API_SERVER, message, Severity.WAITING)
+            return
 
 
 def _patch(reference: Reference, run: BorgRun | None, status: BorgRunStatus, now: datetime) -> Iterator[Action]:
