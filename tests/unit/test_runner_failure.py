@@ -240,3 +240,16 @@ def test_a_damaged_config_is_damage_and_tells_what_to_bring_back(text: str, word
     fault = explain_failure(failed(2, text), LOCAL)
     assert fault.reason is Reason.REPOSITORY_DAMAGED
     assert words in fault.text
+
+
+def test_of_another_host_key_the_fingerprint_is_told_and_not_how_to_take_it() -> None:
+    said = (
+        "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+        "The fingerprint for the ED25519 key sent by the remote host is",
+        "SHA256:abc123.",
+        "Add correct host key in /run/borg/secrets/ssh-hk/kh to get rid of this message.",
+    )
+    fault = explain_failure(failed(80, "Connection closed by remote host", remote=said), REMOTE)
+    assert fault.reason is Reason.HOST_KEY_MISMATCH
+    assert fault.text.startswith("The key that the server shows has the fingerprint SHA256:abc123. The server shows")
+    assert "get rid of" not in fault.text

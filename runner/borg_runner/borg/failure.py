@@ -32,6 +32,7 @@ _ANSWERS_NO_MORE = (
 _BROKEN = "The connection to the server broke: "
 
 _EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt|exceptions\.\w+)\b.*)$", re.MULTILINE)
+_FINGERPRINT = "SHA256:"
 _SSH_NOISE = re.compile(r"^[@\s]*$|^Warning: Permanently added|^debug\d:")
 
 
@@ -67,6 +68,9 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
         message = f"{said} ({message})" if said and not all(line in message for line in lines) else message
         if reason is Reason.CONNECTION_LOST:
             message = f"{_BROKEN}{message}"
+        shown = next((line.rstrip(".") for line in lines if line.startswith(_FINGERPRINT)), "")
+        if reason is Reason.HOST_KEY_MISMATCH and shown:  # ssh's warning is long, and advises to take the new key
+            message = f"The key that the server shows has the fingerprint {shown}"
     if repository.repository_ids and outcome.exit_code in (ABSENT if repository.ssh else {DOES_NOT_EXIST}):
         return explain_missing(repository, end_sentence(_on_one_line(message)))
     if outcome.exit_code == PASSPHRASE_WRONG and repository.passphrase is not None:
