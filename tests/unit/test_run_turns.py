@@ -11,6 +11,7 @@ from borg_core.actions import (
     Action,
     CreateJob,
     DeleteRun,
+    MergeMetadata,
     PatchStatus,
     RecordEvent,
     RecordTick,
@@ -340,6 +341,48 @@ def test_a_tick_that_the_controller_could_not_note_is_noted_for_it(
     world = replace(asked(job, last_scheduled=last), runs=())
     found = planned(world, RecordTick, NOW + timedelta(seconds=seconds))
     assert [(action.job_uid, action.tick) for action in found] == ([(job.uid, NOW)] if heals else [])
+
+
+LOST = replace(TICK, owner_kind=None, owner_uid=None, succeeded=True)
+"""A tick's Job that has ended, and that nobody controls any more."""
+
+
+@pytest.mark.parametrize(
+    ("job", "active", "adopts"),
+    [
+        (LOST, {LOST.uid}, True),
+        (replace(LOST, succeeded=False), {LOST.uid, PLACEHOLDER_UID}, True),
+        (replace(LOST, succeeded=None), {LOST.uid}, False),
+        (replace(LOST, deleting=True), {LOST.uid}, False),
+        (LOST, {"job-uid-another"}, False),
+        (replace(TICK, succeeded=True), {TICK.uid}, False),
+        (replace(LOST, owner_kind="Workflow", owner_uid="another"), {LOST.uid}, False),
+        (replace(OURS, owner_kind=None, owner_uid=None), RESERVED | {PLACEHOLDER_UID}, False),
+    ],
+    ids=[
+        "completed",
+        "failed, beside a turn that is reserved",
+        "at work",
+        "on its way out",
+        "of an earlier CronJob of that name",
+        "the controller sees it",
+        "somebody else's by now",
+        "by hand, and waiting for its turn",
+    ],
+)
+def test_a_job_of_whose_end_the_controller_would_never_know_is_the_cron_jobs_again(
+    job: ObservedJob, active: set[str], adopts: bool
+) -> None:
+    found = planned(asked(job, active=frozenset(active)), MergeMetadata)
+    assert [(action.target, action.uid) for action in found] == ([(job.reference, job.uid)] if adopts else [])
+    for action in found:
+        (owner,) = action.metadata["ownerReferences"]
+        assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == ("CronJob", "db", "uid-cron", True)
+
+
+def test_a_cron_job_of_somebody_else_is_given_no_job_back() -> None:
+    world = asked(LOST, active=frozenset({LOST.uid}), owner_uid="somebody")
+    assert planned(world, MergeMetadata) == []
 
 
 MANUAL = builders.job("manual", owner_uid="uid-cron", scheduled=None)

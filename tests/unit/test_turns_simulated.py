@@ -46,6 +46,7 @@ class Town:
     seed: int
     late: bool = False
     dies: bool = False
+    disowns: bool = False
     recorder: Recorder = field(default_factory=lambda: Recorder(now=BEGIN))
     taken: set[datetime] = field(default_factory=set)
     """Ticks that got their Job."""
@@ -88,6 +89,8 @@ class Town:
             self.delete: 1,
             self.deliver: 3,
         }
+        if self.disowns:
+            acts[self.disown] = 1
         self._do(self.chance.choices(list(acts), list(acts.values()))[0])
 
     def reconcile(self) -> None:
@@ -155,6 +158,12 @@ class Town:
     def delete(self) -> None:
         if (runs := self.runs()) and self.chance.random() < 0.5:
             self.recorder.remove("BorgRun", self.chance.choice(runs).metadata.name)
+
+    def disown(self) -> None:
+        """Take the owner from a Job that is at work, by which the controller would know of its end."""
+        jobs = self.recorder.all_of("Job")
+        if names := [job["metadata"]["name"] for job in jobs if not (is_finished(job) or job["spec"].get("suspend"))]:
+            self.recorder.edit("Job", self.chance.choice(names), {"metadata": {"ownerReferences": []}})
 
     def deliver(self) -> None:
         if self.operator:
@@ -252,3 +261,17 @@ def test_whatever_happens_one_runs_at_a_time_and_all_end(seed: int, dies: bool, 
     play(town)
     assert town.lost() == [], town.told("ticks were lost")
     assert town.taken, "the clock never ran"
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["watches that are quick", "watches that lag"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_job_that_loses_its_owner_is_given_back_when_it_has_ended(seed: int, late: bool) -> None:
+    town = Town(seed, late=late, disowns=True)
+    play(town)
+    assert town.operator
+    town.operator.deliver_all()
+    town.reconcile()
+    (cron_job,) = town.recorder.all_of("CronJob")
+    found = (town.recorder.find("Job", entry["name"]) for entry in cron_job["status"].get("active", []))
+    lost = [job["metadata"]["name"] for job in found if not job["metadata"].get("ownerReferences")]
+    assert lost == [], town.told("the controller cannot see that these have ended")

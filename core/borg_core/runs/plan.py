@@ -10,7 +10,8 @@ from borg_core.runs.entry import Entry, derive_entries
 from borg_core.runs.locks import Unlocks, plan_unlocks
 from borg_core.runs.records import derive_expired, plan_deletions, plan_records, plan_releases, plan_stops
 from borg_core.runs.restored import settle_restored
-from borg_core.runs.turns import plan_strangers, plan_tick_repairs, plan_turns
+from borg_core.runs.ticks import plan_adoptions, plan_tick_repairs
+from borg_core.runs.turns import plan_strangers, plan_turns
 from borg_core.runs.world import Host, World
 
 LOOK_SECONDS = 10.0
@@ -44,6 +45,7 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
         *plan_stops(world, entries, now),
         *turns.actions,
         *plan_tick_repairs(world, now),
+        *(plan_adoptions(world, host.owner.uid) if host else ()),
         *plan_strangers(world, entries),
         *plan_copies(world, entries, now),
         *plan_releases(world, entries),

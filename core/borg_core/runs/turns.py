@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
-from borg_core.actions import Action, CreateJob, DeleteJob, RecordTick, ReserveTurn, StartJob, SuspendJob
+from borg_core.actions import Action, CreateJob, DeleteJob, ReserveTurn, StartJob, SuspendJob
 from borg_core.copies.snapshots import LOOK_SECONDS, prepare
 from borg_core.formats import parse_time
 from borg_core.kinds.run import BorgRunStatus
@@ -57,9 +57,6 @@ _NOT_FOUND = {
     "BorgRepository": Reason.REPOSITORY_NOT_FOUND,
     "BorgRestore": Reason.RESTORE_NOT_FOUND,
 }
-
-_EVENT_LAG = timedelta(seconds=5)
-"""How much later than the event of its Job that of a CronJob may arrive."""
 
 
 @dataclass
@@ -124,19 +121,6 @@ def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatu
         message = f'{subject.kind} "{subject.name}" is not ready: ' + "; ".join(item.message for item in problems)
         return _waits(asked, problems[0].reason, message)
     return None
-
-
-def plan_tick_repairs(world: World, now: datetime) -> Iterator[Action]:
-    """Yield a repair for each tick whose Job the CronJob controller created, but could not record in its CronJob.
-
-    That happens when its write of the status conflicts with one of ours; then it tries to create that Job for ever.
-    """
-    cron_job = world.cron_job
-    for job in world.jobs:
-        if cron_job and job.scheduled and job.owner_uid == cron_job.uid and now - job.created > _EVENT_LAG:
-            known = cron_job.last_scheduled
-            if known is None or known < job.scheduled:
-                yield RecordTick(cron_job.reference, cron_job.uid, job.reference, job.uid, job.scheduled)
 
 
 def plan_strangers(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
