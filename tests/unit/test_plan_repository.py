@@ -250,6 +250,8 @@ def test_what_keeps_checks_from_beginning_is_said_and_what_was_valid_stays() -> 
     broken = replace(case, repository=local_repository(**bad))
     assert planned(broken, RepairCronJob) == []
     assert condition_of(broken)["reason"] == "InvalidSchedule"
+    never = replace(case, repository=local_repository(verification={"check": {"schedule": "0 3 30 2 *"}}))
+    assert condition_of(never)["reason"] == "InvalidSchedule"
     unclaimed = replace(case, around=Surroundings())
     assert condition_of(unclaimed)["reason"] == "ClaimNotFound"
     assert planned(unclaimed, RepairCronJob) == []

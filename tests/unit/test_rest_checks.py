@@ -127,6 +127,7 @@ def test_regular_checks_are_begun_changed_and_ended(world: World) -> None:
     ("known", "body", "status", "pointer"),
     [
         (False, {"cron_expression": "0 2 * * 7"}, 400, "/cron_expression"),
+        (False, {"cron_expression": "0 2 30 2 *"}, 400, "/cron_expression"),
         (False, {"cron_expression": "0 2 * * 0", "timezone": "Mars/Olympus"}, 400, "/timezone"),
         (False, {"timezone": "Europe/Berlin"}, 400, "/cron_expression"),
         (False, {"schedule_enabled": True}, 400, "/cron_expression"),

@@ -90,3 +90,14 @@ def test_what_is_no_form_of_h_is_refused(world: World, expression: str) -> None:
     answer = send(world, "PUT", "/api/schedule/db", {"cron_expression": expression})
     assert (answer["status"], answer["errors"][0]["pointer"]) == (400, "/cron_expression")
     assert not send(world, "POST", "/api/schedule/validate-cron", {"cron_expression": expression})["success"]
+
+
+def test_times_that_never_come_are_refused_unless_the_name_may_choose_others(world: World) -> None:
+    answer = send(world, "PUT", "/api/schedule/db", {"cron_expression": "0 0 30 2 *"})
+    assert (answer["status"], answer["errors"][0]["pointer"]) == (400, "/cron_expression")
+    assert answer["detail"].startswith('"0 0 30 2 *" never runs: ')
+    new = {"name": "Never", "cron_expression": "0 0 31 4,6 *", "repository": "main"}
+    assert send(world, "POST", "/api/schedule/", new)["status"] == 400
+    for expression in ("0 0 29 2 *", "0 0 31 H *"):
+        job = send(world, "PUT", "/api/schedule/db", {"cron_expression": expression})["job"]
+        assert job["cron_expression"] == expression

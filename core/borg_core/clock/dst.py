@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
 from borg_core.clock.cursor import find_next
-from borg_core.clock.error import quote
+from borg_core.clock.error import tell_never
 from borg_core.clock.expression import Fields
 from borg_core.clock.schedule import CronSchedule
 from borg_core.clock.zone import Change, Zone
@@ -34,7 +34,7 @@ def dst_warnings(schedule: CronSchedule, after: datetime, horizon: timedelta = t
     if isinstance(fields, timedelta):
         return [_TOO_OFTEN] if fields < _MINUTE else []
     if schedule.next_after(after) is None:
-        return [f"{quote(schedule.expression)} never runs: no time within five years matches it"]
+        return [tell_never(schedule.expression)]
     if _names_every_hour_of_every_day(fields):
         return []
     first = (after - _EPOCH) // timedelta(seconds=1)

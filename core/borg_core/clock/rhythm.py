@@ -6,12 +6,19 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
+from borg_core.clock.error import tell_never
 from borg_core.clock.expression import Fields
+from borg_core.clock.schedule import CronSchedule
 
 _DAY_MINUTES = 1440
 _FIRST_YEAR, _YEARS = 2024, 9
 """Every weekday meets every day of the month, and 29 February comes three times; always the same years, so that the
 answer depends on the schedule alone."""
+
+
+def find_never(times: CronSchedule) -> str | None:
+    """Return what to say of times that never come, 30 February for example, and that a CronJob takes all the same."""
+    return f"{tell_never(times.expression)}; name times that come" if derive_interval(times.rule) is None else None
 
 
 @lru_cache(maxsize=4096)

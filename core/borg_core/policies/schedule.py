@@ -7,6 +7,7 @@ from borg_contract.reasons import Reason
 from borg_core.claims.told import describe_unmatched
 from borg_core.clock import CronError, CronSchedule
 from borg_core.clock.hashed import resolve
+from borg_core.clock.rhythm import find_never
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem, Severity
@@ -45,11 +46,17 @@ def derive_prune_problems(bundle: Bundle) -> tuple[Problem, ...]:
 
 
 def find_time_problems(expression: str, time_zone: str, cron_job: tuple[str, str]) -> Iterator[Problem]:
-    """Yield why no CronJob would take the times; `cron_job`: its namespace and name, on which `H` depends."""
+    """Yield why no CronJob would take the times, or run by them.
+
+    `cron_job`: its namespace and name, on which `H` depends.
+    """
     try:
-        CronSchedule.parse(resolve(expression, *cron_job), time_zone)
+        times = CronSchedule.parse(resolve(expression, *cron_job), time_zone)
     except CronError as error:
         yield Problem(Reason.INVALID_SCHEDULE, str(error))
+    else:
+        if message := find_never(times):
+            yield Problem(Reason.INVALID_SCHEDULE, message)
 
 
 def find_title_problems(bundle: Bundle) -> Iterator[Problem]:

@@ -12,7 +12,8 @@ from borg_api.picture.timetable import DEFAULT_ZONE, Timetable
 from borg_api.resources.schedules.request import SPEC_FIELDS, WITHIN, NewSchedule, Parameters, ScheduleFields
 from borg_contract.archive_name import find_template_problems
 from borg_core.clock import CronError, CronSchedule
-from borg_core.clock.hashed import resolve
+from borg_core.clock.hashed import is_hashed, resolve
+from borg_core.clock.rhythm import find_never
 from borg_core.kinds.parts.base import NameRef, SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, HookParameter, ParameterValueSource
 from borg_core.kinds.repository import REPOSITORIES
@@ -184,16 +185,21 @@ def _check_times(spec: dict[str, Any], timetable: Timetable, current: BorgSchedu
 
 
 def check_times(timetable: Timetable, expression: str, zone: str, *, zone_is_new: bool) -> None:
-    """Raise InvalidValueError for what a CronJob would refuse. A zone that was there before, nobody has asked for."""
+    """Raise InvalidValueError for what a CronJob would refuse, or never run by.
+
+    A zone that was there before, nobody has asked for.
+    """
     plain = None
     try:
         plain = resolve(expression, "", "")  # what each H will become is not known yet, but it is taken as well
-        timetable.parse(plain, zone)
+        times = timetable.parse(plain, zone)
     except CronError as error:
         is_of_zone = plain is not None and CronSchedule.try_parse(plain) is not None
         if is_of_zone and not zone_is_new:
             return
         raise InvalidValueError(sentence(str(error)), "/timezone" if is_of_zone else "/cron_expression") from error
+    if not is_hashed(expression) and (message := find_never(times)):
+        raise InvalidValueError(sentence(message), "/cron_expression")
 
 
 def _check_archives(spec: dict[str, Any], current: BorgScheduleSpec | None) -> None:
