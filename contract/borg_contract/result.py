@@ -185,18 +185,15 @@ class RunResult:
     """Written after a repository, before the runner had come to its end: it stands where the runner was killed."""
 
     @property
-    def stopped_at(self) -> str:
-        """What the run was at when it was stopped, or waited for, with the repository's name; empty where unknown."""
-        of_stop = (item for item in self.repositories if item.reason == Reason.INTERRUPTED.value and item.error)
-        return next((f"{item.name}: {item.error}" for item in of_stop if item.phase is Phase.FAILED), "")
-
-    @property
     def causes(self) -> str:
         """Why the first of its repositories failed, each error once, with the name where there are several.
 
-        It is not in the message, as the kubelet keeps little of what a runner tells.
+        What it was at when it was stopped comes first. It is not in the message, as the kubelet keeps little of what a
+        runner tells; an error that is there all the same is left out.
         """
-        failed = [item for item in self.repositories if item.phase is Phase.FAILED and item.error]
+        ill = (item for item in self.repositories if item.phase is Phase.FAILED)
+        failed = [item for item in ill if item.error and item.error not in self.message]
+        failed.sort(key=lambda item: item.reason != Reason.INTERRUPTED)
         if len(self.repositories) == 1:
             return " ".join(item.error or "" for item in failed)
         first = {item.error: item.name for item in reversed(failed)}

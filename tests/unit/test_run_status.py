@@ -8,8 +8,8 @@ import pytest
 
 from borg_contract.codec import encode
 from borg_contract.reasons import Reason
-from borg_contract.result import RepositoryResult
-from borg_contract.run import Phase
+from borg_contract.result import RepositoryResult, RunResult
+from borg_contract.run import Operation, Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
 from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
@@ -396,6 +396,66 @@ def test_a_run_that_died_says_whether_the_next_one_goes_on(has_stream: bool, goe
     job = replace(FAILED, failure_reason="DeadlineExceeded", has_stream=parse_job(body).has_stream)
     message = derive_run_status(None, job, None, "", NOW).message
     assert ("goes on from borg's last checkpoint" in message, "begins anew" in message) == (goes_on, not goes_on)
+
+
+STOPPED = RepositoryResult("main", Phase.FAILED, reason="Interrupted", error="The pod was stopped while borg worked.")
+WRITTEN = replace(
+    STOPPED, archive="db-1", error='Archive "db-1" was written, but prune failed: The pod is being stopped.'
+)
+NO_MENDING = "Nothing is to be mended after the stop."
+REST = f"{NO_MENDING} The next run does what is left."
+ANEW = f"{NO_MENDING} A backup with a dump keeps no checkpoint: the next run begins anew."
+BOTH = "2 of 2 repositories failed or were skipped: far (PassphraseWrong), main (Interrupted)."
+GOES_ON = f"{NO_MENDING} The next run goes on from borg's last checkpoint."
+WRONG = RepositoryResult("far", Phase.FAILED, reason="PassphraseWrong", error="The passphrase is wrong.")
+
+
+@pytest.mark.parametrize(
+    ("found", "job", "message"),
+    [
+        ([STOPPED], FAILED, f"main (Interrupted). {STOPPED.error} {GOES_ON}"),
+        (
+            [STOPPED],
+            replace(FAILED, has_stream=True),
+            f"main (Interrupted). {STOPPED.error} {ANEW}",
+        ),
+        ([WRITTEN], FAILED, f"main (Interrupted). {WRITTEN.error} {REST}"),
+        (
+            [replace(STOPPED, archive="db-1")],
+            FAILED,
+            f'main (Interrupted). {STOPPED.error} Archive "db-1" was written. {REST}',
+        ),
+        (
+            [STOPPED],
+            replace(FAILED, operation=Operation.CHECK),
+            f"main (Interrupted). {STOPPED.error} {REST}",
+        ),
+        ([STOPPED], replace(FAILED, operation=Operation.RESTORE), f"main (Interrupted). {STOPPED.error}"),
+        (
+            [WRONG, STOPPED],
+            FAILED,
+            f"{BOTH} main: {STOPPED.error} far: {WRONG.error} {GOES_ON}",
+        ),
+    ],
+    ids=["borg", "dump", "archive", "archive that the error does not name", "check", "restore", "another failed too"],
+)
+def test_a_run_whose_pod_was_stopped_says_why_and_what_comes_next(
+    found: list[RepositoryResult], job: ObservedJob, message: str
+) -> None:
+    status = status_of(job, pod(over(encode(summarize(found, None)), "Error", 1), "Failed"))
+    assert (status.reason, status.message) == ("Interrupted", message)
+
+
+def test_a_run_that_failed_tells_no_error_twice() -> None:
+    told = RunResult(Phase.FAILED, (STOPPED,), "Interrupted", f"main: {STOPPED.error}")
+    status = status_of(FAILED, pod(over(encode(told), "Error", 1), "Failed"))
+    assert status.message == f"main: {STOPPED.error} {GOES_ON}"
+
+
+def test_a_runner_that_was_killed_tells_why_repositories_before_had_failed() -> None:
+    partial = encode(summarize_so_far([WRONG], ["far", "main"]))
+    message = status_of(FAILED, pod(over(partial, "OOMKilled", 137), "Failed")).message
+    assert message.endswith("Not done: main. The passphrase is wrong."), message
 
 
 @pytest.mark.parametrize("cancel", [False, True], ids=["deadline", "cancelled"])

@@ -5,7 +5,7 @@ from datetime import datetime
 from borg_contract.pod import NOTICE_OF_COMMAND, NOTICE_OF_CONTAINER, NOTICE_OF_LOCK, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
-from borg_contract.run import Operation, Phase
+from borg_contract.run import Phase
 from borg_core import labels
 from borg_core.copies.words import COPYING, NOT_COPIED, has_lost_patience
 from borg_core.formats import format_duration, format_time, parse_time
@@ -14,6 +14,7 @@ from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
+from borg_core.runs.death import TOO_LONG, explain_death, ran_out_of_time, see_log, tell_after_stop, tell_how_it_goes_on
 
 NOTICES = {
     NOTICE_OF_LOCK: Reason.WAITING_FOR_LOCK,
@@ -27,14 +28,6 @@ _NOTES_OF_AUTOMATIC_RUNS = (labels.DEAD_HOLDER, labels.OF_DEAD_JOB, labels.LISTI
 _CANCELLED = "spec.cancel was set"
 _STOPPING = "Is being stopped, as spec.cancel is set: borg writes a checkpoint first if it can, for two minutes at most"
 _ORPHANED = "Its Job was deleted and left its pod, which works on: the run ends with that, whatever its deadline was"
-_TOO_LONG = "It took longer than spec.activeDeadlineSeconds and was stopped: raise that, or see what held it up"
-_MORE_ROOM = (
-    "Make room on the node, request or allow more of it in spec.job.resources, or give borg's cache a claim of its own "
-    "(spec.cache of the BorgRepository)"
-)
-_WORDS_LIMIT = 1000
-_CHECKPOINT = "The next run goes on from borg's last checkpoint."
-_ANEW = "A backup with a dump keeps no checkpoint: the next run begins anew."
 
 
 def derive_run_status(
@@ -215,7 +208,7 @@ def _ended(
     latest = job.completed or now
     at = min(ending.finished or latest, latest)
     if ending.result:
-        ended = _with_result(known, ending.result, at, cancel=cancel, deadline=_ran_out_of_time(job, ending))
+        ended = _with_result(known, ending.result, at, cancel=cancel, job=job, deadline=ran_out_of_time(job, ending))
         reasons = (item.reason for item in ended.repositories)
         if pod and pod.others_waiting and Reason.CONTAINER_MISSING.value in reasons:
             ended = ended.model_copy(update={"message": f"{ended.message} The node says: {pod.others_waiting}"})
@@ -239,27 +232,34 @@ def _without_result(
     if job.succeeded or ending.exit_code == 0:
         if pod and (ending.unreadable or ending.partial):
             # It went well, and whether with warnings only the log knows: a person is to look.
-            message = f"Pod {pod.name} ended well, but its result cannot be read: {_see_log(job, pod.name)}"
+            message = f"Pod {pod.name} ended well, but its result cannot be read: {see_log(job, pod.name)}"
             return derive_ended(known, Phase.COMPLETED_WITH_WARNINGS, Reason.RESULT_UNREADABLE, message, at)
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
     reason, message = explain_death(job, pod, ending)
-    then = f". {_ANEW if job.has_stream else _CHECKPOINT}" if job.operation is Operation.BACKUP else ""
-    return derive_ended(known, Phase.FAILED, reason, f"{message}{then}", at)
+    then = tell_how_it_goes_on(job)
+    return derive_ended(known, Phase.FAILED, reason, f"{message}. {then}" if then else message, at)
 
 
 def _with_result(
-    known: BorgRunStatus, result: RunResult, at: datetime, *, cancel: bool, deadline: bool = False
+    known: BorgRunStatus,
+    result: RunResult,
+    at: datetime,
+    *,
+    cancel: bool,
+    job: ObservedJob | None = None,
+    deadline: bool = False,
 ) -> BorgRunStatus:
     """Return the status with what the runner told; a run that was stopped says why, and keeps what was done."""
     phase, reason, message = result.phase, result.reason, result.message
-    if cancel and phase is Phase.FAILED:
-        phase, reason = Phase.CANCELLED, Reason.RUN_CANCELLED.value
-        message = f"{_CANCELLED}. {message} {result.stopped_at}".rstrip()
-    elif deadline and phase is Phase.FAILED:
-        reason, message = Reason.DEADLINE_EXCEEDED.value, f"{_TOO_LONG}. {message} {result.stopped_at}".rstrip()
-    elif reason == Reason.REPOSITORIES_FAILED:
-        message = f"{message} {result.causes}".rstrip()
+    if phase is Phase.FAILED:
+        message = f"{message} {result.causes}".strip()
+        if cancel:
+            phase, reason, message = Phase.CANCELLED, Reason.RUN_CANCELLED.value, f"{_CANCELLED}. {message}"
+        elif deadline:
+            reason, message = Reason.DEADLINE_EXCEEDED.value, f"{TOO_LONG}. {message}"
+        elif reason == Reason.INTERRUPTED:
+            message = f"{message} {tell_after_stop(job, result)}".rstrip()
     ended = derive_ended(known, phase, reason, message, at)
     return ended.model_copy(update={"repositories": result.repositories})
 
@@ -268,33 +268,6 @@ def _with_partial(status: BorgRunStatus, partial: RunResult | None) -> BorgRunSt
     """Return the status with what was done before the runner was killed."""
     if partial is None:
         return status
-    message = f"{(status.message or '').rstrip('.')}. {partial.message}"
+    causes = partial.causes if status.phase is Phase.FAILED else ""
+    message = f"{(status.message or '').rstrip('.')}. {partial.message} {causes}".rstrip()
     return status.model_copy(update={"repositories": partial.repositories, "message": message})
-
-
-def _see_log(job: ObservedJob, pod_name: str) -> str:
-    return f"see kubectl -n {job.namespace} logs {pod_name} -c borg"
-
-
-def _ran_out_of_time(job: ObservedJob, ending: Ending) -> bool:
-    return Reason.DEADLINE_EXCEEDED.value in (job.failure_reason, ending.reason)
-
-
-def explain_death(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> tuple[Reason, str]:
-    name = pod.name if pod else None
-    if _ran_out_of_time(job, ending):
-        return Reason.DEADLINE_EXCEEDED, _TOO_LONG
-    if ending.reason == "OOMKilled":
-        message = f"Pod {name} used more memory than its limit: raise spec.job.resources.limits.memory"
-        return Reason.OUT_OF_MEMORY, message
-    if ending.reason == "Evicted":
-        words = ending.words[:_WORDS_LIMIT].rstrip(".") or f"see kubectl -n {job.namespace} describe pod {name}"
-        return Reason.EVICTED, f"The node evicted pod {name}: {words}. {_MORE_ROOM}"
-    if ending.unreadable:
-        message = f"Pod {name} left a result that cannot be read: {ending.unreadable[:500]!r}"
-        return Reason.RESULT_UNREADABLE, message
-    if pod is None or pod.deleting or ending == Ending():  # of one that is deleted, the log goes as well
-        return Reason.POD_LOST, "Its pod was deleted, or its node was lost, before it could report"
-    code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
-    message = f"Pod {name} ended{code} without a result: {_see_log(job, pod.name)}"
-    return Reason.RUNNER_CRASHED, message
