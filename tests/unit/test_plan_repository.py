@@ -371,7 +371,8 @@ def test_a_run_that_failed_before_it_came_to_the_lock_tells_nothing_of_it(reason
     later = ended("db-2", 2, reason=reason)
     both = status_of(world(local_repository(), locked, later, schedules=1))
     assert both["lock"] == before["lock"]
-    assert next(found for found in both["conditions"] if found["type"] == "Ready")["reason"] == reason
+    told = "Locked" if reason == "SourceUnreadable" else reason
+    assert next(found for found in both["conditions"] if found["type"] == "Ready")["reason"] == told
     # The one that told of it is kept no more.
     known = local_repository()
     known = known.model_copy(update={"status": known.status.__class__.model_validate(both)})
@@ -495,3 +496,29 @@ def test_whether_it_is_ready_tells_the_newest_run_that_came_to_know_it(
 def test_a_repository_of_which_no_run_came_to_know_anything_is_not_called_ready() -> None:
     case = world(None, ended(1, "Backup", DUMP), ended(2, "BreakLock", FINE), schedules=1)
     assert not [item for item in status_of(case).get("conditions", ()) if item["type"] == "Ready"]
+
+
+@pytest.mark.parametrize(
+    "reason", ["SourceUnreadable", "TooFewFiles", "Interrupted", "Killed", "NodeExhausted", "ContainerMissing"]
+)
+def test_why_a_run_failed_that_is_not_the_repositorys_doing_does_not_make_it_unusable(reason: str) -> None:
+    one, two = ended(1, "Backup", FINE), ended(2, "Backup", reason)
+    ready = condition_of(world(None, one, two, schedules=1), "Ready")
+    assert (ready["status"], ready["message"]) == ("True", 'BorgRun "r1" succeeded')
+
+
+@pytest.mark.parametrize(
+    ("reason", "archive"),
+    [("ArchiveExists", None), ("TooFewFiles", "db-1"), ("SourceUnreadable", "db-1"), ("Interrupted", "db-1")],
+)
+def test_a_run_that_came_into_the_repository_and_failed_for_its_sources_says_that_it_can_be_used(
+    reason: str, archive: str | None
+) -> None:
+    run = ended(2, "Backup", reason)
+    (result,) = run.status.repositories
+    status = run.status.model_copy(update={"repositories": (replace(result, archive=archive),)})
+    run = run.model_copy(update={"status": status})
+    for before in (WRONG, LOCKED, FINE):
+        ready = condition_of(world(None, ended(1, "Backup", before), run, schedules=1), "Ready")
+        assert (ready["status"], ready["reason"]) == ("True", "LastRunSucceeded"), before
+        assert ready["message"] == f'BorgRun "r2" had the repository, and failed for another reason: {reason}'

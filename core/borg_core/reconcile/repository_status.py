@@ -16,6 +16,7 @@ from borg_core.kinds.parts.verification import VerificationStatus
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
+from borg_core.reconcile.blame import had_the_lock, speaks_against_it, tells_of_it
 from borg_core.reconcile.identity import (
     derive_identity,
     find_missing,
@@ -27,22 +28,6 @@ from borg_core.reconcile.identity import (
 from borg_core.runs.moment import Moment, derive_latest, derive_moment
 from borg_core.runs.run_status import is_own_listing
 from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_verified
-
-_BEHIND_THE_LOCK = frozenset(
-    {
-        Reason.ARCHIVE_EXISTS.value,
-        Reason.ARCHIVE_UNAUTHENTICATED.value,
-        Reason.CACHE_REJECTED.value,
-        Reason.CHECK_FAILED.value,
-        Reason.KEY_MISSING.value,
-        Reason.MANIFEST_UNAUTHENTICATED.value,
-        Reason.QUOTA_EXCEEDED.value,
-    }
-)
-"""What borg can only find out once it has the lock."""
-
-_OF_THE_SOURCES = frozenset({Reason.DUMP_FAILED.value, Reason.CONTAINER_MISSING.value})
-"""Why a backup failed that tells nothing of the repository."""
 
 _ANOTHER_OR_NONE = frozenset({Reason.REPOSITORY_MISSING.value, Reason.REPOSITORY_REPLACED.value})
 """What a restore finds out about the repository, not about itself."""
@@ -123,7 +108,7 @@ def derive_repository_status(
         kept = (c for c in before.conditions if c.type == ConditionType.READY)
         conditions = (*(c for c in kept if is_used or c.reason != Reason.LOCKED.value), *conditions)
     lock = before.lock if is_used else None
-    about_lock = next((item for item in reversed(done) if _locked(item[2]) or _had_the_lock(item[2])), None)
+    about_lock = next((item for item in reversed(done) if _locked(item[2]) or had_the_lock(item[2])), None)
     if about_lock and is_used:
         time, _, last = about_lock
         lock = _lock(last.locked_by or "", runs, time) if _locked(last) else None
@@ -212,7 +197,7 @@ def _find_newest(done: Sequence[_Told]) -> _Told | None:
         result = told[2]
         if _is_unlock(told):
             unlock = unlock or told
-        elif result.reason not in _OF_THE_SOURCES:
+        elif tells_of_it(result):
             return unlock if unlock and _locked(result) else told
     return None
 
@@ -279,16 +264,10 @@ def _locked(result: RepositoryResult) -> bool:
     return result.reason == Reason.LOCKED.value
 
 
-def _had_the_lock(result: RepositoryResult) -> bool:
-    """Tell whether it was free for the run; of one that failed before it came to it, nobody knows."""
-    facts = (result.archive, result.prune, result.compact, result.totals)
-    return result.phase.succeeded or any(facts) or result.reason in _BEHIND_THE_LOCK
-
-
 def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Condition | Finding]) -> Finding:
     """Return whether it is ready: by the newest run, unless something is `standing` that an earlier good one hides."""
     name = run.metadata.name
-    if result.phase is Phase.FAILED:
+    if speaks_against_it(result):
         reason = result.reason or Reason.RUN_FAILED.value
         return Finding(ConditionType.READY.value, False, reason, f'BorgRun "{name}": {result.error or "failed"}')
     if standing:
@@ -296,4 +275,6 @@ def _finding(run: BorgRun, result: RepositoryResult, standing: Sequence[Conditio
     # A run's warnings are its own affair, but for those that say that its archive may not be what it seems.
     said = f", but {result.warnings[0]}" if result.reason in SUSPECT and result.warnings else ""
     message = f'BorgRun "{name}" succeeded{said}'
+    if result.phase is Phase.FAILED:
+        message = f'BorgRun "{name}" had the repository, and failed for another reason: {result.reason}'
     return Finding(ConditionType.READY.value, True, Reason.LAST_RUN_SUCCEEDED.value, message)
