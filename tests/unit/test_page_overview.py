@@ -131,6 +131,42 @@ def test_what_the_operator_does_not_see_is_told(minutes: int, *, told: bool) -> 
     assert ("The operator has not seen it yet" in found) is told
 
 
+QUOTA = 'FailedCreate: pods "first" is forbidden: exceeded quota: none, requested: pods=1'
+
+
+@pytest.mark.parametrize(
+    ("reason", "minutes", "told"),
+    [
+        ("WaitingForPod", 6, True),
+        ("RefusedByApiServer", 6, True),
+        ("CopyFailed", 6, True),
+        ("WaitingForPod", 3, False),
+        ("WaitingForRun", 600, False),
+        ("WaitingForLock", 600, False),
+        ("WaitingForCopy", 600, False),
+        ("WaitingForRestore", 600, False),
+        (None, 600, False),
+    ],
+)
+@pytest.mark.parametrize("runs", ["", "g", "gf"], ids=["the first", "after a good one", "after a failed one"])
+def test_a_backup_that_cannot_begin_is_told_in_its_words(
+    runs: str, reason: str | None, minutes: int, *, told: bool
+) -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", runs=runs, status={"active": ["first"]})
+    status = {"reason": reason, "message": QUOTA if reason else ""}
+    add_run(world, "first", "nightly", "Pending", hours=minutes / 60, status=status)
+    view = world.cluster.picture.view("team")
+    [record] = view.schedules.in_order()
+    found = [(matter.headline, matter.detail) for matter in of_schedule(record, view, Timetable(), whole_now())]
+    assert (("A backup cannot begin", QUOTA) in found) is told
+    assert ("The last backup failed" in [headline for headline, _ in found]) is (runs == "gf")
+    page = Browser(world, "token").get("/").text
+    assert ("1 of 1 schedule needs somebody" in page) is (told or runs == "gf")
+    assert ("All is well" in page) is (not told and not runs)
+
+
 def test_a_repository_that_cannot_be_used_is_not_well() -> None:
     world = World(page=True)
     add_repository(world, "main")

@@ -12,6 +12,7 @@ from borg_api.picture.records import RunRecord, ScheduleRecord
 from borg_api.picture.restoring import RestoreRecord
 from borg_api.picture.timetable import COUNT, Timetable
 from borg_api.resources.runs.response import explain_run
+from borg_contract.reasons import Reason
 from borg_contract.run import Phase
 from borg_core.formats import parse_time
 from borg_core.kinds.parts.base import Condition
@@ -26,7 +27,16 @@ _ANSWER = timedelta(minutes=2)
 """So long the operator may take to see what was saved."""
 _UNKNOWN_GAP = timedelta(days=1)
 _DO_IT = "Do what the message says, then run it now."
-
+_BEGINS = timedelta(minutes=5)
+"""So long a run may take to begin before anybody is told why it does not."""
+_ORDINARY = (
+    None,
+    Reason.WAITING_FOR_RUN.value,
+    Reason.WAITING_FOR_LOCK.value,
+    Reason.WAITING_FOR_COPY.value,
+    Reason.WAITING_FOR_RESTORE.value,
+)
+"""Why a run waits that begins by itself."""
 
 _REPOSITORY: tuple[tuple[ConditionType, Level, str, str], ...] = (
     (
@@ -92,13 +102,25 @@ def is_late(record: ScheduleRecord, timetable: Timetable, now: datetime) -> bool
 
 
 def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: datetime) -> Iterator[Matter]:
-    """Yield what needs somebody about a schedule: the one thing that is worst."""
+    """Yield what needs somebody about a schedule: the one thing that is worst, after a run that cannot begin."""
     resource = record.resource
     status, title, name = resource.status, resource.title, record.name
     # Runs are looked at only where the status says that there is something to see: there are many schedules.
     failed = failed_last(backups_of(view, name)) if status.consecutive_failures else None
     ready = _condition(resource.status.conditions, ConditionType.READY)
     ended = _condition(resource.status.conditions, ConditionType.LAST_RUN_SUCCEEDED)
+    stuck = _find_stuck(record, view, now)
+    if stuck:
+        yield Matter(
+            Level.FAILING,
+            "schedules",
+            name,
+            title,
+            "A backup cannot begin",
+            stuck.message or stuck.reason or "",
+            "Mend what the message names: it begins by itself then. Until then, later ones may wait for it.",
+            stuck.started or stuck.created,
+        )
     if failed or (status.consecutive_failures and ended and ended.status == "False"):
         times = status.consecutive_failures or 1
         yield Matter(
@@ -123,6 +145,8 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
             "Mend what the message names; the operator notices by itself.",
             ready.last_transition_time,
         )
+    elif stuck:
+        return
     elif is_late(record, timetable, now):
         last = status.last_success_time
         good = f"The last good backup is {span((now - parse_time(last)).total_seconds())} old" if last else ""
@@ -149,6 +173,15 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
         )
     elif status.last_run_phase not in (None, Phase.COMPLETED):
         yield from _suspect(record, view)
+
+
+def _find_stuck(record: ScheduleRecord, view: View, now: datetime) -> RunRecord | None:
+    """Return the oldest backup that something keeps from beginning."""
+    if not record.resource.status.active:
+        return None
+    pending = (run for run in backups_of(view, record.name) if run.phase is Phase.PENDING)
+    hindered = (run for run in pending if run.reason not in _ORDINARY)
+    return next((run for run in hindered if now - parse_time(run.started or run.created) >= _BEGINS), None)
 
 
 def _suspect(record: ScheduleRecord, view: View) -> Iterator[Matter]:
