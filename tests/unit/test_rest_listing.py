@@ -72,6 +72,40 @@ def test_a_change_renders_what_changed_and_nothing_else(scene: Scene) -> None:
     assert [job["name"] for job in scene.jobs()] == ["a", "another"]
 
 
+def _condition(type_: str, status: str, reason: str, message: str) -> dict[str, str]:
+    return {"type": type_, "status": status, "reason": reason, "message": message, "lastTransitionTime": ""}
+
+
+READY = _condition("Ready", "True", "Scheduled", "It fires at 2.")
+NO_CLAIM = 'No claim "app-data" in namespace "team".'
+NOT_READY = _condition("Ready", "False", "ClaimNotFound", NO_CLAIM)
+STALLED = _condition("Stalled", "True", "ClaimNotFound", NO_CLAIM)
+FAILED = _condition("LastRunSucceeded", "False", "RunFailed", 'BorgRun "a-1" failed.')
+LEFT_OUT = _condition("ClaimsSelected", "False", "ClaimsLeftOut", "2 claims are left out.")
+ACTIVE = _condition("Suspended", "False", "Active", "it runs by its schedule")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "notices"),
+    [
+        ([], []),
+        ([READY, ACTIVE, {**FAILED, "status": "Unknown"}], []),
+        ([NOT_READY, STALLED, ACTIVE], [NO_CLAIM]),
+        ([FAILED, LEFT_OUT, NOT_READY], [NO_CLAIM, "2 claims are left out.", 'BorgRun "a-1" failed.']),
+        ([NOT_READY, {**LEFT_OUT, "message": NO_CLAIM}], [NO_CLAIM]),
+    ],
+    ids=["not seen yet", "well", "not ready", "all of it", "the same twice"],
+)
+def test_what_needs_somebody_about_a_schedule_is_among_its_notices(
+    scene: Scene, conditions: list[Any], notices: list[str]
+) -> None:
+    scene.put("a", status={"conditions": conditions})
+    [listed] = scene.jobs()
+    [record] = scene.view.schedules.in_order()
+    shown = orjson.loads(orjson.dumps(scene.listing.detail(scene.view, record, NOW).job))
+    assert listed["notices"] == shown["notices"] == notices
+
+
 def test_a_next_run_that_has_passed_is_not_shown_again(scene: Scene) -> None:
     scene.put("a")
     assert scene.jobs()[0]["next_run"] == "2026-03-03T02:00:00Z"

@@ -1,5 +1,6 @@
 """Schedules as the contract shows them: every key always there, null where there is nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, NotRequired, cast
 
@@ -13,10 +14,12 @@ from borg_api.picture.records import ScheduleRecord, derive_id
 from borg_api.resources.schedules.request import WITHIN, Parameters, Rules, SecretKey, SecretParameter
 from borg_contract.retention import DEFAULTS, Retention
 from borg_core.formats import format_time
+from borg_core.kinds.parts.base import Condition
 from borg_core.kinds.parts.hooks import Hook, HookParameter
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.script import SCRIPTS, ParameterType
+from borg_core.kinds.status import ConditionType
 from borg_core.workload.plan import derive_location
 
 _DAILY = "2024-01-16T02:00:00Z"
@@ -24,6 +27,16 @@ Effective = Annotated[
     str, Field(description="What the CronJob gets: with a value in place of each `H`.", examples=["0 2 * * *"])
 ]
 Location = Annotated[str | None, Field(description="The location of the only target; null when there are several.")]
+
+Notices = Annotated[
+    list[str],
+    Field(
+        description="What needs somebody: why it cannot run, which claims are left out, how the last run failed. Empty "
+        "where all is well, and until the operator has seen it.",
+    ),
+]
+_NOTICES = (ConditionType.READY, ConditionType.CLAIMS_SELECTED, ConditionType.LAST_RUN_SUCCEEDED)
+"""Conditions that are False where somebody is needed, what is worst first."""
 
 
 class Targets(TypedDict):
@@ -57,6 +70,7 @@ class Job(Targets, Rules):
     run_compact_after: bool
     last_prune: str | None
     last_compact: str | None
+    notices: Notices
 
 
 @answer
@@ -154,6 +168,7 @@ def render_job(record: ScheduleRecord, view: View, next_run: datetime | None) ->
         **render_rules(spec.prune),
         "last_prune": status.last_prune_time,
         "last_compact": status.last_compact_time,
+        "notices": _find_notices(status.conditions),
     }
 
 
@@ -188,6 +203,11 @@ def render_upcoming(job: Job, next_run: datetime) -> UpcomingJob:
         "effective_cron_expression": job["effective_cron_expression"],
         "timezone": job["timezone"],
     }
+
+
+def _find_notices(conditions: Sequence[Condition]) -> list[str]:
+    told = {condition.type: condition.message for condition in conditions if condition.status == "False"}
+    return list(dict.fromkeys(told[type_] for type_ in _NOTICES if type_ in told))
 
 
 def _script_id(namespace: str, hook: Hook | None) -> int | None:
