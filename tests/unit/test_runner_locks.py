@@ -24,6 +24,7 @@ from borg_runner.locks.reading import find_lock_folders, read_holders
 from borg_runner.locks.removal import remove_dead_locks
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
+from borg_runner.notice import Notice
 from borg_runner.verbs.repository import Repository
 from runner_kit.pod import wait_until
 
@@ -179,3 +180,34 @@ def test_what_matters_is_waited_for_as_long_as_others_are_at_work_and_says_so(
 def test_people_are_told_which_run_holds_a_lock() -> None:
     assert Holder(DEAD, 7, 0, exclusive=True).describe() == 'run "db-1" in namespace "team"'
     assert Holder(FOREIGN, 7, 0, exclusive=True).describe() == f'process 7 on host "{FOREIGN}"'
+
+
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        (DEAD, f'Locked by run "db-1" in namespace "team" ({DEAD}): waits until'),
+        (FOREIGN, f'Locked by process 7 on host "{FOREIGN}": waits until'),
+    ],
+    ids=["ours, by which the operator knows the pod", "another's"],
+)
+def test_who_is_waited_for_is_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, named: str
+) -> None:
+    now, posted = [0.0], list[str]()
+    monkeypatch.setattr(wait, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(Notice, "post", lambda _, words: posted.append(words))
+    take_exclusive(tmp_path, host)
+    log = Log(io.StringIO())
+    locks = LockWait(
+        location=str(tmp_path),
+        base_dir=tmp_path,
+        seconds=1800,
+        host_id=None,
+        dead_holders=frozenset(),
+        log=log,
+        notice=Notice(tmp_path / "notice", log),
+    )
+    borg = LockedOut(environment={}, passphrase=None, log=log, interruption=Interruption(1.0), free_at=50, now=now)
+    assert locks.run(borg, lambda lock_wait: [str(lock_wait)]).succeeded
+    assert posted
+    assert posted[0].startswith(named)

@@ -124,9 +124,9 @@ class LockWait:
         return not self.location.startswith("/")
 
     def _describe_holder(self, *, full: bool = False) -> str:
-        """Return who holds the lock, with `full` as the lock has it too, for the operator."""
+        """Return who holds the lock, with `full` a pod of ours as the lock has it too, for the operator."""
         if holders := self.holders():
-            host = f" ({holders[0].host})" if full else ""
+            host = f" ({holders[0].host})" if full and holders[0].is_ours else ""
             return f"{holders[0].describe()}{host}"
         if self._is_remote:
             return "another client, or a borg serve that its client has left: over SSH the lock does not say"
