@@ -194,7 +194,7 @@ class RunResult:
         ill = (item for item in self.repositories if item.phase is Phase.FAILED)
         failed = [item for item in ill if item.error and item.error not in self.message]
         failed.sort(key=lambda item: item.reason != Reason.INTERRUPTED)
-        if len(self.repositories) == 1:
+        if len(self.repositories) == 1 and not self.provisional:  # else there may be others, of which it tells nothing
             return " ".join(item.error or "" for item in failed)
         first = {item.error: item.name for item in reversed(failed)}
         said = [f"{name}: {error}" for error, name in reversed(first.items())]

@@ -252,6 +252,8 @@ def test_what_keeps_checks_from_beginning_is_said_and_what_was_valid_stays() -> 
     assert condition_of(broken)["reason"] == "InvalidSchedule"
     never = replace(case, repository=local_repository(verification={"check": {"schedule": "0 3 30 2 *"}}))
     assert condition_of(never)["reason"] == "InvalidSchedule"
+    unlock = replace(never, runs=world(local_repository(**CHECKED), run_on_main("now")).runs)
+    assert planned(unlock, CreateJob), "by hand all can be done"
     unclaimed = replace(case, around=Surroundings())
     assert condition_of(unclaimed)["reason"] == "ClaimNotFound"
     assert planned(unclaimed, RepairCronJob) == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from borg_core.actions import CreateCronJob, PatchStatus, RecordEvent, RepairCronJob
+from borg_core.actions import CreateCronJob, CreateJob, PatchStatus, RecordEvent, RepairCronJob
 from borg_core.registry import Reference
 from borg_core.runs.world import Refusal
 from support import builders
@@ -215,12 +215,32 @@ def test_a_refusal_of_the_api_server_is_said_in_the_status_and_asked_for_again()
 
 
 def test_records_that_are_refused_are_told_of_the_schedule() -> None:
-    world, run = settled(builders.world(builders.bundle())), Reference("BorgRun", "team", "db-1")
-    ready = conditions(replace(world, refusals={run: Refusal("exceeded quota: runs")}))["Ready"]
+    run = Reference("BorgRun", "team", "db-1")
+    world = replace(settled(builders.world(builders.bundle())), jobs=(builders.job("db-1"),))
+
+    def told(reference: Reference, refusal: Refusal) -> dict[str, Any]:
+        patches = planned(replace(world, refusals={reference: refusal}), PatchStatus)
+        [patch] = [patch for patch in patches if patch.target.kind == "BorgSchedule"]
+        return next((c for c in patch.status.get("conditions", ()) if c["type"] == "Ready"), {})
+
+    ready = told(run, Refusal("exceeded quota: runs"))
     assert ready["reason"] == "RefusedByApiServer"
     assert "exceeded quota: runs" in ready["message"]
-    taken = replace(world, refusals={run: Refusal("another has the name", taken=True)})
-    assert not planned(taken, PatchStatus), "it gets another name"
+    for other in (Refusal("another has the name", taken=True), Refusal("exceeded quota: runs")):
+        reference = run if other.taken else run._replace(name="db-1-unlock")
+        assert told(reference, other).get("reason") != "RefusedByApiServer", "it gets another name, or is no record"
+
+
+def test_times_that_never_come_are_told_and_keep_nobody_from_running_it_by_hand() -> None:
+    never = builders.bundle(builders.schedule(schedule="0 0 31 4,6 *"))
+    case = builders.world(never, runs=(builders.run("now"),))
+    ready = conditions(replace(case, runs=()))["Ready"]
+    assert (ready["reason"], ready["status"]) == ("InvalidSchedule", "False")
+    said = '"0 0 31 4,6 *" never runs: no time within five years matches it; name times that come'
+    assert ready["message"] == said
+    assert planned(settled(case), CreateJob)
+    held = builders.bundle(builders.schedule(schedule="0 0 31 4,6 *", suspend=True))
+    assert conditions(builders.world(held))["Ready"]["status"] == "True"
 
 
 def test_a_cron_job_that_is_refused_has_no_next_run_unless_it_exists_already() -> None:

@@ -44,12 +44,6 @@ CASES: dict[str, tuple[Bundle, str, str, Severity]] = {
         "Sunday is 0",
         Severity.INVALID,
     ),
-    "a day that no month of it has": (
-        bundle(schedule(schedule="0 0 31 4,6 *")),
-        "InvalidSchedule",
-        '"0 0 31 4,6 *" never runs: no time within five years matches it; name times that come',
-        Severity.INVALID,
-    ),
     "no repository": (bundle(repositories=()), "RepositoryNotFound", '"main" does not exist', Severity.WAITING),
     "no claim of a repository": (
         bundle(claims=("app-data",)),

@@ -903,3 +903,25 @@ def test_a_volume_of_another_driver_is_another_place() -> None:
     assert known_ids(known) == (FIRST,)
     assert known_ids(moved(known, on("nfs"))) == ()
     assert known_ids(moved(known, on("smb", "deeper"))) == ()
+
+
+def test_times_that_are_to_come_hide_no_damage_and_do_not_stay() -> None:
+    body = document(look(look(local_repository(), backup(1)), backup(1)))
+    ahead = "2027-01-01T00:00:00Z"
+    times = ("lastDataCheckTime", "lastCheckTime", "lastBackupTime", "lastCompactTime", "lastVerifiedTime")
+    wrong = BorgRepository.model_validate({**body, "status": {**body["status"], **dict.fromkeys(times, ahead)}})
+    damaged = backup(2, phase="Failed", reason="RepositoryDamaged", archive=None, error="Segment 3 is cut.")
+    told = look(wrong, backup(1), damaged)
+    assert told.status.damage is not None
+    assert "Damaged" in said(told)
+    assert ahead not in str(document(told)["status"])
+
+
+def test_a_run_that_told_nothing_of_the_repository_and_by_which_an_earlier_version_went_is_passed_over() -> None:
+    wrong = backup(1, None, phase="Failed", reason="PassphraseWrong", archive=None)
+    stopped = backup(2, None, phase="Failed", reason="Interrupted", archive=None)
+    body = document(look(look(local_repository(), wrong), wrong))
+    last = {"name": stopped.metadata.name, "time": stopped.status.completion_time}
+    earlier = BorgRepository.model_validate({**body, "status": {**body["status"], "lastRun": last}})
+    told = look(earlier, wrong, stopped)
+    assert ready(told) == ("False", "PassphraseWrong")

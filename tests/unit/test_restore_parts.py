@@ -35,6 +35,8 @@ from borg_runner.restore.archive.resolve import choose_latest, find_nearest
 from borg_runner.restore.archive.scope import Selection, derive_scope, is_safe, select
 from borg_runner.restore.compare import Changes, Rules, compare
 from borg_runner.restore.extract import Work
+from borg_runner.restore.room import count_freed
+from borg_runner.restore.target import Target
 from borg_runner.run.report import encode_result
 from borg_runner.verbs.list import ListedArchive
 
@@ -325,3 +327,18 @@ def test_a_result_too_long_loses_samples_first_and_never_what_the_operator_waits
     brief = decode_result(text[: len(encode_result(result, 1200))])
     assert brief.repositories[0].restore is not None
     assert encode(result) != text
+
+
+def test_room_is_freed_by_what_goes_for_good_and_by_no_folder_that_stays(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("a", "alone", "other"):
+        (tmp_path / name).write_bytes(b"x" * 100_000)
+    for link in ("b", "c"):
+        os.link(tmp_path / "a", tmp_path / link)
+    os.link(tmp_path / "other", tmp_path / "kept")
+    size = (tmp_path / "a").stat().st_blocks * 512
+    target = Target(tmp_path, "")
+    assert count_freed(Changes(overwrite={"folder", "kept"}), target) == 0
+    assert count_freed(Changes(overwrite={"a", "b"}), target) == 0, "c holds it"
+    assert count_freed(Changes(overwrite={"a", "b"}, delete={"c", "alone"}), target) == 2 * size
+    assert count_freed(Changes(delete={"folder"}), target) == (tmp_path / "folder").stat().st_blocks * 512

@@ -8,6 +8,7 @@ import pytest
 
 from borg_contract.codec import encode
 from borg_contract.reasons import Reason
+from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult, RunResult
 from borg_contract.run import Operation, Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
@@ -455,7 +456,7 @@ def test_a_run_that_failed_tells_no_error_twice() -> None:
 def test_a_runner_that_was_killed_tells_why_repositories_before_had_failed() -> None:
     partial = encode(summarize_so_far([WRONG], ["far", "main"]))
     message = status_of(FAILED, pod(over(partial, "OOMKilled", 137), "Failed")).message
-    assert message.endswith("Not done: main. The passphrase is wrong."), message
+    assert message.endswith("Not done: main. far: The passphrase is wrong."), message
 
 
 @pytest.mark.parametrize("cancel", [False, True], ids=["deadline", "cancelled"])
@@ -481,3 +482,21 @@ def test_what_the_clock_asked_for_stays_so_when_its_job_is_gone(
     known: str | None, job: ObservedJob | None, expected: Trigger
 ) -> None:
     assert derive_trigger(builders.run("db-1", {"trigger": known} if known else None), job) is expected
+
+
+def test_of_a_restore_that_was_stopped_nobody_says_that_nothing_is_to_be_mended() -> None:
+    half = RepositoryResult("main", Phase.FAILED, reason="Interrupted", error="Stopped.", restore=RestoreResult())
+    result = encode(replace(builders.result(Phase.FAILED, reason="Interrupted", message="main."), repositories=(half,)))
+    run = builders.run("back-restore", {"phase": "Running", "jobUid": WORKING.uid})
+    found = derive_run_status(run, None, pod(over(result, "Error", 1), "Failed"), "", NOW)
+    assert found.reason == "Interrupted"
+    assert "Nothing is to be mended" not in found.message
+
+
+def test_no_time_is_recorded_that_is_to_come() -> None:
+    ahead = NOW + timedelta(days=3)
+    job = replace(DONE, started=ahead, completed=ahead)
+    found = derive_run_status(None, job, pod(over(RESULT), "Succeeded"), "", NOW)
+    for time in (found.start_time, found.completion_time):
+        assert time is not None
+        assert time <= (NOW + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")

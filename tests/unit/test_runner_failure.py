@@ -217,6 +217,12 @@ OPEN = """Local Exception
   File "/borg/helpers/parseformat.py", line 40, in hex_to_bin
     raise ValueError(str(e)) from None
 """
+OPEN_FILE = """Local Exception
+  File "/borg/repository.py", line 480, in open
+    self.config.read_file(fd)
+  File "/lib/configparser.py", line 1132, in _read
+    raise e
+"""
 KEY_FILE = """Local Exception
   File "/borg/crypto/key.py", line 729, in decrypt_key_file
     data = unpacker.unpack()
@@ -231,7 +237,7 @@ SSH_ORIGINAL_COMMAND: None
     ("text", "words"),
     [
         (f"{OPEN}ValueError: Odd-length string.", "Odd-length string. The file `config` of the repository is damaged"),
-        ("Local Exception\nconfigparser.ParsingError: Source contains parsing errors: 'r/config'", "`config`"),
+        (f"{OPEN_FILE}configparser.ParsingError: Source contains parsing errors: 'r/config'", "`config`"),
         (KEY_FILE, "OutOfData: No more data to unpack. The key in the repository's `config` is damaged"),
     ],
     ids=["cut in the id", "cut in a line", "cut in the key"],
@@ -253,3 +259,13 @@ def test_of_another_host_key_the_fingerprint_is_told_and_not_how_to_take_it() ->
     assert fault.reason is Reason.HOST_KEY_MISMATCH
     assert fault.text.startswith("The key that the server shows has the fingerprint SHA256:abc123. The server shows")
     assert "get rid of" not in fault.text
+
+
+def test_a_damaged_config_of_the_cache_is_no_damage_of_the_repository() -> None:
+    text = """Local Exception
+  File "/borg/archiver.py", line 168, in wrapper
+    cache = Cache(repository, key, manifest)
+  File "/borg/cache.py", line 277, in load
+    self._config.read_file(fd)
+configparser.MissingSectionHeaderError: File contains no section headers."""
+    assert explain_failure(failed(2, text), LOCAL).reason is not Reason.REPOSITORY_DAMAGED

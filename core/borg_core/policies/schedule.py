@@ -1,5 +1,6 @@
 """All that can keep a schedule from running as written: its times and names, and what its workload lacks."""
 
+import contextlib
 from collections.abc import Iterator
 
 from borg_contract import archive_name
@@ -46,16 +47,17 @@ def derive_prune_problems(bundle: Bundle) -> tuple[Problem, ...]:
 
 
 def find_time_problems(expression: str, time_zone: str, cron_job: tuple[str, str]) -> Iterator[Problem]:
-    """Yield why no CronJob would take the times, or run by them.
-
-    `cron_job`: its namespace and name, on which `H` depends.
-    """
+    """Yield why no CronJob would take the times; `cron_job`: its namespace and name, on which `H` depends."""
     try:
-        times = CronSchedule.parse(resolve(expression, *cron_job), time_zone)
+        CronSchedule.parse(resolve(expression, *cron_job), time_zone)
     except CronError as error:
         yield Problem(Reason.INVALID_SCHEDULE, str(error))
-    else:
-        if message := find_never(times):
+
+
+def find_never_problems(expression: str, time_zone: str, cron_job: tuple[str, str]) -> Iterator[Problem]:
+    """Yield that times which a CronJob takes never come. That is told, and keeps nobody from running it by hand."""
+    with contextlib.suppress(CronError):
+        if message := find_never(CronSchedule.parse(resolve(expression, *cron_job), time_zone)):
             yield Problem(Reason.INVALID_SCHEDULE, message)
 
 

@@ -18,13 +18,13 @@ from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_status_patch
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
-from borg_core.policies.schedule import find_time_problems
+from borg_core.policies.schedule import find_never_problems, find_time_problems
 from borg_core.policies.workload import find_claim_problems
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.identity import select_begun
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
-from borg_core.reconcile.repository_status import derive_repository_status, read_runs
+from borg_core.reconcile.repository_status import derive_repository_status, forget_future, read_runs
 from borg_core.repositories.surroundings import Surroundings, gather_surroundings
 from borg_core.repositories.workload import render_workload
 from borg_core.runs.entry import Entry
@@ -60,16 +60,20 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     if repository is None:
         runs = plan_runs(world, None, now)
         return Plan(runs.actions, runs.requeue_after)
-    owner = _owner(repository)
+    owner, written = _owner(repository), repository.status
+    repository = repository.model_copy(update={"status": forget_future(written, now)})
     check = render_workload(repository, Operation.CHECK, around, in_slices=True)
     drill = render_workload(repository, Operation.DRILL, around)
     problems = tuple(_find_problems(world, repository, check, around.claims))
     # What a drill alone must not do, keeps no check from being done.
     of_drills = tuple(dict.fromkeys((*problems, *find_forbidden(drill, world.settings))))
     asked = repository.spec.verification or Verification()
-    checks = plan_checks(world, owner, CHECKS, asked.check, check, problems=problems, now=now)
+    never = {kind: tuple(_find_never(repository, kind, times)) for kind, times in _kinds(asked)}
+    told = (*problems, *never[CHECKS])
+    checks = plan_checks(world, owner, CHECKS, asked.check, check, problems=told, now=now)
     beside = replace(world, cron_job=world.drill_cron_job)
-    drills = plan_checks(beside, owner, DRILLS, asked.drill, drill, problems=of_drills, now=now)
+    told = (*of_drills, *never[DRILLS])
+    drills = plan_checks(beside, owner, DRILLS, asked.drill, drill, problems=told, now=now)
     host = _host(
         repository,
         owner,
@@ -99,13 +103,13 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
         now=now,
     )
     earlier, generation = repository.status.conditions, repository.metadata.generation
-    told = (
+    disagreements = (
         derive_disagreement(earlier, timed.cron_job, timed.times, world.jobs, generation=generation, now=now)
         for timed in (checks, drills)
     )
-    judged = next(filter(None, told), ())
+    judged = next(filter(None, disagreements), ())
     status = status.model_copy(update={"conditions": (*status.conditions, *judged)})
-    patch = derive_status_patch(repository.status, status)
+    patch = derive_status_patch(written, status)
     said: tuple[Action, ...] = ()
     if patch:
         said = (
@@ -127,15 +131,23 @@ def _find_problems(
     """Yield what keeps runs on the repository, `check` for one, from beginning. `claims`: those that exist."""
     yield from find_claim_problems(check, claims)
     yield from find_forbidden(check, world.settings)
-    asked = repository.spec.verification or Verification()
-    kinds: tuple[tuple[CronJobKind, CheckTimes | DrillTimes | None], ...] = (
-        (CHECKS, asked.check),
-        (DRILLS, asked.drill),
-    )
     namespace, name = repository.metadata.key
-    for kind, times in kinds:
+    for kind, times in _kinds(repository.spec.verification or Verification()):
         if times:
             yield from find_time_problems(times.schedule, times.time_zone, (namespace, kind.name(name)))
+
+
+def _kinds(asked: Verification) -> tuple[tuple[CronJobKind, CheckTimes | DrillTimes | None], ...]:
+    return (CHECKS, asked.check), (DRILLS, asked.drill)
+
+
+def _find_never(
+    repository: BorgRepository, kind: CronJobKind, times: CheckTimes | DrillTimes | None
+) -> Iterator[Problem]:
+    """Yield that none of these ever begins by itself: nothing else on the repository has to wait for that."""
+    namespace, name = repository.metadata.key
+    if times:
+        yield from find_never_problems(times.schedule, times.time_zone, (namespace, kind.name(name)))
 
 
 def _find_undoable(repository: BorgRepository, runs: Iterable[BorgRun]) -> Sequence[Account]:

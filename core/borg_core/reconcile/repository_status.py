@@ -133,6 +133,19 @@ def derive_repository_status(
     )
 
 
+_TIMES = tuple(f"last_{what}_time" for what in ("backup", "check", "compact", "data_check", "drill", "verified"))
+
+
+def forget_future(before: BorgRepositoryStatus, now: datetime) -> BorgRepositoryStatus:
+    """Return the status without times that are to come: a clock was wrong, and no later run would change them."""
+    latest = derive_latest(now)
+    gone: dict[str, object] = {name: None for name in _TIMES if (getattr(before, name) or "") > latest}
+    listing = before.listing
+    if listing and max(listing.time or "", listing.since or "", listing.whole or "") > latest:
+        gone["listing"] = listing.model_copy(update={"newest": None, "time": None, "since": None, "whole": None})
+    return before.model_copy(update=gone) if gone else before
+
+
 def read_runs(
     repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
 ) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
@@ -214,7 +227,9 @@ def _settle(
     if newest and newest[0] >= since:
         return newest, _render_last(newest)
     if same := next((told for told in done if _render_last(told) == last), None):
-        return same, last
+        if tells_of_it(same[2]) or _is_unlock(same):
+            return same, last
+        return newest, _render_last(newest) if newest else last  # an earlier version went by it
     if _reason_of_ready(before) == Reason.LOCKED:
         unlocked = next((told for told in reversed(done) if told[0] >= since and _is_unlock(told)), None)
         return unlocked, _render_last(unlocked) if unlocked else last

@@ -12,7 +12,7 @@ from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.kinds.status import ConditionType, derive_status_patch, has_changed
 from borg_core.kinds.statuses.schedule import BorgScheduleStatus
 from borg_core.policies.problem import Problem
-from borg_core.policies.schedule import derive_problems, derive_prune_problems
+from borg_core.policies.schedule import derive_problems, derive_prune_problems, find_never_problems
 from borg_core.policies.workload import find_size_problems
 from borg_core.reconcile.cron_job import (
     derive_clock,
@@ -79,7 +79,9 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     clock = derive_clock(world.cron_job, lasting, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)
     edits = tuple(find_edit(world, bundle.owner, problems))
-    said = (*blocked, *edits, *find_tick_problems(world, clock, now), *find_refused_records(world))
+    spec = schedule.spec
+    never = () if spec.suspend else find_never_problems(spec.schedule, spec.time_zone, schedule.metadata.key)
+    said = (*blocked, *never, *edits, *find_tick_problems(world, clock, now), *find_refused_records(world))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
     times = derive_times(lasting) if kept and not edits else None

@@ -169,9 +169,8 @@ def _praise(seen: Situation, run: BorgRun) -> str:
     checked = f"; {found.verified.files:,} files read back and compared" if found.verified else ""
     undo_archive = find_undo_archive(restore, seen.attempts)
     undo = f"; what was there is in archive {undo_archive}" if undo_archive else ""
-    # What an earlier one brought back before it was killed, nobody knows to a file.
-    by = f" by the last of {len(seen.attempts)} attempts" if len(seen.attempts) > 1 else ""
-    return f'{found.files or 0:,} restored{by} from {archive} into claim "{restore.claim_name}"{checked}{undo}'
+    times = f" in {len(seen.attempts)} attempts" if len(seen.attempts) > 1 else ""
+    return f'{found.files or 0:,} restored{times} from {archive} into claim "{restore.claim_name}"{checked}{undo}'
 
 
 def _reference(run: BorgRun) -> Reference:

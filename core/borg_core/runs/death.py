@@ -55,7 +55,7 @@ def tell_how_it_goes_on(job: ObservedJob) -> str:
 
 def tell_after_stop(job: ObservedJob | None, result: RunResult) -> str:
     """Return what is to be done about a run whose pod was stopped: nothing. Of a restore, its BorgRestore says it."""
-    if job and job.operation.needs_restore:
+    if (job and job.operation.needs_restore) or any(item.restore for item in result.repositories):
         return ""
     stopped = [item for item in result.repositories if item.reason == Reason.INTERRUPTED.value]
     # Where one was written, the error names it as a rule.

@@ -16,6 +16,11 @@ class Moment(NamedTuple):
     time: str
 
 
+def not_to_come(time: datetime, now: datetime) -> datetime:
+    """Return the time, or the latest one that is not to come: what is recorded must not become right later."""
+    return min(time, now + _DIFFERENCE)
+
+
 def derive_latest(now: datetime) -> str:
     """Return the latest time that is not to come: RFC 3339."""
     return format_time(now + _DIFFERENCE)

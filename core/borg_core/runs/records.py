@@ -192,9 +192,9 @@ def _record(world: World, host: Host, entry: Entry, job: ObservedJob, now: datet
 
 def find_refused_records(world: World) -> Iterator[Problem]:
     """Yield that runs of which only their Jobs tell have no record, as the API server takes none."""
-    known = {run.metadata.name for run in world.runs}
+    unrecorded = {job.name for job in world.jobs} - {run.metadata.name for run in world.runs}
     for reference, refusal in world.refusals.items():
-        if reference.kind == RUNS.kind and not refusal.taken and reference.name not in known:
+        if reference.kind == RUNS.kind and not refusal.taken and reference.name in unrecorded:
             message = (
                 f'the API server refuses BorgRun "{reference.name}", so nothing tells how its run ended, and is asked '
                 f"again: {refusal.message}"

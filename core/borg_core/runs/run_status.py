@@ -15,6 +15,7 @@ from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
 from borg_core.runs.death import TOO_LONG, explain_death, ran_out_of_time, see_log, tell_after_stop, tell_how_it_goes_on
+from borg_core.runs.moment import not_to_come
 
 NOTICES = {
     NOTICE_OF_LOCK: Reason.WAITING_FOR_LOCK,
@@ -54,7 +55,7 @@ def derive_run_status(
             "trigger": derive_trigger(run, job),
             "job_uid": job.uid,
             "scheduled_time": format_time(job.scheduled) if job.scheduled else before.scheduled_time,
-            "start_time": format_time(job.started) if job.started else before.start_time,
+            "start_time": format_time(not_to_come(job.started, now)) if job.started else before.start_time,
         }
     )
     copying = _copying(known, job, pod, words, now)
@@ -205,7 +206,7 @@ def _ended(
     cancel: bool,
 ) -> BorgRunStatus:
     # A node's clock may be wrong: what it says of days to come would stand before all later runs until then.
-    latest = job.completed or now
+    latest = not_to_come(job.completed or now, now)
     at = min(ending.finished or latest, latest)
     if ending.result:
         ended = _with_result(known, ending.result, at, cancel=cancel, job=job, deadline=ran_out_of_time(job, ending))

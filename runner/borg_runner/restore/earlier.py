@@ -82,14 +82,15 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
     changes.overwrite -= late
     changes.clear -= late
     changes.keep |= late
-    below = _keep_below(meant, changes, late)
+    below = _keep_below(meant, changes, late | new)
     begun = there = _find_begun(task, meant, changes, signs)
     if journal.is_of_this_boot or not task.plan.undo:
         begun = find_ours(task, meant, there)
     # Else nobody knows what of an attempt came to the disk: all of it is replaced, and in an undo archive.
     changes.overwrite |= begun
     changes.keep -= begun
-    _tell_left(task, there - begun, meant.selection.repeated)
+    left = there - begun
+    _tell_left(task, left, doubtful=left & meant.selection.repeated if journal.is_of_this_boot else left)
     _note_begun(task, changes, signs)
     if new or late:
         what = f", and what was to be in there with it ({describe_paths(sorted(below))})" if below else ""
@@ -101,7 +102,8 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
 
 def _keep_below(meant: Meant, changes: Changes, kept: set[str]) -> set[str]:
     """Leave out, and return, what was to be made in folders in whose place something else is, and stays."""
-    folders = {path for path in kept & meant.selection.entries.keys() if meant.selection.entries[path].is_folder}
+    entries = meant.selection.entries
+    folders = {path for path in kept if path not in entries or entries[path].is_folder}
     below = {path for path in changes.written if folders and not folders.isdisjoint(_above(path))}
     changes.create -= below
     changes.overwrite -= below
@@ -116,16 +118,16 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _tell_left(task: Task, left: set[str], repeated: set[str]) -> None:
+def _tell_left(task: Task, left: set[str], *, doubtful: set[str]) -> None:
     """Warn of what OnlyMissing leaves as it is although it was to be made: others wrote it, or nobody can tell."""
-    if others := sorted(left - repeated):
+    if others := sorted(left - doubtful):
         task.repository.warn(
             f"{describe_paths(others)}: written since the restore began, and so left alone, as OnlyMissing does"
         )
-    if doubtful := sorted(left & repeated):
+    if doubtful:
         task.repository.warn(
-            f"{describe_paths(doubtful)}: in the archive twice, and not as there; left alone, although the earlier "
-            "attempt may have written but a part of it. Look at it, or restore it with `mode: Merge`."
+            f"{describe_paths(sorted(doubtful))}: not as in the archive, and left alone: others wrote it, or the "
+            "earlier attempt but a part of it. Look at it, or restore it with `mode: Merge`."
         )
 
 

@@ -44,6 +44,8 @@ class Task:
     run_name: str
     keep: Callable[[RestoreResult], None]
     """Told what is known so far."""
+    count: Callable[[], None] = lambda: None
+    """Counts the archives anew: whoever knows them has to hear of one more."""
     result: RestoreResult = field(default_factory=RestoreResult)
     powers: Powers = field(default_factory=read_powers)
 

@@ -173,7 +173,7 @@ def _archive_before(task: Task, meant: Meant, changes: Changes, *, so_far: str =
         task.repository.warn(text)
     paths |= find_linked(target, paths)
     paths |= find_folders_above(target, changes) - {""}
-    return make_undo_archive(
+    name = make_undo_archive(
         task.repository,
         UndoOf(task.run.namespace, task.plan.name, owner, meant.archive.id, task.run.cluster),
         paths | {list_name(task.plan.name), "."},
@@ -182,6 +182,8 @@ def _archive_before(task: Task, meant: Meant, changes: Changes, *, so_far: str =
         run_name=task.run_name,
         so_far=so_far,
     )
+    task.count()
+    return name
 
 
 def _is_socket(target: Target, path: str) -> bool:

@@ -131,7 +131,7 @@ def check_space(selection: Selection, changes: Changes, target: Target) -> str |
     while not at.is_dir():
         at = at.parent
     room = os.statvfs(at)
-    freed = _count_freed(changes, target)
+    freed = count_freed(changes, target)
     free = room.f_bavail * room.f_frsize + freed
     needed, least = (count_bytes(selection, changes.written, least=least) for least in (False, True))
     if least > free:
@@ -155,7 +155,8 @@ def check_space(selection: Selection, changes: Changes, target: Target) -> str |
     return None
 
 
-def _count_freed(changes: Changes, target: Target) -> int:
+def count_freed(changes: Changes, target: Target) -> int:
+    """Return the bytes that are free again once these changes are made: of a file, when its last link goes."""
     total, links = 0, Counter[tuple[int, int]]()
     for path in (*changes.delete, *changes.overwrite):
         found = target.look(path)
@@ -163,6 +164,7 @@ def _count_freed(changes: Changes, target: Target) -> int:
             continue
         file = (found.st_dev, found.st_ino)
         links[file] += 1
-        if links[file] == found.st_nlink or stat.S_ISDIR(found.st_mode):
+        goes = path in changes.delete or path in changes.clear
+        if goes if stat.S_ISDIR(found.st_mode) else links[file] == found.st_nlink:
             total += found.st_blocks * 512
     return total

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from borg_contract.plan import RunPlan
@@ -159,18 +160,15 @@ def _restore(plan: RunPlan, repository: Repository, record: Record, around: Surr
         scratch=scratch,
         run_name=around.run,
         keep=keep,
+        count=partial(count_after, repository, record, deleted=0, written=None),
     )
     is_preview = plan.operation is Operation.PREVIEW
-    try:
-        if plan.stream is None:
-            (preview if is_preview else restore)(task)
-        elif is_preview:
-            preview_delivery(task, plan.stream)
-        else:
-            deliver(task, around.containers[plan.stream.name])
-    finally:
-        if task.result.undo_archive:  # there is one more: whoever knows the archives has to hear of it
-            count_after(repository, record, deleted=0, written=None)
+    if plan.stream is None:
+        (preview if is_preview else restore)(task)
+    elif is_preview:
+        preview_delivery(task, plan.stream)
+    else:
+        deliver(task, around.containers[plan.stream.name])
 
 
 def _require_retention(plan: RunPlan) -> Retention:

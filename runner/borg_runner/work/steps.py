@@ -241,6 +241,8 @@ def count_after(
     """
     if stored is None:
         stored = ask_stored(repository)
+    if stored is None:  # a server that does not answer is not waited for once more
+        return
     sizes: RepositorySizes | None
     if written is not None and not deleted:
         sizes = RepositorySizes(
@@ -248,7 +250,7 @@ def count_after(
         )
     else:
         sizes = ask_sizes(repository)
-    if stored is not None and sizes is not None:
+    if sizes is not None:
         keep_totals(repository, record, stored, sizes)
 
 

@@ -164,7 +164,7 @@ def test_without_undo_a_crash_of_the_node_gives_nobody_elses_file_away(pod: Pod,
     ended = run(pod, Operation.RESTORE, plan)
     restored(ended)
     assert (target / "hello.txt").read_text() == "of the application"
-    assert any("so left alone" in text for text in ended.result.repositories[0].warnings)
+    assert any("hello.txt: not as in the archive, and left" in text for text in ended.result.repositories[0].warnings)
 
 
 def test_what_was_there_before_is_named_also_when_the_archive_is_gone_by_then(pod: Pod, target: Path) -> None:
@@ -234,7 +234,7 @@ def test_what_an_archive_has_twice_is_not_called_anybody_elses(pod: Pod, target:
     fail_after(pod, plan, f"mkdir -p {file.parent}; printf whole >{file}")
     ended = run(pod, Operation.RESTORE, plan)
     restored(ended)
-    assert any("may have written but a part of it" in text for text in ended.result.repositories[0].warnings)
+    assert any("f: not as in the archive, and left alone" in text for text in ended.result.repositories[0].warnings)
     assert not any("written since the restore began" in text for text in ended.result.repositories[0].warnings)
 
 

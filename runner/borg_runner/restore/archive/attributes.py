@@ -7,7 +7,6 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 
 from borg_runner.restore.archive import acl
 from borg_runner.restore.archive.entry import Entry
@@ -131,11 +130,14 @@ def set_root(entry: Entry, path: str, *, keeps_owner: bool) -> None:
 
     One that belongs to somebody else stays as it is, where owners are not kept: volumes' roots are root's.
     """
-    if not keeps_owner and Path(path).stat().st_uid != os.geteuid():
-        return
     if keeps_owner:
         os.chown(path, entry.uid, entry.gid)
-    os.chmod(path, stat.S_IMODE(entry.mode))  # noqa: PTH101
+    try:
+        os.chmod(path, stat.S_IMODE(entry.mode))  # noqa: PTH101
+    except PermissionError:
+        if keeps_owner:
+            raise
+        return
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         strip_folder(descriptor)
