@@ -239,6 +239,8 @@ def test_times_that_never_come_are_told_and_keep_nobody_from_running_it_by_hand(
     said = '"0 0 31 4,6 *" never runs: no time within five years matches it; name times that come'
     assert ready["message"] == said
     assert planned(settled(case), CreateJob)
+    before = settled(builders.world(builders.bundle()))
+    assert not planned(replace(before, bundle=never), RepairCronJob), "it goes on as it last was valid"
     held = builders.bundle(builders.schedule(schedule="0 0 31 4,6 *", suspend=True))
     assert conditions(builders.world(held))["Ready"]["status"] == "True"
 

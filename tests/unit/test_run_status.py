@@ -500,3 +500,10 @@ def test_no_time_is_recorded_that_is_to_come() -> None:
     for time in (found.start_time, found.completion_time):
         assert time is not None
         assert time <= (NOW + timedelta(minutes=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_a_run_at_work_that_began_in_the_future_says_the_same_each_time() -> None:
+    job = replace(WORKING, started=NOW + timedelta(minutes=30))
+    first = derive_run_status(None, job, pod({"running": {"startedAt": AT}}), "", NOW)
+    again = derive_run_status(None, job, pod({"running": {"startedAt": AT}}), "", NOW + timedelta(seconds=1))
+    assert first == again

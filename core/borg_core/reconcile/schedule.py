@@ -73,14 +73,17 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
         problems = tuple(find_size_problems(desired["spec"]["jobTemplate"]))
     refused = tuple(find_cron_job_problems(world, bundle.owner, schedule.metadata.name))
     blocked = (*problems, *refused)
-    if problems or (world.cron_job and not is_ours(world.cron_job, bundle.owner)):
-        desired = render_held(world, bundle.owner, problems, suspend=schedule.spec.suspend)
+    spec = schedule.spec
+    never = () if spec.suspend else tuple(find_never_problems(spec.schedule, spec.time_zone, schedule.metadata.key))
+    is_foreign = world.cron_job is not None and not is_ours(world.cron_job, bundle.owner)
+    # Times that never come keep nobody from running it by hand; a CronJob that is there goes on as it last was valid.
+    keeping = (*problems, *never) if world.cron_job else problems
+    if keeping or is_foreign:
+        desired = render_held(world, bundle.owner, keeping, suspend=spec.suspend)
     lasting = derive_lasting(world.cron_job, desired, refused)
     clock = derive_clock(world.cron_job, lasting, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)
-    edits = tuple(find_edit(world, bundle.owner, problems))
-    spec = schedule.spec
-    never = () if spec.suspend else find_never_problems(spec.schedule, spec.time_zone, schedule.metadata.key)
+    edits = tuple(find_edit(world, bundle.owner, keeping))
     said = (*blocked, *never, *edits, *find_tick_problems(world, clock, now), *find_refused_records(world))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None

@@ -183,16 +183,22 @@ def _record(world: World, host: Host, entry: Entry, job: ObservedJob, now: datet
     run = Reference(RUNS.kind, world.subject.namespace, job.name)
     refusal = world.refusals.get(run)
     if (refusal and refusal.taken) or any(other.metadata.name == job.name for other in world.runs):
-        run = run._replace(name=f"{job.name}-{job.uid[:_UID_LENGTH]}")  # somebody else's run has the name
+        run = run._replace(name=_name_beside(job))
     manifest = render_run(host, run.name, job.operation, derive_trigger(None, job), {labels.JOB_UID: job.uid})
     yield CreateRun(manifest)
     yield from _patch(run, None, entry.status, now)
     yield from _tell(host, entry, run)
 
 
+def _name_beside(job: ObservedJob) -> str:
+    """Return the name of the record of a Job whose own name somebody else's run has."""
+    return f"{job.name}-{job.uid[:_UID_LENGTH]}"
+
+
 def find_refused_records(world: World) -> Iterator[Problem]:
     """Yield that runs of which only their Jobs tell have no record, as the API server takes none."""
-    unrecorded = {job.name for job in world.jobs} - {run.metadata.name for run in world.runs}
+    names = {name for job in world.jobs for name in (job.name, _name_beside(job))}
+    unrecorded = names - {run.metadata.name for run in world.runs}
     for reference, refusal in world.refusals.items():
         if reference.kind == RUNS.kind and not refusal.taken and reference.name in unrecorded:
             message = (

@@ -55,7 +55,7 @@ def derive_run_status(
             "trigger": derive_trigger(run, job),
             "job_uid": job.uid,
             "scheduled_time": format_time(job.scheduled) if job.scheduled else before.scheduled_time,
-            "start_time": format_time(not_to_come(job.started, now)) if job.started else before.start_time,
+            "start_time": format_time(job.started) if job.started else before.start_time,
         }
     )
     copying = _copying(known, job, pod, words, now)
@@ -207,6 +207,8 @@ def _ended(
 ) -> BorgRunStatus:
     # A node's clock may be wrong: what it says of days to come would stand before all later runs until then.
     latest = not_to_come(job.completed or now, now)
+    if job.started and job.started > latest:
+        known = known.model_copy(update={"start_time": format_time(latest)})
     at = min(ending.finished or latest, latest)
     if ending.result:
         ended = _with_result(known, ending.result, at, cancel=cancel, job=job, deadline=ran_out_of_time(job, ending))

@@ -58,6 +58,8 @@ def restore(task: Task) -> None:
     half = find_of_same(task.plan, before)
     if half is not None:  # told first of all: whatever fails now, what was there before is in that archive
         task.add(undo_archive=half.undo_archive or None)
+        if half.undo_archive:
+            task.count()
     with _telling_what_is_half(half):
         _restore(task, before)
 
@@ -147,6 +149,8 @@ def _begin(
     )
     with held_times(task.target, {""}):
         write_journal(root, journal)
+    if undo_archive:
+        task.count()
     return journal
 
 
@@ -161,6 +165,7 @@ def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> 
         journal = replace(journal, late=(*journal.late, undo_archive))
         with held_times(task.target, {""}):
             write_journal(task.target.root, journal)
+        task.count()
     tell_late(task, late, undo_archive)
     return journal
 
@@ -173,7 +178,7 @@ def _archive_before(task: Task, meant: Meant, changes: Changes, *, so_far: str =
         task.repository.warn(text)
     paths |= find_linked(target, paths)
     paths |= find_folders_above(target, changes) - {""}
-    name = make_undo_archive(
+    return make_undo_archive(
         task.repository,
         UndoOf(task.run.namespace, task.plan.name, owner, meant.archive.id, task.run.cluster),
         paths | {list_name(task.plan.name), "."},
@@ -182,8 +187,6 @@ def _archive_before(task: Task, meant: Meant, changes: Changes, *, so_far: str =
         run_name=task.run_name,
         so_far=so_far,
     )
-    task.count()
-    return name
 
 
 def _is_socket(target: Target, path: str) -> bool:

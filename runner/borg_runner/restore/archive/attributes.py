@@ -128,7 +128,7 @@ def strip_folder(descriptor: int) -> None:
 def set_root(entry: Entry, path: str, *, keeps_owner: bool) -> None:
     """Give the folder that is restored into what the source's root has. Raises OSError.
 
-    One that belongs to somebody else stays as it is, where owners are not kept: volumes' roots are root's.
+    One that this pod may not change stays as it is, where owners are not kept: volumes' roots are root's.
     """
     if keeps_owner:
         os.chown(path, entry.uid, entry.gid)
