@@ -160,7 +160,7 @@ def test_archives_are_looked_into(page: Page, url: str, prepared: Team) -> None:
     expect(page.get_by_role("cell", name="not in it").first).to_be_visible()
     page.goto(f"{url}/archives/main/{later}?{here}")
     page.get_by_role("link", name="What changed?").click()
-    expect(page.get_by_role("row", name="added sources/data/etc/new.conf")).to_be_visible()
+    expect(page.get_by_role("row", name="sources/data/etc/new.conf added")).to_be_visible()
 
     page.goto(f"{url}/archives/main/{later}?{here}&path=sources/data/etc")
     page.get_by_label("Restore new.conf").check()
