@@ -176,10 +176,7 @@ _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
         "Copy the repository, then delete its files `integrity.*`, which borg makes anew.",
     ),
     (
-        re.compile(
-            r'repository\.py", line \d+, in open\b[\s\S]*configparser\.\w*Error'  # borg's cache has a `config` too
-            r"|in open\n\s+self\.\w+ = .*\bself\.config\b"
-        ),
+        re.compile(r'repository\.py", line \d+, in open\n.*\bself\.config\b'),  # borg's cache has a `config` too
         "The file `config` of the repository is damaged: bring it back from a copy, with the key if that is in it.",
     ),
     (

@@ -210,8 +210,11 @@ def test_locks_of_the_dead_go_whatever_is_there(pod: Pod) -> None:
     [
         (lambda folder: (folder / "config").unlink(), "RepositoryDamaged"),
         (lambda folder: (folder / "config").write_text(""), "NotARepository"),
-        (lambda folder: (folder / "config").write_bytes(b"\xff\xfe\x00"), "BorgFailed"),
-        (lambda folder: (folder / "config").write_text("[repository]\nversion = 1\nid = rm -rf\n"), "BorgFailed"),
+        (lambda folder: (folder / "config").write_bytes(b"\xff\xfe\x00"), "RepositoryDamaged"),
+        (
+            lambda folder: (folder / "config").write_text("[repository]\nversion = 1\nid = rm -rf\n"),
+            "RepositoryDamaged",
+        ),
     ],
     ids=["config gone", "config empty", "config of bytes", "no id"],
 )
