@@ -25,7 +25,7 @@ from borg_core.reconcile.identity import (
     select_begun,
     select_standing,
 )
-from borg_core.runs.moment import Moment, derive_latest, derive_moment
+from borg_core.runs.moment import Moment, derive_latest, derive_moment, find_to_come
 from borg_core.runs.run_status import is_own_listing
 from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_verified
 
@@ -137,11 +137,10 @@ _TIMES = tuple(f"last_{what}_time" for what in ("backup", "check", "compact", "d
 
 
 def forget_future(before: BorgRepositoryStatus, now: datetime) -> BorgRepositoryStatus:
-    """Return the status without times that are to come: a clock was wrong, and no later run would change them."""
-    latest = derive_latest(now)
-    gone: dict[str, object] = {name: None for name in _TIMES if (getattr(before, name) or "") > latest}
-    listing = before.listing
-    if listing and max(listing.time or "", listing.since or "", listing.whole or "") > latest:
+    """Return the status without times that are to come, of a clock that was wrong."""
+    latest, listing = derive_latest(now), before.listing
+    gone: dict[str, object] = dict.fromkeys(find_to_come(before, _TIMES, latest))
+    if listing and find_to_come(listing, ("time", "since", "whole"), latest):
         gone["listing"] = listing.model_copy(update={"newest": None, "time": None, "since": None, "whole": None})
     return before.model_copy(update=gone) if gone else before
 

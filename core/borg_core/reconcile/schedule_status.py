@@ -15,11 +15,12 @@ from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.cron_job import is_waiting
 from borg_core.reconcile.foretold import Times, derive_disagreement
 from borg_core.runs.entry import Entry
-from borg_core.runs.moment import Moment, derive_latest
+from borg_core.runs.moment import Moment, derive_latest, find_to_come
 from borg_core.runs.run_status import describe_end
 from borg_core.runs.world import World
 
 _NEVER = Moment(believed=False, time="")
+_TIMES = ("last_run_time", "last_success_time", "last_failure_time", "last_prune_time", "last_compact_time")
 _EVENT_LAG = timedelta(seconds=30)
 """How much later than the status of its CronJob the event of a Job may arrive."""
 
@@ -99,11 +100,10 @@ def derive_schedule_status(
 
 
 def _forget_future(before: BorgScheduleStatus, latest: str) -> BorgScheduleStatus:
-    """Return the status without times that are to come: a clock was wrong, and no later run would change them."""
-    times = ("last_success_time", "last_failure_time", "last_prune_time", "last_compact_time")
-    gone = [name for name in times if (getattr(before, name) or "") > latest]
-    if (before.last_run_time or "") > latest:
-        gone += ["last_run_time", "last_run_name", "last_run_phase"]
+    """Return the status without times that are to come, of a clock that was wrong."""
+    gone = find_to_come(before, _TIMES, latest)
+    if "last_run_time" in gone:
+        gone += ["last_run_name", "last_run_phase"]
     return before.model_copy(update=dict.fromkeys(gone)) if gone else before
 
 

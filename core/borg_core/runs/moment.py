@@ -1,5 +1,6 @@
 """When runs began and ended, where a clock may have been wrong: no time that is to come decides anything."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -24,6 +25,11 @@ def not_to_come(time: datetime, now: datetime) -> datetime:
 def derive_latest(now: datetime) -> str:
     """Return the latest time that is not to come: RFC 3339."""
     return format_time(now + _DIFFERENCE)
+
+
+def find_to_come(status: object, times: Iterable[str], latest: str) -> list[str]:
+    """Return those of a status's `times`, by name, that are to come: no later run would change them."""
+    return [name for name in times if (getattr(status, name) or "") > latest]
 
 
 def derive_moment(latest: str, time: str, *earlier: str | None) -> Moment:

@@ -19,14 +19,18 @@ from borg_runner.restore.reckon import Meant, Task, describe_paths
 
 def find_of_same(plan: RestorePlan, found: Iterable[Journal]) -> Journal | None:
     """Return the journal that an earlier attempt of this very BorgRestore left."""
-    return next((item for item in found if (item.restore, item.uid) == (plan.name, plan.uid)), None)
+    return next((item for item in found if _is_of_same(item, plan)), None)
+
+
+def _is_of_same(journal: Journal, plan: RestorePlan) -> bool:
+    return (journal.restore, journal.uid) == (plan.name, plan.uid)
 
 
 def find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | None:
     """Return the journal of an earlier attempt at this very restore, after a warning of those of others."""
     own, plan = None, task.plan
     for journal in found:
-        if (journal.restore, journal.uid, journal.archive_id) == (plan.name, plan.uid, meant.archive.id):
+        if _is_of_same(journal, plan) and journal.archive_id == meant.archive.id:
             own = journal
             task.repository.log.say(
                 f"an earlier attempt began to change the target: going on from there ({journal.digest[:12]}…)"
