@@ -11,6 +11,7 @@ from borg_contract.reasons import Reason
 from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RepositoryResult, RunResult
 from borg_contract.run import Operation, Phase
+from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
 from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
@@ -507,3 +508,9 @@ def test_a_run_at_work_that_began_in_the_future_says_the_same_each_time() -> Non
     first = derive_run_status(None, job, pod({"running": {"startedAt": AT}}), "", NOW)
     again = derive_run_status(None, job, pod({"running": {"startedAt": AT}}), "", NOW + timedelta(seconds=1))
     assert first == again
+
+
+def test_an_operator_whose_clock_is_a_day_slow_puts_no_run_before_its_job() -> None:
+    job = replace(DONE, created=NOW, started=NOW + timedelta(seconds=1), completed=NOW + timedelta(seconds=9))
+    found = derive_run_status(None, job, pod(over(RESULT), "Succeeded"), "", NOW - timedelta(days=1))
+    assert (found.start_time, found.completion_time) == (format_time(NOW), format_time(NOW))

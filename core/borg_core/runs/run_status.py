@@ -205,8 +205,9 @@ def _ended(
     *,
     cancel: bool,
 ) -> BorgRunStatus:
-    # A node's clock may be wrong: what it says of days to come would stand before all later runs until then.
-    latest = not_to_come(job.completed or now, now)
+    # A node's clock may be wrong: what it says of days to come would stand before all later runs until then. So may our
+    # own: whether a run is of after its repository goes by times that the API server gave.
+    latest = max(not_to_come(job.completed or now, now), job.created)
     if job.started and job.started > latest:
         known = known.model_copy(update={"start_time": format_time(latest)})
     at = min(ending.finished or latest, latest)
