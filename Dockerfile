@@ -112,7 +112,7 @@ EXPOSE 5000
 ENTRYPOINT ["borg-api"]
 
 
-# What runs in backup pods: borg, ssh, and a program of the standard library alone. Beside it the program of sessions,
+# What runs in backup pods: borg, ssh, and a program that needs Python and msgpack. Beside it the program of sessions,
 # with what it needs in a place of its own.
 # libnss-wrapper names the user of a pod that runs under a number of its own: ssh refuses nameless ones. The image's own
 # user has the number under which pods run by default (RUNNER_UID in contract/borg_contract/pod.py).
@@ -120,7 +120,8 @@ ENTRYPOINT ["borg-api"]
 FROM python AS runner
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
-      libacl1 liblz4-1 libnss-wrapper libssl3t64 libxxhash0 libzstd1 openssh-client tini \
+      libacl1 liblz4-1 libnss-wrapper libssl3t64 libxxhash0 libzstd1 openssh-client \
+      python3-msgpack tini \
  && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/* \
  && groupmod --gid 10001 borg \
  && usermod --uid 10001 --gid 10001 borg \

@@ -26,10 +26,10 @@ from borg_contract.restore.progress import describe_progress
 from borg_contract.restore.result import ResolvedArchive, RestorePreview, RestoreResult
 from borg_contract.result import RepositoryResult, RunResult
 from borg_contract.run import Operation, Phase
+from borg_runner.borg.items import unpack
 from borg_runner.fault import FaultError
 from borg_runner.restore.archive import acl
 from borg_runner.restore.archive.entry import Entry, parse_item
-from borg_runner.restore.archive.msgpack import TruncatedError, unpack_stream
 from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, find_nearest
 from borg_runner.restore.archive.scope import Selection, derive_scope, is_safe, select
@@ -48,15 +48,15 @@ def entry(path: str, mode: int = FILE, **more: Any) -> Entry:
     return Entry(path, mode, **(facts | more))
 
 
-def test_messagepack_is_read_whatever_parts_it_comes_in() -> None:
-    data = bytes.fromhex("83a16101a162c0a163") + b"\xdc\x00\x02\xcd\x01\x00\xd3" + b"\xff" * 8 + b"\xc4\x01x" + b"\xe0"
-    wanted = [{b"a": 1, b"b": None, b"c": [256, -1]}, b"x", -32]
-    assert list(unpack_stream([data])) == wanted
-    assert list(unpack_stream(data[at : at + 1] for at in range(len(data)))) == wanted
-    with pytest.raises(TruncatedError):
-        list(unpack_stream([data[:-3]]))
-    with pytest.raises(ValueError, match="nothing that borg writes"):
-        list(unpack_stream([b"\xc1"]))
+def test_items_are_read_whatever_parts_they_come_in() -> None:
+    data = bytes.fromhex("83a16101a162c0a163") + b"\xdc\x00\x02\xcd\x01\x00\xd3" + b"\xff" * 8 + b"\x81\xc4\x01x\xe0"
+    wanted = [{b"a": 1, b"b": None, b"c": (256, -1)}, {b"x": -32}]
+    assert list(unpack([data])) == wanted
+    assert list(unpack(data[at : at + 1] for at in range(len(data)))) == wanted
+    for cut in range(1, len(data)):
+        if cut != data.index(b"\x81"):
+            with pytest.raises(ValueError, match="in the middle of an item"):
+                list(unpack([data[:cut]]))
 
 
 def test_an_item_of_borgs_keeps_bytes_nanoseconds_and_large_numbers() -> None:

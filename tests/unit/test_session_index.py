@@ -18,7 +18,8 @@ import pytest
 
 from borg_contract.session.answers import Item, TreeAnswer
 from borg_contract.session.request import ReadRequest, SessionOperation
-from borg_session.index.items import follow, unpack
+from borg_runner.borg.items import unpack
+from borg_session.index.items import follow
 from borg_session.index.query import find_path, make_item
 from borg_session.index.schema import open_for_reading
 from borg_session.index.writer import Writer

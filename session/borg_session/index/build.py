@@ -10,7 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
-from borg_session.index.items import follow, unpack
+from borg_runner.borg.items import unpack
+from borg_session.index.items import follow
 from borg_session.index.writer import Writer
 
 END = "end"

@@ -9,10 +9,10 @@ from pathlib import Path
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import make_connection_arguments, name_archive
+from borg_runner.borg.items import unpack
 from borg_runner.fault import Fault, FaultError
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry, parse_item
-from borg_runner.restore.archive.msgpack import unpack_stream
 from borg_runner.verbs.repository import Repository
 
 
@@ -28,7 +28,7 @@ def fetch_items(repository: Repository, archive: str, folder: Path) -> None:
 def read_items(folder: Path) -> Iterator[Entry]:
     """Yield what borg wrote into the folder, in the archive's order. Raises FaultError."""
     try:
-        yield from map(parse_item, unpack_stream(path.read_bytes() for path in sorted(folder.glob("*.items"))))
+        yield from map(parse_item, unpack(path.read_bytes() for path in sorted(folder.glob("*.items"))))
     except (KeyError, TypeError, ValueError) as error:
         text = f"What borg tells of the archive's files cannot be read: {error!r}. Is this borg 1.4?"
         raise FaultError(Fault(Reason.INTERNAL_ERROR, text)) from error
