@@ -96,6 +96,8 @@ def test_times_that_never_come_are_refused_unless_the_name_may_choose_others(wor
     answer = send(world, "PUT", "/api/schedule/db", {"cron_expression": "0 0 30 2 *"})
     assert (answer["status"], answer["errors"][0]["pointer"]) == (400, "/cron_expression")
     assert answer["detail"].startswith('"0 0 30 2 *" never runs: ')
+    answer = send(world, "PUT", "/api/schedule/db", {"cron_expression": "H H 30 2 *"})
+    assert (answer["status"], answer["errors"][0]["pointer"]) == (400, "/cron_expression")
     new = {"name": "Never", "cron_expression": "0 0 31 4,6 *", "repository": "main"}
     assert send(world, "POST", "/api/schedule/", new)["status"] == 400
     for expression in ("0 0 29 2 *", "0 0 31 H *"):

@@ -51,6 +51,32 @@ def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words:
     assert words in fault.text
 
 
+FULL = "Traceback (most recent call last):\n\nOSError: [Errno 28] No space left on device\n"
+LOCK = "Failed to create/acquire the lock {}/lock.exclusive ([Errno 30] Read-only file system: 'x')."
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (failed(2, FULL, "OSError"), "The server's disk is full"),
+        (failed(14, "Insufficient free space to complete transaction", "InsufficientFreeSpace"), "The server's disk"),
+        (failed(2, FULL, "Exception"), "of the repository or of the cache"),
+        (failed(72, LOCK.format("/srv/borg"), "LockFailed"), "On the server, the ssh user must be able to write"),
+        (failed(72, LOCK.format("/var/cache/borg/main/.cache/borg/ab12"), "LockFailed"), "The pod's user"),
+    ],
+    ids=["server", "server foresaw it", "pod", "server's lock", "pod's lock"],
+)
+def test_whose_disk_it_is_is_told(outcome: BorgOutcome, words: str) -> None:
+    assert words in explain_failure(outcome, REMOTE).text
+    assert "server's disk" not in explain_failure(outcome, LOCAL).text
+
+
+def test_what_borg_asks_for_is_told_without_its_question() -> None:
+    asked = 'Enter passphrase for key /r: {"type": "log_message", "message": "Cannot acquire a passphrase: x"}'
+    fault = explain_failure(failed(50, asked), replace(LOCAL, encryption="none", passphrase=None))
+    assert fault.text.startswith("This repository asks for a passphrase. The repository is encrypted but")
+
+
 @pytest.mark.parametrize(
     ("line", "reason", "words"),
     [

@@ -7,6 +7,7 @@ overlapping bits of one number. What is chosen must never change: a table in the
 
 import hashlib
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from croniter import croniter
@@ -23,9 +24,12 @@ _LAST_SAFE_DAY = 28
 
 def is_hashed(expression: str) -> bool:
     """Tell whether a value is left to the name."""
-    return not expression.startswith("@") and any(
-        _is_hash(part) for text in split_fields(expression) for part in text.split(",")
-    )
+    return not expression.startswith("@") and _has_hash(split_fields(expression))
+
+
+def is_day_hashed(expression: str) -> bool:
+    """Tell whether it is left to the name on which days it runs."""
+    return not expression.startswith("@") and _has_hash(split_fields(expression)[_DAY_INDEX:])
 
 
 @lru_cache(maxsize=16384)
@@ -53,6 +57,10 @@ def try_resolve(expression: str, namespace: str, name: str) -> str:
         return resolve(expression, namespace, name)
     except CronError:
         return expression
+
+
+def _has_hash(texts: Iterable[str]) -> bool:
+    return any(_is_hash(part) for text in texts for part in text.split(","))
 
 
 def _is_hash(part: str) -> bool:

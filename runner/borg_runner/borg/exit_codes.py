@@ -192,6 +192,7 @@ DOES_NOT_EXIST = 13
 ABSENT = frozenset({DOES_NOT_EXIST, 15})
 """No folder, and a folder without a repository (an empty one included)."""
 ARCHIVE_ABSENT = 31
+NO_PASSPHRASE = 50
 PASSPHRASE_WRONG = 52
 LOCK_TIMEOUT = 73
 ANSWER_OF_NO_BORG = 86

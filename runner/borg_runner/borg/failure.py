@@ -2,7 +2,7 @@
 
 import re
 
-from borg_contract.plan import LOST_ID_ANNOTATION, SHOWN_DIGITS, RepositoryPlan, SecretFile
+from borg_contract.plan import LOST_ID_ANNOTATION, SHOWN_DIGITS, RepositoryPlan, SecretFile, SshPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.exit_codes import (
     ABSENT,
@@ -10,6 +10,7 @@ from borg_runner.borg.exit_codes import (
     CLOSED_UNANSWERED,
     CONNECTION_CODES,
     DOES_NOT_EXIST,
+    NO_PASSPHRASE,
     PASSPHRASE_WRONG,
     explain_exit,
 )
@@ -30,6 +31,23 @@ _ANSWERS_NO_MORE = (
     "pid,stat,args`, state D or T): as long as it is there, it keeps the lock."
 )
 _BROKEN = "The connection to the server broke: "
+_ON_THE_SERVER = {
+    Reason.DISK_FULL: (
+        "The server's disk is full, or the ssh user's quota on it: make room there, or prune and compact (of no use on "
+        "an append-only repository)."
+    ),
+    Reason.READ_ONLY: "The server has that file system mounted read-only: look there at the disk's health.",
+    Reason.PERMISSION_DENIED: (
+        "On the server, the ssh user must be able to write the repository: look at the owners of its files, and at the "
+        "disk."
+    ),
+    Reason.VOLUME_FAILED: "The server's disk does not work as it should: look at it there (`dmesg`) at once.",
+    Reason.NODE_EXHAUSTED: "The server has no processes, open files or memory left: look there at who has them.",
+}
+"""What to do where it was the server's borg that failed."""
+_LOCAL_ERROR = "Exception"
+"""The id of errors that borg did not foresee and that happened here; the server's have the name of their class."""
+_CACHE = "/.cache/borg/"
 
 _EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt|exceptions\.\w+)\b.*)$", re.MULTILINE)
 _FINGERPRINT = "SHA256:"
@@ -50,29 +68,14 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
     message = pick_message(outcome)
     traceback = "\n".join(error.text for error in outcome.errors)
     reason, advice = explain_exit(outcome.exit_code, message, traceback)
+    if repository.ssh is not None and not _is_local(outcome, message):
+        advice = _ON_THE_SERVER.get(reason, advice)
     if outcome.exit_code in CONNECTION_CODES and repository.ssh is not None:
-        lines = dict.fromkeys(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
-        said = " / ".join(lines)
-        is_answer = outcome.exit_code == ANSWER_OF_NO_BORG
-        known = explain_ssh(
-            "\n".join([*outcome.remote, *([message] if is_answer else [])]),
-            refused=outcome.refused or is_answer,
-            answered=outcome.exit_code != CLOSED_UNANSWERED,
-            known_hosts=_describe_secret(repository.ssh.known_hosts),
-            private_key=_describe_secret(repository.ssh.private_key),
-        )
-        if known is None and outcome.refused:
-            what = "It says nothing." if not said else ""
-            known = Reason.SSH_COMMAND_REFUSED, ADVICE_FOR_REFUSED_COMMAND.format(what=what).replace("  ", " ")
-        reason, advice = known or (reason, advice)
-        message = f"{said} ({message})" if said and not all(line in message for line in lines) else message
-        if reason is Reason.CONNECTION_LOST:
-            message = f"{_BROKEN}{message}"
-        shown = next((line.rstrip(".") for line in lines if line.startswith(_FINGERPRINT)), "")
-        if reason is Reason.HOST_KEY_MISMATCH and shown:  # ssh's warning is long, and advises to take the new key
-            message = f"The key that the server shows has the fingerprint {shown}"
+        reason, advice, message = _explain_connection(outcome, repository.ssh, message, (reason, advice))
     if repository.repository_ids and outcome.exit_code in (ABSENT if repository.ssh else {DOES_NOT_EXIST}):
         return explain_missing(repository, end_sentence(_on_one_line(message)))
+    if outcome.exit_code == NO_PASSPHRASE:  # borg's own words follow its question on the same line
+        message = "This repository asks for a passphrase."
     if outcome.exit_code == PASSPHRASE_WRONG and repository.passphrase is not None:
         message = "The passphrase is wrong."
         advice = (
@@ -80,6 +83,38 @@ def explain_failure(outcome: BorgOutcome, repository: RepositoryPlan) -> Fault:
             "correct the Secret, or `encryption.passphraseSecretRef`."
         )
     return Fault(reason, f"{end_sentence(_on_one_line(message))} {advice}".strip())
+
+
+def _explain_connection(
+    outcome: BorgOutcome, ssh: SshPlan, message: str, of_borg: tuple[Reason, str]
+) -> tuple[Reason, str, str]:
+    """Return reason, advice and message by what ssh and the server said; `of_borg`: what else they are."""
+    lines = dict.fromkeys(line.strip() for line in outcome.remote if not _SSH_NOISE.match(line))
+    said = " / ".join(lines)
+    is_answer = outcome.exit_code == ANSWER_OF_NO_BORG
+    known = explain_ssh(
+        "\n".join([*outcome.remote, *([message] if is_answer else [])]),
+        refused=outcome.refused or is_answer,
+        answered=outcome.exit_code != CLOSED_UNANSWERED,
+        known_hosts=_describe_secret(ssh.known_hosts),
+        private_key=_describe_secret(ssh.private_key),
+    )
+    if known is None and outcome.refused:
+        what = "It says nothing." if not said else ""
+        known = Reason.SSH_COMMAND_REFUSED, ADVICE_FOR_REFUSED_COMMAND.format(what=what).replace("  ", " ")
+    reason, advice = known or of_borg
+    message = f"{said} ({message})" if said and not all(line in message for line in lines) else message
+    if reason is Reason.CONNECTION_LOST:
+        message = f"{_BROKEN}{message}"
+    shown = next((line.rstrip(".") for line in lines if line.startswith(_FINGERPRINT)), "")
+    if reason is Reason.HOST_KEY_MISMATCH and shown:  # ssh's warning is long, and advises to take the new key
+        message = f"The key that the server shows has the fingerprint {shown}"
+    return reason, advice, message
+
+
+def _is_local(outcome: BorgOutcome, message: str) -> bool:
+    """Tell whether it was a file of the pod's own that failed, not the server's."""
+    return _CACHE in message or any(error.msgid == _LOCAL_ERROR for error in outcome.errors)
 
 
 def explain_missing(repository: RepositoryPlan, what: str) -> Fault:

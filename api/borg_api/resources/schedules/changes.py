@@ -12,7 +12,7 @@ from borg_api.picture.timetable import DEFAULT_ZONE, Timetable
 from borg_api.resources.schedules.request import SPEC_FIELDS, WITHIN, NewSchedule, Parameters, ScheduleFields
 from borg_contract.archive_name import find_template_problems
 from borg_core.clock import CronError, CronSchedule
-from borg_core.clock.hashed import is_hashed, resolve
+from borg_core.clock.hashed import is_day_hashed, resolve
 from borg_core.clock.rhythm import find_never
 from borg_core.kinds.parts.base import NameRef, SecretKeyRef
 from borg_core.kinds.parts.hooks import Hook, HookParameter, ParameterValueSource
@@ -198,7 +198,7 @@ def check_times(timetable: Timetable, expression: str, zone: str, *, zone_is_new
         if is_of_zone and not zone_is_new:
             return
         raise InvalidValueError(sentence(str(error)), "/timezone" if is_of_zone else "/cron_expression") from error
-    if not is_hashed(expression) and (message := find_never(times)):
+    if not is_day_hashed(expression) and (message := find_never(times)):
         raise InvalidValueError(sentence(message), "/cron_expression")
 
 
