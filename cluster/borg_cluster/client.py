@@ -9,6 +9,7 @@ from typing import Any
 
 from kubernetes.aio import client
 
+from borg_cluster.clock import ServerClock
 from borg_cluster.errors import NotFound, Unreachable, error_of
 from borg_cluster.transport import DEFAULTS, JSON, Request, Timeouts, Transport, lines_of, parse_object, pieces_of
 from borg_core.native.pod import PODS
@@ -27,7 +28,8 @@ _WATCH_SECONDS = 600
 class ApiServer:
     """Requests on objects as dicts. Every method raises ApiError, in the type that says what it means (`errors`).
 
-    `observe` is told the method and the HTTP status of each request, None where no answer came.
+    `observe` is told the method and the HTTP status of each request, None where no answer came. `clock` goes by the
+    API server's answers.
     """
 
     def __init__(
@@ -41,7 +43,8 @@ class ApiServer:
         self._api = api
         self._observe = observe
         self._timeouts = timeouts
-        self._transport = Transport(api, token, observe, timeouts)
+        self.clock = ServerClock()
+        self._transport = Transport(api, token, observe, timeouts, self.clock)
 
     def acting_as(self, token: str) -> "ApiServer":
         """Return the same connections in the name of whose bearer token this is. Only for `without_credentials`."""

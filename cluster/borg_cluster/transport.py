@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from kubernetes.aio import client
 
+from borg_cluster.clock import ServerClock
 from borg_cluster.errors import ApiError, Unreachable, error_of
 
 JSON = "application/json"
@@ -60,11 +61,13 @@ class Transport:
         token: str | None,
         observe: Callable[[str, int | None], None] | None,
         timeouts: Timeouts,
+        clock: ServerClock,
     ) -> None:
         self._api = api
         self._token = token
         self._observe = observe
         self._timeouts = timeouts
+        self._clock = clock
 
     async def exchange(self, request: Request) -> dict[str, Any]:
         """Return the API server's answer, a JSON object. Raises ApiError."""
@@ -104,6 +107,7 @@ class Transport:
                 answer = await self._api.call_api(*prepared, _request_timeout=limits)
             response: aiohttp.ClientResponse = answer.response
             status = response.status
+            self._clock.hear(response.headers.get("Date"))
         finally:
             if self._observe:
                 self._observe(request.method, status)

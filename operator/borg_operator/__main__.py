@@ -59,11 +59,11 @@ async def _run(configuration: Configuration) -> None:
     settings = configuration.settings
     if not settings.cluster and not namespaces:
         settings = replace(settings, cluster=await find_cluster(api))
-    prover = Prover(store, api, settings.cluster)
+    prover = Prover(store, api, settings.cluster, api.clock.now)
     keys = PublicKeys(configuration.session_key).read if configuration.session_key else None
     gatherer = Gatherer(store, api, settings, prover.doubts, read_keys=keys)
     applier = Applier(store, api, prover)
-    controller = Controller(store, gatherer, applier, limits, metrics=metrics)
+    controller = Controller(store, gatherer, applier, limits, metrics=metrics, clock=api.clock.now)
     listings = Listings(api, namespaces)
     server = MetricsServer(
         store,
@@ -71,6 +71,7 @@ async def _run(configuration: Configuration) -> None:
         listings.complete.is_set,
         port=configuration.metrics_port,
         with_claims=configuration.claim_metrics,
+        clock=api.clock.now,
     )
 
     def resynced(well: bool) -> None:

@@ -73,7 +73,7 @@ def test_a_job_that_somebody_made_of_the_cron_job_waits_as_well(busy: Team) -> N
         pods.running()
         busy("create", "job", "hasty", "--from=cronjob/hand-first")
         said = busy.eventually(
-            lambda: busy.get("brun", "hasty").get("status", {}),
+            lambda: (busy.find("brun", "hasty") or {}).get("status", {}),  # the operator makes it of the Job
             "the Job says for what it waits",
             holds=lambda seen: seen.get("reason") == "WaitingForRun",
         )

@@ -1,7 +1,7 @@
 """What a run says of each state that its Job and its pod can be in."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from support.builders import NOW
 
 RESULT = encode(builders.result())
 PARTIAL = encode(summarize_so_far([builders.result().repositories[0]], ["main", "second"]))
+NINE = NOW + timedelta(seconds=9)
 BAD = encode(builders.result(Phase.FAILED, reason="DiskFull", message="main: disk full"))
 AT = "2026-03-02T12:00:00Z"
 WORKING = builders.job(run_uid="uid-db-1")
@@ -510,7 +511,26 @@ def test_a_run_at_work_that_began_in_the_future_says_the_same_each_time() -> Non
     assert first == again
 
 
-def test_an_operator_whose_clock_is_a_day_slow_puts_no_run_before_its_job() -> None:
-    job = replace(DONE, created=NOW, started=NOW + timedelta(seconds=1), completed=NOW + timedelta(seconds=9))
-    found = derive_run_status(None, job, pod(over(RESULT), "Succeeded"), "", NOW - timedelta(days=1))
-    assert (found.start_time, found.completion_time) == (format_time(NOW), format_time(NOW))
+@pytest.mark.parametrize(
+    ("job_says", "node_says", "ended"),
+    [(NINE, NINE, NINE), (NINE, NINE - timedelta(days=1), NOW), (NINE, None, NOW)],
+    ids=["both", "the Job's controller", "the node is gone"],
+)
+def test_an_operator_whose_clock_is_a_day_slow_puts_no_run_before_its_job(
+    job_says: datetime, node_says: datetime | None, ended: datetime
+) -> None:
+    job = replace(DONE, created=NOW, started=NOW, completed=job_says)
+    over_by_then = None
+    if node_says is not None:
+        over_by_then = pod(over(RESULT, finishedAt=format_time(node_says)), "Succeeded")
+    found = derive_run_status(None, job, over_by_then, "", NOW - timedelta(days=1))
+    assert (found.start_time, found.completion_time) == (format_time(NOW), format_time(ended))
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["its pod tells", "nobody tells"])
+def test_of_a_run_whose_job_is_gone_no_time_is_recorded_that_is_to_come(there: bool) -> None:
+    ahead = format_time(NOW + timedelta(days=3))
+    run = builders.run("db-1", {"phase": "Running", "jobUid": WORKING.uid, "startTime": ahead})
+    found = derive_run_status(run, None, pod(over(RESULT), "Succeeded") if there else None, "", NOW)
+    latest = format_time(NOW + timedelta(minutes=5))
+    assert (found.start_time, found.completion_time) == (latest, latest)

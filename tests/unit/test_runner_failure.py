@@ -249,6 +249,10 @@ OPEN_FILE = """Local Exception
   File "/lib/configparser.py", line 1132, in _read
     raise e
 """
+COMPILED = """Local Exception
+  File "borg/repository.py", line 471, in open
+  File "configparser.py", line 808, in get
+"""
 KEY_FILE = """Local Exception
   File "/borg/crypto/key.py", line 729, in decrypt_key_file
     data = unpacker.unpack()
@@ -264,14 +268,23 @@ SSH_ORIGINAL_COMMAND: None
     [
         (f"{OPEN}ValueError: Odd-length string.", "Odd-length string. The file `config` of the repository is damaged"),
         (f"{OPEN_FILE}configparser.ParsingError: Source contains parsing errors: 'r/config'", "`config`"),
+        (f"{COMPILED}configparser.NoOptionError: No option 'id' in section: 'repository'", "bring it back from a copy"),
+        (f"{COMPILED}UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff", "The file `config`"),
         (KEY_FILE, "OutOfData: No more data to unpack. The key in the repository's `config` is damaged"),
     ],
-    ids=["cut in the id", "cut in a line", "cut in the key"],
+    ids=["cut in the id", "cut in a line", "a borg without sources", "not text", "cut in the key"],
 )
 def test_a_damaged_config_is_damage_and_tells_what_to_bring_back(text: str, words: str) -> None:
     fault = explain_failure(failed(2, text), LOCAL)
     assert fault.reason is Reason.REPOSITORY_DAMAGED
     assert words in fault.text
+
+
+@pytest.mark.parametrize(
+    "error", ["OSError: [Errno 127] Key has expired", "MemoryError", "OSError: [Errno 22] Invalid"]
+)
+def test_a_config_that_cannot_be_read_is_no_damage(error: str) -> None:
+    assert explain_failure(failed(2, f"{OPEN_FILE}{error}"), LOCAL).reason is not Reason.REPOSITORY_DAMAGED
 
 
 def test_of_another_host_key_the_fingerprint_is_told_and_not_how_to_take_it() -> None:

@@ -140,8 +140,9 @@ def forget_future(before: BorgRepositoryStatus, now: datetime) -> BorgRepository
     """Return the status without times that are to come, of a clock that was wrong."""
     latest, listing = derive_latest(now), before.listing
     gone: dict[str, object] = dict.fromkeys(find_to_come(before, _TIMES, latest))
-    if listing and find_to_come(listing, ("time", "since", "whole"), latest):
-        gone["listing"] = listing.model_copy(update={"newest": None, "time": None, "since": None, "whole": None})
+    if listing and (wrong := find_to_come(listing, ("time", "since", "whole"), latest)):
+        wrong += ["newest"] if "time" in wrong else []  # that is of then
+        gone["listing"] = listing.model_copy(update=dict.fromkeys(wrong))
     return before.model_copy(update=gone) if gone else before
 
 

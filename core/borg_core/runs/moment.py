@@ -22,6 +22,11 @@ def not_to_come(time: datetime, now: datetime) -> datetime:
     return min(time, now + _DIFFERENCE)
 
 
+def agree(one: datetime, other: datetime) -> bool:
+    """Tell whether two clocks may both be right that give these times for the same thing."""
+    return abs(one - other) <= _DIFFERENCE
+
+
 def derive_latest(now: datetime) -> str:
     """Return the latest time that is not to come: RFC 3339."""
     return format_time(now + _DIFFERENCE)

@@ -15,7 +15,7 @@ from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
 from borg_core.runs.death import TOO_LONG, explain_death, ran_out_of_time, see_log, tell_after_stop, tell_how_it_goes_on
-from borg_core.runs.moment import not_to_come
+from borg_core.runs.moment import agree, derive_latest, not_to_come
 
 NOTICES = {
     NOTICE_OF_LOCK: Reason.WAITING_FOR_LOCK,
@@ -159,6 +159,8 @@ def _copying(
         return None
     failed = job.finished or has_lost_patience(words, pod.created if pod else job.created, now)
     began = pod is not None and pod.began
+    if failed:
+        known = _begun_by(known, derive_latest(now))
     return derive_copying(known if began else _not_begun(known), words, now, failed=failed)
 
 
@@ -168,6 +170,7 @@ def _without_job(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, 
     if pod and pod.orphaned and not (pod.ending or pod.deleting):
         phase, message = Phase.RUNNING if pod.began else Phase.PENDING, _STOPPING if cancel else _ORPHANED
         return before.model_copy(update={"phase": phase, "reason": None, "message": message})
+    before = _begun_by(before, derive_latest(now))
     if (ending := pod.ending if pod and pod.ending else Ending()).result:
         return _with_result(before, ending.result, now, cancel=cancel)
     return _with_partial(_deleted(before, pod, now, cancel=cancel), ending.partial)
@@ -205,11 +208,8 @@ def _ended(
     *,
     cancel: bool,
 ) -> BorgRunStatus:
-    # A node's clock may be wrong: what it says of days to come would stand before all later runs until then. So may our
-    # own: whether a run is of after its repository goes by times that the API server gave.
-    latest = max(not_to_come(job.completed or now, now), job.created)
-    if job.started and job.started > latest:
-        known = known.model_copy(update={"start_time": format_time(latest)})
+    latest = _find_latest(job, ending, now)
+    known = _begun_by(known, format_time(latest))
     at = min(ending.finished or latest, latest)
     if ending.result:
         ended = _with_result(known, ending.result, at, cancel=cancel, job=job, deadline=ran_out_of_time(job, ending))
@@ -218,6 +218,23 @@ def _ended(
             ended = ended.model_copy(update={"message": f"{ended.message} The node says: {pod.others_waiting}"})
         return ended
     return _with_partial(_without_result(known, job, pod, ending, at, cancel=cancel), ending.partial)
+
+
+def _find_latest(job: ObservedJob, ending: Ending, now: datetime) -> datetime:
+    """Return when the run ended at the latest: what is of days to come would stand before all later runs until then.
+
+    Any clock may be wrong, our own too. Two that agree are believed, and that a Job ended after the API server made it.
+    """
+    if job.completed and ending.finished and agree(job.completed, ending.finished):
+        return job.completed
+    return max(not_to_come(job.completed or now, now), job.created)
+
+
+def _begun_by(status: BorgRunStatus, latest: str) -> BorgRunStatus:
+    """Return the status with that start, where it would have begun later."""
+    if status.start_time is None or status.start_time <= latest:
+        return status
+    return status.model_copy(update={"start_time": latest})
 
 
 def _without_result(

@@ -35,12 +35,14 @@ class MetricsServer:
         host: str | None = None,
         port: int = PORT,
         with_claims: bool = False,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`with_claims`: whether there is a series for each claim."""
         self._with_claims = with_claims
         self._store = store
         self._metrics = metrics
         self._is_complete = is_complete
+        self._clock = clock
         self._host, self._port = host, port
         self._rendering: asyncio.Task[bytes] | None = None
         application = web.Application()
@@ -72,7 +74,7 @@ class MetricsServer:
         return web.Response(body=text, headers=headers)
 
     async def _render(self) -> bytes:
-        snapshot = Snapshot.of(self._store, datetime.now(UTC), with_claims=self._with_claims)
+        snapshot = Snapshot.of(self._store, self._clock(), with_claims=self._with_claims)
         return await asyncio.to_thread(_write, Chain(snapshot, self._metrics.registry))
 
 

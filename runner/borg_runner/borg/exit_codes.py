@@ -176,7 +176,12 @@ _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
         "Copy the repository, then delete its files `integrity.*`, which borg makes anew.",
     ),
     (
-        re.compile(r'repository\.py", line \d+, in open\n.*\bself\.config\b'),  # borg's cache has a `config` too
+        # Borg's cache has a `config` too. Where a disk failed, or a ticket expired, nothing is wrong with the file.
+        re.compile(
+            r'repository\.py", line \d+, in open\n[\s\S]*'
+            r"^(?:configparser\.\w+|UnicodeDecodeError|ValueError|binascii\.Error)\b",
+            re.MULTILINE,
+        ),
         "The file `config` of the repository is damaged: bring it back from a copy, with the key if that is in it.",
     ),
     (

@@ -95,6 +95,8 @@ def _restore(task: Task, before: list[Journal]) -> None:
             journal = _keep_late(task, meant, journal, changes)
         change(task, meant, changes)
         finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
+    if journal is not None and journal.undo_archive:
+        task.count()  # anew: others may have used the repository meanwhile, and this counts as of the run's end
 
 
 @contextlib.contextmanager
@@ -147,10 +149,12 @@ def _begin(
         paths_digest=digest_paths(task.plan),
         earlier=earlier,
     )
-    with held_times(task.target, {""}):
-        write_journal(root, journal)
-    if undo_archive:
-        task.count()
+    try:
+        with held_times(task.target, {""}):
+            write_journal(root, journal)
+    finally:
+        if undo_archive:
+            task.count()
     return journal
 
 
@@ -163,9 +167,11 @@ def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> 
     if task.plan.undo:
         undo_archive = _archive_before(task, meant, Changes(overwrite=late.paths), so_far="Nothing more was changed")
         journal = replace(journal, late=(*journal.late, undo_archive))
-        with held_times(task.target, {""}):
-            write_journal(task.target.root, journal)
-        task.count()
+        try:
+            with held_times(task.target, {""}):
+                write_journal(task.target.root, journal)
+        finally:
+            task.count()
     tell_late(task, late, undo_archive)
     return journal
 

@@ -1,6 +1,7 @@
 """Restores with a real borg: which archive, into what, with what pod, and what is said of it."""
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.restore.archive import acl
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import Pod, during
+from runner_kit.pod import PASSPHRASE, Pod, during
 from runner_kit.restoring import back_up, fail_in_a_file, failed, restored, run
 from runner_kit.trees import snapshot
 
@@ -243,6 +244,29 @@ def test_what_a_restore_adds_to_the_repository_is_counted(pod: Pod, target: Path
     assert totals.archives == 2
     again = run(pod, Operation.RESTORE, RestorePlan(name="again", archive=archive, undo=False))
     assert again.result.repositories[0].totals is None, "it added nothing"
+
+
+def test_what_others_add_while_it_extracts_is_counted_too(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("of before")
+    person = f"env -u BORG_PASSPHRASE_FD BORG_PASSPHRASE={shlex.quote(PASSPHRASE)}"
+    other = f"{person} {pod.borg} create {pod.repository().location}::other {pod.data} >/dev/null"
+    during(pod, "extract", f'case "$*" in *--dry-run*|*--stdout*) ;; *) {other} ;; esac')
+    ended = run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive))
+    assert restored(ended).undo_archive is not None
+    totals = ended.result.repositories[0].totals
+    assert totals is not None
+    assert totals.archives == 3
+
+
+def test_an_undo_archive_is_counted_though_its_journal_cannot_be_written(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("of before")
+    (target / ".borg-restore.back.json").mkdir()
+    result = failed(run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive)))
+    assert result.totals is not None
+    assert result.totals.archives == 2
+    assert (target / "hello.txt").read_text() == "of before"
 
 
 def test_a_file_that_is_called_like_a_restores_own_is_told(pod: Pod, target: Path) -> None:
