@@ -84,6 +84,16 @@ def test_a_fresh_look_decides_whether_an_orphan_is_adopted(change: dict[str, Any
     assert recorder.writes == expected
 
 
+def test_who_else_owns_a_cron_job_owns_it_still_when_it_is_repaired() -> None:
+    recorder = Recorder()
+    (ours,) = manifest()["metadata"]["ownerReferences"]
+    beside = {"apiVersion": "v1", "kind": "ConfigMap", "name": "release", "uid": "uid-release"}
+    stale = {**ours, "controller": False}
+    recorder.add("CronJob", manifest(uid="uid-cron", ownerReferences=[beside, stale]))
+    Operator(recorder).apply(RepairCronJob(manifest()))
+    assert recorder.find("CronJob", "db")["metadata"]["ownerReferences"] == [ours, beside]
+
+
 @pytest.mark.parametrize("operator_held_it", [False, True])
 def test_who_put_it_back_holds_it_no_more(operator_held_it: bool) -> None:
     """Who created an object holds each field whose value stays, and would be taken for somebody who edits it."""

@@ -20,6 +20,7 @@ from borg_core.actions import (
     RecordEvent,
     object_of,
 )
+from borg_core.kinds.parts.base import OwnerReference
 from borg_core.kinds.run import BorgRun
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending
@@ -128,18 +129,26 @@ def test_a_cancelled_run_is_stopped_in_a_way_that_keeps_what_there_is(
     assert [type(action) for action in found] == stopped_by
 
 
+SOMEBODY = OwnerReference(api_version="v1", kind="ConfigMap", name="somebody", uid="uid-somebody")
+
+
 @pytest.mark.parametrize("cancel", [False, True])
 def test_a_pod_that_its_job_left_behind_ends_its_run_and_goes_with_it(cancel: bool) -> None:
     job_uid = "job-uid-now"
     asked = builders.run("now", {"phase": "Running", "jobUid": job_uid}, **({"cancel": True} if cancel else {}))
     world = settled(builders.world(builders.bundle()))
-    world = replace(world, runs=(asked,), jobs=(), pods=builders.pod("now", owner_kind=""))
+    pods = {uid: replace(pod, owners_beside=(SOMEBODY,)) for uid, pod in builders.pod("now", owner_kind="").items()}
+    world = replace(world, runs=(asked,), jobs=(), pods=pods)
     status = run_patches(world)["now"]
     assert "phase" not in status
     assert not planned(world, CreateJob)
     assert status["message"].startswith("Is being stopped" if cancel else "Its Job was deleted and left its pod")
     [kept] = planned(world, MergeMetadata)
-    assert (kept.target.name, kept.metadata["ownerReferences"][0]["uid"]) == ("now-x", "uid-now")
+    assert kept.target.name == "now-x"
+    assert [(each["uid"], each["controller"]) for each in kept.metadata["ownerReferences"]] == [
+        ("uid-somebody", False),
+        ("uid-now", True),
+    ]
     assert len(planned(world, EndPod)) == cancel
 
     ended = replace(world, pods=builders.ended_pod("now", builders.result()))

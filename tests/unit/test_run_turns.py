@@ -19,7 +19,7 @@ from borg_core.actions import (
     StartJob,
     SuspendJob,
 )
-from borg_core.native.job import ObservedJob
+from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending
 from borg_core.registry import Reference
 from borg_core.runs.covered import WAITING_LIMIT
@@ -378,6 +378,16 @@ def test_a_job_of_whose_end_the_controller_would_never_know_is_the_cron_jobs_aga
     for action in found:
         (owner,) = action.metadata["ownerReferences"]
         assert (owner["kind"], owner["name"], owner["uid"], owner["controller"]) == ("CronJob", "db", "uid-cron", True)
+
+
+def test_a_job_that_is_given_back_stays_whose_else_it_is() -> None:
+    others = [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "x", "blockOwnerDeletion": True}]
+    metadata = {"name": "db-1", "namespace": "team", "uid": "j", "creationTimestamp": "2026-03-02T02:00:00Z"}
+    lost = replace(LOST, owners_beside=parse_job({"metadata": {**metadata, "ownerReferences": others}}).owners_beside)
+    (action,) = planned(asked(lost, active=frozenset({LOST.uid})), MergeMetadata)
+    kept, ours = action.metadata["ownerReferences"]
+    assert kept == {**others[0], "controller": False}
+    assert (ours["uid"], ours["controller"]) == ("uid-cron", True)
 
 
 def test_a_cron_job_of_somebody_else_is_given_no_job_back() -> None:

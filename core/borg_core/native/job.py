@@ -8,8 +8,9 @@ from borg_contract.pod import STREAM_CONTAINER_PREFIX
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.kinds.parts.base import OwnerReference
 from borg_core.native.copy import CopyVolume, find_copies
-from borg_core.native.metadata import controller_of, holds, kept_once, subject_of, time_of
+from borg_core.native.metadata import controller_of, holds, kept_once, owners_beside, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
 
@@ -25,6 +26,7 @@ class ObservedJob:
     owner_kind: str | None
     owner_uid: str | None
     created: datetime
+    owners_beside: tuple[OwnerReference, ...] = ()
     run_uid: str | None = None
     scheduled: datetime | None = None
     """The tick it stands for; None for a run by hand."""
@@ -81,6 +83,7 @@ def parse_job(body: Body) -> ObservedJob:
         operation=_operation(marks.get(labels.OPERATION, "")),
         owner_kind=owner.get("kind"),
         owner_uid=owner.get("uid"),
+        owners_beside=owners_beside(metadata),
         run_uid=notes.get(labels.RUN_UID),
         created=parse_time(metadata["creationTimestamp"]),
         scheduled=_tick(notes.get(labels.SCHEDULED_TIMESTAMP)),

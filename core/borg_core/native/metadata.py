@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.kinds.parts.base import OwnerReference
 from borg_core.registry import Reference
 
 T = TypeVar("T", bound=Hashable)
@@ -25,6 +26,12 @@ def _known(value: Hashable) -> Hashable:
 def controller_of(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the owner reference of the object's controller, empty when it has none."""
     return next((owner for owner in metadata.get("ownerReferences", []) if owner.get("controller")), {})
+
+
+def owners_beside(metadata: dict[str, Any]) -> tuple[OwnerReference, ...]:
+    """Return the owners of the object that do not control it, of a workflow say: whoever ties it anew keeps them."""
+    found = (owner for owner in metadata.get("ownerReferences", []) if not owner.get("controller"))
+    return tuple(OwnerReference.model_validate(owner) for owner in found)
 
 
 def subject_of(metadata: dict[str, Any]) -> Reference | None:

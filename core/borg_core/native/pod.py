@@ -11,9 +11,10 @@ from borg_contract.result import RunResult
 from borg_contract.session.plan import SESSION_CONTAINER_NAME
 from borg_core import labels
 from borg_core.formats import parse_time
+from borg_core.kinds.parts.base import OwnerReference
 from borg_core.native.app import parse_app
 from borg_core.native.copy import CopyVolume, find_copies
-from borg_core.native.metadata import holds, subject_of, time_of
+from borg_core.native.metadata import controller_of, holds, owners_beside, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
 
 JOB = "job"
@@ -98,6 +99,7 @@ class ObservedPod:
     deleting: bool = False
     owner_kind: str = "Job"
     """Of what controls it, empty where nothing does."""
+    owners_beside: tuple[OwnerReference, ...] = ()
     app_deadline: datetime | None = None
     """Until when the container `app`, which is all that is still awaited, has to have ended."""
     copies: tuple[CopyVolume, ...] = ()
@@ -160,9 +162,8 @@ def parse_pod(body: Body) -> ObservedPod:
         disrupted=any(condition["type"] == "DisruptionTarget" and holds(condition) for condition in conditions),
         ending_asked=spec.get("activeDeadlineSeconds") == 1,
         deleting="deletionTimestamp" in metadata,
-        owner_kind=next(
-            (ref.get("kind", "") for ref in metadata.get("ownerReferences", []) if ref.get("controller")), ""
-        ),
+        owner_kind=controller_of(metadata).get("kind", ""),
+        owners_beside=owners_beside(metadata),
         app_deadline=app_deadline,
         copies=find_copies(spec),
         ready="running" in state and not finished and ready.get(name, True),

@@ -32,7 +32,7 @@ from borg_core.runs.moment import derive_latest
 from borg_core.runs.run_status import derive_run_conditions, derive_trigger, describe_end
 from borg_core.runs.vanished import derive_told
 from borg_core.runs.world import Host, World
-from borg_core.workload.owner import Owner, render_owner
+from borg_core.workload.owner import Owner, render_owners
 
 REFERENCES = {"BorgSchedule": "scheduleRef", "BorgRepository": "repositoryRef", "BorgRestore": "restoreRef"}
 """The field of a BorgRun's spec by which it names whom it is for."""
@@ -92,7 +92,7 @@ def _keep_orphan(run: BorgRun, pod: ObservedPod) -> Iterator[Action]:
     """Yield what ties a pod that its Job left behind to its run, with which it is deleted, and ends it with that."""
     if not (pod.owner_kind or pod.deleting):
         owner = Owner(API_VERSION, RUNS.kind, run.metadata.namespace, run.metadata.name, run.metadata.uid)
-        yield MergeMetadata(pod.reference, pod.uid, {"ownerReferences": [render_owner(owner)]})
+        yield MergeMetadata(pod.reference, pod.uid, {"ownerReferences": render_owners(owner, pod.owners_beside)})
     if run.spec.cancel or (pod.ending and pod.others_left):
         yield from _end(pod)
 
@@ -170,12 +170,10 @@ def render_run(
 def render_ties(owner: Owner, trigger: Trigger, beside: Sequence[OwnerReference] = ()) -> dict[str, Any]:
     """Return the metadata that ties a run to its schedule or repository: it is found by it, and deleted with it.
 
-    `beside`: owners that it has already, of a workflow say; only one of all can be the controller.
+    `beside`: owners that it has already, of a workflow say.
     """
     marks = {labels.SUBJECTS[owner.kind]: owner.name, labels.TRIGGER: trigger.value}
-    others = [other.model_dump(by_alias=True) for other in beside]
-    controlled = any(other.controller for other in beside)
-    return {"labels": marks, "ownerReferences": [*others, {**render_owner(owner), "controller": not controlled}]}
+    return {"labels": marks, "ownerReferences": render_owners(owner, beside)}
 
 
 def _record(world: World, host: Host, entry: Entry, job: ObservedJob, now: datetime) -> Iterator[Action]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from borg_core.actions import Action, MergeMetadata, RecordTick
 from borg_core.native.cron_job import CRON_JOBS
 from borg_core.runs.world import World
-from borg_core.workload.owner import Owner, render_owner
+from borg_core.workload.owner import Owner, render_owners
 
 _EVENT_LAG = timedelta(seconds=5)
 """How much later than the event of its Job that of a CronJob may arrive."""
@@ -38,4 +38,5 @@ def plan_adoptions(world: World, owner_uid: str) -> Iterator[Action]:
         owner = Owner("batch/v1", CRON_JOBS.kind, cron_job.namespace, cron_job.name, cron_job.uid)
         for job in world.jobs:
             if job.uid in cron_job.active and job.finished and job.owner_kind is None and not job.deleting:
-                yield MergeMetadata(job.reference, job.uid, {"ownerReferences": [render_owner(owner)]})
+                owners = render_owners(owner, job.owners_beside)
+                yield MergeMetadata(job.reference, job.uid, {"ownerReferences": owners})

@@ -1,10 +1,12 @@
 """Whom an object belongs to: owner references, and the labels by which it is found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from borg_contract.run import Operation
 from borg_core import labels
+from borg_core.kinds.parts.base import OwnerReference
 from borg_core.registry import Reference
 
 
@@ -33,6 +35,12 @@ def render_owner(owner: Owner) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": False,
     }
+
+
+def render_owners(owner: Owner, beside: Sequence[OwnerReference]) -> list[dict[str, Any]]:
+    """Return all owners of an object that is given to `owner` too: it controls the object unless another one does."""
+    others = [other.model_dump(by_alias=True) for other in beside]
+    return [*others, {**render_owner(owner), "controller": not any(other.controller for other in beside)}]
 
 
 RUN = "borg-run"

@@ -40,10 +40,12 @@ def is_orphan(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
 def repaired(live: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the live object with our spec, labels, notes and owner; the API server fills in its defaults anew."""
     metadata, ours = live["metadata"], manifest["metadata"]
+    own = {owner["uid"] for owner in ours["ownerReferences"]}
+    beside = (owner for owner in metadata.get("ownerReferences", []) if not owner.get("controller"))
     given = {
         "labels": marked(metadata, ours["labels"]),
         "annotations": {**metadata.get("annotations", {}), **ours.get("annotations", {})},
-        "ownerReferences": ours["ownerReferences"],
+        "ownerReferences": [*ours["ownerReferences"], *(owner for owner in beside if owner["uid"] not in own)],
         # Whoever else holds fields of the spec would keep those whose values stay. [{}] leaves nobody, [] everybody.
         "managedFields": [entry for entry in metadata.get("managedFields", []) if not is_foreign(entry)] or [{}],
     }

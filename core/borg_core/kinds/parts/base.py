@@ -121,6 +121,7 @@ class OwnerReference(Model):
     name: str
     uid: str
     controller: bool = False
+    block_owner_deletion: bool = False
 
 
 def _own(annotations: Any) -> Any:
