@@ -144,7 +144,7 @@ class HookRunner:
             )
             started = True
         except (OSError, ValueError) as error:
-            what = f"could not be started: {error}. Look at its first line, and for NUL characters in parameters."
+            what = f"could not be started: {_describe_start(error, content)}."
         finally:
             path.unlink(missing_ok=True)
         if started:
@@ -176,6 +176,14 @@ def _write_script(content: str, folder: Path) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(content)
     return path
+
+
+def _describe_start(error: OSError | ValueError, content: str) -> str:
+    """Return why a script did not start. For an interpreter that is missing, the kernel names the script instead."""
+    if content.startswith("#!") and isinstance(error, FileNotFoundError):
+        interpreter = content.splitlines()[0].removeprefix("#!").strip().partition(" ")[0]
+        return f"the interpreter of its first line, {interpreter}, is not in the runner's image"
+    return f"{error}. Look at its first line, and for NUL characters in parameters"
 
 
 def _describe(ending: Exit, hook: HookPlan, interruption: Interruption) -> str:

@@ -120,7 +120,11 @@ def test_a_script_leaves_no_file_behind(stage: Stage) -> None:
     [
         ("exit 7", "failed with exit code 7"),
         ("kill -9 $$", "was killed by signal 9"),
-        ("#!/no/such/interpreter\n", "could not be started"),
+        (
+            "#!/no/such/interpreter -e\n",
+            "the interpreter of its first line, /no/such/interpreter, is not in",
+        ),
+        ("#!/etc/passwd\necho", "could not be started: [Errno 13] Permission denied"),
         ("echo the reason; exit 1", "Its last output: the reason"),
     ],
 )
