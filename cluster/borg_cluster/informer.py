@@ -6,20 +6,15 @@ The facade's informer. In the operator kopf takes this place, and feeds the same
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import ApiError, Unreachable
-from borg_cluster.index import Change, Index
+from borg_cluster.index import Index
 from borg_cluster.turns import in_turns
-from borg_core.registry import Kind
 
 logger = logging.getLogger(__name__)
-
-OnChange = Callable[[Kind[Any], Any, Any], None]
-"""Told (kind, old, new) after the index knows of it. `old` None: added; `new` None: deleted, or unreadable."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,6 @@ class Informer:
         api: ApiServer,
         index: Index[Any],
         namespace: str | None,
-        on_change: OnChange | None = None,
         *,
         backoff: Backoff = _BACKOFF,
     ) -> None:
@@ -53,7 +47,6 @@ class Informer:
         self._index = index
         self._kind = index.kind
         self._namespace = namespace
-        self._on_change = on_change
         self._backoff = backoff
         self._version = ""
         self._has_brought = False
@@ -91,13 +84,12 @@ class Informer:
             page = await self._api.list_page(self._kind, self._namespace, token, label_selector=self._kind.selector)
             async for body in in_turns(page["items"]):
                 alive.add(body["metadata"]["uid"])
-                self._tell(self._index.put(body))
+                self._index.put(body)
             token = page["metadata"].get("continue", "")
             if not token:
                 break
         self._version = page["metadata"]["resourceVersion"]
-        for change in self._index.retain(alive, int(self._version)):
-            self._tell(change)
+        self._index.retain(alive, int(self._version))
         self._index.advance(int(self._version))
         self.filled.set()
 
@@ -115,12 +107,8 @@ class Informer:
     def _take(self, event: str, body: dict[str, Any]) -> None:
         match event:
             case "ADDED" | "MODIFIED":
-                self._tell(self._index.put(body))
+                self._index.put(body)
             case "DELETED":
-                self._tell(self._index.remove(body))
+                self._index.remove(body)
         self._version = body["metadata"]["resourceVersion"]
         self._index.advance(int(self._version))
-
-    def _tell(self, change: Change[Any] | None) -> None:
-        if change and self._on_change:
-            self._on_change(self._kind, change.old, change.new)

@@ -93,18 +93,18 @@ class Transport:
         headers = {"Accept": request.accept, "Content-Type": request.content_type}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        prepared = await self._api.param_serialize(
+        # Without the body: what would be made of it is a copy, as all in it is JSON already.
+        method, url, given, _, posted = await self._api.param_serialize(
             request.method,
             request.path,
             query_params=[pair for pair in request.query if pair[1]],
             header_params=headers,
-            body=request.body,
             auth_settings=None if self._token else ["BearerToken"],
         )
         status: int | None = None
         try:
             with network(request):
-                answer = await self._api.call_api(*prepared, _request_timeout=limits)
+                answer = await self._api.call_api(method, url, given, request.body, posted, _request_timeout=limits)
             response: aiohttp.ClientResponse = answer.response
             status = response.status
             self._clock.hear(response.headers.get("Date"))

@@ -2,7 +2,7 @@
 
 from borg_contract.reasons import Reason
 from borg_contract.session.answers import Refusal
-from borg_runner.fault import Fault, FaultError
+from borg_runner.fault import Fault
 
 _UNAVAILABLE = 503
 _STATUS = {
@@ -48,10 +48,6 @@ def refuse(fault: Fault) -> RefusedError:
     if fault.reason is Reason.LOCKED:
         return RefusedError(Reason.REPOSITORY_LOCKED, fault.text)
     return RefusedError(Reason.BORG_FAILED if fault.reason in _STATUS else fault.reason, fault.text)
-
-
-def refuse_error(error: FaultError) -> RefusedError:
-    return refuse(error.fault)
 
 
 def gone(archive: str) -> RefusedError:

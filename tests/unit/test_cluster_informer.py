@@ -1,7 +1,7 @@
 """An index recovers from whatever the way to the API server does to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from borg_cluster.errors import ApiError, Expired, Refused, Unreachable
-from borg_cluster.index import Index
+from borg_cluster.index import Change, Index
 from borg_cluster.informer import Backoff, Informer
 from borg_core.registry import Kind
 from support.http_server import PATIENT, QUICK, Answer, connected, cut_off, refusal, silence, streamed, text
@@ -28,6 +28,35 @@ def body(name: str, version: int) -> Body:
         "creationTimestamp": "2026-03-01T00:00:00Z",
     }
     return {"metadata": metadata, "value": name}
+
+
+class Telling(Index[str]):
+    """An index that notes each change."""
+
+    def __init__(self, kind: Kind[str]) -> None:
+        super().__init__(kind)
+        self.told: list[str] = []
+
+    def put(self, body: Mapping[str, Any]) -> Change[str] | None:
+        return self._note(super().put(body))
+
+    def remove(self, body: Mapping[str, Any]) -> Change[str] | None:
+        return self._note(super().remove(body))
+
+    def retain(self, alive: set[str], version: int) -> list[Change[str]]:
+        return [change for change in super().retain(alive, version) if self._note(change)]
+
+    def _note(self, change: Change[str] | None) -> Change[str] | None:
+        match change:
+            case Change(None, None):
+                self.told.append("?")
+            case Change(None, new):
+                self.told.append(f"+{new}")
+            case Change(old, None):
+                self.told.append(f"-{old}")
+            case Change(_, new):
+                self.told.append(f"~{new}")
+        return change
 
 
 class Api:
@@ -251,26 +280,13 @@ NOT_NOW = refusal(503, "ServiceUnavailable", "not now")
 def test_it_asks_and_tells_as_it_should_against_a_server(
     lists: list[Answer], watches: list[Answer], asked: list[str], changes: list[str]
 ) -> None:
-    told: list[str] = []
-    index = Index(THINGS)
-
-    def tell(_: Kind[Any], old: str | None, new: str | None) -> None:
-        assert new is None or index.get("team", new) == new, "told before the index knew"
-        match old, new:
-            case None, None:
-                told.append("?")
-            case None, _:
-                told.append(f"+{new}")
-            case _, None:
-                told.append(f"-{old}")
-            case _:
-                told.append(f"~{new}")
+    index = Telling(THINGS)
 
     async def scenario() -> list[str]:
         script = Script(lists=lists, watches=watches)
         timeouts = QUICK if SILENT in watches or silence in lists else PATIENT
         async with connected(script.answer, timeouts) as api, asyncio.timeout(20):
-            informer = Informer(api, index, None, tell, backoff=Backoff(first=0.001))
+            informer = Informer(api, index, None, backoff=Backoff(first=0.001))
             task = asyncio.create_task(informer.run())
             while len(script.asked) < len(asked) or not informer.connected:  # noqa: ASYNC110 - states of two
                 await asyncio.sleep(0.001)
@@ -279,4 +295,4 @@ def test_it_asks_and_tells_as_it_should_against_a_server(
         return script.asked
 
     assert asyncio.run(scenario()) == asked
-    assert told == changes
+    assert index.told == changes

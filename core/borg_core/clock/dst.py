@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 
 from borg_core.clock.cursor import find_next
@@ -39,11 +40,14 @@ def dst_warnings(schedule: CronSchedule, after: datetime, horizon: timedelta = t
         return []
     first = (after - _EPOCH) // timedelta(seconds=1)
     last = first + horizon // timedelta(seconds=1)
-    return [
-        sentence
-        for change in schedule.zone.changes(first, last)
-        for sentence in _describe(change, schedule.zone, _compare(fields, schedule.zone, change))
-    ]
+    changes = schedule.zone.changes(first, last)
+    return [sentence for change in changes for sentence in _sentences(fields, schedule.zone, change)]
+
+
+@lru_cache(maxsize=4096)
+def _sentences(fields: Fields, zone: Zone, change: Change) -> tuple[str, ...]:
+    """Return what is said of one change: a search, for what stays the same and is asked for at each reconciliation."""
+    return tuple(_describe(change, zone, _compare(fields, zone, change)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from borg_core.restores.stage import derive_stage
 from borg_core.restores.workload import render_workload
 from borg_core.restores.writers import describe_stopped, give_back
 from borg_core.runs.plan import plan_runs
-from borg_core.runs.records import render_run
-from borg_core.runs.run_status import derive_ended, derive_run_conditions
+from borg_core.runs.records import patch_run, render_run
+from borg_core.runs.run_status import derive_ended
 from borg_core.runs.world import Host, World
 from borg_core.view import View
 from borg_core.workload.owner import Owner
@@ -177,9 +177,7 @@ def _decline(runs: Iterable[BorgRun], now: datetime) -> Iterator[Action]:
         if not run.finished:
             message = "A BorgRestore makes its runs itself, when it is their turn: create a BorgRestore"
             status = derive_ended(run.status, Phase.FAILED, Reason.NOT_OF_A_RESTORE.value, message, now)
-            status = status.model_copy(update={"conditions": derive_run_conditions(run, status, now)})
-            patch = derive_status_patch(run.status, status)
-            yield PatchStatus(Reference(RUNS.kind, *run.metadata.key), run.metadata.uid, patch)
+            yield from patch_run(Reference(RUNS.kind, *run.metadata.key), run, status, now)
 
 
 def _stay(restore: BorgRestore) -> Stage:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from borg_contract.run import Operation
 from borg_core import labels
@@ -74,7 +75,7 @@ class Entry:
         """When its BorgRun was made: RFC 3339; empty while there is none."""
         return self.run.metadata.creation_timestamp if self.run else ""
 
-    @property
+    @cached_property
     def asked_for(self) -> str:
         """When it was asked for: the clock makes the Job first, a person the BorgRun. RFC 3339."""
         return format_time(self.job.created) if self.job and (self.run is None or self.job.by_clock) else self.created

@@ -57,7 +57,7 @@ def plan_records(
             continue
         run = Reference(RUNS.kind, world.subject.namespace, entry.name)
         # Its status first: one that is tied and has none was asked for in this life, see `restored`.
-        yield from _patch(run, entry.run, entry.status, now)
+        yield from patch_run(run, entry.run, entry.status, now)
         if host and not _is_tied(entry.run, host.owner):
             trigger = entry.status.trigger or derive_trigger(entry.run, entry.job)
             ties = render_ties(host.owner, trigger, beside=entry.run.metadata.owner_references)
@@ -184,7 +184,7 @@ def _record(world: World, host: Host, entry: Entry, job: ObservedJob, now: datet
         run = run._replace(name=_name_beside(job))
     manifest = render_run(host, run.name, job.operation, derive_trigger(None, job), {labels.JOB_UID: job.uid})
     yield CreateRun(manifest)
-    yield from _patch(run, None, entry.status, now)
+    yield from patch_run(run, None, entry.status, now)
     yield from _tell(host, entry, run)
 
 
@@ -207,8 +207,12 @@ def find_refused_records(world: World) -> Iterator[Problem]:
             return
 
 
-def _patch(reference: Reference, run: BorgRun | None, status: BorgRunStatus, now: datetime) -> Iterator[Action]:
-    said = status.model_copy(update={"conditions": derive_run_conditions(run, status, now)})
+def patch_run(reference: Reference, run: BorgRun | None, status: BorgRunStatus, now: datetime) -> Iterator[Action]:
+    """Yield what writes a run's status, and the conditions that follow from it, if anything of them has changed."""
+    conditions = derive_run_conditions(run, status, now)
+    if run and status is run.status and conditions == status.conditions:
+        return  # as of nearly all, which ended long ago: to compare them field by field would cost far more
+    said = status.model_copy(update={"conditions": conditions})
     patch = derive_status_patch(run.status if run else BorgRunStatus(), said)
     if patch:
         yield PatchStatus(reference, run.metadata.uid if run else None, patch)

@@ -12,6 +12,7 @@ from borg_cluster.index import Change
 from borg_core.actions import Action, DeleteJob, Plan, RecordEvent, ReserveTurn, StartJob, object_of
 from borg_core.formats import format_time
 from borg_core.kinds.run import RUNS
+from borg_core.reconcile.cron_job import OVERDUE_AFTER
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Kind, Reference
 from borg_core.runs.world import Refusal
@@ -26,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 _OVERDUE_SECONDS = 15.0
 """How often to look for those whose next run is past: a tick that was skipped or refused brings no event."""
-_LATE = timedelta(seconds=20)
-
 
 _CALM = timedelta(seconds=10)
 
@@ -203,7 +202,7 @@ class Controller:
     async def _look_for_overdue(self) -> None:
         while True:
             await asyncio.sleep(_OVERDUE_SECONDS)
-            late = format_time(self._clock() - _LATE)
+            late = format_time(self._clock() - OVERDUE_AFTER)
             for reconciler in find_reconcilers().values():
                 for found in self._store.values(reconciler.kind):
                     if any(due and due < late for due in reconciler.due(found)):

@@ -45,11 +45,9 @@ class Repository:
         """Return the same repository with another setting of its borg; warnings and waits are kept together."""
         return replace(self, borg=replace(self.borg, **changes))
 
-    def run_borg(
-        self, make_arguments: Callable[[int], list[str]], *, on_note: Callable[[BorgMessage], None] | None = None
-    ) -> BorgOutcome:
+    def run_borg(self, make_arguments: Callable[[int], list[str]]) -> BorgOutcome:
         """Run borg once it has the lock, keep its warnings. Raises FaultError when it fails or never gets the lock."""
-        return self.accept(self.try_borg(make_arguments, on_note=on_note))
+        return self.accept(self.try_borg(make_arguments))
 
     def try_borg(
         self, make_arguments: Callable[[int], list[str]], *, on_note: Callable[[BorgMessage], None] | None = None

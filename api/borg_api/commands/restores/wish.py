@@ -28,13 +28,13 @@ class Wish:
         spec = self.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return {**spec, "preview": True} if preview else spec
 
-    def name_after(self, before: list[RestoreRecord], key: str | None = None) -> str:
+    def name_after(self, before: list[RestoreRecord]) -> str:
         """Return a name that all choose who ask for the same at once, and nobody before or after.
 
-        `before`: those that asked for it. `key`: with one of its own, they do not matter.
+        `before`: those that asked for it.
         """
-        seed = [key] if key else sorted(restore.uid for restore in before)
-        return derive_name(self.spec.repository_ref.name, " ".join([self.asked, *seed]), RESTORE_NAME_LIMIT)
+        seed = " ".join([self.asked, *sorted(restore.uid for restore in before)])
+        return derive_name(self.spec.repository_ref.name, seed, RESTORE_NAME_LIMIT)
 
     def mark(self, key: str | None = None) -> dict[str, str]:
         """Return its labels."""

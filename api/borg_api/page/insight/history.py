@@ -1,7 +1,6 @@
 """How it went: of schedules their runs, of repositories their space, of what runs how long it usually takes."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from statistics import median
 
 from borg_api.page.show.charts import Point
@@ -62,8 +61,3 @@ def failed_last(runs: Sequence[RunRecord]) -> RunRecord | None:
     no_ends = (Phase.SKIPPED, Phase.CANCELLED)
     ended = next((run for run in reversed(runs) if run.finished and run.phase not in no_ends), None)
     return ended if ended and ended.phase is Phase.FAILED else None
-
-
-def last_time(times: Iterable[str | None]) -> datetime | None:
-    """Return the newest of them."""
-    return max((parse_time(text) for text in times if text), default=None)

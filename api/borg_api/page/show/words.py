@@ -75,7 +75,6 @@ def _tell_source(source: Source) -> str:
     return f"claim {source.claim_name}" if source.claim_name else f"volume {source.name}"
 
 
-PAUSED = State("Paused", "idle")
 READY = State("Ready", "good")
 NOT_READY = State("Not ready", "bad")
 NEVER = State("Not yet", "idle")
