@@ -1,4 +1,4 @@
-"""When schedules run next. Each expression is parsed once for each zone; its runs are kept until the first is over."""
+"""When schedules run next. The runs of an expression in a zone are kept until the first is over."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,22 +25,7 @@ class Timetable:
     """What is remembered goes all at once when it is too much: asking anew is cheap, and it hardly ever happens."""
 
     def __init__(self) -> None:
-        self._schedules: dict[_Key, CronSchedule | CronError] = {}
         self._runs: dict[_Key, list[datetime]] = {}
-
-    def parse(self, expression: str, zone: str) -> CronSchedule:
-        """Return when it fires. Raises CronError when a CronJob would refuse it."""
-        key = (expression, zone)
-        found = self._schedules.get(key)
-        if found is None:
-            try:
-                found = CronSchedule.parse(expression, zone)
-            except CronError as error:
-                found = error
-            _remember(self._schedules, key, found)
-        if isinstance(found, CronError):
-            raise found
-        return found
 
     def next_runs(self, schedule: BorgSchedule, now: datetime) -> list[datetime]:
         """Return the next five runs, suspended or not, in UTC; fewer when no more are known, none if none will come.
@@ -66,7 +51,7 @@ class Timetable:
         if len(known) < COUNT:
             yield from (run for run in known if start < run <= end)
             return
-        times = self.parse(_line(schedule), schedule.spec.time_zone)
+        times = CronSchedule.parse(_line(schedule), schedule.spec.time_zone)
         first = known[0]
         if times.every:  # counted from the run that lists show as the next
             behind = max(0, (start - first) // times.every + 1)
@@ -82,13 +67,13 @@ class Timetable:
         promised = schedule.status.next_run_time
         if runs and promised and expression.startswith("@every"):
             # Counted from the last run, which only the operator saw.
-            times = self.parse(*key)
+            times = CronSchedule.parse(*key)
             return Clock(times, parse_time(promised) - times.every).next_ticks(now, COUNT)
         return runs
 
     def _compute(self, key: _Key, now: datetime) -> list[datetime]:
         try:
-            return self.parse(*key).next_runs(now, COUNT)
+            return CronSchedule.parse(*key).next_runs(now, COUNT)
         except CronError:
             return []
 

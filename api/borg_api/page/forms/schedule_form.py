@@ -9,6 +9,7 @@ from borg_api.page.frame.guard import Form
 from borg_api.picture.picture import View
 from borg_api.picture.records import ScheduleRecord, derive_id
 from borg_api.picture.timetable import DEFAULT_ZONE
+from borg_api.resources.schedules.request import WITHIN
 from borg_api.resources.schedules.response import Job
 from borg_contract.retention import DEFAULTS
 from borg_core.kinds.repository import REPOSITORIES
@@ -17,7 +18,6 @@ from borg_core.kinds.script import SCRIPTS, BorgScript, ParameterType
 
 TEXTS = ("name", "cron_expression", "timezone", "description", "archive_name_template")
 TICKS = ("enabled", "run_prune_after", "run_compact_after", "run_repository_scripts")
-WITHIN = "prune_keep_within"
 COUNTS = tuple(f"prune_{name}" for name in DEFAULTS if f"prune_{name}" != WITHIN)
 HOOKS = ("pre", "post")
 _RULES = {

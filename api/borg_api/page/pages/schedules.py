@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from borg_api.edge.guard import Permission, TheView, is_allowed, requires
-from borg_api.edge.parts import provide
 from borg_api.page.forms.schedule_form import Draft, draft_of, empty_draft
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.calls import Operation, call
@@ -15,12 +14,11 @@ from borg_api.page.insight.history import backups_of, states_of
 from borg_api.page.insight.matter import WORDS
 from borg_api.page.show.words import tell_times
 from borg_api.picture.picture import View
-from borg_api.picture.timetable import Timetable, whole_now
+from borg_api.picture.timetable import whole_now
 from borg_api.resources.cron.response import PRESETS
 from borg_api.resources.repositories.route import LIST as LIST_REPOSITORIES
 from borg_api.resources.runs.route import LIST as LIST_RUNS
-from borg_api.resources.schedules.listing import Listing
-from borg_api.resources.schedules.route import LIST, JobId, find_schedule
+from borg_api.resources.schedules.route import LIST, JobId, TheListing, TheTimetable, find_schedule
 from borg_core.kinds.run import RUNS
 from borg_core.kinds.schedule import SCHEDULES
 
@@ -29,8 +27,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 PAGE = 100
 _RUNS = 30
 
-TheListing = Annotated[Listing, Depends(provide(Listing))]
-TheTimetable = Annotated[Timetable, Depends(provide(Timetable))]
 Number = Annotated[int, Query(ge=1, le=10_000)]
 Words = Annotated[str, Query(max_length=253)]
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from borg_api.commands.checks import update_check_times
 from borg_api.commands.writer import Editions, RepositoryWriter
 from borg_api.edge.errors import InvalidValueError
-from borg_api.picture.timetable import DEFAULT_ZONE, Timetable
+from borg_api.picture.timetable import DEFAULT_ZONE
 from borg_api.resources.checks.request import CheckSchedule
 from borg_api.resources.schedules.changes import check_times
 from borg_core.kinds.parts.verification import CheckTimes, DrillTimes
@@ -19,7 +19,6 @@ async def change_times(
     writer: RepositoryWriter,
     repository: BorgRepository,
     sent: CheckSchedule,
-    timetable: Timetable,
     editions: Editions,
     *,
     of: Timed,
@@ -27,12 +26,10 @@ async def change_times(
     """Return the repository with the times that were sent. Raises InvalidValueError, and what the write raises."""
     verification = repository.spec.verification
     current: CheckTimes | DrillTimes | None = getattr(verification, of) if verification else None
-    return await update_check_times(writer, repository, _derive_patch(sent, timetable, current, of), editions)
+    return await update_check_times(writer, repository, _derive_patch(sent, current, of), editions)
 
 
-def _derive_patch(
-    sent: CheckSchedule, timetable: Timetable, current: CheckTimes | DrillTimes | None, of: Timed
-) -> dict[str, Any] | None:
+def _derive_patch(sent: CheckSchedule, current: CheckTimes | DrillTimes | None, of: Timed) -> dict[str, Any] | None:
     """Return the merge patch of the spec, None where nothing is to be changed. Raises InvalidValueError."""
     expression = sent.cron_expression
     is_end = expression is not None and not expression.strip()
@@ -50,7 +47,7 @@ def _derive_patch(
     if line is None:
         raise _no_times()
     zone = sent.zone or (current.time_zone if current else DEFAULT_ZONE)
-    check_times(timetable, line, zone, zone_is_new=sent.zone is not None or current is None)
+    check_times(line, zone, zone_is_new=sent.zone is not None or current is None)
     return _patch(of, {"schedule": line, "timeZone": zone})
 
 

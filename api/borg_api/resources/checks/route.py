@@ -1,17 +1,13 @@
 """/api/repositories/{id}/check and what belongs to it."""
 
-from typing import Annotated
-
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from borg_api.commands.runs.start import start_check
 from borg_api.commands.writer import RepositoryWriter, RunWriter
 from borg_api.edge.bodies import derive_etag, editions_of, send, send_tagged
 from borg_api.edge.guard import GuardedRoute, Permission, TheView, requires
 from borg_api.edge.openapi import OF_RUN, ApiRouter, answers
-from borg_api.edge.parts import provide
 from borg_api.picture.records import edition_of
-from borg_api.picture.timetable import Timetable
 from borg_api.resources.checks import response
 from borg_api.resources.checks.changes import change_times
 from borg_api.resources.checks.history import CheckJobs, Many, ScheduledOnly, choose_runs, render_check
@@ -54,7 +50,6 @@ async def get_check_schedule(request: Request, view: TheView, repository_id: Rep
 async def update_check_schedule(
     view: TheView,
     writer: RepositoryWriter,
-    timetable: Annotated[Timetable, Depends(provide(Timetable))],
     *,
     repository_id: RepositoryId,
     fields: CheckSchedule,
@@ -62,7 +57,7 @@ async def update_check_schedule(
 ) -> Response:
     """Change when a repository is checked, or end that."""
     found = find_repository(view, repository_id)
-    written = await change_times(writer, found, fields, timetable, editions_of(if_match), of="check")
+    written = await change_times(writer, found, fields, editions_of(if_match), of="check")
     body: response.CheckScheduleWritten = {"success": True, "repository": response.render_checked(written)}
     return send(body, {"ETag": _etag_of(written)})
 

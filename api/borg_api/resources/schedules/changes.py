@@ -8,7 +8,7 @@ from typing import Any
 from borg_api.edge.errors import InvalidValueError, NoSuchObjectError, sentence
 from borg_api.picture.picture import View
 from borg_api.picture.records import derive_id
-from borg_api.picture.timetable import DEFAULT_ZONE, Timetable
+from borg_api.picture.timetable import DEFAULT_ZONE
 from borg_api.resources.schedules.request import SPEC_FIELDS, WITHIN, NewSchedule, Parameters, ScheduleFields
 from borg_contract.archive_name import find_template_problems
 from borg_core.clock import CronError, CronSchedule
@@ -36,9 +36,9 @@ _TARGETS = ("repository", "repository_id", "repository_ids")
 _HOOKS = {"pre": "preBackup", "post": "postBackup"}
 
 
-def derive_spec(fields: NewSchedule, view: View, timetable: Timetable) -> dict[str, Any]:
+def derive_spec(fields: NewSchedule, view: View) -> dict[str, Any]:
     """Return the spec of a new schedule. Raises what `derive_patch` does."""
-    patch = derive_patch(fields, view, timetable, None)
+    patch = derive_patch(fields, view, None)
     if "repositoryRefs" not in patch:
         raise _no_target()
     spec = {key: value for key, value in patch.items() if value is not None}
@@ -47,9 +47,7 @@ def derive_spec(fields: NewSchedule, view: View, timetable: Timetable) -> dict[s
     return {"timeZone": DEFAULT_ZONE, **spec}
 
 
-def derive_patch(
-    fields: ScheduleFields, view: View, timetable: Timetable, current: BorgScheduleSpec | None
-) -> dict[str, Any]:
+def derive_patch(fields: ScheduleFields, view: View, current: BorgScheduleSpec | None) -> dict[str, Any]:
     """Return the merge patch of the spec that does what was asked; empty when that is nothing.
 
     `current`: the spec to be changed, None for a new schedule. Raises NoSuchObjectError for an id that does not exist,
@@ -74,7 +72,7 @@ def derive_patch(
     hooks = dict(_hooks(fields.given, view, current))
     if hooks:
         spec["hooks"] = hooks
-    _check_times(spec, timetable, current)
+    _check_times(spec, current)
     _check_archives(spec, current)
     return spec
 
@@ -176,15 +174,15 @@ def _parameters(values: Parameters) -> Iterator[HookParameter]:
             yield HookParameter(name=name, value_from=ParameterValueSource(secret_key_ref=ref))
 
 
-def _check_times(spec: dict[str, Any], timetable: Timetable, current: BorgScheduleSpec | None) -> None:
+def _check_times(spec: dict[str, Any], current: BorgScheduleSpec | None) -> None:
     if not spec.keys() & {"schedule", "timeZone"}:
         return
     expression = spec.get("schedule") or (current.schedule if current else "")
     zone = spec.get("timeZone") or (current.time_zone if current else DEFAULT_ZONE)
-    check_times(timetable, expression, zone, zone_is_new="timeZone" in spec)
+    check_times(expression, zone, zone_is_new="timeZone" in spec)
 
 
-def check_times(timetable: Timetable, expression: str, zone: str, *, zone_is_new: bool) -> None:
+def check_times(expression: str, zone: str, *, zone_is_new: bool) -> None:
     """Raise InvalidValueError for what a CronJob would refuse, or never run by.
 
     A zone that was there before, nobody has asked for.
@@ -192,7 +190,7 @@ def check_times(timetable: Timetable, expression: str, zone: str, *, zone_is_new
     plain = None
     try:
         plain = resolve(expression, "", "")  # what each H will become is not known yet, but it is taken as well
-        times = timetable.parse(plain, zone)
+        times = CronSchedule.parse(plain, zone)
     except CronError as error:
         is_of_zone = plain is not None and CronSchedule.try_parse(plain) is not None
         if is_of_zone and not zone_is_new:

@@ -86,11 +86,9 @@ async def get_schedule(request: Request, view: TheView, listing: TheListing, job
 
 @router.post("/", responses=answers(response.Written, 404, 409, 413, 415, leads_to=_OF_JOB))
 @requires(Permission("create", SCHEDULES))
-async def create_schedule(
-    view: TheView, writer: ScheduleWriter, listing: TheListing, timetable: TheTimetable, fields: NewSchedule
-) -> Response:
+async def create_schedule(view: TheView, writer: ScheduleWriter, listing: TheListing, fields: NewSchedule) -> Response:
     """Create a schedule."""
-    spec = changes.derive_spec(fields, view, timetable)
+    spec = changes.derive_spec(fields, view)
     record = await create.create_schedule(view, writer, spec)
     return _send_written(view, listing, record, "Scheduled job created successfully")
 
@@ -101,7 +99,6 @@ async def update_schedule(
     view: TheView,
     writer: ScheduleWriter,
     listing: TheListing,
-    timetable: TheTimetable,
     *,
     job_id: JobId,
     fields: ScheduleFields,
@@ -109,7 +106,7 @@ async def update_schedule(
 ) -> Response:
     """Change what is sent; absent means unchanged, null clears what is optional."""
     record = find_schedule(view, job_id)
-    patch = changes.derive_patch(fields, view, timetable, record.resource.spec)
+    patch = changes.derive_patch(fields, view, record.resource.spec)
     written = await update.update_schedule(view, writer, record, patch, editions_of(if_match))
     return _send_written(view, listing, written, "Scheduled job updated successfully")
 
