@@ -37,9 +37,13 @@ class ResourceType:
     version: str
     plural: str
 
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
         """Return the URL path of one object, of a namespace's collection, or of the whole cluster's."""
-        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.api_version}"
         parts = [root, *(("namespaces", namespace) if namespace else ()), self.plural]
         return "/".join([*parts, *(part for part in (name, subresource) if part)])
 

@@ -23,12 +23,12 @@ from borg_core.copies.words import (
 )
 from borg_core.formats import parse_time
 from borg_core.native.copy import SNAPSHOTS, SOURCE_PROTECTION, CopyVolume, ObservedSnapshot
-from borg_core.native.job import ObservedJob
+from borg_core.native.job import JOBS, ObservedJob
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
 from borg_core.runs.world import World
 
-LOOK_SECONDS = 2.0
+SNAPSHOT_LOOK_SECONDS = 2.0
 """How often to look at a snapshot that is being taken: nobody watches them."""
 
 LEAVING_SECONDS = 10.0
@@ -116,9 +116,9 @@ def find_next_look(world: World) -> float | None:
 
 def render_snapshot(subject: Reference, job: ObservedJob, copy: CopyVolume) -> dict[str, Any]:
     """Return the snapshot that a Job reads, of the class that is its driver's default."""
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": job.name, "uid": job.uid}
+    owner = {"apiVersion": JOBS.api_version, "kind": JOBS.kind, "name": job.name, "uid": job.uid}
     return {
-        "apiVersion": f"{SNAPSHOTS.group}/{SNAPSHOTS.version}",
+        "apiVersion": SNAPSHOTS.api_version,
         "kind": SNAPSHOTS.kind,
         "metadata": {
             "name": copy.snapshot,

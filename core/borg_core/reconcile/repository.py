@@ -11,7 +11,6 @@ from borg_contract.run import Operation
 from borg_core.actions import Action, PatchStatus, Plan
 from borg_core.archives.plan import ArchivesPlan, Observed, keep_finders, plan_archives
 from borg_core.archives.told import Account
-from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verification
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
@@ -236,7 +235,7 @@ def _host(
 
 def _owner(repository: BorgRepository) -> Owner:
     metadata = repository.metadata
-    return Owner(API_VERSION, REPOSITORIES.kind, metadata.namespace, metadata.name, metadata.uid)
+    return Owner.of(REPOSITORIES, *metadata.key, metadata.uid)
 
 
 # Many schedules may change at once around one repository: its status is written once for all of them.

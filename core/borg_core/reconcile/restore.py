@@ -10,7 +10,6 @@ from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import Action, CreateRun, MergeMetadata, PatchStatus, Plan, RecordEvent, object_of
 from borg_core.formats import format_time, is_time
-from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.restore import RESTORES, BorgRestore
 from borg_core.kinds.restore_status import BorgRestoreStatus, RestorePhase
 from borg_core.kinds.run import RUNS, BorgRun, Trigger
@@ -259,7 +258,7 @@ def _name(restore: BorgRestore, word: str, number: int) -> str:
 
 def _owner(restore: BorgRestore) -> Owner:
     metadata = restore.metadata
-    return Owner(API_VERSION, RESTORES.kind, metadata.namespace, metadata.name, metadata.uid)
+    return Owner.of(RESTORES, *metadata.key, metadata.uid)
 
 
 def _reference(restore: BorgRestore) -> Reference:

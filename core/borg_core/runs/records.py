@@ -91,7 +91,7 @@ def plan_stops(world: World, entries: Sequence[Entry], now: datetime) -> Iterato
 def _keep_orphan(run: BorgRun, pod: ObservedPod) -> Iterator[Action]:
     """Yield what ties a pod that its Job left behind to its run, with which it is deleted, and ends it with that."""
     if not (pod.owner_kind or pod.deleting):
-        owner = Owner(API_VERSION, RUNS.kind, run.metadata.namespace, run.metadata.name, run.metadata.uid)
+        owner = Owner.of(RUNS, *run.metadata.key, run.metadata.uid)
         yield MergeMetadata(pod.reference, pod.uid, {"ownerReferences": render_owners(owner, pod.owners_beside)})
     if run.spec.cancel or (pod.ending and pod.others_left):
         yield from _end(pod)

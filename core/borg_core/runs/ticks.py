@@ -35,7 +35,7 @@ def plan_adoptions(world: World, owner_uid: str) -> Iterator[Action]:
     for cron_job in (world.cron_job, world.drill_cron_job):
         if cron_job is None or cron_job.owner_uid != owner_uid:
             continue
-        owner = Owner("batch/v1", CRON_JOBS.kind, cron_job.namespace, cron_job.name, cron_job.uid)
+        owner = Owner.of(CRON_JOBS, cron_job.namespace, cron_job.name, cron_job.uid)
         for job in world.jobs:
             if job.uid in cron_job.active and job.finished and job.owner_kind is None and not job.deleting:
                 owners = render_owners(owner, job.owners_beside)

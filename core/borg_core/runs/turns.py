@@ -23,9 +23,9 @@ from datetime import datetime, timedelta
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core.actions import Action, CreateJob, DeleteJob, ReserveTurn, StartJob, SuspendJob
-from borg_core.copies.snapshots import LOOK_SECONDS, prepare
+from borg_core.copies.snapshots import SNAPSHOT_LOOK_SECONDS, prepare
 from borg_core.formats import parse_time
-from borg_core.kinds.run import BorgRunStatus
+from borg_core.kinds.run import RUNS, BorgRunStatus
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.job import JOBS, ObservedJob
@@ -184,7 +184,7 @@ def _let_begin(turns: Turns, world: World, job: ObservedJob, status: BorgRunStat
         turns.requeue_after = (pod.created + _SECOND - now).total_seconds()
     elif (copies := prepare(world, job, now)).words:
         turns.actions += copies.actions
-        turns.requeue_after = LOOK_SECONDS
+        turns.requeue_after = SNAPSHOT_LOOK_SECONDS
         return derive_copying(status, copies.words, now, failed=copies.failed)
     else:
         turns.actions.append(StartJob(job.reference, job.uid, world.subject))
@@ -223,9 +223,9 @@ def _create(world: World, host: Host, entry: Entry, cron_job: ObservedCronJob | 
     # Only a run that a person asked for breaks everything, and that is one that names nobody.
     dead = (entry.dead_holder,) if entry.automatic and not entry.listing else ()
     if cron_job:
-        controller = Owner("batch/v1", CRON_JOBS.kind, cron_job.namespace, cron_job.name, cron_job.uid)
+        controller = Owner.of(CRON_JOBS, cron_job.namespace, cron_job.name, cron_job.uid)
     else:
-        controller = Owner(host.owner.api_version, "BorgRun", metadata.namespace, metadata.name, metadata.uid)
+        controller = Owner.of(RUNS, *metadata.key, metadata.uid)
     workload = host.workload(entry.operation, dead)
     name = derive_job_name(metadata.name)
     yield CreateJob(

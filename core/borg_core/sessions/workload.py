@@ -14,7 +14,6 @@ from borg_contract.session.plan import (
     SessionPlan,
 )
 from borg_core import labels
-from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.session import SESSIONS, BorgSession
 from borg_core.names import JOB_NAME_LIMIT, shorten
@@ -69,7 +68,7 @@ def render_job(facts: Facts, keys: tuple[str, ...], settings: Settings) -> dict[
     near = {labels.NAME: RUN} if _has_claims(repository) else None
     template = render_program(program, workload, settings, marks, near=near)
     return {
-        "apiVersion": "batch/v1",
+        "apiVersion": JOBS.api_version,
         "kind": JOBS.kind,
         "metadata": _metadata(session),
         "spec": render_job_spec(template, session.spec.max_seconds + DEADLINE_SLACK_SECONDS),
@@ -111,11 +110,10 @@ def _plan(facts: Facts, keys: tuple[str, ...], settings: Settings) -> SessionPla
 
 
 def _metadata(session: BorgSession) -> dict[str, Any]:
-    namespace, name = session.metadata.key
-    owner = Owner(API_VERSION, SESSIONS.kind, namespace, name, session.metadata.uid)
+    owner = Owner.of(SESSIONS, *session.metadata.key, session.metadata.uid)
     return {
         "name": derive_job_name(session),
-        "namespace": namespace,
+        "namespace": session.metadata.namespace,
         "labels": _marks(session),
         "ownerReferences": [render_owner(owner)],
     }

@@ -7,7 +7,6 @@ from functools import cached_property
 from borg_contract.ownership import name_run
 from borg_contract.run import Operation
 from borg_core.claims.selection import Selection, select_sources, selects
-from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.restore import RESTORES, BorgRestore
@@ -73,7 +72,7 @@ class Bundle:
     @property
     def owner(self) -> Owner:
         metadata = self.schedule.metadata
-        return Owner(API_VERSION, "BorgSchedule", metadata.namespace, metadata.name, metadata.uid)
+        return Owner.of(SCHEDULES, *metadata.key, metadata.uid)
 
     def workload(self, operation: Operation = Operation.BACKUP, dead_holders: tuple[str, ...] = ()) -> Workload:
         """Return what a run of the schedule does, with the repositories and scripts that exist."""

@@ -9,6 +9,8 @@ from typing import Any
 from borg_core import labels
 from borg_core.clock import CronSchedule, derive_deadline
 from borg_core.copies.volume import HISTORY_LIMIT, render_job_rules
+from borg_core.native.cron_job import CRON_JOBS
+from borg_core.native.job import JOBS
 from borg_core.registry import Reference
 from borg_core.settings import Settings
 from borg_core.workload.owner import Owner, render_labels, render_owner
@@ -58,11 +60,11 @@ def render_job(
     One that a CronJob controls, as after `kubectl create job --from`, is suspended: it begins when it is its turn.
     """
     template = render_job_template(workload, subject, settings)
-    by_cron_job = controller.kind == "CronJob"
+    by_cron_job = controller.kind == CRON_JOBS.kind
     annotations = {labels.RUN_UID: run_uid, **({labels.INSTANTIATE: "manual"} if by_cron_job else {})}
     return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
+        "apiVersion": JOBS.api_version,
+        "kind": JOBS.kind,
         "metadata": {
             "name": name,
             "namespace": workload.namespace,
@@ -119,8 +121,8 @@ def render_cron_job_manifest(
 ) -> dict[str, Any]:
     """Return the CronJob with that spec. `rendered`: the digest of what it should be; None keeps the one it has."""
     return {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
+        "apiVersion": CRON_JOBS.api_version,
+        "kind": CRON_JOBS.kind,
         "metadata": {
             "name": name,
             "namespace": owner.namespace,

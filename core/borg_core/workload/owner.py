@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.kinds.parts.base import OwnerReference
-from borg_core.registry import Reference
+from borg_core.registry import Reference, ResourceType
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,10 @@ class Owner:
     namespace: str
     name: str
     uid: str
+
+    @classmethod
+    def of(cls, kind: ResourceType, namespace: str, name: str, uid: str) -> Self:
+        return cls(kind.api_version, kind.kind, namespace, name, uid)
 
     @property
     def reference(self) -> Reference:

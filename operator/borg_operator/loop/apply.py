@@ -210,7 +210,7 @@ class Applier:
             return
         active = [entry for entry in body.get("status", {}).get("active", []) if entry.get("uid") not in jobs]
         active += [
-            {"apiVersion": "batch/v1", "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
+            {"apiVersion": JOBS.api_version, "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
             for uid, job in jobs.items()
         ]
         await self._merge(CRON_JOBS, cron_job, as_read(body, {"status": {**status, "active": active}}), "status")
