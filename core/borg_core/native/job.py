@@ -16,7 +16,7 @@ from borg_core.registry import Body, Kind, Reference
 
 @dataclass(frozen=True)
 class ObservedJob:
-    """`subject`: the schedule or repository it is for; `run_uid`: of the BorgRun that records it, once there is one."""
+    """`subject`: the resource of ours it is for; `run_uid`: of the BorgRun that records it, once there is one."""
 
     namespace: str
     name: str

@@ -35,7 +35,7 @@ def owners_beside(metadata: dict[str, Any]) -> tuple[OwnerReference, ...]:
 
 
 def subject_of(metadata: dict[str, Any]) -> Reference | None:
-    """Return the schedule or repository that the object's labels name."""
+    """Return the resource of ours that the object's labels name."""
     marks = metadata.get("labels", {})
     named = ((kind, marks.get(label)) for kind, label in labels.SUBJECTS.items())
     return next((Reference(kind, metadata["namespace"], name) for kind, name in named if name), None)

@@ -1,4 +1,4 @@
-"""Planning the runs of a schedule or a repository, in one place for both."""
+"""Planning the runs of a schedule, a repository or a restore, in one place for all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class RunsPlan:
 
 
 def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
-    """Return what is to be done for the runs. `host` is None when their schedule or repository does not exist."""
+    """Return what is to be done for the runs. `host` is None when what they belong to does not exist."""
     if host and world.cron_job and world.cron_job.owner_uid != host.owner.uid:
         world = replace(world, cron_job=None)  # another owner's, of the same name
     known = settle_restored(derive_entries(world, now), world.subject, host, now)

@@ -168,7 +168,7 @@ def render_run(
 
 
 def render_ties(owner: Owner, trigger: Trigger, beside: Sequence[OwnerReference] = ()) -> dict[str, Any]:
-    """Return the metadata that ties a run to its schedule or repository: it is found by it, and deleted with it.
+    """Return the metadata that ties a run to what it is for: it is found by it, and deleted with it.
 
     `beside`: owners that it has already, of a workflow say.
     """
@@ -224,7 +224,7 @@ def _end(pod: ObservedPod) -> Iterator[Action]:
 
 
 def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
-    """Yield the Event on the schedule or repository for a run that has just ended, or has just got stuck."""
+    """Yield the Event on what a run belongs to, for one that has just ended, or has just got stuck."""
     status = entry.status
     if status.reason == Reason.RESTORED.value or entry.listing:
         return  # there may be hundreds, and nothing has happened; of listings the condition ArchivesListed tells

@@ -1,4 +1,4 @@
-"""The input of planning: what is observed of one schedule or repository and of its runs."""
+"""The input of planning: what is observed of one resource of ours, its subject, and of its runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,7 +41,10 @@ class Doubt:
 
 @dataclass(frozen=True)
 class World:
-    """What is observed of a `subject`, a schedule or repository. It need not exist: runs may still ask for it."""
+    """What is observed of a `subject`: a schedule, repository, restore or session.
+
+    It need not exist: runs may still ask for it.
+    """
 
     subject: Reference
     settings: Settings
@@ -81,7 +84,7 @@ class World:
 
 @dataclass(frozen=True)
 class Host:
-    """What runs need to know of the schedule or repository that they belong to."""
+    """What runs need to know of the schedule, repository or restore that they belong to."""
 
     owner: Owner
     history_limit: int

@@ -52,7 +52,7 @@ RUN = "borg-run"
 
 
 def render_labels(subject: Reference, operation: Operation) -> dict[str, str]:
-    """Return the labels of a Job and its pods. `subject`: the schedule or repository that the run is for."""
+    """Return the labels of a Job and its pods. `subject`: the resource of ours that it is for."""
     return {
         labels.NAME: RUN,
         labels.MANAGED_BY: labels.MANAGER,

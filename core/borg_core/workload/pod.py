@@ -1,4 +1,4 @@
-"""The pod that runs one backup: restricted by default, without an API token, its plan in one environment value."""
+"""The pod of a run or a session: restricted by default, without an API token, its plan in one environment value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
