@@ -25,6 +25,9 @@ MAIN = {
 }
 NIGHTLY = "nightly-2026-11-24T03:00:02"
 BORG_ID = "ab" * 32
+SCHEDULE = {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]}
+OTHER = {"persistentVolumeClaim": {"claimName": "other-data"}}
+UNDO = render_undo_comment(UndoOf("team", "back", "main", BORG_ID), "back-restore/0123abcd")
 START = {"repository_id": derive_id("BorgRepository", "team", "main"), "archive": NIGHTLY, "destination": "app-data"}
 PREVIEW = {
     "create": 2,
@@ -201,15 +204,76 @@ def test_borgs_id_of_an_archive_names_it(world: World) -> None:
     ids=["a folder", "where it came from", "as Borg UI's client says it", "a new claim"],
 )
 def test_the_destination_is_a_claim(world: World, fields: dict[str, Any], target: Any) -> None:
+    world.cluster.add("BorgSchedule", "nightly", SCHEDULE)
+    archive(world, "main-1", scheduleRef={"name": "nightly"})
     assert spec_of(world, **fields)["target"] == target
 
 
 def test_where_an_archive_came_from_its_schedule_says_first(world: World) -> None:
-    other = {"persistentVolumeClaim": {"claimName": "other-data"}}
-    spec = {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]}
-    world.cluster.add("BorgSchedule", "nightly", {**spec, "sources": [{"name": "data", "volume": other}]})
+    world.cluster.add("BorgSchedule", "nightly", {**SCHEDULE, "sources": [{"name": "data", "volume": OTHER}]})
     archive(world, "main-1", scheduleRef={"name": "nightly"})
     assert spec_of(world, destination="/")["target"] == {"claim": {"claimName": "other-data"}}
+
+
+SELECTED = [{"name": "all", "claimSelector": {"matchLabels": {"backup": "yes"}}}]
+
+
+@pytest.mark.parametrize(
+    ("sources", "spec", "fields", "claim"),
+    [
+        ([{"name": "new", "volume": OTHER}], {}, {}, None),
+        ([{"name": "new", "volume": OTHER}], {}, {"source": "new"}, "other-data"),
+        ([{"name": "data", "volume": CLAIM}, {"name": "new", "volume": OTHER}], {}, {}, "app-data"),
+        ([{"name": "data", "volume": CLAIM}], {"sources": ["data", "old"]}, {}, None),
+        ([{"name": "data", "volume": CLAIM}], {"sources": []}, {}, None),
+        ([{"name": "data", "volume": {"nfs": {"server": "nas", "path": "/"}}}], {}, {}, None),
+        (None, {"scheduleRef": {"name": "another"}}, {}, None),
+        (None, {"scheduleRef": None}, {}, None),
+        (SELECTED, {"sources": ["claim-1"]}, {}, "claim-1"),
+        (SELECTED, {"sources": ["all"]}, {}, "all"),
+        (None, {"comment": UNDO}, {}, None),
+        (None, {"archive": "nobody-knows-it"}, {"archive": "by-hand"}, None),
+    ],
+    ids=[
+        "its source is none of today's",
+        "that source is meant",
+        "of several the one that it is of",
+        "it is of several",
+        "it does not say of what it is",
+        "no claim",
+        "its schedule is gone",
+        "it has no schedule",
+        "a claim that was chosen",
+        "a claim called like the selector",
+        "what a restore that is gone replaced",
+        "an archive that nobody knows",
+    ],
+)
+def test_an_archive_goes_by_itself_only_where_it_is_known_to_be_from(
+    world: World, sources: Any, spec: dict[str, Any], fields: dict[str, Any], claim: str | None
+) -> None:
+    own = {"sources": sources} if sources else {}
+    world.cluster.add("BorgSchedule", "nightly", {**SCHEDULE, **own})
+    known = {"scheduleRef": {"name": "nightly"}, **spec}
+    archive(world, "main-1", **{key: value for key, value in known.items() if value is not None})
+    answer = send(world, "POST", f"{PATH}/start", {**START, "destination": "/", **fields})
+    if claim is None:
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/destination")
+        assert restores(world) == {}
+    else:
+        assert [body["spec"]["target"] for body in restores(world).values()] == [{"claim": {"claimName": claim}}]
+
+
+@pytest.mark.parametrize("made", ["before", "after"])
+def test_an_undo_archive_goes_to_where_its_restore_went(world: World, made: str) -> None:
+    time = {"before": "2026-01-24T03:00:02Z", "after": "2026-11-24T03:00:02Z"}[made]  # the restore is of March
+    target = {"claim": {"claimName": "elsewhere", "path": "restored"}}
+    world.cluster.add("BorgRestore", "back", {"repositoryRef": {"name": "main"}, "archive": NIGHTLY, "target": target})
+    archive(world, "main-1", archive="back-undo-1", sources=[], comment=UNDO, time=time)
+    call = {**START, "archive": "back-undo-1", "destination": "/"}
+    answer = send(world, "POST", f"{PATH}/start", call)
+    new = [body["spec"]["target"] for name, body in restores(world).items() if name != "back"]
+    assert (answer.status_code, new) == ((200, [target]) if made == "after" else (400, []))
 
 
 @pytest.mark.parametrize(
@@ -312,7 +376,7 @@ def test_a_preview_is_asked_for_once_and_then_shown(world: World) -> None:
     shown = ask(world)
     assert (shown["job_id"], shown["status"], shown["counts"]["digest"]) == (asked["job_id"], "previewed", "d1")
     assert shown["preview"].splitlines() == [
-        f"Archive {NIGHTLY} of 2026-11-24T03:00:02Z, source data",
+        f"Archive {NIGHTLY} of 2026-11-24T03:00:02Z, source data, into app-data",
         "2 to create, 1 to replace, 0 to delete",
         "1,204 are as in the archive, 0 differ and are left alone",
         "2.0KiB to write",
@@ -365,17 +429,36 @@ def test_a_preview_that_is_approved_becomes_a_restore_that_stays(world: World) -
     assert body["spec"]["approve"] == "d1"
     assert "ownerReferences" not in body["metadata"]
     writes = len(world.cluster.requests)
-    call = {
-        "preview_id": preview_id,
-        "archive": "any",
-    }  # of which repository it does not say: there is nothing to compare
-    assert good(send(world, "POST", f"{PATH}/start", call))["job_id"] == preview_id
+    assert good(send(world, "POST", f"{PATH}/start", {"preview_id": preview_id}))["job_id"] == preview_id
     assert not [verb for verb, _, _ in world.cluster.requests[writes:] if verb == "merge"]
     assert [job["id"] for job in good(send(world, "GET", f"{PATH}/jobs"))["jobs"]] == [preview_id]
     assert send(world, "POST", f"{PATH}/start", START).status_code == 409  # it is what is going on now
     assert ask(world)["job_id"] != preview_id
     world.cluster.report("BorgRestore", name, phase="Failed")
     assert send(world, "POST", f"{PATH}/start", {"preview_id": preview_id}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "pointer"),
+    [
+        ({"dry_run": True}, 400, "/dry_run"),
+        ({"destination": "another"}, 422, "/repository_id"),
+        ({"mode": "Mirror"}, 422, "/repository_id"),
+        ({"archive": NIGHTLY, "undo": False}, 422, "/repository_id"),
+        ({"repository": "main", "paths": ["x"]}, 422, "/archive"),
+        ({"repository": "main", "archive": NIGHTLY, "destination": "another"}, 400, "/preview_id"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else None,
+)
+def test_what_is_sent_beside_a_preview_is_not_passed_over(
+    world: World, fields: dict[str, Any], status: int, pointer: str
+) -> None:
+    preview_id = ask(world)["job_id"]
+    (name,) = restores(world)
+    world.cluster.report("BorgRestore", name, **PREVIEWED)
+    answer = send(world, "POST", f"{PATH}/start", {"preview_id": preview_id, **fields})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (status, pointer)
+    assert "approve" not in restores(world)[name]["spec"]
 
 
 def test_a_mirror_that_waits_for_approval_is_listed_and_can_be_approved(world: World) -> None:

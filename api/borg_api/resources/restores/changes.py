@@ -10,6 +10,7 @@ from borg_api.resources.archives.route import find_archive
 from borg_api.resources.repositories.route import find_repository, find_repository_at
 from borg_api.resources.restores.paths import ROOT, count_stripped, normalize, split_paths
 from borg_api.resources.restores.request import RestoreFields
+from borg_contract.ownership import UndoOf, parse_undo_comment
 from borg_core.claims.selection import selects
 from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.parts.base import API_VERSION, OwnerReference
@@ -92,13 +93,13 @@ def _derive_target(
     if name:
         _check_claim(name)
         return {"claim": {"claimName": name, "path": folder}}
-    claim = _find_origin(view, repository, archive, source)
-    if claim is None:
+    origin = _find_origin(view, repository, archive, source) if archive else None
+    if origin is None:
         raise InvalidValueError(
             "Where this came from is not known, or is no claim: send the name of a claim as destination.",
             "/destination",
         )
-    return {"claim": {"claimName": claim}}
+    return {"claim": origin}
 
 
 def _check_claim(name: str) -> None:
@@ -110,19 +111,35 @@ def _check_claim(name: str) -> None:
 
 
 def _find_origin(
-    view: View, repository: BorgRepository, archive: ArchiveRecord | None, source: str | None
-) -> str | None:
-    """Return the claim that the source is, by what its schedule or its repository says today."""
-    schedule = view.schedules.get(archive.schedule) if archive and archive.schedule else None
-    sources = (schedule.resource.spec.sources if schedule else None) or repository.spec.sources
-    if source is None and selects(sources):
-        source = archive.sources[0] if archive and len(archive.sources) == 1 else None
-        if source is None:
-            return None
-    meant = [item.volume for item in sources if item.volume and source in (None, item.name)]
-    if not meant and selects(sources):
-        return source  # a claim that was chosen by its labels is called like its source
-    return meant[0].claim_name if len(meant) == 1 else None
+    view: View, repository: BorgRepository, archive: ArchiveRecord, source: str | None
+) -> dict[str, object] | None:
+    """Return the claim that the archive is of: the one that its schedule gives today for the source of that name.
+
+    What an undo archive is of is where its restore went. None where the archive does not say all of that, or its
+    schedule or restore is gone: another claim would be overwritten by what never was in it.
+    """
+    if undo := parse_undo_comment(archive.comment or ""):
+        return _find_undone(view, archive, undo)
+    schedule = view.schedules.get(archive.schedule) if archive.schedule else None
+    if source is None and len(archive.sources) == 1 and not archive.is_cut:
+        (source,) = archive.sources
+    if schedule is None or source is None:
+        return None
+    sources = schedule.resource.spec.sources or repository.spec.sources
+    volumes = {item.name: item.volume for item in sources if not item.claim_selector}
+    if source not in volumes:  # a claim that was chosen by its labels is called like its source
+        return {"claimName": source} if selects(sources) else None
+    volume = volumes[source]
+    return {"claimName": volume.claim_name} if volume and volume.claim_name else None
+
+
+def _find_undone(view: View, archive: ArchiveRecord, undo: UndoOf) -> dict[str, object] | None:
+    restore = view.restores.get(undo.restore) if undo.namespace == view.namespace else None
+    # One that is younger is another one of its name.
+    if restore is None or restore.resource.metadata.creation_timestamp > archive.time:
+        return None
+    claim = restore.resource.spec.target.claim
+    return {"claimName": restore.resource.claim_name, "path": claim.path if claim else ""}
 
 
 def _owner_of(repository: BorgRepository, archive: ArchiveRecord | None) -> OwnerReference:

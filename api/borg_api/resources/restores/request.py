@@ -94,7 +94,8 @@ class StartFields(RestoreFields):
 
     preview_id: Id | None = Field(
         default=None,
-        description="Let happen what this preview (`job_id`) shows. A restore that is told as well has to be that one.",
+        description="Let happen what this preview (`job_id`) shows. What else is sent of a restore has to be "
+        "all of it, and that one.",
     )
     preview_digest: str | None = Field(
         default=None, max_length=64, description="What the preview showed: needed once an approved one is out of date."
@@ -103,5 +104,5 @@ class StartFields(RestoreFields):
 
     @property
     def tells_restore(self) -> bool:
-        """Whether there is enough of a restore to compare a preview with."""
-        return self.archive is not None and (self.repository, self.repository_id) != (None, None)
+        """Whether anything is told of a restore that a preview has to be compared with."""
+        return bool(self.model_fields_set & RestoreFields.model_fields.keys())

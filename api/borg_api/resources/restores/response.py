@@ -146,7 +146,7 @@ def render_restore(restore: RestoreRecord, view: View, progress: Progress | None
 def render_preview(restore: RestoreRecord, shown_since: str) -> PreviewAnswer:
     counts = render_counts(restore)
     return {
-        "preview": render_text(restore.resource.status.preview, restore.resource.status.resolved)
+        "preview": render_text(restore.resource.status.preview, restore.resource.status.resolved, restore.destination)
         if restore.resource.status.preview
         else _what_it_waits_for(restore),
         "job_id": derive_restore_id(restore),

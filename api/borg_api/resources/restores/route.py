@@ -9,7 +9,7 @@ from borg_api.commands.restores.preview import preview_restore, shown_since
 from borg_api.commands.restores.start import approve_preview, start_restore
 from borg_api.commands.writer import RestoreWriter
 from borg_api.edge.bodies import derive_etag, send, send_tagged
-from borg_api.edge.errors import NoSuchObjectError, quote
+from borg_api.edge.errors import InvalidValueError, NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheCaller, TheView, requires
 from borg_api.edge.openapi import ApiRouter, answers, links
 from borg_api.edge.paging import Continue, Limit
@@ -48,6 +48,8 @@ async def start_restore_job(
     """Restore: what is told here, or what a preview shows."""
     message = "Restore job started successfully"
     if fields.preview_id is not None:
+        if fields.dry_run:
+            raise InvalidValueError("preview_id lets happen what was previewed: leave one of the two out.", "/dry_run")
         wish = derive_wish(fields, view) if fields.tells_restore else None
         restore = await approve_preview(writer, find_restore(view, str(fields.preview_id)), wish, fields.preview_digest)
     elif fields.dry_run:
