@@ -21,13 +21,14 @@ def team(kubectl: Kubectl, operator: Operator) -> Iterator[Team]:
     with fresh_namespace(kubectl, RESTRICTED) as name:
         team = Team(kubectl, name, operator.images)
         team.prepare()
-        team.work("head -c 250M /dev/urandom > /data/large")
         team.script("hoard", "head -c 64M /dev/zero > /tmp/hoard")
         yield team
 
 
 @pytest.mark.takes_minutes
 def test_an_evicted_backup_says_of_what_it_took_too_much_and_the_next_one_succeeds(team: Team) -> None:
+    # The kubelet looks at what pods take about once in a minute, a busy one later: borg is to be at work for longer.
+    team.work("head -c 1G /dev/urandom > /data/large")
     team.repository("main", compression=SLOW)
     hoarding = {"preBackup": {"scriptRef": {"name": "hoard"}}}
     storage = {"resources": {"limits": {"ephemeral-storage": LIMIT}}}
@@ -63,6 +64,7 @@ def test_a_node_without_room_evicts_and_the_run_goes_on_in_another_pod(team: Tea
     """Its Job makes another pod, which waits until there is room, and goes on behind the lock of the one before."""
     if not is_made_of_processes():
         pytest.skip("only the local node's kubelet can be told that its disk is full")
+    team.work("head -c 250M /dev/urandom > /data/large")
     team.repository("main", compression=SLOW)
     team.schedule("db", hooks={"preBackup": {"scriptRef": {"name": "hoard"}}}, **NAMED)
     team.begin("crowded", "db")
