@@ -68,6 +68,11 @@ class Invalid(Refused):
 
     usual_status = 422
 
+    @property
+    def is_of_another(self) -> bool:
+        """Whether what was written names a uid, and another object has its name: a uid cannot be changed."""
+        return "metadata.uid" in (cause.get("field") for cause in self.details.get("causes", ()))
+
 
 class WebhookFailed(Refused):
     """An admission webhook of the cluster does not answer, so objects like this one are refused until it does."""

@@ -123,16 +123,22 @@ class Cluster(ApiServer):
     ) -> Body:
         self._begin("merge", resource, name)
         known = self._find(resource, name, patch.get("metadata", {}).get("resourceVersion"))
+        if patch.get("metadata", {}).get("uid", known["metadata"]["uid"]) != known["metadata"]["uid"]:
+            raise Invalid("field is immutable", details={"causes": [{"field": "metadata.uid"}]})
         spec = _merged(known["spec"], patch["spec"])
         status = {"status": known["status"]} if "status" in known else {}
         return self.add(resource.kind, name, spec, metadata=_unversioned(patch), **status)
 
     async def patch(self, resource: ResourceType, namespace: str, name: str, operations: list[Body]) -> Body:
         self._begin("patch", resource, name)
-        spec = copy.deepcopy(self._find(resource, name)["spec"])
+        known = self._find(resource, name)
+        spec = copy.deepcopy(known["spec"])
         for operation in operations:
             field = operation["path"].removeprefix("/spec/")
             match operation["op"]:
+                case "test" if operation["path"] == "/metadata/uid":
+                    if known["metadata"]["uid"] != operation["value"]:
+                        raise Invalid("the server rejected our request due to an error in our request")
                 case "test" if spec.get(field, False) != operation["value"]:
                     raise Invalid("the server rejected our request due to an error in our request")
                 case "replace":

@@ -185,11 +185,17 @@ def test_who_sees_pause_lets_nothing_go_on_that_somebody_else_has_paused() -> No
 
 @pytest.mark.parametrize("action", [action for action in ACTIONS if action.at_edition], ids=lambda each: each.operation)
 def test_nothing_is_done_to_what_was_deleted_and_made_again_under_its_name(action: Action) -> None:
-    world = make_world(running=False)
+    place = action.path.split("/")[1]
+    world = make_world(running=place == "runs")
     browser = Browser(world, "token")
-    path = action.path.format(job_id="nightly", repository_id="main")
-    kind = {"schedules": "BorgSchedule", "repositories": "BorgRepository"}[path.split("/")[1]]
-    page, name = path.rpartition("/")[0], path.split("/")[2]
+    kind, name = {
+        "schedules": ("BorgSchedule", "nightly"),
+        "repositories": ("BorgRepository", "main"),
+        "runs": ("BorgRun", "nightly-now"),
+        "restores": ("BorgRestore", "waiting"),
+    }[place]
+    path = action.path.format(job_id=name, repository_id=name)
+    page = path.rpartition("/")[0]
     [form] = re.findall(f'action="{path}[^>]*>(.*?)</form>', browser.get(page).text, re.DOTALL)
     entered = {name: html.unescape(value) for name, value in re.findall('name="([^"]+)" value="([^"]*)"', form)}
     world.cluster.add(kind, name, world.cluster.objects.pop((kind, name))["spec"], metadata={"uid": "another one"})
@@ -197,6 +203,7 @@ def test_nothing_is_done_to_what_was_deleted_and_made_again_under_its_name(actio
     refused = browser.post(path, entered)
     assert (refused.status_code, "since you read it" in refused.text) == (412, True)
     assert len(world.cluster.objects) == before
+    assert "cancel" not in world.cluster.objects[kind, name]["spec"]
 
 
 @pytest.mark.parametrize("action", ["run-now", "duplicate"])

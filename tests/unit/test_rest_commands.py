@@ -243,6 +243,53 @@ def test_the_log_is_that_of_borgs_container_whatever_else_is_in_the_pod(world: W
     assert world.cluster.requests[-1] == ("log", "db-1-new", "borg")
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "call"),
+    [
+        ("BorgSchedule", "db", ("PUT", PATH, {"description": "new"})),
+        ("BorgSchedule", "db", ("POST", f"{PATH}/toggle", None)),
+        ("BorgRun", "run", ("POST", "/api/backup/cancel/run", None)),
+        ("BorgRestore", "back", ("POST", "/api/restore/cancel/back", None)),
+        ("BorgRepository", "main", ("PUT", "/api/repositories/main/check-schedule", {"cron_expression": "0 5 * * 0"})),
+    ],
+)
+def test_what_was_deleted_and_made_again_before_this_replica_knows_is_left_alone(
+    world: World, kind: str, name: str, call: tuple[str, str, Any]
+) -> None:
+    world.cluster.add("BorgRun", "run", {"scheduleRef": {"name": "db"}})
+    target = {"claim": {"claimName": "data"}}
+    world.cluster.add("BorgRestore", "back", {"repositoryRef": {"name": "main"}, "archive": "x", "target": target})
+    world.cluster.silent = True
+    spec = world.cluster.objects.pop((kind, name))["spec"]
+    made = world.cluster.add(kind, name, spec, metadata={"uid": "another"})
+    answer = send(world, *call)
+    assert (answer.status_code, "does not exist any more" in answer.text) == (404, True), answer.text
+    assert world.cluster.objects[kind, name]["spec"] == made["spec"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [("BorgRun", "/api/backup/status/x"), ("BorgRestore", "/api/restore/status/x")]
+)
+def test_a_cancel_can_name_the_one_that_was_seen(world: World, kind: str, path: str) -> None:
+    target = {"claim": {"claimName": "data"}}
+    run = {"scheduleRef": {"name": "db"}}
+    spec = run if kind == "BorgRun" else {"repositoryRef": {"name": "main"}, "archive": "x", "target": target}
+    world.cluster.add(kind, "x", spec)
+    etag = send(world, "GET", path).headers["etag"]
+    assert send(world, "GET", path, If_None_Match=etag).status_code == 304
+    world.cluster.report(kind, "x", phase="Running")  # it is the same one
+    spec = world.cluster.objects[kind, "x"]["spec"]
+    kept = world.cluster.objects.pop((kind, "x"))
+    world.cluster.add(kind, "x", spec, metadata={"uid": "another"})
+    cancel = path.replace("status", "cancel")
+    assert send(world, "POST", cancel, If_Match=etag).status_code == 412
+    assert world.cluster.objects[kind, "x"]["spec"] == spec
+    world.cluster.objects[kind, "x"] = kept
+    world.cluster.add(kind, "x", spec)
+    assert send(world, "POST", cancel, If_Match=etag).status_code == 200
+    assert world.cluster.objects[kind, "x"]["spec"]["cancel"] is True
+
+
 class Counting:
     """Stands for BorgSchedule where the facade parses it, and notes the names."""
 

@@ -12,6 +12,6 @@ async def update_check_times(
     """Merge the patch into the repository's spec, if there is one. Raises what `write_at_edition` does."""
 
     async def write(found: BorgRepository, version: str | None) -> BorgRepository:
-        return await writer.merge(repository.metadata.name, {"spec": patch}, version) if patch else found
+        return await writer.merge(found.metadata.name, found.metadata.uid, {"spec": patch}, version) if patch else found
 
-    return await write_at_edition(writer, repository, editions, write, lambda found: found.metadata)
+    return await write_at_edition(writer, repository, editions, write)

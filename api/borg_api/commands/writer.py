@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
@@ -27,7 +27,13 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-R = TypeVar("R")
+
+class _HasMetadata(Protocol):
+    @property
+    def metadata(self) -> Metadata: ...
+
+
+R = TypeVar("R", bound=_HasMetadata)
 
 Editions = frozenset[str] | None
 """Of which an object must have one, None for any: what If-Match names."""
@@ -71,6 +77,9 @@ class Writer(Generic[T]):
         """What one of them is called: `schedule`."""
         return self._kind.kind.removeprefix("Borg").lower()
 
+    def gone(self) -> NoSuchObjectError:
+        return NoSuchObjectError(f"The {self.noun} does not exist any more.")
+
     async def create(
         self, name: str, spec: dict[str, Any], labels: dict[str, str] | None = None, owner: OwnerReference | None = None
     ) -> T:
@@ -88,15 +97,24 @@ class Writer(Generic[T]):
         body = await self._own.get(self._kind, self._namespace, name)
         return self._take(body) if body else None
 
-    async def merge(self, name: str, patch: dict[str, Any], version: str | None = None) -> T:
-        """Merge the patch; with `version` only if it is at that one, else Conflict is raised."""
-        if version:
-            patch = {**patch, "metadata": {"resourceVersion": version}}
+    async def merge(self, name: str, uid: str, patch: dict[str, Any], version: str | None = None) -> T:
+        """Merge the patch; with `version` only if it is at that one, else Conflict is raised.
+
+        Raises NoSuchObjectError where the object of that uid is gone, though another one may have its name.
+        """
+        meant = {"uid": uid, **({"resourceVersion": version} if version else {})}
+        body = {**patch, "metadata": {**patch.get("metadata", {}), **meant}}
 
         async def write() -> dict[str, Any]:
-            return await self._caller.merge(self._kind, self._namespace, name, patch)
+            return await self._caller.merge(self._kind, self._namespace, name, body)
 
-        return await self._publish(await (write() if version else self._insist(name, write)))
+        try:
+            written = await (write() if version else self._insist(name, write))
+        except Invalid as error:
+            if error.is_of_another:
+                raise self.gone() from None
+            raise
+        return await self._publish(written)
 
     async def patch(self, name: str, operations: list[dict[str, Any]]) -> T | None:
         """Apply the JSON Patch. None: its test failed."""
@@ -153,7 +171,6 @@ async def write_at_edition(
     found: R,
     editions: Editions,
     write: Callable[[R, str | None], Awaitable[T]],
-    metadata_of: Callable[[R], Metadata],
 ) -> T:
     """Write at the version of `found` if it has one of the editions; a status that changes meanwhile does not matter.
 
@@ -163,7 +180,7 @@ async def write_at_edition(
     if editions is None:
         return await write(found, None)
     for attempt in range(_ATTEMPTS_AT_EDITION):
-        metadata = metadata_of(found)
+        metadata = found.metadata
         if edition_of(metadata) in editions:
             try:
                 return await write(found, metadata.resource_version)
@@ -173,14 +190,17 @@ async def write_at_edition(
             raise ChangedError(f"The {writer.noun} was changed since you read it: read it again, then decide.")
         now = await writer.read(metadata.name)
         if now is None:
-            raise NoSuchObjectError(f"The {writer.noun} does not exist any more.")
+            raise writer.gone()
         found = now
     raise InUseError(f"The {writer.noun} is being changed by others all the time; try again.")
 
 
-def check_is_same(found: Metadata, editions: Editions, noun: str) -> None:
-    """Raise ChangedError where the editions are of another one that had the name; one that was changed is the same."""
-    if editions is not None and not any(is_of_same(edition, found) for edition in editions):
+def check_is_same(uid: str, editions: Editions, noun: str) -> None:
+    """Raise ChangedError where the editions are of another one that had the name; one that was changed is the same.
+
+    `uid`: of the one that there is.
+    """
+    if editions is not None and not any(is_of_same(edition, uid) for edition in editions):
         what = f"The {noun} was deleted since you read it, and another one made under its name"
         raise ChangedError(f"{what}: look at that, then decide.")
 

@@ -34,9 +34,9 @@ def edition_of(metadata: Metadata) -> str:
     return f"{metadata.uid[:_UID_LENGTH]}-{metadata.generation}"
 
 
-def is_of_same(edition: str, metadata: Metadata) -> bool:
-    """Tell whether an edition is one of this object, and not of another one that had its name."""
-    return edition.startswith(metadata.uid[:_UID_LENGTH])
+def is_of_same(edition: str, uid: str) -> bool:
+    """Tell whether an edition is one of the object of this uid, and not of another one that had its name."""
+    return edition.startswith(uid[:_UID_LENGTH])
 
 
 T = TypeVar("T")
@@ -59,8 +59,12 @@ class ScheduleRecord:
         return self.resource.metadata.name
 
     @property
+    def metadata(self) -> Metadata:
+        return self.resource.metadata
+
+    @property
     def edition(self) -> str:
-        return edition_of(self.resource.metadata)
+        return edition_of(self.metadata)
 
 
 def parse_schedule(body: Body) -> ScheduleRecord:
@@ -97,6 +101,11 @@ class RunRecord:
     reason: str | None
     message: str
     repositories: tuple[RepositoryResult, ...]
+
+    @property
+    def edition(self) -> str:
+        """Which run of its name it is: nothing of its spec that is shown changes."""
+        return self.uid[:_UID_LENGTH]
 
     @property
     def finished(self) -> bool:

@@ -9,6 +9,7 @@ from borg_cluster.index import Order
 from borg_contract.ownership import OTHERS
 from borg_core import labels
 from borg_core.kinds.archive import ARCHIVES, MOST_SOURCES, BorgArchive
+from borg_core.kinds.parts.base import Metadata
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.restore import RESTORES, BorgRestore, BorgRestoreSpec
 from borg_core.kinds.restore_status import RestorePhase
@@ -85,6 +86,10 @@ class RestoreRecord:
     @property
     def namespace(self) -> str:
         return self.resource.metadata.namespace
+
+    @property
+    def metadata(self) -> Metadata:
+        return self.resource.metadata
 
     @property
     def name(self) -> str:

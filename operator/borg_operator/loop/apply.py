@@ -60,7 +60,6 @@ from borg_operator.store import Store
 logger = logging.getLogger(__name__)
 
 _END_AT_ONCE_SECONDS = 1
-_UID = "metadata.uid"
 _IS_GONE = "NotFound"
 """The API server's own word; what is in between may say 404 as well."""
 _FOREGROUND, _BACKGROUND = "Foreground", "Background"
@@ -281,7 +280,7 @@ class Applier:
                 self._forget(kind, target, known[0], error)
             return
         except Invalid as error:
-            if _UID in (cause.get("field") for cause in error.details.get("causes", ())):
+            if error.is_of_another:
                 return  # deleted meanwhile, and made anew
             raise
         self._store.put_answer(kind, body)

@@ -64,7 +64,7 @@ async def approve_preview(
         )
     # A restore is worth keeping when its archive is gone.
     patch = {"metadata": {"ownerReferences": None}, "spec": {"approve": found.digest}}
-    return await writer.merge(preview.name, patch)
+    return await writer.merge(preview.name, preview.uid, patch)
 
 
 async def _answer_again(writer: Writer[RestoreRecord], wish: Wish, known: RestoreRecord) -> RestoreRecord:

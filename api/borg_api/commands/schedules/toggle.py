@@ -1,8 +1,7 @@
 """Turns the clock of a schedule on or off. What it missed while it was off is not made up for."""
 
-from borg_api.commands.schedules.update import metadata_of
 from borg_api.commands.writer import Editions, Writer, write_at_edition
-from borg_api.edge.errors import InUseError, NoSuchObjectError
+from borg_api.edge.errors import InUseError
 from borg_api.picture.records import ScheduleRecord
 
 _ATTEMPTS = 100
@@ -19,17 +18,19 @@ async def toggle_schedule(writer: Writer[ScheduleRecord], record: ScheduleRecord
 
         async def write(found: ScheduleRecord, version: str | None) -> bool:
             suspended = found.resource.spec.suspend
-            await writer.merge(found.name, {"spec": {"suspend": not suspended}}, version)
+            await writer.merge(found.name, found.metadata.uid, {"spec": {"suspend": not suspended}}, version)
             return suspended
 
-        return await write_at_edition(writer, record, editions, write, metadata_of)
+        return await write_at_edition(writer, record, editions, write)
+    is_same = {"op": "test", "path": "/metadata/uid", "value": record.metadata.uid}
     for _ in range(_ATTEMPTS):
         suspended = record.resource.spec.suspend
-        test = {"op": "test", "path": _PATH, "value": suspended}
-        if await writer.patch(record.name, [test, {"op": "replace", "path": _PATH, "value": not suspended}]):
+        is_seen = {"op": "test", "path": _PATH, "value": suspended}
+        turn = {"op": "replace", "path": _PATH, "value": not suspended}
+        if await writer.patch(record.name, [is_same, is_seen, turn]):
             return suspended
         found = await writer.read(record.name)  # somebody else's toggle came first
-        if found is None:
-            raise NoSuchObjectError("The schedule does not exist any more.")
+        if found is None or found.metadata.uid != record.metadata.uid:
+            raise writer.gone()
         record = found
     raise InUseError("The schedule is being toggled by others all the time; try again.")

@@ -6,11 +6,6 @@ from borg_api.commands.schedules.titles import check_title_is_free, keep_title_i
 from borg_api.commands.writer import Editions, Writer, write_at_edition
 from borg_api.picture.picture import View
 from borg_api.picture.records import ScheduleRecord
-from borg_core.kinds.parts.base import Metadata
-
-
-def metadata_of(record: ScheduleRecord) -> Metadata:
-    return record.resource.metadata
 
 
 async def update_schedule(
@@ -24,9 +19,9 @@ async def update_schedule(
         check_title_is_free(view, title)
 
     async def write(found: ScheduleRecord, version: str | None) -> ScheduleRecord:
-        return await writer.merge(record.name, {"spec": patch}, version) if patch else found
+        return await writer.merge(found.name, found.metadata.uid, {"spec": patch}, version) if patch else found
 
-    written = await write_at_edition(writer, record, editions, write, metadata_of)
+    written = await write_at_edition(writer, record, editions, write)
     if is_renamed and written.resource.title == title:  # else somebody renamed it again meanwhile
         await keep_title_if_first(view, writer, written, before.spec.title)
     return written

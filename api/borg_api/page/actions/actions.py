@@ -83,7 +83,7 @@ ACTIONS = (
     Action(
         "/schedules/{job_id}/delete", "delete_schedule", _always("deleted"), lambda *_: ("/schedules",), at_edition=True
     ),
-    Action("/runs/{job_id}/cancel", "cancel_run", _always("cancelled"), _here("/runs", "job_id")),
+    Action("/runs/{job_id}/cancel", "cancel_run", _always("cancelled"), _here("/runs", "job_id"), at_edition=True),
     Action("/repositories/{repository_id}/check", "check_repository", _always("started"), _made("/runs"), once=True),
     Action(
         "/repositories/{repository_id}/check-times",
@@ -102,7 +102,13 @@ ACTIONS = (
         _times,
         at_edition=True,
     ),
-    Action("/restores/{job_id}/cancel", "cancel_restore_job", _always("cancelled"), _here("/restores", "job_id")),
+    Action(
+        "/restores/{job_id}/cancel",
+        "cancel_restore_job",
+        _always("cancelled"),
+        _here("/restores", "job_id"),
+        at_edition=True,
+    ),
     Action("/restores/{job_id}/approve", "start_restore_job", _always("approved"), _made("/restores"), _approval),
 )
 BY_FORMS = {

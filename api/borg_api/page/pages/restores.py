@@ -4,12 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from borg_api.edge.bodies import derive_etag
 from borg_api.edge.guard import Caller, Permission, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
 from borg_api.page.forms.restore_form import Draft, offer_draft
 from borg_api.page.frame.answers import end_live, show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.picture.picture import View
+from borg_api.picture.records import edition_of
 from borg_api.picture.timetable import whole_now
 from borg_api.resources.archives.route import find_archive
 from borg_api.resources.claims.listing import LIST as LIST_CLAIMS
@@ -78,6 +80,7 @@ async def show_restore(request: Request, view: TheView, caller: TheCaller, job_i
         request,
         "restore.html",
         restore=found,
+        etag=derive_etag(None, edition_of(found.metadata)),
         spec=found.resource.spec,
         status=found.resource.status,
         job=render_restore(found, view, progress),

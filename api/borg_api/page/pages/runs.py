@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from markupsafe import escape
 from starlette.responses import StreamingResponse
 
+from borg_api.edge.bodies import derive_etag
 from borg_api.edge.errors import HttpError
 from borg_api.edge.guard import Caller, Permission, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
@@ -86,6 +87,7 @@ async def show_run(request: Request, view: TheView, caller: TheCaller, job_id: R
         request,
         "run.html",
         run=run,
+        etag=derive_etag(None, run.edition),
         titles=titles_of(view),
         explained=explain_run(run),
         targets=view.targets_of(run),

@@ -8,12 +8,13 @@ from borg_api.commands.restores.cancel import cancel_restore
 from borg_api.commands.restores.preview import preview_restore, shown_since
 from borg_api.commands.restores.start import approve_preview, start_restore
 from borg_api.commands.writer import RestoreWriter
-from borg_api.edge.bodies import derive_etag, send, send_tagged
+from borg_api.edge.bodies import derive_etag, editions_of, send, send_tagged
 from borg_api.edge.errors import InvalidValueError, NoSuchObjectError, quote
 from borg_api.edge.guard import GuardedRoute, Permission, TheCaller, TheView, requires
 from borg_api.edge.openapi import ApiRouter, answers, links
 from borg_api.edge.paging import Continue, Limit
 from borg_api.picture.picture import View
+from borg_api.picture.records import edition_of
 from borg_api.picture.restoring import RestoreRecord
 from borg_api.picture.timetable import whole_now
 from borg_api.resources.restores import response
@@ -21,6 +22,7 @@ from borg_api.resources.restores.changes import derive_wish
 from borg_api.resources.restores.listing import read_progress, render_page
 from borg_api.resources.restores.request import PreviewFields, StartFields
 from borg_api.resources.runs.response import Cancelled
+from borg_api.resources.runs.route import SameMatch
 from borg_api.resources.schedules.response import Started
 from borg_api.resources.schedules.route import IdempotencyKey
 from borg_core.kinds.restore import RESTORES
@@ -81,14 +83,16 @@ async def get_restore_status(request: Request, view: TheView, caller: TheCaller,
     restore = find_restore(view, job_id)
     progress = await read_progress(request, caller, view, [restore])
     body = response.render_restore(restore, view, progress.get(restore.name))
-    return send_tagged(request, body, derive_etag(body))
+    return send_tagged(request, body, derive_etag(body, edition_of(restore.metadata)))
 
 
-@router.post("/cancel/{job_id}", responses=answers(Cancelled, 404, 409))
+@router.post("/cancel/{job_id}", responses=answers(Cancelled, 404, 409, 412))
 @requires(Permission("patch", RESTORES))
-async def cancel_restore_job(view: TheView, writer: RestoreWriter, job_id: RestoreId) -> Response:
+async def cancel_restore_job(
+    view: TheView, writer: RestoreWriter, job_id: RestoreId, if_match: SameMatch = None
+) -> Response:
     """Stop a restore, or take a preview back. What is written by then stays."""
-    await cancel_restore(writer, find_restore(view, job_id))
+    await cancel_restore(writer, find_restore(view, job_id), editions_of(if_match))
     body: Cancelled = {"message": "Restore cancelled successfully", "process_terminated": True}
     return send(body)
 

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 
 from borg_api.commands.runs import cancel
 from borg_api.commands.writer import RunWriter
-from borg_api.edge.bodies import send
+from borg_api.edge.bodies import derive_etag, editions_of, send, send_tagged
 from borg_api.edge.errors import NoSuchObjectError
 from borg_api.edge.guard import GuardedRoute, Permission, TheCaller, TheView, requires
 from borg_api.edge.openapi import ApiRouter, answers
@@ -23,6 +23,13 @@ router = ApiRouter(route_class=GuardedRoute, tags=["Runs"])
 
 LIST = Permission("list", RUNS)
 LogOffset = Annotated[int, Query(ge=0, le=2**31, description="How many lines to leave out.")]
+SameMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description="The ETag as it was read: 412 if another one has the name by now; what it says does not matter.",
+    ),
+]
 RunId = Annotated[str, Path(description="The run's id, or its resource name.", max_length=253, examples=["1"])]
 
 
@@ -44,11 +51,13 @@ async def list_runs(
     return send(body)
 
 
-@router.get("/api/backup/status/{job_id}", responses=answers(response.Run, 404))
+@router.get("/api/backup/status/{job_id}", responses=answers(response.Run, 404, conditional=True))
 @requires(LIST)
-async def get_run(view: TheView, job_id: RunId) -> Response:
+async def get_run(request: Request, view: TheView, job_id: RunId) -> Response:
     """Show one run."""
-    return send(response.render_run(find_run(view, job_id), view))
+    run = find_run(view, job_id)
+    body = response.render_run(run, view)
+    return send_tagged(request, body, derive_etag(body, run.edition))
 
 
 @router.get("/api/backup/logs/{job_id}/stream", responses=answers(response.LogLines, 404))
@@ -63,11 +72,11 @@ async def read_run_log(
     return send(await read_lines(caller, find_run(view, job_id), offset))
 
 
-@router.post("/api/backup/cancel/{job_id}", responses=answers(response.Cancelled, 404, 409))
+@router.post("/api/backup/cancel/{job_id}", responses=answers(response.Cancelled, 404, 409, 412))
 @requires(Permission("patch", RUNS))
-async def cancel_run(view: TheView, writer: RunWriter, job_id: RunId) -> Response:
+async def cancel_run(view: TheView, writer: RunWriter, job_id: RunId, if_match: SameMatch = None) -> Response:
     """Stop a run. Borg writes a checkpoint, from which the next one goes on."""
-    await cancel.cancel_run(writer, find_run(view, job_id))
+    await cancel.cancel_run(writer, find_run(view, job_id), editions_of(if_match))
     body: response.Cancelled = {"message": "Backup cancelled successfully", "process_terminated": True}
     return send(body)
 

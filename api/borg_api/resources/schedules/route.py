@@ -144,7 +144,7 @@ async def run_schedule_now(
 ) -> Response:
     """Run a schedule now, also a disabled one. With If-Match only if it is the one that was read, as it is by now."""
     record = find_schedule(view, job_id)
-    check_is_same(record.resource.metadata, editions_of(if_match), "schedule")
+    check_is_same(record.metadata.uid, editions_of(if_match), "schedule")
     run = await start.start_run(view, writer, record, idempotency_key)
     number = derive_id(RUNS.kind, run.namespace, run.name)
     body: response.Started = {
@@ -162,7 +162,7 @@ async def duplicate_schedule(
 ) -> Response:
     """Copy a schedule with every setting, disabled. With If-Match only if it is the one that was read."""
     original = find_schedule(view, job_id)
-    check_is_same(original.resource.metadata, editions_of(if_match), "schedule")
+    check_is_same(original.metadata.uid, editions_of(if_match), "schedule")
     record = await create.duplicate_schedule(view, writer, original)
     return _send_written(view, listing, record, "Scheduled job duplicated successfully")
 
