@@ -39,16 +39,17 @@ class ApiServer:
         *,
         observe: Callable[[str, int | None], None] | None = None,
         timeouts: Timeouts = DEFAULTS,
+        clock: ServerClock | None = None,
     ) -> None:
         self._api = api
         self._observe = observe
         self._timeouts = timeouts
-        self.clock = ServerClock()
+        self.clock = clock or ServerClock()
         self._transport = Transport(api, token, observe, timeouts, self.clock)
 
     def acting_as(self, token: str) -> "ApiServer":
         """Return the same connections in the name of whose bearer token this is. Only for `without_credentials`."""
-        return ApiServer(self._api, token, observe=self._observe, timeouts=self._timeouts)
+        return ApiServer(self._api, token, observe=self._observe, timeouts=self._timeouts, clock=self.clock)
 
     async def close(self) -> None:
         await self._api.close()  # type: ignore[no-untyped-call]

@@ -1,6 +1,7 @@
 """What time it is by the API server, where this machine's clock is wrong.
 
 Nearly all times that are compared with the present are the cluster's: when an object was made, a Job began and ended.
+No span of time is measured by it, for it may leap: who waits for a while counts for himself.
 """
 
 import logging
@@ -13,43 +14,52 @@ logger = logging.getLogger(__name__)
 
 _APART = timedelta(minutes=1)
 """Less is no wrong clock: answers give whole seconds, and wait until somebody reads them."""
+_QUARREL_SECONDS = 600.0
+"""For so long answers are not believed after two that disagree: as those of several API servers may."""
+
+
+def _uptime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)  # goes on while the machine is suspended
 
 
 class ServerClock:
     """Goes by this machine's clock, as long as the `Date` of the API server's answers agrees with it."""
 
     def __init__(
-        self,
-        own: Callable[[], datetime] = lambda: datetime.now(UTC),
-        count: Callable[[], float] = time.monotonic,
+        self, own: Callable[[], datetime] = lambda: datetime.now(UTC), count: Callable[[], float] = _uptime
     ) -> None:
         self._own = own
         self._count = count
         self._heard: tuple[datetime, float] | None = None
-        self._was_apart = False
+        self._believed_from = 0.0
+        self._warned = False
 
     def hear(self, date: str | None) -> None:
-        """Take the `Date` of an answer; what is none says nothing."""
+        """Take the `Date` of an answer that is the API server's for certain; what is none says nothing."""
         try:
             told = parsedate_to_datetime(date or "")
-        except ValueError:
+        except (ValueError, OverflowError):
             return
         if told.tzinfo is None:
             return
-        self._heard = told, self._count()
-        apart = told - self._own()
-        is_apart = abs(apart) > _APART
-        if is_apart and not self._was_apart:
-            logger.warning(
-                "this machine's clock is %d s off the API server's, which is gone by", -apart.total_seconds()
-            )
-        self._was_apart = is_apart
+        told, counted = told.astimezone(UTC), self._count()
+        if self._heard and abs(told - self._by_server(*self._heard, counted)) > _APART:
+            self._believed_from = counted + _QUARREL_SECONDS
+        self._heard = told, counted
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
-        own = self._own()
-        if self._heard is None:
+        own, counted = self._own(), self._count()
+        if self._heard is None or counted < self._believed_from:
             return own
-        told, counted = self._heard
-        by_server = told + timedelta(seconds=self._count() - counted)
-        return by_server if abs(by_server - own) > _APART else own
+        by_server = self._by_server(*self._heard, counted)
+        is_apart = abs(by_server - own) > _APART
+        if is_apart and not self._warned:
+            seconds = (own - by_server).total_seconds()
+            logger.warning("this machine's clock is %d s off the API server's, which is gone by", seconds)
+        self._warned = is_apart
+        return by_server if is_apart else own
+
+    @staticmethod
+    def _by_server(told: datetime, then: float, counted: float) -> datetime:
+        return told + timedelta(seconds=counted - then)

@@ -71,17 +71,22 @@ class Transport:
 
     async def exchange(self, request: Request) -> dict[str, Any]:
         """Return the API server's answer, a JSON object. Raises ApiError."""
-        data = await self.read(request, self._timeouts.request)
+        response, data = await self._fetch(request, self._timeouts.request)
         parsed = parse_object(data)
         if parsed is None or "kind" not in parsed:
             raise Unreachable(f"{request}: the answer is no object of an API server; is something else in between?")
+        self._clock.hear(response.headers.get("Date"))
         return parsed
 
     async def read(self, request: Request, seconds: float) -> bytes:
         """Return the whole of an answer that takes no longer than this. Raises ApiError."""
+        _, data = await self._fetch(request, seconds)
+        return data
+
+    async def _fetch(self, request: Request, seconds: float) -> tuple[aiohttp.ClientResponse, bytes]:
         response = await self._send(request, aiohttp.ClientTimeout(total=seconds))
         with network(request):
-            return await response.read()
+            return response, await response.read()
 
     async def stream(self, request: Request) -> aiohttp.ClientResponse:
         """Return an answer that is still to be read, with `network` around it, and to be closed. Raises ApiError."""
@@ -107,7 +112,6 @@ class Transport:
                 answer = await self._api.call_api(method, url, given, request.body, posted, _request_timeout=limits)
             response: aiohttp.ClientResponse = answer.response
             status = response.status
-            self._clock.hear(response.headers.get("Date"))
         finally:
             if self._observe:
                 self._observe(request.method, status)
