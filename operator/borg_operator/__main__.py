@@ -59,7 +59,7 @@ async def _run(configuration: Configuration) -> None:
     settings = configuration.settings
     if not settings.cluster and not namespaces:
         settings = replace(settings, cluster=await find_cluster(api))
-    prover = Prover(store, api, settings.cluster, api.clock.now)
+    prover = Prover(store, api, settings.cluster)
     keys = PublicKeys(configuration.session_key).read if configuration.session_key else None
     gatherer = Gatherer(store, api, settings, prover.doubts, read_keys=keys)
     applier = Applier(store, api, prover)

@@ -13,7 +13,7 @@ from borg_operator.loop.apply import Applier
 from borg_operator.loop.gather import Gatherer
 from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
-from support.builders import SETTINGS
+from support.builders import NOW, SETTINGS
 from support.recorder import News, Recorder
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Operator:
     def __init__(self, recorder: Recorder, *, late: bool = False) -> None:
         self.recorder = recorder
         self.store = Store()
-        self.prover = Prover(self.store, recorder, SETTINGS.cluster, lambda: recorder.now)
+        self.prover = Prover(self.store, recorder, SETTINGS.cluster, self._seconds)
         self.gatherer = Gatherer(self.store, recorder, SETTINGS, self.prover.doubts)
         self.applier = Applier(self.store, recorder, self.prover)
         self.late = late
@@ -48,6 +48,9 @@ class Operator:
                 if wanted.items() <= recorder_labels.items():
                     self.store.put(kind, body)
         recorder.on_news = self._take
+
+    def _seconds(self) -> float:
+        return (self.recorder.now - NOW).total_seconds()
 
     def _take(self, news: News) -> None:
         if news.kind not in self.news:

@@ -1,6 +1,7 @@
 """What the API server will not have, for as long as it likes: said once, asked for again with patience, and healed."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -78,6 +79,17 @@ def test_a_refused_cron_job_is_said_once_and_made_in_the_end(error: Refused) -> 
     cluster = play(check, refusing("create", "CronJob", error), by_hand=False)
     assert conditions(cluster)["Ready"][0] == "True"
     assert max(cluster.events.values()) == 1
+
+
+@pytest.mark.parametrize("jump", [-timedelta(days=1), timedelta(days=1)], ids=str)
+def test_what_was_refused_is_asked_for_again_in_time_when_the_clock_jumps(jump: timedelta) -> None:
+    def check(cluster: Cluster) -> None:
+        cluster.operator_ahead = jump
+
+    before = play(lambda _: None, refusing("create", "CronJob", QUOTA), by_hand=False)
+    cluster = play(check, refusing("create", "CronJob", QUOTA), by_hand=False)
+    assert conditions(cluster)["Ready"][0] == "True"
+    assert attempts(cluster, "create", "CronJob") == attempts(before, "create", "CronJob")
 
 
 @pytest.mark.parametrize("error", [QUOTA, WEBHOOK], ids=["quota", "webhook"])

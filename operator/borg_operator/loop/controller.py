@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from borg_cluster.errors import ApiError, Conflict, Refused
@@ -28,16 +28,16 @@ logger = logging.getLogger(__name__)
 _OVERDUE_SECONDS = 15.0
 """How often to look for those whose next run is past: a tick that was skipped or refused brings no event."""
 
-_CALM = timedelta(seconds=10)
+_CALM_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An action that was refused, and when to try it again."""
+    """An action that was refused, and when to try it again: by the loop's clock, which nobody sets."""
 
     action: Action
     refusal: Refusal
-    again: datetime
+    again: float
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Controller:
         self._clock = clock
         self._queue: WorkQueue[Reference] = WorkQueue()
         self._refusals: dict[Reference, dict[Reference, Attempt]] = {}
-        self._calm_after: dict[Reference, datetime] = {}
+        self._calm_after: dict[Reference, float] = {}
         """When what was refused counts as mended: several steps may lie between one refusal and the next."""
         self._tasks: list[asyncio.Task[None]] = []
         store.on_change = self.notice
@@ -148,12 +148,13 @@ class Controller:
                 break
             refused[object_of(attempt.action)] = attempt
         if refused:
-            again = self._clock() + timedelta(seconds=self._queue.retry(key))
-            refused = {subject: replace(attempt, again=again) for subject, attempt in refused.items()}
-            logger.warning("%s: refused: %s; again at %s", _shown(key), _listed(refused), format_time(again))
+            now = _loop_seconds()
+            seconds = self._queue.retry(key)
+            refused = {subject: replace(attempt, again=now + seconds) for subject, attempt in refused.items()}
+            logger.warning("%s: refused: %s; again in %.1f s", _shown(key), _listed(refused), seconds)
         elif held:
             again = min(attempt.again for attempt in held.values())
-            self._queue.add_after(key, (again - self._clock()).total_seconds())
+            self._queue.add_after(key, again - _loop_seconds())
         self._refusals[key] = {**held, **refused}
         if before.keys() - held.keys() - refused.keys():
             self._queue.add(key)  # what was refused before is done: reconcile once more, so that the status says so
@@ -165,10 +166,10 @@ class Controller:
 
         Several steps may lie between one refusal and the next.
         """
-        now = self._clock()
+        now = _loop_seconds()
         if self._refusals.get(key):
             last = max(attempt.again for attempt in self._refusals[key].values())
-            self._calm_after[key] = last + max(_CALM, last - now)
+            self._calm_after[key] = last + max(_CALM_SECONDS, last - now)
         elif now >= self._calm_after.get(key, now):
             self._refusals.pop(key, None)
             self._calm_after.pop(key, None)
@@ -177,7 +178,7 @@ class Controller:
     def _waits(self, action: Action, refused: Mapping[Reference, Attempt]) -> bool:
         """Tell whether the action was refused before, and it is not time yet to try it again."""
         last = refused.get(object_of(action))
-        if last is None or isinstance(action, DeleteJob) or self._clock() >= last.again:
+        if last is None or isinstance(action, DeleteJob) or _loop_seconds() >= last.again:
             return False
         # Another action (an edited spec) is another question; but all steps of a run's turn are one.
         return action == last.action or isinstance(last.action, ReserveTurn | StartJob)
@@ -194,9 +195,9 @@ class Controller:
             try:
                 await self._applier.apply(action)
             except TakenError as error:
-                return Attempt(action, Refusal(str(error), taken=True), self._clock())
+                return Attempt(action, Refusal(str(error), taken=True), _loop_seconds())
             except Refused as error:
-                return Attempt(action, Refusal(error.message), self._clock())
+                return Attempt(action, Refusal(error.message), _loop_seconds())
         return None
 
     async def _look_for_overdue(self) -> None:
@@ -207,6 +208,10 @@ class Controller:
                 for found in self._store.values(reconciler.kind):
                     if any(due and due < late for due in reconciler.due(found)):
                         self._enqueue(reference_of(reconciler.kind, found))
+
+
+def _loop_seconds() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _touches(action: Action, refused: Mapping[Reference, Attempt]) -> bool:

@@ -7,15 +7,15 @@ the API server ends what that does not list. Or somebody has said to Kubernetes 
 """
 
 import logging
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
 
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import Forbidden
 from borg_contract.pod import LockHolder, SessionHolder, derive_place, parse_lock_holder, parse_session_holder
 from borg_core import labels
-from borg_core.formats import parse_time
 from borg_core.kinds.session import SESSIONS
 from borg_core.native.metadata import holds
 from borg_core.native.pod import JOB, PODS, SESSION, ObservedPod, parse_pod
@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 
 NODES = ResourceType("Node", "", "v1", "nodes")
 
-PATIENCE = timedelta(seconds=180)
-"""How long the pod must be gone, and its node be in touch: longer than the kubelet takes to end a pod in order, and
-than the cluster takes to notice that a node is cut off."""
+PATIENCE_SECONDS = 180.0
+"""For so long this process must have seen the pod gone, and its node in touch without a break: longer than the kubelet
+takes to end a pod in order, and than the cluster takes to notice that a node is cut off."""
 
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
@@ -49,6 +49,17 @@ _NO_NODE = Doubt(
 _Holder = LockHolder | SessionHolder
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """What is seen of a holder whose pod is gone. `since`: in seconds of no clock that could be set."""
+
+    gone: frozenset[str]
+    """The uids of its pods that are gone."""
+    ready: str
+    """Since when its node is in touch, as Kubernetes has it; empty where it is not, or there is none."""
+    since: float
+
+
 class Prover:
     """Reads only. `cluster`: which cluster this is, as locks have it."""
 
@@ -57,14 +68,14 @@ class Prover:
         store: Store,
         api: ApiServer,
         cluster: str,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        count: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._api = api
         self._cluster = cluster
-        self._clock = clock
-        self._gone: dict[str, tuple[frozenset[str], datetime]] = {}
-        """By holder: which of its pods are gone, and since when that is known."""
+        self._count = count
+        self._seen: dict[str, _Sight] = {}
+        """By holder."""
         self.doubts: dict[str, Doubt] = {}
         """What kept holders that were asked for from being proven dead, by holder."""
 
@@ -88,7 +99,7 @@ class Prover:
         except Forbidden:
             return Doubt("This operator may not look at pods of that namespace", needs_a_person=True)
         if pods := self._in_place(parsed, [parse_pod(body) for body in bodies]):
-            self._gone.pop(holder, None)
+            self._seen.pop(holder, None)
             alive = next((pod for pod in pods if not pod.stopped), None)
             return await self._doubt_of(alive) if alive else None
         return await self._doubt_of_gone(holder, parsed)
@@ -102,17 +113,25 @@ class Prover:
         if not self._cluster:
             # Nodes of another cluster may have the names of ours.
             return Doubt("Its pod is gone, and its node is not looked at without a clusterName", needs_a_person=True)
-        now = self._clock()
-        if now - self._gone_since(holder, last, now) < PATIENCE:
+        try:
+            name = await self._find_node(parsed.place)
+            node = await self._fetch_node(name) if name else None
+        except Forbidden:
+            logger.info("who holds a lock cannot be proven dead: no right to look at nodes")
+            return Doubt("Its pod is gone, and this operator may not look at nodes", needs_a_person=True)
+        ready = _ready_since(node) if node else ""
+        if self._count() - self._seen_since(holder, last, ready) < PATIENCE_SECONDS:
             return _SOON
-        return await self._doubt_of_place(parsed.place, now)
+        if name is None or node is None:
+            return _NO_NODE
+        return None if ready or _is_out_of_service(node) else _of_silent_node(name)
 
-    def _gone_since(self, holder: str, last: list[ObservedPod], now: datetime) -> datetime:
-        """Return since when no pod was there: also one that was made and went again between two looks."""
-        seen = frozenset(pod.uid for pod in last)
-        known, since = self._gone.get(holder, (seen, now))
-        since = since if seen <= known else now
-        self._gone[holder] = (known | seen, since)
+    def _seen_since(self, holder: str, last: list[ObservedPod], ready: str) -> float:
+        """Return since when it is seen as now. A pod that was made and went again between two looks counts too."""
+        gone, now = frozenset(pod.uid for pod in last), self._count()
+        known = self._seen.get(holder, _Sight(gone, ready, now))
+        since = known.since if gone <= known.gone and ready == known.ready else now
+        self._seen[holder] = _Sight(known.gone | gone, ready, since)
         return since
 
     def _in_place(self, holder: _Holder, pods: list[ObservedPod]) -> list[ObservedPod]:
@@ -130,24 +149,9 @@ class Prover:
             node = await self._fetch_node(pod.node)
         except Forbidden:
             return Doubt(f"Its pod {pod.name} is to end, and node {pod.node} has not said that it has")
-        if node is not None and _ready_since(node) is not None:
+        if node is not None and _ready_since(node):
             return Doubt(f"Its pod {pod.name} is being ended on node {pod.node}")
         return _of_silent_node(pod.node)
-
-    async def _doubt_of_place(self, place: str, now: datetime) -> Doubt | None:
-        """Return why the node there does not prove that a pod is dead that has been gone for long enough."""
-        try:
-            name = await self._find_node(place)
-            node = await self._fetch_node(name) if name else None
-        except Forbidden:
-            logger.info("who holds a lock cannot be proven dead: no right to look at nodes")
-            return Doubt("Its pod is gone, and this operator may not look at nodes", needs_a_person=True)
-        if name is None or node is None:
-            return _NO_NODE
-        since = _ready_since(node)
-        if since is None:
-            return None if _is_out_of_service(node) else _of_silent_node(name)
-        return None if now - since >= PATIENCE else _SOON
 
     async def _fetch_node(self, name: str) -> dict[str, Any] | None:
         return await self._api.get(NODES, "", name)
@@ -172,11 +176,11 @@ def _found_by(holder: _Holder) -> tuple[str, str, str]:
     return labels.CONTROLLER_UID, JOB, holder.job_uid
 
 
-def _ready_since(node: dict[str, Any]) -> datetime | None:
-    """Return since when the node's kubelet has been in touch with the API server, None where it is not."""
+def _ready_since(node: dict[str, Any]) -> str:
+    """Return since when the node's kubelet is in touch with the API server, empty where it is not."""
     conditions: list[dict[str, Any]] = node["status"].get("conditions", [])
-    ready = next((condition for condition in conditions if condition["type"] == "Ready"), None)
-    return parse_time(ready["lastTransitionTime"]) if ready and holds(ready) else None
+    ready = next((condition for condition in conditions if condition["type"] == "Ready" and holds(condition)), {})
+    return str(ready.get("lastTransitionTime", ""))
 
 
 def _is_out_of_service(node: dict[str, Any]) -> bool:
