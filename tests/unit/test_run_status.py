@@ -527,6 +527,18 @@ def test_an_operator_whose_clock_is_a_day_slow_puts_no_run_before_its_job(
     assert (found.start_time, found.completion_time) == (format_time(NOW), format_time(ended))
 
 
+@pytest.mark.parametrize(
+    ("off", "ended"),
+    [(timedelta(days=1), NOW + timedelta(minutes=6)), (-timedelta(days=1), NOW)],
+    ids=["a day fast", "a day slow"],
+)
+def test_two_clocks_that_are_wrong_alike_are_those_of_one_machine(off: timedelta, ended: datetime) -> None:
+    job = replace(DONE, created=NOW, started=NOW, completed=NOW + off)
+    node_says = pod(over(RESULT, finishedAt=format_time(NOW + off)), "Succeeded")
+    found = derive_run_status(None, job, node_says, "", NOW + timedelta(minutes=1))
+    assert found.completion_time == format_time(ended)
+
+
 @pytest.mark.parametrize("there", [True, False], ids=["its pod tells", "nobody tells"])
 def test_of_a_run_whose_job_is_gone_no_time_is_recorded_that_is_to_come(there: bool) -> None:
     ahead = format_time(NOW + timedelta(days=3))

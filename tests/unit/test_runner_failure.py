@@ -61,10 +61,14 @@ LOCK = "Failed to create/acquire the lock {}/lock.exclusive ([Errno 30] Read-onl
         (failed(2, FULL, "OSError"), "The server's disk is full"),
         (failed(14, "Insufficient free space to complete transaction", "InsufficientFreeSpace"), "The server's disk"),
         (failed(2, FULL, "Exception"), "of the repository or of the cache"),
+        (
+            failed(2, "[Errno 28] No space left on device: '/scratch/.config'", "Error"),
+            "of the repository or of the cache",
+        ),
         (failed(72, LOCK.format("/srv/borg"), "LockFailed"), "On the server, the ssh user must be able to write"),
         (failed(72, LOCK.format("/var/cache/borg/main/.cache/borg/ab12"), "LockFailed"), "The pod's user"),
     ],
-    ids=["server", "server foresaw it", "pod", "server's lock", "pod's lock"],
+    ids=["server", "server foresaw it", "pod", "pod's own folder", "server's lock", "pod's lock"],
 )
 def test_whose_disk_it_is_is_told(outcome: BorgOutcome, words: str) -> None:
     assert words in explain_failure(outcome, REMOTE).text

@@ -210,7 +210,7 @@ def _ended(
 ) -> BorgRunStatus:
     latest = _find_latest(job, ending, now)
     known = _begun_by(known, format_time(latest))
-    at = min(ending.finished or latest, latest)
+    at = ending.finished if ending.finished and job.created <= ending.finished <= latest else latest
     if ending.result:
         ended = _with_result(known, ending.result, at, cancel=cancel, job=job, deadline=ran_out_of_time(job, ending))
         reasons = (item.reason for item in ended.repositories)
@@ -223,11 +223,13 @@ def _ended(
 def _find_latest(job: ObservedJob, ending: Ending, now: datetime) -> datetime:
     """Return when the run ended at the latest: what is of days to come would stand before all later runs until then.
 
-    Any clock may be wrong, our own too. Two that agree are believed, and that a Job ended after the API server made it.
+    Any clock may be wrong, our own too: that it is slow is plain where the API server made the Job later than now. Then
+    two others that agree are believed, and always that a Job ended after it was made.
     """
-    if job.completed and ending.finished and agree(job.completed, ending.finished):
-        return job.completed
-    return max(not_to_come(job.completed or now, now), job.created)
+    is_slow = not_to_come(job.created, now) < job.created
+    is_told = job.completed and ending.finished and agree(job.completed, ending.finished)
+    completed = job.completed or now
+    return max(completed if is_slow and is_told else not_to_come(completed, now), job.created)
 
 
 def _begun_by(status: BorgRunStatus, latest: str) -> BorgRunStatus:

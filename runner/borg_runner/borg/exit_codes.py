@@ -179,7 +179,7 @@ _BY_DAMAGE: tuple[tuple[re.Pattern[str], str], ...] = (
         # Borg's cache has a `config` too. Where a disk failed, or a ticket expired, nothing is wrong with the file.
         re.compile(
             r'repository\.py", line \d+, in open\n[\s\S]*'
-            r"^(?:configparser\.\w+|UnicodeDecodeError|ValueError|binascii\.Error)\b",
+            r"^(?:configparser\.\w+|UnicodeDecodeError|ValueError|OverflowError|binascii\.Error)\b",
             re.MULTILINE,
         ),
         "The file `config` of the repository is damaged: bring it back from a copy, with the key if that is in it.",

@@ -47,6 +47,8 @@ _ON_THE_SERVER = {
 """What to do where it was the server's borg that failed."""
 _LOCAL_ERROR = "Exception"
 """The id of errors that borg did not foresee and that happened here; the server's have the name of their class."""
+_OWN_FOLDER = "Error"
+"""The id of what borg says where a folder of its own cannot be made: with an errno, as no other of that id."""
 _CACHE = "/.cache/borg/"
 
 _EXCEPTION = re.compile(r"^([\w.]*(?:Error|Exception|Interrupt|exceptions\.\w+)\b.*)$", re.MULTILINE)
@@ -114,7 +116,10 @@ def _explain_connection(
 
 def _is_local(outcome: BorgOutcome, message: str) -> bool:
     """Tell whether it was a file of the pod's own that failed, not the server's."""
-    return _CACHE in message or any(error.msgid == _LOCAL_ERROR for error in outcome.errors)
+    return _CACHE in message or any(
+        error.msgid == _LOCAL_ERROR or (error.msgid == _OWN_FOLDER and "[Errno " in error.text)
+        for error in outcome.errors
+    )
 
 
 def explain_missing(repository: RepositoryPlan, what: str) -> Fault:

@@ -90,13 +90,15 @@ def _restore(task: Task, before: list[Journal]) -> None:
         root.mkdir(parents=True, exist_ok=True)
     if journal is None and not changes.is_nothing:
         journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
-    with _telling_what_is_half(None if is_again else journal):
-        if journal is not None and is_again and not (journal.is_of_this_boot and plan.mode is Mode.ONLY_MISSING):
-            journal = _keep_late(task, meant, journal, changes)
-        change(task, meant, changes)
-        finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
-    if journal is not None and journal.undo_archive:
-        task.count()  # anew: others may have used the repository meanwhile, and this counts as of the run's end
+    try:
+        with _telling_what_is_half(None if is_again else journal):
+            if journal is not None and is_again and not (journal.is_of_this_boot and plan.mode is Mode.ONLY_MISSING):
+                journal = _keep_late(task, meant, journal, changes)
+            change(task, meant, changes)
+            finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
+    finally:
+        if journal is not None and (journal.undo_archive or journal.late):
+            task.count()  # anew: others may have used the repository meanwhile, and this counts as of the run's end
 
 
 @contextlib.contextmanager

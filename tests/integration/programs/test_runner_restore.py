@@ -259,6 +259,17 @@ def test_what_others_add_while_it_extracts_is_counted_too(pod: Pod, target: Path
     assert totals.archives == 3
 
 
+def test_it_is_counted_as_of_its_end_though_it_failed(pod: Pod, target: Path) -> None:
+    archive = back_up(pod)
+    (target / "hello.txt").write_text("of before")
+    person = f"env -u BORG_PASSPHRASE_FD BORG_PASSPHRASE={shlex.quote(PASSPHRASE)}"
+    other = f"{person} {pod.borg} create {pod.repository().location}::other {pod.data} >/dev/null"
+    during(pod, "extract", f'case "$*" in *--dry-run*|*--stdout*) ;; *) {other}; exit 2 ;; esac')
+    result = failed(run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive)))
+    assert result.totals
+    assert result.totals.archives == 3
+
+
 def test_an_undo_archive_is_counted_though_its_journal_cannot_be_written(pod: Pod, target: Path) -> None:
     archive = back_up(pod)
     (target / "hello.txt").write_text("of before")
