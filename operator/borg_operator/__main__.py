@@ -62,7 +62,7 @@ async def _run(configuration: Configuration) -> None:
     prover = Prover(store, api, settings.cluster)
     keys = PublicKeys(configuration.session_key).read if configuration.session_key else None
     gatherer = Gatherer(store, api, settings, prover.doubts, read_keys=keys)
-    applier = Applier(store, api, prover)
+    applier = Applier(store, api, prover, api.clock.now)
     controller = Controller(store, gatherer, applier, limits, metrics=metrics, clock=api.clock.now)
     listings = Listings(api, namespaces)
     server = MetricsServer(

@@ -373,6 +373,12 @@ def test_after_each_that_failed_it_is_tried_more_rarely(world: World, failed: in
     assert is_tried or int(answer.headers["retry-after"]) in range(left - 5, left + 1)
 
 
+def test_one_that_failed_by_a_clock_that_is_an_hour_fast_is_waited_for_no_longer_than_others(world: World) -> None:
+    ended = format_time(whole_now() + timedelta(hours=1))
+    add_session(world, phase="Failed", reason="PassphraseWrong", message="The passphrase is wrong", endTime=ended)
+    valid(Pending, asyncio.run(world("GET", BROWSE)), 202)
+
+
 @pytest.mark.parametrize(("phase", "reason"), [("Failed", "PassphraseWrong"), ("Ended", "GaveWay")])
 def test_why_the_last_one_failed_is_said_and_then_it_is_tried_again(world: World, phase: str, reason: str) -> None:
     told = {"phase": phase, "reason": reason, "message": "The passphrase is wrong"}

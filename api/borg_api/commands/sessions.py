@@ -22,6 +22,8 @@ _SAID, _SAID_AT_MOST = timedelta(seconds=30), timedelta(minutes=5)
 
 After each that failed in a row it is twice as long: a page that somebody has left open asks for ever.
 """
+_APART = timedelta(minutes=1)
+"""So far apart may be the cluster's clock and ours."""
 
 
 async def open_session(
@@ -56,7 +58,8 @@ def _heed(known: Sequence[BorgSession], now: datetime) -> None:
     status = known[-1].status if known else None
     if status is None or not status.end_time or not (failed or status.reason == Reason.GAVE_WAY):
         return
-    left = parse_time(status.end_time) + min(_SAID * 2 ** min(max(failed - 1, 0), 8), _SAID_AT_MOST) - now
-    if left > timedelta():
+    wait = min(_SAID * 2 ** min(max(failed - 1, 0), 8), _SAID_AT_MOST)
+    left = parse_time(status.end_time) + wait - now
+    if timedelta() < left <= wait + _APART:  # more is the wait for a clock that is wrong
         words = sentence(status.message or f"It failed: {status.reason}")
         raise UnavailableError(words, max(1, math.ceil(left.total_seconds())))

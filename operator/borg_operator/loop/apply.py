@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,20 +41,19 @@ from borg_core.actions import (
     SuspendJob,
     describe,
 )
-from borg_core.formats import format_time
 from borg_core.kinds.run import RUNS
 from borg_core.native.claim_user import SCALABLE
 from borg_core.native.copy import SNAPSHOTS
-from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
+from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.drift import covers
 from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
 from borg_core.native.network_policy import NETWORK_POLICIES
 from borg_core.native.pod import PODS
 from borg_core.registry import Kind, Reference, ResourceType, find_kind
-from borg_core.runs.turns import PLACEHOLDER_UID
 from borg_operator.loop.copies import let_go
-from borg_operator.loop.manifests import as_read, is_orphan, is_same, marked, meant, render_event, repaired
+from borg_operator.loop.cron_jobs import CronJobs
+from borg_operator.loop.manifests import is_same, marked, meant, render_event
 from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 
@@ -72,12 +72,18 @@ class TakenError(Exception):
 class Applier:
     """Sends the writes, and puts the API server's answers into the store, so that the next plan sees them at once."""
 
-    def __init__(self, store: Store, api: ApiServer, prover: Prover) -> None:
+    def __init__(
+        self,
+        store: Store,
+        api: ApiServer,
+        prover: Prover,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._store = store
         self._api = api
         self._prover = prover
-        self._changed_by_others: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
-        """By uid of a CronJob that the cluster's admission changes: what was sent last, and what came of it."""
+        self._clock = clock
+        self._cron_jobs = CronJobs(store, api)
 
     async def apply(self, action: Action) -> None:  # noqa: C901, PLR0912 - an arm for each action
         """Log the action and carry it out. Raises TakenError, Refused, or another ApiError."""
@@ -86,16 +92,16 @@ class Applier:
             case CreateCronJob(manifest) | CreateJob(manifest):
                 await self._create(find_kind(manifest["kind"]), manifest)
             case RepairCronJob(manifest, forget_missed_before):
-                await self._repair_cron_job(manifest, forget_missed_before)
+                await self._cron_jobs.repair(manifest, forget_missed_before)
             case DeleteCronJob(target, uid):
                 await self._delete(CRON_JOBS, target, uid, _BACKGROUND)
             case CreateNetworkPolicy(manifest):
                 with contextlib.suppress(AlreadyExists):
                     await self._api.create(NETWORK_POLICIES, manifest)
             case ReserveTurn():
-                await self._reserve_turn(action)
+                await self._cron_jobs.reserve_turn(action)
             case RecordTick():
-                await self._record_tick(action)
+                await self._cron_jobs.record_tick(action)
             case StartJob(job, uid, subject):
                 await self._start_job(job, uid, subject)
             case SuspendJob(job, uid):
@@ -162,57 +168,6 @@ class Applier:
         if is_same(body["metadata"], metadata):
             return body
         raise TakenError(f'another {kind.kind} has the name "{metadata["name"]}"') from error
-
-    async def _repair_cron_job(self, manifest: dict[str, Any], forget_missed_before: datetime | None) -> None:
-        metadata = manifest["metadata"]
-        target = Reference(CRON_JOBS.kind, metadata["namespace"], metadata["name"])
-        known = self._store.get(CRON_JOBS, target.namespace, target.name)
-        if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
-            return  # the cluster's admission changes what we send: sending it again would never end
-        body = await self._api.get(CRON_JOBS, target.namespace, target.name)
-        if body is None or not (is_same(body["metadata"], metadata) or is_orphan(body["metadata"], metadata)):
-            return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
-        if forget_missed_before:
-            status = {"lastScheduleTime": format_time(forget_missed_before)}
-            patch = as_read(body, {"status": status})
-            body = await self._api.merge(CRON_JOBS, target.namespace, target.name, patch, "status")
-        # Replaced and not merged: what the spec has no more, and what others added, is to go.
-        live = await self._api.replace(CRON_JOBS, repaired(body, manifest))
-        self._store.put_answer(CRON_JOBS, live)
-        uid = live["metadata"]["uid"]
-        if covers(live["spec"], manifest["spec"]) and not parse_cron_job(live).foreign_managers:
-            self._changed_by_others.pop(uid, None)
-        else:
-            logger.warning("CronJob %s/%s is not what was applied: something changes it", target.namespace, target.name)
-            self._changed_by_others[uid] = (manifest, live["spec"])
-            alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}
-            self._changed_by_others = {uid: pair for uid, pair in self._changed_by_others.items() if uid in alive}
-
-    async def _reserve_turn(self, turn: ReserveTurn) -> None:
-        placeholder = Reference(JOBS.kind, turn.job.namespace, f"{turn.cron_job.name}-placeholder")
-        entries = {turn.job_uid: turn.job, PLACEHOLDER_UID: placeholder}
-        await self._patch_active(turn.cron_job, turn.cron_job_uid, entries, {})
-
-    async def _record_tick(self, tick: RecordTick) -> None:
-        found = await self._api.get(JOBS, tick.job.namespace, tick.job.name)
-        if found and found["metadata"]["uid"] == tick.job_uid:
-            entries = {} if parse_job(found).finished else {tick.job_uid: tick.job}
-            status = {"lastScheduleTime": format_time(tick.tick)}
-            await self._patch_active(tick.cron_job, tick.cron_job_uid, entries, status)
-
-    async def _patch_active(
-        self, cron_job: Reference, uid: str, jobs: dict[str, Reference], status: dict[str, Any]
-    ) -> None:
-        """Add Jobs to those that the CronJob takes to be at work. Raises Conflict when its status moved meanwhile."""
-        body = await self._api.get(CRON_JOBS, cron_job.namespace, cron_job.name)
-        if body is None or body["metadata"]["uid"] != uid:
-            return
-        active = [entry for entry in body.get("status", {}).get("active", []) if entry.get("uid") not in jobs]
-        active += [
-            {"apiVersion": JOBS.api_version, "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
-            for uid, job in jobs.items()
-        ]
-        await self._merge(CRON_JOBS, cron_job, as_read(body, {"status": {**status, "active": active}}), "status")
 
     async def _start_job(self, job: Reference, uid: str, subject: Reference) -> None:
         selector = f"{labels.SUBJECTS[subject.kind]}={subject.name}"
@@ -293,7 +248,7 @@ class Applier:
     async def _record_event(self, event: RecordEvent) -> None:
         regarding = event.regarding
         try:
-            await self._api.create(EVENTS, render_event(event, datetime.now(UTC)))
+            await self._api.create(EVENTS, render_event(event, self._clock()))
         except ApiError as error:
             # An Event is news for people; a full namespace or one that is going must not stop the work.
             logger.warning("no Event on %s %s/%s: %s", regarding.kind, regarding.namespace, regarding.name, error)

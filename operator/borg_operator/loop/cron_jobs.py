@@ -1,0 +1,87 @@
+"""Writes to CronJobs, whose status the CronJob controller writes as well: each is made to the object as it was read."""
+
+import contextlib
+import logging
+from datetime import datetime
+from typing import Any
+
+from borg_cluster.client import ApiServer
+from borg_cluster.errors import NotFound
+from borg_core.actions import RecordTick, ReserveTurn
+from borg_core.formats import format_time
+from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
+from borg_core.native.drift import covers
+from borg_core.native.job import JOBS, parse_job
+from borg_core.registry import Reference
+from borg_core.runs.turns import PLACEHOLDER_UID
+from borg_operator.loop.manifests import as_read, is_orphan, is_same, repaired
+from borg_operator.store import Store
+
+logger = logging.getLogger(__name__)
+
+
+class CronJobs:
+    """All methods raise ApiError."""
+
+    def __init__(self, store: Store, api: ApiServer) -> None:
+        self._store = store
+        self._api = api
+        self._changed_by_others: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        """By uid of a CronJob that the cluster's admission changes: what was sent last, and what came of it."""
+
+    async def repair(self, manifest: dict[str, Any], forget_missed_before: datetime | None) -> None:
+        """Make the CronJob what the manifest says: see `actions.RepairCronJob`."""
+        metadata = manifest["metadata"]
+        target = Reference(CRON_JOBS.kind, metadata["namespace"], metadata["name"])
+        known = self._store.get(CRON_JOBS, target.namespace, target.name)
+        if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
+            return  # the cluster's admission changes what we send: sending it again would never end
+        body = await self._api.get(CRON_JOBS, target.namespace, target.name)
+        if body is None or not (is_same(body["metadata"], metadata) or is_orphan(body["metadata"], metadata)):
+            return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
+        if forget_missed_before:
+            status = {"lastScheduleTime": format_time(forget_missed_before)}
+            patch = as_read(body, {"status": status})
+            body = await self._api.merge(CRON_JOBS, target.namespace, target.name, patch, "status")
+        # Replaced and not merged: what the spec has no more, and what others added, is to go.
+        live = await self._api.replace(CRON_JOBS, repaired(body, manifest))
+        self._store.put_answer(CRON_JOBS, live)
+        uid = live["metadata"]["uid"]
+        if covers(live["spec"], manifest["spec"]) and not parse_cron_job(live).foreign_managers:
+            self._changed_by_others.pop(uid, None)
+        else:
+            logger.warning("CronJob %s/%s is not what was applied: something changes it", target.namespace, target.name)
+            self._changed_by_others[uid] = (manifest, live["spec"])
+            alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}
+            self._changed_by_others = {uid: pair for uid, pair in self._changed_by_others.items() if uid in alive}
+
+    async def reserve_turn(self, turn: ReserveTurn) -> None:
+        """Enter the Job and a placeholder: see `runs.turns`."""
+        placeholder = Reference(JOBS.kind, turn.job.namespace, f"{turn.cron_job.name}-placeholder")
+        entries = {turn.job_uid: turn.job, PLACEHOLDER_UID: placeholder}
+        await self._patch_active(turn.cron_job, turn.cron_job_uid, entries, {})
+
+    async def record_tick(self, tick: RecordTick) -> None:
+        """Enter what the CronJob controller could not: see `runs.ticks`."""
+        found = await self._api.get(JOBS, tick.job.namespace, tick.job.name)
+        if found and found["metadata"]["uid"] == tick.job_uid:
+            entries = {} if parse_job(found).finished else {tick.job_uid: tick.job}
+            status = {"lastScheduleTime": format_time(tick.tick)}
+            await self._patch_active(tick.cron_job, tick.cron_job_uid, entries, status)
+
+    async def _patch_active(
+        self, cron_job: Reference, uid: str, jobs: dict[str, Reference], status: dict[str, Any]
+    ) -> None:
+        """Add Jobs to those that the CronJob takes to be at work. Raises Conflict when its status moved meanwhile."""
+        body = await self._api.get(CRON_JOBS, cron_job.namespace, cron_job.name)
+        if body is None or body["metadata"]["uid"] != uid:
+            return
+        active = [entry for entry in body.get("status", {}).get("active", []) if entry.get("uid") not in jobs]
+        active += [
+            {"apiVersion": JOBS.api_version, "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
+            for uid, job in jobs.items()
+        ]
+        patch = as_read(body, {"status": {**status, "active": active}})
+        with contextlib.suppress(NotFound):  # gone since: its event is on the way
+            merged = await self._api.merge(CRON_JOBS, cron_job.namespace, cron_job.name, patch, "status")
+            self._store.put_answer(CRON_JOBS, merged)
