@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from borg_api.commands.schedules.names import NOT_NAMES
 from support.page_forms import SCHEDULE, make_world, specs_of, writes_of
 from support.rest_world import World
 from support.visitor import Browser
@@ -108,3 +109,42 @@ def test_the_form_shows_the_parameters_of_the_chosen_script_without_saving(world
     assert 'name="pre.HOST"' in answer.text
     assert 'name="pre.PASSWORD.secret"' in answer.text
     assert writes_of(world) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "n" * 254}, {"timezone": "Z" * 65}, {"cron_expression": "0 2 * * *" + " " * 600 + "x"}],
+    ids=["name", "zone", "expression"],
+)
+def test_what_is_too_long_even_for_a_preview_is_said_and_nothing_entered_is_lost(
+    browser: Browser, change: dict[str, str]
+) -> None:
+    answer = browser.post("/schedules", {**SCHEDULE, **change})
+    assert answer.status_code in (400, 422)
+    assert ">Ask us.</textarea>" in answer.text
+
+
+def test_times_that_cannot_be_looked_at_are_no_dead_end(browser: Browser) -> None:
+    answer = browser.get("/new/schedule/times?cron_expression=0+2+*+*+*&timezone=" + "Z" * 70)
+    assert answer.status_code == 200
+    assert "64" in answer.text
+
+
+@pytest.mark.parametrize("name", NOT_NAMES)
+def test_a_schedule_that_is_named_like_a_place_in_rest_can_be_edited(world: World, browser: Browser, name: str) -> None:
+    spec = world.cluster.objects["BorgSchedule", "nightly"]["spec"]
+    world.cluster.add("BorgSchedule", name, {**spec, "title": "Of kubectl"})
+    answer = browser.get(f"/schedules/{name}/edit")
+    assert (answer.status_code, 'value="Of kubectl"' in answer.text) == (200, True)
+
+
+def test_what_may_not_be_read_is_not_edited_in_words(world: World) -> None:
+    create = world.cluster.create
+
+    async def deny(resource: Any, manifest: Any) -> Any:
+        asked = manifest.get("spec", {}).get("resourceAttributes")
+        return {"status": {"allowed": asked["verb"] != "list"}} if asked else await create(resource, manifest)
+
+    world.cluster.create = deny  # type: ignore[method-assign]
+    answer = Browser(world, "token").get("/schedules/nightly/edit")
+    assert (answer.status_code, "may not do that" in answer.text) == (403, True)

@@ -8,6 +8,8 @@ from itertools import count
 from borg_core.names import CRON_JOB_NAME_LIMIT
 
 TITLE_LIMIT = 253
+NOT_NAMES = ("cron-presets", "upcoming-jobs")
+"""What has a place of its own among the schedules over REST, so that none of that name could be read there."""
 _NOT_ALLOWED = re.compile(r"[^a-z0-9]+")
 
 
@@ -18,7 +20,8 @@ def derive_resource_names(title: str) -> Iterator[str]:
     """
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     base = _NOT_ALLOWED.sub("-", plain).strip("-")
-    yield base[:CRON_JOB_NAME_LIMIT].strip("-") or "schedule"
+    if base not in NOT_NAMES:
+        yield base[:CRON_JOB_NAME_LIMIT].strip("-") or "schedule"
     for number in count(2):
         suffix = f"-{number}"
         yield (base or "schedule")[: CRON_JOB_NAME_LIMIT - len(suffix)].strip("-") + suffix

@@ -14,6 +14,7 @@ from borg_api.page.insight.history import backups_of, states_of
 from borg_api.page.insight.matter import WORDS
 from borg_api.page.show.words import tell_times
 from borg_api.picture.picture import View
+from borg_api.picture.records import derive_id
 from borg_api.picture.timetable import whole_now
 from borg_api.resources.cron.response import PRESETS
 from borg_api.resources.repositories.route import LIST as LIST_REPOSITORIES
@@ -119,7 +120,12 @@ async def show_schedule(
 @requires(Permission("update", SCHEDULES))
 async def edit_schedule(request: Request, view: TheView, job_id: JobId) -> Response:
     record = find_schedule(view, job_id)
-    said = await call(request, Operation("get_schedule", {"job_id": record.name}, {}))
+    # By its id: of its name there may be another operation (`upcoming-jobs`).
+    number = str(derive_id(SCHEDULES.kind, record.namespace, record.name))
+    said = await call(request, Operation("get_schedule", {"job_id": number}, {}))
+    if not said.good:
+        back = ("/schedules", record.name)
+        return show(request, "error.html", said.status, status=said.status, detail=said.detail, back=back)
     return await show_form(request, view, draft_of(record, said.body["job"], said.etag, view))
 
 
@@ -143,4 +149,5 @@ async def ask_times(request: Request, expression: str, zone: str, name: str) -> 
     if not expression.strip():
         return None
     body = {"cron_expression": expression, "name": name.strip() or None, "timezone": zone.strip() or None}
-    return (await call(request, Operation("validate_cron", {}, {}, body))).body
+    said = await call(request, Operation("validate_cron", {}, {}, body))
+    return said.body if said.good else {"success": False, "error": said.detail}
