@@ -96,6 +96,10 @@ class Unreachable(ApiError):  # noqa: N818
     """No answer came, or one that says "not now", or one of something that is not the API server."""
 
 
+class Unanswered(Unreachable):
+    """It was sent, and no whole answer came: what it asks for may be done."""
+
+
 class Busy(Unreachable):
     """Too many requests; `retry_after` says when to come again."""
 
@@ -105,7 +109,7 @@ class Busy(Unreachable):
 _BY_STATUS: dict[int, type[ApiError]] = {
     kind.usual_status: kind for kind in (Unauthorized, Forbidden, NotFound, Conflict, Expired, Invalid, Busy)
 }
-_FIRST_ERROR, _REQUEST_TIMEOUT, _FIRST_OF_SERVER = 400, 408, 500
+_FIRST_ERROR, _REQUEST_TIMEOUT, _FIRST_OF_SERVER, _UNAVAILABLE = 400, 408, 500, 503
 _PLAIN = (NotFound, Busy, Unauthorized)
 """What the API server, or an authenticating proxy before it, also says without a Status object."""
 
@@ -129,7 +133,10 @@ def _type_of(status: int, reason: str, message: str) -> type[ApiError]:
     if reason == "AlreadyExists":
         return AlreadyExists
     if status >= _FIRST_OF_SERVER:
-        return WebhookFailed if "failed calling webhook" in message else Unreachable
+        if "failed calling webhook" in message:
+            return WebhookFailed
+        # All but the one that says "not now": etcd may have done it, or what is behind a proxy.
+        return Unreachable if status == _UNAVAILABLE else Unanswered
     if status < _FIRST_ERROR or status == _REQUEST_TIMEOUT:
         return Unreachable
     return _BY_STATUS.get(status, Refused)

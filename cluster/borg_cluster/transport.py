@@ -12,7 +12,7 @@ import aiohttp
 from kubernetes.aio import client
 
 from borg_cluster.clock import ServerClock
-from borg_cluster.errors import ApiError, Unreachable, error_of
+from borg_cluster.errors import ApiError, Unanswered, Unreachable, error_of
 
 JSON = "application/json"
 _OWN_FAULTS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
@@ -129,11 +129,16 @@ def network(request: Request) -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise Unreachable(f"{request}: no answer in time") from error
+        raise _unreachable(error)(f"{request}: no answer in time") from error
     except (aiohttp.ClientError, ConnectionError, ssl.SSLError) as error:
         if isinstance(error, OSError) and error.errno in _OWN_FAULTS:
             raise
-        raise Unreachable(f"{request}: {error or type(error).__name__}") from error
+        raise _unreachable(error)(f"{request}: {error or type(error).__name__}") from error
+
+
+def _unreachable(error: Exception) -> type[Unreachable]:
+    is_sent = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return Unanswered if is_sent else Unreachable
 
 
 async def lines_of(request: Request, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -9,7 +9,17 @@ import httpx
 import pytest
 
 from borg_api.picture import records
-from borg_cluster.errors import Busy, Conflict, Forbidden, Invalid, NotFound, Unauthorized, Unreachable, WebhookFailed
+from borg_cluster.errors import (
+    Busy,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unanswered,
+    Unauthorized,
+    Unreachable,
+    WebhookFailed,
+)
 from borg_core.clock import schedule
 from borg_core.clock.expression import Fields, parse_fields
 from borg_core.kinds.schedule import BorgSchedule
@@ -69,6 +79,24 @@ def test_every_error_of_the_cluster_has_an_answer_of_its_own(
     assert words in answer.json()["detail"]
     assert "10.0.0.1" not in answer.text
     assert ("Retry-After" in answer.headers) == (status in (429, 503))
+
+
+@pytest.mark.parametrize(
+    ("verb", "method", "path", "body"),
+    [
+        ("patch", "POST", f"{PATH}/toggle", None),
+        ("create", "POST", f"{PATH}/duplicate", None),
+        ("merge", "PUT", PATH, {"description": "new"}),
+        ("delete", "DELETE", PATH, None),
+    ],
+)
+def test_what_may_be_done_already_is_not_to_be_asked_for_again_unseen(
+    world: World, verb: str, method: str, path: str, body: Any
+) -> None:
+    world.cluster.troubles[verb] = [Unanswered("no answer in time")]
+    answer = send(world, method, path, body)
+    assert (answer.status_code, "look before you ask again" in answer.json()["detail"]) == (503, True)
+    assert "Retry-After" not in answer.headers
 
 
 def test_a_fault_of_our_own_disk_is_not_taken_for_the_cluster(world: World) -> None:

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 
-from borg_api.edge.errors import ChangedError, InUseError, NoSuchObjectError
+from borg_api.edge.errors import ChangedError, InUseError, NoSuchObjectError, UnknownOutcomeError
 from borg_api.edge.guard import TheCaller, TheView
 from borg_api.edge.parts import part_of
 from borg_api.picture.picture import Objects
@@ -17,7 +17,7 @@ from borg_api.picture.records import RunRecord, ScheduleRecord, edition_of, is_o
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.restoring import RestoreRecord
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import Conflict, Invalid
+from borg_cluster.errors import Conflict, Invalid, Unanswered
 from borg_core.kinds.parts.base import API_VERSION, Metadata, OwnerReference
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.session import BorgSession
@@ -90,7 +90,9 @@ class Writer(Generic[T]):
         if owner:
             metadata["ownerReferences"] = [owner.model_dump(by_alias=True, exclude_defaults=True)]
         manifest = {"apiVersion": API_VERSION, "kind": self._kind.kind, "metadata": metadata, "spec": spec}
-        return await self._publish(await self._caller.create(self._kind, manifest))
+        with _telling_unknown():
+            body = await self._caller.create(self._kind, manifest)
+        return await self._publish(body)
 
     async def read(self, name: str) -> T | None:
         """Return it as it is at this moment, None when it is gone."""
@@ -109,7 +111,8 @@ class Writer(Generic[T]):
             return await self._caller.merge(self._kind, self._namespace, name, body)
 
         try:
-            written = await (write() if version else self._insist(name, write))
+            with _telling_unknown():
+                written = await (write() if version else self._insist(name, write))
         except Invalid as error:
             if error.is_of_another:
                 raise self.gone() from None
@@ -119,7 +122,10 @@ class Writer(Generic[T]):
     async def patch(self, name: str, operations: list[dict[str, Any]]) -> T | None:
         """Apply the JSON Patch. None: its test failed."""
         try:
-            body = await self._insist(name, lambda: self._caller.patch(self._kind, self._namespace, name, operations))
+            with _telling_unknown():
+                body = await self._insist(
+                    name, lambda: self._caller.patch(self._kind, self._namespace, name, operations)
+                )
         except Invalid as error:
             if error.details:  # of an object that breaks the rules of its kind
                 raise
@@ -129,7 +135,8 @@ class Writer(Generic[T]):
     async def delete(self, name: str, uid: str, version: str | None = None) -> None:
         """Delete it and return when every replica has seen it go; with `version` only if it is at that one."""
         with self._index.deletion(uid) as deletion:
-            await self._caller.delete(self._kind, self._namespace, name, uid, version)
+            with _telling_unknown():
+                await self._caller.delete(self._kind, self._namespace, name, uid, version)
             try:
                 deleted_at = await asyncio.wait_for(deletion, _DELETION_SECONDS)
             except TimeoutError:  # something holds it back with a finalizer: it is being deleted
@@ -164,6 +171,15 @@ class Writer(Generic[T]):
         self._index.put_answer(body)
         # None where the watch has seen it go meanwhile.
         return self._objects.get(body["metadata"]["name"]) or self._kind.parse(body)
+
+
+@contextlib.contextmanager
+def _telling_unknown() -> Iterator[None]:
+    """Raise UnknownOutcomeError where a write was sent, and nobody knows what became of it."""
+    try:
+        yield
+    except Unanswered:
+        raise UnknownOutcomeError from None
 
 
 async def write_at_edition(

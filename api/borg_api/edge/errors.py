@@ -114,6 +114,17 @@ class UnavailableError(HttpError):
         self.headers = {"Retry-After": str(seconds)}
 
 
+class UnknownOutcomeError(HttpError):
+    """Whether it was done is not known. No Retry-After: done twice, it might be undone, or be there twice."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The API server did not answer, so it is not known whether this was done: look before you ask again."
+        )
+
+
 def sentence(text: str) -> str:
     """Return the text as one: with a capital, and a full stop."""
     text = text.strip()
