@@ -148,3 +148,17 @@ def test_what_may_not_be_read_is_not_edited_in_words(world: World) -> None:
     world.cluster.create = deny  # type: ignore[method-assign]
     answer = Browser(world, "token").get("/schedules/nightly/edit")
     assert (answer.status_code, "may not do that" in answer.text) == (403, True)
+
+
+def test_a_parameter_that_is_empty_though_it_has_a_default_stays_so_when_nothing_is_changed(
+    world: World, browser: Browser
+) -> None:
+    world.cluster.add("BorgScript", "opt", {"content": "x", "parameters": [{"name": "MODE", "default": "full"}]})
+    hook = {"scriptRef": {"name": "opt"}, "parameters": [{"name": "MODE", "value": ""}]}
+    world.cluster.change("BorgSchedule", "nightly", hooks={"preBackup": hook})
+    entered = {"pre_script": "opt", "pre.MODE": ""}
+    assert browser.post("/schedules/nightly", {**SCHEDULE, "name": "Nightly", **entered}).status_code == 303
+    [kept] = world.cluster.objects["BorgSchedule", "nightly"]["spec"]["hooks"]["preBackup"]["parameters"]
+    assert kept == {"name": "MODE", "value": ""}
+    assert browser.post("/schedules", {**SCHEDULE, "name": "New", **entered}).status_code == 303
+    assert not world.cluster.objects["BorgSchedule", "new"]["spec"]["hooks"]["preBackup"].get("parameters")

@@ -365,3 +365,16 @@ def test_a_drill_is_a_run_on_the_repository_and_an_activity_with_what_it_restore
 
 
 AT = "2026-03-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(("what", "prefix"), [("check", ""), ("restore-check", "restore_")])
+def test_times_are_taken_by_the_names_that_answers_have_for_them(world: World, what: str, prefix: str) -> None:
+    path = f"{BASE}/{what}-schedule"
+    sent = {f"{prefix}check_cron_expression": "5 4 * * *", f"{prefix}check_timezone": "Europe/Berlin"}
+    good(send(world, "PUT", path, sent))
+    shown = good(send(world, "GET", path))
+    assert {key: shown[key] for key in sent} == sent
+    paused = send(world, "PUT", path, {f"{prefix}check_schedule_enabled": False})
+    assert (paused.status_code, "cannot be paused" in paused.json()["detail"]) == (400, True)
+    good(send(world, "PUT", path, shown))
+    assert good(send(world, "GET", path)) == shown

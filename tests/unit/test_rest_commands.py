@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from borg_api.picture import records
+from borg_api.picture.records import derive_id
 from borg_cluster.errors import (
     Busy,
     Conflict,
@@ -362,3 +363,44 @@ def test_the_way_of_a_put_through_the_facade_stays_short(world: World) -> None:
         sys.setprofile(None)
     rooms = {module for module in entered if module.startswith("borg_api.")}
     assert len(rooms) <= 17, sorted(rooms)
+
+
+REF = {"name": "k", "key": "k"}
+SSH: dict[str, Any] = {
+    "ssh": {"url": "ssh://u@h/./r", "privateKeySecretRef": REF, "knownHostsSecretRef": REF},
+    "encryption": {"mode": "none"},
+}
+
+
+def refs(world: World) -> list[str]:
+    return [ref["name"] for ref in world.cluster.objects["BorgSchedule", "db"]["spec"]["repositoryRefs"]]
+
+
+def test_of_two_repositories_at_one_place_that_is_kept_which_the_schedule_has(world: World) -> None:
+    for name in ("one", "two", "three"):
+        world.cluster.add("BorgRepository", name, SSH)
+    world.cluster.change("BorgSchedule", "db", repositoryRefs=[{"name": "two"}])
+    read = send(world, "GET", PATH).json()["job"]
+    assert send(world, "PUT", PATH, read).status_code == 200
+    assert refs(world) == ["two"]
+    assert send(world, "PUT", PATH, {"repository": read["repository"]}).status_code == 200
+    assert refs(world) == ["two"]
+    world.cluster.change("BorgSchedule", "db", repositoryRefs=[{"name": "main"}])
+    refused = send(world, "PUT", PATH, {"repository": read["repository"]})
+    assert (refused.status_code, "one, two, three: send an id" in refused.json()["detail"]) == (400, True)
+    assert send(world, "PUT", PATH, {"repository": "three"}).status_code == 200
+    assert refs(world) == ["three"]
+
+
+def test_runs_are_found_by_whatever_names_their_repository(world: World) -> None:
+    world.cluster.add("BorgRun", "run", {"scheduleRef": {"name": "db"}})
+    world.cluster.add("BorgRepository", "other", MAIN)
+    gone = {"phase": "Completed", "repositories": [{"name": "gone", "phase": "Completed"}]}
+    world.cluster.add("BorgRun", "old", {"scheduleRef": {"name": "db"}}, status=gone)
+    number = derive_id("BorgRepository", "team", "main")
+    found = {
+        place: [job["name"] for job in send(world, "GET", f"/api/backup/jobs?repository={place}").json()["jobs"]]
+        for place in ("main", str(number), "/repositories/main", "other", "gone")
+    }
+    assert found == {"main": ["run"], str(number): ["run"], "/repositories/main": ["run"], "other": [], "gone": ["old"]}
+    assert send(world, "GET", "/api/backup/jobs?repository=typo").status_code == 404

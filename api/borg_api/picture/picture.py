@@ -115,10 +115,10 @@ class View:
         found = self.repositories.get(repository)
         return derive_location(found) if found else repository
 
-    def repository_at(self, place: str) -> BorgRepository | None:
-        """Return the repository that has that location or name."""
-        found = self.repositories.in_order()
-        return next((item for item in found if place in (derive_location(item), item.metadata.name)), None)
+    def repositories_at(self, place: str) -> list[BorgRepository]:
+        """Return the repository of that name, else those that have that location: there may be several."""
+        named = self.repositories.get(place)
+        return [named] if named else [item for item in self.repositories.in_order() if derive_location(item) == place]
 
     def archives_in(self, repository: str) -> list[ArchiveRecord]:
         """Return what is known of the archives of a repository, oldest first."""

@@ -12,6 +12,7 @@ from borg_api.picture.timetable import DEFAULT_ZONE
 from borg_api.resources.schedules.request import WITHIN
 from borg_api.resources.schedules.response import Job
 from borg_contract.retention import DEFAULTS
+from borg_core.kinds.parts.hooks import Hook
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import BorgScheduleSpec
 from borg_core.kinds.script import SCRIPTS, BorgScript, ParameterType
@@ -41,6 +42,8 @@ class Choice:
     name: str
     script: BorgScript | None
     values: Mapping[str, str | tuple[str, str]]
+    empty: frozenset[str] = frozenset()
+    """The parameters that were empty before, whatever their default: left so, they stay it."""
 
     @property
     def is_gone(self) -> bool:
@@ -113,12 +116,15 @@ def read_draft(form: Form, name: str, view: View) -> Draft:
         key: entered.get(key, "").replace("\r\n", "\n").strip() for key in (*TEXTS, WITHIN, *COUNTS)
     }
     fields |= {key: key in entered for key in TICKS}
-    hooks = {when: _read_choice(when, entered, view) for when in HOOKS}
+    record = view.schedules.get(name)
+    spec = record.resource.spec.hooks if record else None
+    before: dict[str, Hook | None] = {when: getattr(spec, f"{when}_backup", None) for when in HOOKS}
+    hooks = {when: _read_choice(when, entered, view, before[when]) for when in HOOKS}
     targets = [value for key, value in form if key == "repository"]
     return Draft(name, fields, targets, hooks, entered.get("etag", ""))
 
 
-def _read_choice(when: str, entered: Mapping[str, str], view: View) -> Choice:
+def _read_choice(when: str, entered: Mapping[str, str], view: View, before: Hook | None) -> Choice:
     name = entered.get(f"{when}_script", "")
     script = view.scripts.get(name)
     values: dict[str, str | tuple[str, str]] = {}
@@ -128,7 +134,8 @@ def _read_choice(when: str, entered: Mapping[str, str], view: View) -> Choice:
             values[parameter.name] = (entered.get(f"{key}.secret", "").strip(), entered.get(f"{key}.key", "").strip())
         else:
             values[parameter.name] = entered.get(key, "")
-    return Choice(name, script, values)
+    known = before.parameters if before and before.script_ref.name == name else ()
+    return Choice(name, script, values, frozenset(item.name for item in known if item.value == ""))
 
 
 def body_of(draft: Draft, namespace: str) -> dict[str, Any]:
@@ -144,6 +151,6 @@ def body_of(draft: Draft, namespace: str) -> dict[str, Any]:
             body[f"{when}_backup_script_parameters"] = {
                 name: {"secretKeyRef": {"name": value[0], "key": value[1]}} if isinstance(value, tuple) else value
                 for name, value in choice.values.items()
-                if value not in ("", ("", ""))
+                if value not in ("", ("", "")) or (value == "" and name in choice.empty)
             }
     return body

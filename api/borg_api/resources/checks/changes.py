@@ -39,15 +39,15 @@ def _derive_patch(sent: CheckSchedule, current: CheckTimes | DrillTimes | None, 
         )
     if is_end:
         return _patch(of, None) if current else None
-    if expression is None and sent.zone is None:
+    if expression is None and sent.timezone is None:
         if sent.schedule_enabled and current is None:
             raise _no_times()
         return None
     line = expression or (current.schedule if current else None)
     if line is None:
         raise _no_times()
-    zone = sent.zone or (current.time_zone if current else DEFAULT_ZONE)
-    check_times(line, zone, zone_is_new=sent.zone is not None or current is None)
+    zone = sent.timezone or (current.time_zone if current else DEFAULT_ZONE)
+    check_times(line, zone, zone_is_new=sent.timezone is not None or current is None)
     return _patch(of, {"schedule": line, "timeZone": zone})
 
 

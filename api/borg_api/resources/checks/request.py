@@ -1,6 +1,11 @@
 """What clients send about the regular checks of a repository."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
+
+def _as_answers_call_it(name: str) -> AliasChoices:
+    """Return the names of a field: its own goes first, then those by which answers about checks and drills have it."""
+    return AliasChoices(name, f"check_{name}", f"restore_check_{name}")
 
 
 class CheckSchedule(BaseModel):
@@ -11,20 +16,20 @@ class CheckSchedule(BaseModel):
     )
 
     cron_expression: str | None = Field(
-        default=None, max_length=512, description="As in a schedule; empty ends the checks."
+        default=None,
+        max_length=512,
+        validation_alias=_as_answers_call_it("cron_expression"),
+        description="As in a schedule; empty ends the checks. `check_cron_expression` is taken too.",
     )
-    timezone: str | None = Field(default=None, min_length=1, max_length=64, description="IANA; default UTC.")
-    check_timezone: str | None = Field(
-        default=None, min_length=1, max_length=64, description="The same, as answers call it; `timezone` goes first."
-    )
-    restore_check_timezone: str | None = Field(
-        default=None, min_length=1, max_length=64, description="The same, as answers about drills call it."
+    timezone: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        validation_alias=_as_answers_call_it("timezone"),
+        description="IANA; default UTC. `check_timezone` is taken too.",
     )
     schedule_enabled: bool | None = Field(
-        default=None, description="true is how it is while there is a cron_expression; there is no pause."
+        default=None,
+        validation_alias=_as_answers_call_it("schedule_enabled"),
+        description="true is how it is while there is a cron_expression; there is no pause.",
     )
-
-    @property
-    def zone(self) -> str | None:
-        """The time zone that was sent."""
-        return self.timezone or self.check_timezone or self.restore_check_timezone

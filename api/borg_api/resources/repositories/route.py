@@ -73,7 +73,7 @@ def find_repository(view: View, reference: str) -> BorgRepository:
 
 def find_repository_at(view: View, reference: str) -> BorgRepository:
     """Return the repository of that id, name or location. Raises NoSuchObjectError."""
-    found = view.repositories.find(reference) or view.repository_at(reference)
+    found = view.repositories.find(reference) or next(iter(view.repositories_at(reference)), None)
     if found is None:
         raise no_such_place(reference)
     return found

@@ -10,7 +10,8 @@ from fastapi import Query
 from borg_api.edge.paging import cut_page, decode_token
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
-from borg_api.resources.runs.response import Run, locations_of, render_run, run_status, triggered_by
+from borg_api.resources.runs.response import Run, render_run, run_status, triggered_by
+from borg_api.resources.schedules.changes import no_such_place
 from borg_cluster.turns import in_turns
 from borg_contract.run import Operation
 
@@ -24,10 +25,16 @@ class Wanted:
     status: Annotated[Status | None, Query(description="Only runs in this state.")] = None
     manual_only: Annotated[bool, Query(description="Only runs that the clock did not begin.")] = False
     scheduled_only: Annotated[bool, Query(description="Only runs that the clock began.")] = False
-    repository: Annotated[str | None, Query(max_length=4096, description="Only runs into this location.")] = None
+    repository: Annotated[
+        str | None, Query(max_length=4096, description="Only runs into this repository: its location, name or id.")
+    ] = None
 
     def choose(self, runs: Iterable[RunRecord], view: View) -> Iterator[RunRecord]:
-        """Yield those of the runs that are."""
+        """Return those of the runs that are. Raises NoSuchObjectError for a repository that nobody knows."""
+        into = None if self.repository is None else _find_repositories(self.repository, view)
+        return self._choose(runs, view, into)
+
+    def _choose(self, runs: Iterable[RunRecord], view: View, into: frozenset[str] | None) -> Iterator[RunRecord]:
         excluded = {
             name for name, is_out in (("schedule", self.manual_only), ("manual", self.scheduled_only)) if is_out
         }
@@ -36,9 +43,18 @@ class Wanted:
                 run.operation is Operation.BACKUP
                 and (self.status is None or run_status(run) == self.status)
                 and triggered_by(run) not in excluded
-                and (self.repository is None or self.repository in locations_of(run, view).values())
+                and (into is None or not into.isdisjoint(view.targets_of(run)))
             ):
                 yield run
+
+
+def _find_repositories(reference: str, view: View) -> frozenset[str]:
+    """Return the names of those of that id, name or location; of one that is gone runs still tell."""
+    by_id = view.repositories.find(reference)
+    names = {by_id.metadata.name} if by_id else {item.metadata.name for item in view.repositories_at(reference)}
+    if not names and not any(reference in view.targets_of(run) for run in view.runs.in_order()):
+        raise no_such_place(reference)
+    return frozenset(names or {reference})
 
 
 async def render_page(

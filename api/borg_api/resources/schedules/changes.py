@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from borg_api.edge.errors import InvalidValueError, NoSuchObjectError, sentence
+from borg_api.edge.errors import InvalidValueError, NoSuchObjectError, quote, sentence
 from borg_api.picture.picture import View
 from borg_api.picture.records import derive_id
 from borg_api.picture.timetable import DEFAULT_ZONE
@@ -90,8 +90,6 @@ def _targets(given: dict[str, Any], view: View, current: BorgScheduleSpec | None
     kept = [ref.name for ref in current.repository_refs] if current else []
     kept_by_id = {derive_id(REPOSITORIES.kind, view.namespace, name): name for name in kept}
     names: list[str] = []
-    if "repository" in given:
-        names.append(_repository_at(given["repository"], view, kept))
     ids = [("repository_id", given["repository_id"])] if "repository_id" in given else []
     ids += [("repository_ids", item) for item in given.get("repository_ids", ())]
     for field, item in ids:
@@ -99,6 +97,8 @@ def _targets(given: dict[str, Any], view: View, current: BorgScheduleSpec | None
         if repository is None and item not in kept_by_id:
             raise NoSuchObjectError(f"There is no repository with the id {item} ({field}).")
         names.append(repository.metadata.name if repository else kept_by_id[item])
+    if "repository" in given:
+        names.insert(0, _repository_at(given["repository"], view, names or kept, kept))
     if not names:
         raise _no_target()
     return [{"name": name} for name in dict.fromkeys(names)]
@@ -108,13 +108,17 @@ def _no_target() -> InvalidValueError:
     return InvalidValueError("Name at least one repository to back up into.", "/repository_ids")
 
 
-def _repository_at(place: str, view: View, kept: list[str]) -> str:
-    found = view.repository_at(place)
-    if found:
-        return found.metadata.name
-    if place in kept:
-        return place
-    raise no_such_place(place)
+def _repository_at(place: str, view: View, meant: list[str], kept: list[str]) -> str:
+    """Return the repository there; of several, the first of those `meant` by what else is known."""
+    found = [repository.metadata.name for repository in view.repositories_at(place)]
+    if len(found) > 1:
+        chosen = next((name for name in meant if name in found), None)
+        if chosen is None:
+            raise InvalidValueError(f"{quote(place)} is the location of {', '.join(found)}: send an id.", "/repository")
+        return chosen
+    if not found and place not in kept:
+        raise no_such_place(place)
+    return found[0] if found else place
 
 
 def no_such_place(place: str) -> NoSuchObjectError:
