@@ -146,6 +146,49 @@ def test_plans_say_that_nothing_is_to_be_pruned_and_that_all_data_are_to_be_read
     assert plan_in(made.manifest["spec"]["jobTemplate"]["spec"]["template"]).repositories[0].damage == words
 
 
+def without_a_repository(case: builders.Case) -> builders.Case:
+    """Return the case after a repository was asked for that does not exist."""
+    assert case.bundle
+    asked = builders.schedule(repositories=("main", "gone"), prune={"enabled": True}).model_copy(
+        update={"status": case.bundle.schedule.status}
+    )
+    return replace(case, bundle=replace(case.bundle, schedule=asked))
+
+
+def test_a_schedule_that_is_held_learns_of_damage_and_of_its_end_and_goes_on() -> None:
+    damaged = with_status(case_of(ended(1, "Check", **FAILED_CHECK)))
+    sound = builders.bundle(builders.schedule(prune={"enabled": True}), (local_repository(**BOTH),))
+    held = without_a_repository(builders.settled(builders.world(sound)))
+    assert held.bundle
+    assert not builders.planned(held, RepairCronJob)
+    known = replace(held, bundle=replace(held.bundle, repositories={"main": damaged}))
+    [told] = builders.planned(known, RepairCronJob)
+    spec = told.manifest["spec"]
+    assert plan_in(spec["jobTemplate"]["spec"]["template"]).repositories[0].damage.startswith("CheckFailed by BorgRun")
+    assert (spec["suspend"], told.forget_missed_before) == (False, None)
+    assert held.cron_job
+    settled = replace(known, cron_job=builders.with_spec(held.cron_job, **spec))
+    assert not builders.planned(settled, RepairCronJob)
+    [mended] = builders.planned(replace(settled, bundle=held.bundle), RepairCronJob)
+    assert mended.manifest["spec"] == held.cron_job.spec
+
+
+def test_a_check_that_is_held_reads_all_data_where_damage_is_found_meanwhile() -> None:
+    case = made_by(case_of())
+    assert case.drill_cron_job
+    damaged = with_status(replace(case, around=case_of(ended(1, "Backup", **DAMAGED_BACKUP)).around))
+    body = damaged.model_dump(by_alias=True, mode="json")
+    body["spec"]["verification"]["drill"]["schedule"] = "0 5 * * 9"
+    held = BorgRepository.model_validate(body)
+    repaired = {
+        action.manifest["metadata"]["name"]: plan_in(action.manifest["spec"]["jobTemplate"]["spec"]["template"])
+        for action in plan_repository(case, held, case.around, NOW).actions
+        if isinstance(action, RepairCronJob)
+    }
+    assert set(repaired) == {"main-check", "main-drill"}
+    assert all(plan.repositories[0].damage.startswith("RepositoryDamaged by") for plan in repaired.values())
+
+
 def plan_in(template: dict[str, Any]) -> RunPlan:
     [container] = template["spec"]["containers"]
     return decode_plan(next(item["value"] for item in container["env"] if item["name"] == "BORG_RUN_PLAN"))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from borg_contract.pod import PLAN_ENV
 from borg_contract.reasons import Reason
 from borg_core import labels
 from borg_core.actions import Action, CreateCronJob, RepairCronJob
@@ -17,6 +18,8 @@ from borg_core.registry import Reference
 from borg_core.runs.world import World
 from borg_core.workload.job import render_cron_job_manifest
 from borg_core.workload.owner import Owner
+from borg_core.workload.plan import tell_damage
+from borg_core.workload.workload import Workload
 
 OVERDUE_AFTER = timedelta(seconds=20)
 """How late a tick may be before it is overdue: the CronJob controller looks every ten seconds."""
@@ -53,11 +56,12 @@ def is_ours(current: ObservedCronJob | None, owner: Owner) -> bool:
 
 
 def render_held(
-    world: World, owner: Owner, problems: Sequence[Problem], *, suspend: bool = False
+    world: World, owner: Owner, problems: Sequence[Problem], workload: Workload, *, suspend: bool = False
 ) -> dict[str, Any] | None:
     """Return the CronJob as it last was valid, only suspended where it must be; None where there is none of ours.
 
-    One that somebody edited since is suspended: what it was before, nobody knows any more.
+    One that somebody edited since is suspended: what it was before, nobody knows any more. Of any other the plan
+    learns which repositories are damaged: it goes on, and is to prune nothing there. `workload`: what is wanted by now.
     """
     current = world.cron_job
     if current is None or not is_ours(current, owner):
@@ -67,9 +71,19 @@ def render_held(
     edited = _is_edited(current)
     stopped = Severity.FORBIDDEN in severities or suspend or edited or is_forbidden(spec, world.settings)
     held = Severity.HELD in severities
+    if not edited:
+        _tell_damage(spec, workload)
     # One that was suspended already is not to make up for anything.
     mark = _EDITED if edited else _HELD if held and not (stopped or current.suspended) else None
     return render_cron_job_manifest(current.name, owner, {**spec, "suspend": stopped or held}, mark)
+
+
+def _tell_damage(spec: dict[str, Any], workload: Workload) -> None:
+    pod = spec["jobTemplate"]["spec"]["template"]["spec"]
+    for container in (*pod.get("initContainers", ()), *pod.get("containers", ())):
+        for item in container.get("env", ()):
+            if item["name"] == PLAN_ENV:
+                item["value"] = tell_damage(item["value"], workload)
 
 
 def find_edit(world: World, owner: Owner, problems: Sequence[Problem]) -> Iterator[Problem]:

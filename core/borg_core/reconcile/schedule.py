@@ -79,7 +79,7 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     # Times that never come keep nobody from running it by hand; a CronJob that is there goes on as it last was valid.
     keeping = (*problems, *never) if world.cron_job else problems
     if keeping or is_foreign:
-        desired = render_held(world, bundle.owner, keeping, suspend=spec.suspend)
+        desired = render_held(world, bundle.owner, keeping, workload, suspend=spec.suspend)
     lasting = derive_lasting(world.cron_job, desired, refused)
     clock = derive_clock(world.cron_job, lasting, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)

@@ -1,5 +1,8 @@
 """The runner's plan of a workload: names resolved, secrets turned into the paths of mounted files."""
 
+import json
+
+from borg_contract.codec import encode
 from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan, StreamPlan
 from borg_contract.pod import REPOSITORIES_DIR, SECRETS_DIR
 from borg_contract.run import Operation
@@ -34,6 +37,18 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
         stream=_stream(STREAM_TARGET, workload.stream) if workload.stream else None,
         listing=workload.listing,
     )
+
+
+def tell_damage(plan: str, workload: Workload) -> str:
+    """Return a plan that was rendered before, by whatever version, with the damage that is known by now."""
+    told = json.loads(plan)
+    known = {target.repository.metadata.name: describe_damage(target.repository) for target in workload.targets}
+    for repository in told["repositories"]:
+        if damage := known.get(repository["name"], repository.get("damage")):
+            repository["damage"] = damage
+        else:
+            repository.pop("damage", None)
+    return encode(told)
 
 
 def derive_location(repository: BorgRepository) -> str:
