@@ -121,6 +121,8 @@ class Archivist(Cluster):
     failing: bool = False
     keep: int = 1000
     names_pruned: bool = True
+    tell: Callable[[RunResult], RunResult] = lambda told: told
+    """Returns what becomes known of what a backup tells."""
     junk_part: str | None = None
     """What pods tell in place of a part."""
     shows_brief: bool = False
@@ -150,7 +152,7 @@ class Archivist(Cluster):
             return RunResult(Phase.FAILED, (bad,), "RepositoriesFailed", "1 of 1 repositories failed")
         if plan.operation is Operation.LIST:
             return self._list(plan)
-        return self._back_up(plan, job["metadata"]["name"])
+        return self.tell(self._back_up(plan, job["metadata"]["name"]))
 
     def _list(self, plan: RunPlan) -> RunResult:
         [repository] = plan.repositories

@@ -1,6 +1,8 @@
 """BorgArchives in a cluster that lives: whatever happens to a repository, they become what it holds, and then rest."""
 
+import itertools
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,8 @@ import yaml
 
 from borg_cluster.errors import Forbidden
 from borg_contract.archives.part import ArchiveRow, Part, pack_part
+from borg_contract.result import RunResult
+from borg_contract.run import Phase
 from borg_core.kinds.archive import parse_archive
 from borg_core.registry import find_kind
 from support import builders
@@ -30,12 +34,13 @@ def play(act: Callable[[Archivist], Awaitable[Any]], vault: Vault | None = None,
     """Return the cluster after `act`, in which there is the repository `main`, and a schedule into it."""
     spec = {"archiveLimit": more.pop("limit", 200)}
     times = more.pop("times", NEVER)
+    prune = {"enabled": more.pop("prunes", False)}
 
     async def work() -> Archivist:
         cluster = Archivist(vault=vault or Vault(), **more)
         for claim in claims():
             cluster.recorder.add("PersistentVolumeClaim", claim)
-        cluster.add(builders.local_repository(**spec), builders.schedule(schedule=times))
+        cluster.add(builders.local_repository(**spec), builders.schedule(schedule=times, prune=prune))
         await cluster.begin()
         await act(cluster)
         await cluster.stop()
@@ -171,6 +176,60 @@ def test_what_a_run_pruned_without_naming_it_is_found_out_quietly() -> None:
     assert cluster.listings
     assert cluster.condition("RolledBack") is None
     assert not any("ArchiveVanished" in event for event in cluster.events)
+
+
+def cut(told: RunResult) -> RunResult:
+    [result] = told.repositories
+    return replace(told, repositories=(replace(result, prune=None, totals=None),))
+
+
+def killed(told: RunResult) -> RunResult:
+    [result] = cut(told).repositories
+    failed = replace(result, phase=Phase.FAILED, reason="Interrupted", error="It was killed.")
+    return RunResult(Phase.FAILED, (failed,), "RepositoriesFailed", "main (Interrupted).")
+
+
+LITTLE_WORD: dict[str, Callable[[RunResult], RunResult]] = {
+    "the result was cut": cut,
+    "it was killed before it had counted": killed,
+    "its node was lost": lambda _: RunResult(Phase.FAILED, (), "Interrupted", "lost"),
+}
+
+
+@pytest.mark.parametrize("kind", LITTLE_WORD)
+def test_what_a_backup_pruned_that_could_not_tell_is_found_out_quietly(kind: str) -> None:
+    nights = itertools.count(1)
+    seen: list[int] = []
+
+    def tell(told: RunResult) -> RunResult:
+        seen.append(next(nights))
+        return LITTLE_WORD[kind](told) if seen[-1] == 4 else told
+
+    async def act(cluster: Archivist) -> None:
+        await cluster.live(3700)
+        await cluster.live(700, until=lambda: cluster.known == cluster.vault.newest(200))
+        assert_whole(cluster)
+
+    cluster = play(act, Vault(is_there=False), times="*/10 * * * *", keep=2, prunes=True, tell=tell)
+    assert seen[-1] > 4
+    assert cluster.condition("RolledBack") is None
+    assert not any("ArchiveVanished" in event for event in cluster.events)
+
+
+def test_that_a_backup_withheld_prune_takes_no_blame_for_what_vanished() -> None:
+    def withhold(told: RunResult) -> RunResult:
+        [result] = told.repositories
+        return replace(told, repositories=(replace(result, prune=None),))
+
+    async def act(cluster: Archivist) -> None:
+        await cluster.live(1900)
+        del cluster.vault.archives[min(cluster.vault.archives)]
+        await cluster.live(1900)
+
+    cluster = play(act, Vault(is_there=False), times="*/10 * * * *", prunes=True, tell=withhold)
+    told = cluster.condition("RolledBack")
+    assert told
+    assert told[:2] == ("True", "ArchiveVanished")
 
 
 def test_archives_of_others_that_come_go_and_are_renamed_are_noticed_with_the_next_run() -> None:

@@ -145,6 +145,16 @@ def test_figures_give_way_before_that_by_which_a_repository_is_recognized() -> N
     assert None not in {item.previous for item in decoded.repositories}
 
 
+@pytest.mark.parametrize("count", range(1, 17))
+def test_where_totals_are_told_what_was_pruned_is_told_as_well(count: int) -> None:
+    names = tuple(f"{'s' * 52}-2026-02-{day:02}T01:02:03" for day in range(1, 20))
+    pruned = PruneResult(100, len(names), names)
+    many = tuple(replace(repository(each), name=f"r{each}", prune=pruned) for each in range(count))
+    _, decoded = encoded(RunResult(Phase.COMPLETED, many))
+    for item in decoded.repositories:
+        assert (item.prune and item.prune.deleted == len(names)) or item.totals is None
+
+
 def test_names_too_long_for_any_room_still_give_valid_json() -> None:
     result = RunResult(
         Phase.FAILED,

@@ -4,7 +4,7 @@ The cluster is the only memory. Whether all is known shows by comparing what the
 the objects that there are; where the two differ, the operator asks for a listing, see `asking`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,6 +40,8 @@ class Observed:
     entries: Sequence[Entry]
     """The runs on the repository alone, as they will be."""
     repository_id: str
+    pruning: Collection[str] = frozenset()
+    """Schedules whose backups prune."""
     busy: frozenset[str] = frozenset()
     """Schedules of which a run is at work on it."""
 
@@ -74,7 +76,13 @@ def plan_archives(
         before = None
     if not limit:
         return ArchivesPlan(tuple(_delete([*own, *strangers])))
-    told = read_accounts(observed.accounts, observed.died, before or RepositoryListing(), observed.repository_id)
+    told = read_accounts(
+        observed.accounts,
+        observed.died,
+        before or RepositoryListing(),
+        observed.repository_id,
+        observed.pruning,
+    )
     naming = Naming(owner, world.settings.cluster)
     books = _Books(naming, own, told, limit)
     judged = _Judged()

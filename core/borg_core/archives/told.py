@@ -4,14 +4,14 @@ A run's word holds from the newest listing on: of an archive that was made befor
 there. So nothing comes back that was deleted since.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from borg_contract.archives.result import ListingResult
 from borg_contract.result import RepositoryResult
-from borg_contract.run import Operation
 from borg_core.kinds.archive import RepositoryListing
 from borg_core.kinds.run import BorgRun
+from borg_core.runs.vanished import may_have_pruned
 
 Account = tuple[BorgRun, RepositoryResult]
 """A run that used the repository and has ended, with what it says of it."""
@@ -36,11 +36,16 @@ class Told:
 
 
 def read_accounts(
-    accounts: Sequence[Account], died: Iterable[BorgRun], before: RepositoryListing, repository_id: str
+    accounts: Sequence[Account],
+    died: Iterable[BorgRun],
+    before: RepositoryListing,
+    repository_id: str,
+    pruning: Collection[str],
 ) -> Told:
     """Return what the accounts, the oldest first, tell beyond `before`.
 
-    `died`: runs that may have pruned, and said nothing; `repository_id`: borg's id of the repository, where known.
+    `died`: runs that may have pruned, and said nothing; `repository_id`: borg's id of the repository, where known;
+    `pruning`: schedules whose backups prune.
     """
     listings = [(run.status.start_time or "", result.listing.left) for run, result in accounts if result.listing]
     since = max([before.since or "", *(began for began, _ in listings)])
@@ -53,7 +58,7 @@ def read_accounts(
     for run, result in accounts:
         _count(told, run, result)
         if (run.status.completion_time or "") > whole:
-            _note_pruned(told, run, result)
+            _note_pruned(told, run, result, prunes=_schedule_of(run) in pruning)
         if (run.status.completion_time or "") > since:
             _note_made(told, run, result)
     return told
@@ -74,9 +79,9 @@ def _counted(result: RepositoryResult) -> tuple[str | None, int]:
     return (result.totals.newest, result.totals.archives) if result.totals else (None, 0)
 
 
-def _note_pruned(told: Told, run: BorgRun, result: RepositoryResult) -> None:
+def _note_pruned(told: Told, run: BorgRun, result: RepositoryResult, *, prunes: bool) -> None:
     prune, schedule = result.prune, _schedule_of(run)
-    if prune is None and run.spec.operation is not Operation.PRUNE:
+    if prune is None and not may_have_pruned(run, result, prunes=prunes):
         return
     names = prune.archives if prune else ()
     told.pruned |= {(schedule, name) for name in names}

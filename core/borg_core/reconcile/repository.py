@@ -178,6 +178,7 @@ def _plan_archives(
         died=around.died,
         entries=entries,
         repository_id=identity.id if identity else "",
+        pruning=around.pruning,
         busy=around.busy,
     )
     problems = host.hindrances(Operation.LIST)

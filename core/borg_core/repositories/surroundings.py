@@ -12,7 +12,7 @@ from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.kinds.status import Finding
 from borg_core.registry import Reference
-from borg_core.runs.vanished import may_have_pruned
+from borg_core.runs.vanished import find_told, may_have_pruned
 from borg_core.view import View
 from borg_core.workload.bundle import find_oldest, gather_claims
 from borg_core.workload.workload import Target, Workload
@@ -25,6 +25,8 @@ class Surroundings:
     schedules: int = 0
     names: tuple[str, ...] = ()
     """Of these schedules."""
+    pruning: frozenset[str] = frozenset()
+    """Those of them whose backups prune."""
     runs: tuple[BorgRun, ...] = ()
     died: tuple[BorgRun, ...] = ()
     """Runs of these schedules that may have pruned, and said nothing."""
@@ -51,6 +53,7 @@ def gather_surroundings(view: View, repository: BorgRepository) -> Surroundings:
     return Surroundings(
         schedules=len(schedules),
         names=tuple(schedule.metadata.name for schedule in schedules),
+        pruning=frozenset(schedule.metadata.name for schedule in schedules if schedule.spec.prune.enabled),
         runs=tuple(view.referring_to(RUNS, subject)),
         died=tuple(_find_untold(view, schedules, repository.metadata.name)),
         claims=gather_claims(view, mounting),
@@ -78,7 +81,9 @@ def _find_untold(view: View, schedules: Iterable[BorgSchedule], name: str) -> It
     """Yield those that may have pruned here: recorded before any later backup, whose result they make uncertain."""
     for schedule in schedules:
         reference = Reference(SCHEDULES.kind, *schedule.metadata.key)
-        yield from (run for run in view.referring_to(RUNS, reference) if may_have_pruned(run, name))
+        for run in view.referring_to(RUNS, reference):
+            if find_told(run, name) is None and may_have_pruned(run, None, prunes=schedule.spec.prune.enabled):
+                yield run
 
 
 def _find_busy(view: View, schedules: Iterable[BorgSchedule]) -> Iterator[str]:

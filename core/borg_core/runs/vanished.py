@@ -48,11 +48,22 @@ def follow(accounts: Iterable[Account]) -> Trail:
     return Trail(tuple(vanished), last[0] if last else None)
 
 
-def may_have_pruned(run: BorgRun, name: str) -> bool:
-    """Tell whether it was to prune, began, and ended without a word of that repository."""
-    began = run.finished and run.status.start_time is not None
-    told = any(result.name == name for result in run.status.repositories)
-    return began and run.spec.operation is Operation.PRUNE and not told
+def find_told(run: BorgRun, name: str) -> RepositoryResult | None:
+    """Return what the run says of that repository."""
+    return next((result for result in run.status.repositories if result.name == name), None)
+
+
+def may_have_pruned(run: BorgRun, result: RepositoryResult | None, *, prunes: bool = False) -> bool:
+    """Tell whether it began, may have come to prune, and does not say whether it did. `result`: see `Account`.
+
+    `prunes`: whether backups of its schedule do. One that told totals has come to its end, and says all of it: what was
+    pruned outlives them in a result that is cut.
+    """
+    if not (run.finished and run.status.start_time) or (result and result.prune):
+        return False
+    if run.spec.operation is Operation.BACKUP and prunes:
+        return result is None or bool((result.archive or result.phase.succeeded) and result.totals is None)
+    return run.spec.operation is Operation.PRUNE
 
 
 def derive_told(runs: Sequence[BorgRun]) -> frozenset[str]:
@@ -74,8 +85,8 @@ def derive_told(runs: Sequence[BorgRun]) -> frozenset[str]:
 
 def _accounts(runs: Iterable[BorgRun], name: str) -> Iterator[Account]:
     for run in runs:
-        told = next((result for result in run.status.repositories if result.name == name), None)
-        if (told and told.phase is not Phase.SKIPPED) or may_have_pruned(run, name):
+        told = find_told(run, name)
+        if told.phase is not Phase.SKIPPED if told else may_have_pruned(run, None):
             yield run, told
 
 

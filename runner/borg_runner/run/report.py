@@ -32,12 +32,14 @@ _SENTENCE = 240
 """Characters of each error for which figures give way."""
 
 _FIGURES = (
-    ("compressed_size", "seconds", "lock_wait_seconds", "prune", "compact"),
+    ("compressed_size", "seconds", "lock_wait_seconds", "compact"),
     ("original_size", "deduplicated_size", "files", "totals"),
+    ("prune",),
     ("place",),
     ("drill", "check", "repository_id", "previous", "archive_id", "archive_time"),
 )
-"""By their use: the last ones are those by which the operator notices another repository, or a lost archive."""
+"""By their use: the last ones are those by which the operator notices another repository, or a lost archive. Where
+totals are told, what was pruned is told as well: the operator goes by that."""
 
 _LONGEST_ERROR = 2000
 _LONGEST_NAME = 1024
