@@ -14,18 +14,20 @@ import yaml
 
 from borg_cluster.errors import Forbidden
 from borg_contract.archives.part import ArchiveRow, Part, pack_part
+from borg_contract.ownership import ArchiveContent, ArchiveOwner, render_comment
 from borg_contract.result import RunResult
 from borg_contract.run import Phase
 from borg_core.kinds.archive import parse_archive
 from borg_core.registry import find_kind
 from support import builders
 from support.recorder import Request
-from support.running import claims, run_by_hand
+from support.running import BEGIN, claims, run_by_hand
 from support.vault import Archivist, Vault
 from support.virtual_time import run_virtually
 
 CRDS = Path(__file__).parents[2] / "crds"
 NEVER = "0 0 1 1 *"
+BY_HAND: dict[str, Any] = {"scheduleRef": None, "repositoryRef": {"name": "main"}, "operation": "List"}
 FIRST = 75.0
 """Seconds after which the first listing has ended."""
 
@@ -251,6 +253,22 @@ def test_archives_of_others_that_come_go_and_are_renamed_are_noticed_with_the_ne
     assert [event for event in cluster.events if event.startswith("ArchiveVanished: 2 archives that others made")]
 
 
+def test_what_is_pruned_through_another_name_of_the_repository_is_not_called_vanished() -> None:
+    async def act(cluster: Archivist) -> None:
+        for number in range(4):
+            comment = render_comment(ArchiveOwner("team", "db", "twin"), f"db-{number}", ArchiveContent({"data": 3}))
+            cluster.vault.add(f"db-{number}", BEGIN - timedelta(days=4 - number), comment)
+        await cluster.live(FIRST)
+        assert_whole(cluster)
+        assert not any("scheduleRef" in body["spec"] for body in cluster.recorder.all_of("BorgArchive"))
+        del cluster.vault.archives["db-0"]
+        cluster.add(run_by_hand("look", at=cluster.recorder.now, **BY_HAND))
+        await cluster.live(60)
+        assert_whole(cluster)
+
+    assert play(act).condition("RolledBack") is None
+
+
 def test_an_archive_of_ours_that_vanishes_is_told_with_its_name_until_somebody_acknowledges_it() -> None:
     names: list[str] = []
 
@@ -430,7 +448,7 @@ def test_strangers_of_the_name_are_replaced() -> None:
 
 def test_a_list_that_a_person_asks_for_tells_archives_too_and_counts_sizes() -> None:
     async def act(cluster: Archivist) -> None:
-        asked = run_by_hand("look", scheduleRef=None, repositoryRef={"name": "main"}, operation="List")
+        asked = run_by_hand("look", **BY_HAND)
         cluster.add(asked)
         await cluster.live(20)
         assert_whole(cluster)

@@ -7,7 +7,7 @@ from typing import Any
 
 from borg_contract.archives.ids import ID, shorten_id
 from borg_contract.archives.part import ArchiveRow, can_be_told
-from borg_contract.ownership import parse_comment, parse_content
+from borg_contract.ownership import ArchiveOwner, parse_comment, parse_content
 from borg_core import labels
 from borg_core.archives.told import Account
 from borg_core.formats import format_size
@@ -78,12 +78,16 @@ def render_archive(row: ArchiveRow, naming: Naming, account: Account | None) -> 
 
 
 def _maker_of(row: ArchiveRow, naming: Naming, account: Account | None) -> tuple[str, str]:
-    """Return schedule and run, empty where neither is of this namespace and cluster."""
+    """Return schedule and run, empty where neither is of this namespace and cluster.
+
+    Nor where they wrote through another BorgRepository of the same borg repository: what they prune, their results tell
+    of that one alone.
+    """
     if account:
         run = account[0]
         return (run.spec.schedule_ref.name if run.spec.schedule_ref else ""), run.metadata.name
-    maker = parse_comment(row.comment)
-    if maker is None or maker.namespace != naming.owner.namespace or maker.cluster != naming.cluster:
+    maker, owner = parse_comment(row.comment), naming.owner
+    if maker is None or maker != ArchiveOwner(owner.namespace, maker.schedule, owner.name, naming.cluster):
         return "", ""
     run_name = row.comment.split()[2]
     return _short(maker.schedule, CRON_JOB_NAME_LIMIT), _short(run_name.strip("-"), _NAME_LIMIT)
