@@ -20,7 +20,7 @@ from borg_contract.run import Phase
 from borg_core.kinds.archive import parse_archive
 from borg_core.registry import find_kind
 from support import builders
-from support.recorder import Request
+from support.recorder import CrashError, Request
 from support.running import BEGIN, claims, run_by_hand
 from support.vault import Archivist, Vault
 from support.virtual_time import run_virtually
@@ -299,6 +299,34 @@ def test_an_archive_of_ours_that_vanishes_is_told_with_its_name_until_somebody_a
     told = [event for event in cluster.events if event.startswith("ArchiveVanished: 1 archives that runs of this")]
     assert len(told) == 1
     assert cluster.events[told[0]] == 1
+
+
+@pytest.mark.parametrize(("count", "dies"), [(6, True), (209, False)], ids=["the operator dies", "many"])
+def test_archives_that_vanish_are_counted_once(count: int, *, dies: bool) -> None:
+    async def act(cluster: Archivist) -> None:
+        for number in range(count + 3):
+            comment = render_comment(ArchiveOwner("team", "db", "main"), f"db-{number}", ArchiveContent({"data": 3}))
+            cluster.vault.add(f"db-{number:03}", BEGIN - timedelta(hours=400 - number), comment)
+        await cluster.live(3700, until=lambda: len(cluster.known) == count + 3)
+        await cluster.live(700)
+        for number in range(count):
+            del cluster.vault.archives[f"db-{number:03}"]
+
+        def refuse(request: Request) -> BaseException | None:
+            if dies and not cluster.restarts and str(request).startswith("delete BorgArchive"):
+                cluster.die()
+                return CrashError()
+            return None
+
+        cluster._refuse = refuse
+        cluster.add(run_by_hand("look", at=cluster.recorder.now, **BY_HAND))
+        await cluster.live(900)
+        assert cluster.restarts == dies
+        assert_whole(cluster, 400)
+
+    cluster = play(act, limit=400)
+    assert cluster.recorder.find("BorgRepository", "main")["status"]["listing"]["vanished"]["count"] == count
+    assert [times for event, times in cluster.events.items() if "ArchiveVanished" in event] == [1]
 
 
 def test_an_object_that_somebody_deletes_comes_back_also_again_and_again_but_ever_later() -> None:

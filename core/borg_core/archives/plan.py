@@ -5,7 +5,7 @@ the objects that there are; where the two differ, the operator asks for a listin
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from borg_contract.archives.ids import Dated, digest_newest, select_newest, shorten_id
@@ -89,6 +89,8 @@ def plan_archives(
     for entry in observed.entries:
         if (part := _part_of(entry)) is not None:
             judged = books.take(part, entry, observed)
+    if (earlier := told.listing.vanished) and earlier.run_name == judged.run_name:
+        judged = replace(judged, vanished=())  # told before the operator died, which had not deleted all of them
     vanished = _derive_vanished(told.listing.vanished, judged, observed.entries)
     listing = told.listing.model_copy(update={"vanished": vanished})
     refused = next((item for subject, item in world.refusals.items() if subject.kind == ARCHIVES.kind), None)
@@ -107,6 +109,7 @@ def plan_archives(
     ask = derive_ask(host, observed.entries, state, now)
     actions = [
         *_tell(owner, judged),
+        *_delete(books.gone, len(books.gone)),
         *_delete([*strangers, *books.doomed]),
         *books.create(set(world.refusals)),
         *ask.actions,
@@ -143,6 +146,8 @@ class _Books:
         self._new = {row.id: row for row in map(row_of, told.made.values()) if row and row.id not in self._known}
         self._from_part: frozenset[str] = frozenset()
         self._all = own
+        self.gone: list[KnownArchive] = []
+        """Objects of archives that a listing found gone. All are to go now: it may not be known the next time."""
         self._settle()
 
     def _is_pruned(self, archive: KnownArchive) -> bool:
@@ -156,9 +161,9 @@ class _Books:
 
     @property
     def doomed(self) -> list[KnownArchive]:
-        """Objects that are to go."""
-        staying = {id_ for _, id_ in self.there}
-        return [archive for archive in self._all if archive.id not in staying]
+        """Other objects that are to go."""
+        settled = {id_ for _, id_ in self.there} | {archive.id for archive in self.gone}
+        return [archive for archive in self._all if archive.id not in settled]
 
     def take(self, part: Part, entry: Entry, observed: Observed) -> _Judged:
         """Take in what a listing tells; return what went without us."""
@@ -170,6 +175,7 @@ class _Books:
             if archive.schedule and archive.schedule in unsettled:
                 continue  # its own run may have pruned it, and tells so at its end
             del self._known[archive.id]
+            self.gone.append(archive)
             if archive.schedule not in self._told.silent:
                 vanished.append(archive)
         rows = {row.id: row for row in part.rows if row.id not in self._known}
@@ -221,8 +227,8 @@ def _part_of(entry: Entry) -> Part | None:
         return None  # it counts as one that told nothing
 
 
-def _delete(archives: Sequence[KnownArchive]) -> Iterator[Action]:
-    for archive in archives[:_DELETED_AT_ONCE]:
+def _delete(archives: Sequence[KnownArchive], most: int = _DELETED_AT_ONCE) -> Iterator[Action]:
+    for archive in archives[:most]:
         yield DeleteArchive(Reference(ARCHIVES.kind, archive.namespace, archive.name), archive.uid)
 
 
