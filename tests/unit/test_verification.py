@@ -12,7 +12,7 @@ from borg_contract.plan import RunPlan
 from borg_contract.restore.proof import Drilled
 from borg_contract.run import Operation
 from borg_core import labels
-from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RepairCronJob
+from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RecordTick, RepairCronJob
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.reconcile.repository import plan_repository
@@ -263,6 +263,18 @@ def test_a_run_by_hand_takes_its_turn_by_the_cron_job_of_the_checks_and_waits_fo
     busy = replace(case, jobs=(job,))
     actions = plan_repository(busy, busy.repository, busy.around, NOW).actions
     assert not [action for action in actions if isinstance(action, CreateJob)]
+
+
+@pytest.mark.parametrize("operation", [Operation.CHECK, Operation.DRILL])
+def test_a_tick_that_the_controller_could_not_record_is_recorded(operation: Operation) -> None:
+    case = made_by(case_of())
+    by = case.cron_job if operation is Operation.CHECK else case.drill_cron_job
+    assert by
+    at = NOW - timedelta(minutes=2)
+    job = builders.job(f"{by.name}-1", subject=MAIN, operation=operation, owner_uid=by.uid, scheduled=at, created=at)
+    actions = plan_repository(replace(case, jobs=(job,)), case.repository, case.around, NOW).actions
+    found = [action for action in actions if isinstance(action, RecordTick)]
+    assert found == [RecordTick(by.reference, by.uid, job.reference, job.uid, at)]
 
 
 def _check_plan(case: Case) -> Any:

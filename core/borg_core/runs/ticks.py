@@ -17,12 +17,12 @@ def plan_tick_repairs(world: World, now: datetime) -> Iterator[Action]:
 
     That happens when its write of the status conflicts with one of ours; then it tries to create that Job for ever.
     """
-    cron_job = world.cron_job
-    for job in world.jobs:
-        if cron_job and job.scheduled and job.owner_uid == cron_job.uid and now - job.created > _EVENT_LAG:
-            known = cron_job.last_scheduled
-            if known is None or known < job.scheduled:
-                yield RecordTick(cron_job.reference, cron_job.uid, job.reference, job.uid, job.scheduled)
+    for cron_job in (world.cron_job, world.drill_cron_job):
+        for job in world.jobs:
+            if cron_job and job.scheduled and job.owner_uid == cron_job.uid and now - job.created > _EVENT_LAG:
+                known = cron_job.last_scheduled
+                if known is None or known < job.scheduled:
+                    yield RecordTick(cron_job.reference, cron_job.uid, job.reference, job.uid, job.scheduled)
 
 
 def plan_adoptions(world: World, owner_uid: str) -> Iterator[Action]:
