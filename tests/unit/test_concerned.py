@@ -115,13 +115,17 @@ NAMES = [*OF_REPOSITORIES, *(f"identity.{name}" for name in OF_IDENTITIES), *OF_
 
 
 def store_with(kind: Kind[Any], changing: Any) -> Store:
-    """Return what is known of a namespace with two repositories in one place and two schedules of one title."""
+    """Return what is known of a namespace with two repositories in one place and two schedules of one title.
+
+    A third schedule writes into the other repository.
+    """
     store = Store()
     for name in ("app-data", "repo-main"):
         store.put(CLAIMS, {"metadata": builders.metadata(name)})
     twin = local_repository("twin", local=document(local_repository().spec)["local"])
     store.put(REPOSITORIES, document(twin))
     store.put(SCHEDULES, document(builders.schedule("other", title="db")))
+    store.put(SCHEDULES, document(builders.schedule("beside", ("twin",), prune={"enabled": True})))
     for own, resource in ((REPOSITORIES, repository()), (SCHEDULES, schedule())):
         store.put(own, document(changing if own is kind else resource))
     return store
@@ -155,5 +159,5 @@ def test_every_field_is_tried() -> None:
 
 def test_there_is_something_that_could_notice() -> None:
     plans = plan_others(store_with(REPOSITORIES, repository()), set())
-    assert len(plans) == 4
+    assert len(plans) == 5
     assert all(plan.actions for plan in plans.values())

@@ -13,12 +13,17 @@ from borg_contract.restore.proof import Drilled
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RecordTick, RepairCronJob
-from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.parts.base import Model
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
-from borg_core.reconcile.repository import plan_repository
+from borg_core.kinds.schedule import SCHEDULES
+from borg_core.native.claim import CLAIMS
+from borg_core.reconcile.repository import plan_repository, reconcile_repository
+from borg_core.reconcile.schedule import reconcile_schedule
 from borg_core.registry import Reference
 from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.world import World
+from borg_operator.store import Store
 from support import builders
 from support.builders import NOW, SETTINGS, local_repository
 
@@ -144,6 +149,40 @@ def test_plans_say_that_nothing_is_to_be_pruned_and_that_all_data_are_to_be_read
     bundle = builders.bundle(schedule, (damaged,))
     [made] = builders.planned(builders.world(bundle), CreateCronJob)
     assert plan_in(made.manifest["spec"]["jobTemplate"]["spec"]["template"]).repositories[0].damage == words
+
+
+@pytest.mark.parametrize("by", ["place", "id"])
+def test_what_is_damaged_by_one_name_is_pruned_by_none(by: str) -> None:
+    main = document(with_status(case_of(ended(1, "Check", **FAILED_CHECK))))
+    twin = document(builders.ssh_repository("twin", **BOTH))
+    if by == "place":
+        twin = document(local_repository("twin", local=main["spec"]["local"], **BOTH))
+    else:
+        for body in (main, twin):
+            body["status"]["identity"] = {"id": "ab" * 32, "place": "", "since": "2026-03-01T00:00:00Z"}
+    store = Store()
+    for claim in ("app-data", "repo-main", "repo-other"):
+        store.put(CLAIMS, {"metadata": builders.metadata(claim)})
+    for body in (main, twin, document(local_repository("other"))):
+        store.put(REPOSITORIES, body)
+    store.put(SCHEDULES, document(builders.schedule("db", ("twin", "other"), prune={"enabled": True})))
+    [made] = [
+        action
+        for action in reconcile_schedule(World(builders.DB, SETTINGS), store, NOW).actions
+        if isinstance(action, CreateCronJob)
+    ]
+    told, untold = plan_in(made.manifest["spec"]["jobTemplate"]["spec"]["template"]).repositories
+    assert told.damage.startswith('CheckFailed by BorgRun "run-1"')
+    assert not untold.damage
+    actions = reconcile_repository(World(Reference("BorgRepository", "team", "twin"), SETTINGS), store, NOW).actions
+    manifests = [action.manifest for action in actions if isinstance(action, CreateCronJob)]
+    plans = [plan_in(manifest["spec"]["jobTemplate"]["spec"]["template"]) for manifest in manifests]
+    assert [plan.repositories[0].damage for plan in plans] == [told.damage, told.damage], "checks and drills"
+
+
+def document(resource: Model) -> dict[str, Any]:
+    dumped: dict[str, Any] = resource.model_dump(by_alias=True, exclude_none=True, mode="json")
+    return dumped
 
 
 def without_a_repository(case: builders.Case) -> builders.Case:

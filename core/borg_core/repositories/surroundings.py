@@ -14,7 +14,7 @@ from borg_core.kinds.status import Finding
 from borg_core.registry import Reference
 from borg_core.runs.vanished import find_told, may_have_pruned
 from borg_core.view import View
-from borg_core.workload.bundle import find_oldest, gather_claims
+from borg_core.workload.bundle import find_oldest, gather_claims, gather_same
 from borg_core.workload.workload import Target, Workload
 
 
@@ -35,6 +35,8 @@ class Surroundings:
     """Names of other BorgRepositories of the namespace that are in the same place."""
     twins: tuple[str, ...] = ()
     """Names of those that are elsewhere by their spec and yet one repository, by borg's id."""
+    same: tuple[BorgRepository, ...] = ()
+    """All of these."""
     archives: tuple[KnownArchive, ...] = ()
     busy: frozenset[str] = frozenset()
     """Schedules of which a run is at work."""
@@ -59,6 +61,7 @@ def gather_surroundings(view: View, repository: BorgRepository) -> Surroundings:
         claims=gather_claims(view, mounting),
         aliases=_sharing(view, repository, PLACE),
         twins=_sharing(view, repository, IDENTITY),
+        same=gather_same(view, repository),
         archives=tuple(view.referring_to(ARCHIVES, subject)),
         busy=frozenset(_find_busy(view, schedules)),
         options=oldest.spec.job if oldest else JobOptions(),

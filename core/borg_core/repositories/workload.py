@@ -22,7 +22,7 @@ def render_workload(
     return Workload(
         namespace=repository.metadata.namespace,
         operation=operation,
-        targets=(Target(repository),),
+        targets=(Target(repository, same=around.same),),
         compact_threshold=Compact().threshold if operation is Operation.COMPACT else None,
         dead_holders=dead_holders,
         in_slices=in_slices,

@@ -1,6 +1,6 @@
 """What a run on a repository has to know of its verification."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from borg_contract.restore.proof import CheckPlan, DrillPlan
 from borg_core.kinds.parts.timing import parse_age
@@ -51,7 +51,11 @@ def find_app(repository: BorgRepository) -> DrillApp | None:
     return given.app if given else None
 
 
-def describe_damage(repository: BorgRepository) -> str:
-    """Return what damage is known, shortly, as it goes into every plan; empty: none."""
-    damage = repository.status.damage
+def describe_damage(repositories: Iterable[BorgRepository]) -> str:
+    """Return what damage is known, shortly, as it goes into every plan; empty: none.
+
+    `repositories`: all that are one borg repository.
+    """
+    known = (item.status.damage for item in repositories if item.status.damage)
+    damage = max(known, key=lambda damage: damage.time, default=None)
     return f'{damage.reason} by BorgRun "{damage.run_name}" at {damage.time}' if damage else ""

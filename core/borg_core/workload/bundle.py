@@ -8,7 +8,7 @@ from borg_contract.ownership import name_run
 from borg_contract.run import Operation
 from borg_core.claims.selection import Selection, select_sources, selects
 from borg_core.kinds.parts.volumes import Source
-from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.kinds.repository import REPOSITORIES, BorgRepository, groups_of_repository
 from borg_core.kinds.restore import RESTORES, BorgRestore
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import OWN_ARCHIVE_NAMES, SCHEDULES, TITLE, BorgSchedule
@@ -42,6 +42,8 @@ class Bundle:
     """Those of the schedule that are kept."""
     candidates: tuple[ObservedClaim, ...] = ()
     """All claims of the namespace, where a source chooses by labels."""
+    same: Mapping[str, tuple[BorgRepository, ...]] = field(default_factory=dict)
+    """By the name of a repository, others that are one borg repository with it."""
 
     @property
     def targets(self) -> tuple[BorgRepository, ...]:
@@ -89,6 +91,7 @@ class Bundle:
                     repository.spec.hooks if spec.run_repository_hooks else None,
                     _find_unjudged(self.runs, repository.metadata.name),
                     selects(self.wanted_in(repository)),
+                    self.same.get(repository.metadata.name, ()),
                 )
                 for repository in self.targets
             ),
@@ -132,7 +135,19 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
         gather_restores(view, namespace, derive_claims(workload)[1]),
         tuple(view.referring_to(RUNS, Reference(SCHEDULES.kind, *schedule.metadata.key))),
         plain.candidates,
+        {name: gather_same(view, repository) for name, repository in repositories.items()},
     )
+
+
+def gather_same(view: View, repository: BorgRepository) -> tuple[BorgRepository, ...]:
+    """Return the others of the namespace that are one borg repository with it: in one place, or of one id."""
+    namespace, own = repository.metadata.key
+    found = {
+        other.metadata.name: other
+        for index, value in groups_of_repository(repository)
+        for other in view.grouped(REPOSITORIES, index, namespace, value)
+    }
+    return tuple(found[name] for name in sorted(found) if name != own)
 
 
 def find_oldest(view: View, repository: Reference) -> BorgSchedule | None:

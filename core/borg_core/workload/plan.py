@@ -42,7 +42,7 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
 def tell_damage(plan: str, workload: Workload) -> str:
     """Return a plan that was rendered before, by whatever version, with the damage that is known by now."""
     told = json.loads(plan)
-    known = {target.repository.metadata.name: describe_damage(target.repository) for target in workload.targets}
+    known = {target.repository.metadata.name: describe_damage(target.names) for target in workload.targets}
     for repository in told["repositories"]:
         if damage := known.get(repository["name"], repository.get("damage")):
             repository["damage"] = damage
@@ -88,7 +88,7 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         min_files=spec.min_files,
         hooks=_hooks(workload, target.hooks) if workload.operation is Operation.BACKUP else None,
         archive_limit=spec.archive_limit,
-        damage=describe_damage(target.repository),
+        damage=describe_damage(target.names),
         check=derive_check_plan(target.repository, in_slices=workload.in_slices)
         if workload.operation is Operation.CHECK
         else None,

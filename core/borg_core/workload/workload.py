@@ -35,6 +35,13 @@ class Target:
     """See `borg_contract.plan.RepositoryPlan`."""
     selects: bool = False
     """Whether sources are chosen by labels: then there may be none at the moment."""
+    same: tuple[BorgRepository, ...] = ()
+    """Others of the namespace that are one borg repository with it: what is damaged by one name, is so by each."""
+
+    @property
+    def names(self) -> tuple[BorgRepository, ...]:
+        """All BorgRepositories that are this borg repository, as far as is known."""
+        return (self.repository, *self.same)
 
 
 @dataclass(frozen=True)

@@ -40,22 +40,24 @@ def _concerned_by(view: View, kind: Kind[Any], found: Any) -> set[Reference]:
     """Return it itself, what it refers to, what refers to it, and those that have something in common with it.
 
     What refers to it also through something else: a schedule, to a script that one of its repositories runs. In common:
-    with others of its own kind, a title say.
+    with others of its own kind, a title say. What refers to those as well: a schedule, to another name of a repository.
     """
     own = reference_of(kind, found)
-    followed = {own}
-    waiting = [own, *kind.affects(found)]
+    followed = {own, *_alike(view, kind, found)}
+    waiting = [*followed, *kind.affects(found)]
     while waiting:
         for reference in _referring(view, waiting.pop()):
             if reference not in followed:
                 followed.add(reference)
                 waiting.append(reference)
-    concerned = {*followed, *kind.references(found)}
+    return {*followed, *kind.references(found)}
+
+
+def _alike(view: View, kind: Kind[Any], found: Any) -> Iterator[Reference]:
     if kind.kind in find_reconcilers():
         for index, value in kind.groups(found):
-            others = view.grouped(kind, index, own.namespace, value)
-            concerned |= {reference_of(kind, other) for other in others}
-    return concerned
+            for other in view.grouped(kind, index, found.metadata.namespace, value):
+                yield reference_of(kind, other)
 
 
 def reference_of(kind: Kind[Any], found: Any) -> Reference:
