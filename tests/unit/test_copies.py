@@ -21,7 +21,7 @@ from borg_core.actions import (
     StartJob,
 )
 from borg_core.copies.snapshots import find_next_look
-from borg_core.copies.volume import KEPT_SECONDS
+from borg_core.copies.volume import KEPT_SECONDS, derive_snapshot_name
 from borg_core.copies.words import COPYING, NOT_COPIED, PATIENCE, describe_copy
 from borg_core.native.claim import ObservedClaim, parse_claim
 from borg_core.native.copy import SOURCE_PROTECTION, CopyVolume, ObservedSnapshot, find_copies, parse_snapshot
@@ -95,6 +95,15 @@ def test_a_copy_is_a_volume_of_the_pod_alone_at_the_path_that_the_source_always_
             "dataSource": origin,
         },
     }
+
+
+def test_no_two_snapshots_have_one_name_wherever_dots_are() -> None:
+    pairs = [("app", "db.data"), ("app.db", "data"), ("app", "d" * 240 + ".b.c"), ("app", "d" * 250), ("app", "data")]
+    names = [derive_snapshot_name(*pair) for pair in pairs]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) <= 253
+    assert names[0].startswith("app.db.data-")
+    assert names[-1] == "app.data"
 
 
 def test_size_class_and_access_modes_are_those_of_the_claim() -> None:

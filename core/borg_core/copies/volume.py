@@ -1,5 +1,6 @@
 """A volume that is made for one pod from a claim, or from a snapshot of it, and goes with the pod."""
 
+from hashlib import sha256
 from typing import Any
 
 from borg_core import labels
@@ -16,6 +17,7 @@ HISTORY_LIMIT = 1
 """How many finished Jobs with copies the CronJob controller keeps of either kind, for the same reason."""
 
 _NAME_LIMIT = 253
+_DIGEST_LENGTH = 8
 
 
 def render_copy(workload: Workload, source: Source) -> dict[str, Any]:
@@ -45,9 +47,11 @@ def render_copy(workload: Workload, source: Source) -> dict[str, Any]:
 def derive_snapshot_name(schedule: str, claim: str) -> str:
     """Return the name of the snapshot that each run of the schedule takes of the claim, one run after the other.
 
-    A CronJob's template is the same for all its Jobs, so the name cannot be another one each time.
+    A CronJob's template is the same for all its Jobs, so the name cannot be another one each time. Where a name has a
+    dot itself, a digest says which of the dots is between the two.
     """
-    return shorten(f"{schedule}.{claim}", "", _NAME_LIMIT)
+    digest = sha256(f"{schedule}/{claim}".encode()).hexdigest()[:_DIGEST_LENGTH]
+    return shorten(f"{schedule}.{claim}", f"-{digest}" if "." in schedule + claim else "", _NAME_LIMIT)
 
 
 def render_job_rules(workload: Workload) -> dict[str, Any]:
