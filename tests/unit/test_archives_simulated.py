@@ -14,7 +14,7 @@ import yaml
 
 from borg_cluster.errors import Forbidden
 from borg_contract.archives.part import ArchiveRow, Part, pack_part
-from borg_contract.ownership import ArchiveContent, ArchiveOwner, render_comment
+from borg_contract.ownership import ArchiveContent, ArchiveOwner, mark_suspect, render_comment
 from borg_contract.result import RunResult
 from borg_contract.run import Phase
 from borg_core.kinds.archive import parse_archive
@@ -299,6 +299,24 @@ def test_an_archive_of_ours_that_vanishes_is_told_with_its_name_until_somebody_a
     told = [event for event in cluster.events if event.startswith("ArchiveVanished: 1 archives that runs of this")]
     assert len(told) == 1
     assert cluster.events[told[0]] == 1
+
+
+@pytest.mark.parametrize("others", [0, 150], ids=["in one part", "in several parts"])
+def test_an_archive_that_has_another_id_since_it_was_marked_is_not_called_vanished(others: int) -> None:
+    async def act(cluster: Archivist) -> None:
+        await cluster.live(1900)
+        assert_whole(cluster)
+        marked = min(cluster.vault.archives.values(), key=lambda stored: stored.time)
+        cluster.vault.add(marked.name, marked.time, mark_suspect(marked.comment))
+        for number in range(others):
+            cluster.vault.add(f"other-{number}", cluster.recorder.now + timedelta(seconds=number))
+        await cluster.live(2500)
+        assert_whole(cluster, 300)
+        assert marked.id not in cluster.known
+
+    cluster = play(act, Vault(is_there=False), times="*/10 * * * *", limit=300)
+    assert cluster.condition("RolledBack") is None
+    assert not any("ArchiveVanished" in event for event in cluster.events)
 
 
 @pytest.mark.parametrize(("count", "dies"), [(6, True), (209, False)], ids=["the operator dies", "many"])

@@ -45,7 +45,7 @@ def row_of(account: Account) -> ArchiveRow | None:
 def render_archive(row: ArchiveRow, naming: Naming, account: Account | None) -> dict[str, Any]:
     """Return the BorgArchive. `account`: of the run that made the archive, where it is known."""
     owner = naming.owner
-    schedule, run = _maker_of(row, naming, account)
+    schedule, run = maker_of(row, naming, account)
     content = parse_content(row.comment)
     sources = {_short(name, _NAME_LIMIT) for name in (*content.files, *content.paths)}
     figures = _figures_of(account) if account else {}
@@ -77,7 +77,7 @@ def render_archive(row: ArchiveRow, naming: Naming, account: Account | None) -> 
     }
 
 
-def _maker_of(row: ArchiveRow, naming: Naming, account: Account | None) -> tuple[str, str]:
+def maker_of(row: ArchiveRow, naming: Naming, account: Account | None) -> tuple[str, str]:
     """Return schedule and run, empty where neither is of this namespace and cluster.
 
     Nor where they wrote through another BorgRepository of the same borg repository: what they prune, their results tell

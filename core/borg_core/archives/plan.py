@@ -14,7 +14,7 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Operation
 from borg_core.actions import Action, CreateArchive, DeleteArchive, RecordEvent
 from borg_core.archives.asking import State, derive_ask
-from borg_core.archives.objects import Naming, archive_name, render_archive, row_of
+from borg_core.archives.objects import Naming, archive_name, maker_of, render_archive, row_of
 from borg_core.archives.told import Account, Told, read_accounts
 from borg_core.kinds.archive import ARCHIVES, KnownArchive, RepositoryListing, VanishedArchives
 from borg_core.kinds.repository import BorgRepository
@@ -169,24 +169,32 @@ class _Books:
         """Take in what a listing tells; return what went without us."""
         by_short = {shorten_id(archive.id): archive for archive in self._known.values()}
         gone = [by_short[id_] for id_ in part.gone if id_ in by_short]
-        unsettled = self._find_unsettled(entry, observed)
-        vanished = []
+        unsettled, told_from = self._find_unsettled(entry, observed), _derive_told_from(part, entry)
         for archive in gone:
-            if archive.schedule and archive.schedule in unsettled:
-                continue  # its own run may have pruned it, and tells so at its end
+            is_news = archive.schedule and archive.schedule not in self._told.silent
+            if archive.schedule in unsettled or (is_news and archive.time <= told_from):
+                continue  # its own run may have pruned it, and tells so at its end; or another part tells more
             del self._known[archive.id]
             self.gone.append(archive)
-            if archive.schedule not in self._told.silent:
-                vanished.append(archive)
         rows = {row.id: row for row in part.rows if row.id not in self._known}
         self._from_part = frozenset(rows.keys() - self._new.keys())
         self._new = {**rows, **self._new}
         self._settle()
+        vanished = [archive for archive in self.gone if archive.schedule not in self._told.silent]
+        made = self._find_made() if vanished else frozenset()
         return _Judged(
             entry.name,
-            tuple(archive for archive in vanished if archive.schedule),
+            tuple(item for item in vanished if item.schedule and (item.schedule, item.time) not in made),
             tuple(archive for archive in vanished if not archive.schedule),
         )
+
+    def _find_made(self) -> frozenset[tuple[str, str]]:
+        """Return schedule and time of each archive that is there.
+
+        Where borg changes a comment or a name, as our own runs do to mark an archive, it has another id afterwards.
+        """
+        rows = ((maker_of(row, self._naming, self._told.makers.get(row.id))[0], row.time) for row in self._new.values())
+        return frozenset((*rows, *((archive.schedule, archive.time) for archive in self._known.values())))
 
     def _find_unsettled(self, entry: Entry, observed: Observed) -> frozenset[str]:
         began = entry.status.start_time or ""
@@ -225,6 +233,12 @@ def _part_of(entry: Entry) -> Part | None:
         return unpack_part(ending.result.part)
     except ValueError:
         return None  # it counts as one that told nothing
+
+
+def _derive_told_from(part: Part, entry: Entry) -> str:
+    """Return up to when archives were begun of which other parts may tell that they are new; empty: this tells all."""
+    goes_on = any(result.listing and result.listing.left for result in entry.status.repositories)
+    return min((row.time for row in part.rows), default="") if goes_on else ""
 
 
 def _delete(archives: Sequence[KnownArchive], most: int = _DELETED_AT_ONCE) -> Iterator[Action]:
