@@ -16,6 +16,9 @@ from borg_contract.schema import Rules
 from borg_contract.schema import Schema as FieldSchema
 from borg_core.kinds.parts.base import GROUP, VERSION
 from borg_core.kinds.parts.timing import USUAL_TIMES, CronText
+from borg_core.kinds.parts.verification import MOST_DRILLED
+from borg_core.kinds.restore_status import MOST_SCALED
+from borg_core.kinds.statuses.schedule import ACTIVE_LIMIT
 from borg_core.registry import own_kinds
 
 Schema = dict[str, Any]
@@ -104,6 +107,26 @@ def test_every_text_list_map_and_number_is_bounded(kind: str) -> None:
                 return True
 
     assert [path for path, field in walk(schema_of(kind)) if not bounded(field)] == []
+
+
+def test_every_list_of_a_status_is_cut_where_it_is_written() -> None:
+    """The API server refuses the whole status for one that is longer; what a run tells, the runner's codec judges."""
+    cut = {
+        "BorgRepository.listing.vanished.archives": 8,
+        "BorgRepository.drilled": MOST_DRILLED,
+        "BorgRestore.scaled": MOST_SCALED,
+        "BorgRestore.warnings": 32,
+        "BorgSchedule.active": ACTIVE_LIMIT,
+    }
+    told = {"BorgRestore.preview.sample", "BorgRun.repositories"}
+    found = {
+        f"{kind}.{path}": field["maxItems"]
+        for kind in KINDS
+        for path, field in walk(schema_of(kind).get("properties", {}).get("status", {}))
+        if field.get("type") == "array" and path != "conditions" and "[]" not in path
+    }
+    assert found.keys() == cut.keys() | told
+    assert [path for path, most in cut.items() if most > found[path]] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,9 +15,9 @@ from borg_contract.restore.result import RestoreResult
 from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
 from borg_core import labels
-from borg_core.kinds.restore_status import RestorePhase
-from borg_core.native.claim_user import ClaimUser
-from borg_core.restores.writers import Clearance, derive_clearance
+from borg_core.kinds.restore_status import MOST_SCALED, BorgRestoreStatus, RestorePhase
+from borg_core.native.claim_user import ClaimUser, Workload
+from borg_core.restores.writers import Clearance, derive_clearance, scale_down
 from support import builders
 from support.restoring import ARCHIVE, DIGEST, UNDO, Application, answer, looked, restore, told
 from support.running import BEGIN, Cluster, claims, run_by_hand
@@ -678,3 +678,12 @@ def test_a_pod_of_its_own_without_its_labels_is_nobody_who_writes() -> None:
     user = ClaimUser("back-preview-x", "n1", writes=True, subject=None, controller=("Job", "back-preview", "uid-own"))
     assert derive_clearance(restore(), [user], frozenset({"uid-own"})) == Clearance()
     assert derive_clearance(restore(), [user], frozenset()).fixed == (user,)
+
+
+def test_no_more_workloads_are_scaled_down_than_the_status_holds() -> None:
+    workloads = [Workload("Deployment", f"web-{number}", f"uid-{number}", 1) for number in range(MOST_SCALED + 1)]
+    users = [ClaimUser(one.name, "n1", writes=True, subject=None, controller=None, workload=one) for one in workloads]
+    recorded, actions = scale_down(restore(), users)
+    assert len(recorded) == len(actions) == MOST_SCALED
+    again = restore().model_copy(update={"status": BorgRestoreStatus(scaled=recorded)})
+    assert scale_down(again, users[-1:]) == (recorded, [])

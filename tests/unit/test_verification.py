@@ -14,6 +14,7 @@ from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RecordTick, RepairCronJob
 from borg_core.kinds.parts.base import Model
+from borg_core.kinds.parts.verification import MOST_DRILLED
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import SCHEDULES
@@ -23,6 +24,7 @@ from borg_core.reconcile.schedule import reconcile_schedule
 from borg_core.registry import Reference
 from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.world import World
+from borg_core.verification.plan import derive_drill_plan
 from borg_operator.store import Store
 from support import builders
 from support.builders import NOW, SETTINGS, local_repository
@@ -334,6 +336,18 @@ def test_a_drill_goes_on_from_the_status_and_schedules_never_drilled_come_first(
     assert [item.round for item in drill.drill.drilled] == [3]
     assert condition_of(case, "Verified") == ("True", "Verified")
     assert status_after(case_of(repository=known, names=("web",))).get("coverage") is None, "of a schedule that is gone"
+
+
+def test_of_more_schedules_than_the_status_holds_each_has_its_turn() -> None:
+    names = tuple(f"s-{number:03}" for number in range(2 * MOST_DRILLED + 20))
+    seen, repository = set[str](), local_repository(**BOTH)
+    for minute in range(len(names) // 8 + 1):
+        turn = derive_drill_plan(repository, names).schedules[:8]
+        seen |= set(turn)
+        told = {"archives": [drilled(schedule=name, archive=name) for name in turn], "bytes": 1, "seconds": 1.0}
+        repository = with_status(case_of(ended(minute, "Drill", drill=told), repository=repository, names=names))
+    assert seen == set(names)
+    assert len(repository.status.drilled) == MOST_DRILLED
 
 
 def test_an_older_drill_that_is_still_kept_does_not_take_the_place_of_a_newer_one() -> None:

@@ -7,6 +7,9 @@ from borg_contract.restore.result import ResolvedArchive, RestorePreview, Verifi
 from borg_contract.schema import Schema
 from borg_core.kinds.parts.base import Conditions, Model, ObservedGeneration, Time
 
+MOST_SCALED = 64
+"""So many workloads are scaled down for one restore; it waits for all others."""
+
 
 class RestorePhase(StrEnum):
     """Where a restore stands."""
@@ -80,7 +83,7 @@ class BorgRestoreStatus(Model):
     )
     scaled: Annotated[
         tuple[Annotated[ScaledWorkload, Schema("One workload.")], ...],
-        Schema("What was scaled down for the restore.", maxItems=64),
+        Schema("What was scaled down for the restore.", maxItems=MOST_SCALED),
     ] = ()
     run_name: Annotated[str | None, Schema("The newest BorgRun of it; its log tells each file.", maxLength=253)] = None
     attempts: Annotated[

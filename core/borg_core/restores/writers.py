@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from borg_core.actions import Action, ScaleWorkload
 from borg_core.kinds.restore import RESTORES, BorgRestore, Writers
-from borg_core.kinds.restore_status import ScaledWorkload
+from borg_core.kinds.restore_status import MOST_SCALED, ScaledWorkload
 from borg_core.native.claim_user import ClaimUser
 from borg_core.native.claim_user import Workload as ScalableWorkload
 from borg_core.registry import Reference
@@ -51,10 +52,12 @@ def derive_clearance(restore: BorgRestore, users: Iterable[ClaimUser], own_jobs:
 def scale_down(restore: BorgRestore, writers: Iterable[ClaimUser]) -> tuple[tuple[ScaledWorkload, ...], list[Action]]:
     """Return what is recorded of the workloads that are scaled down now, and what does so, to be done after that.
 
-    What is recorded is how many replicas there are at this moment; one that has none is let be.
+    What is recorded is how many replicas there are at this moment; one that has none is let be, and so is what no
+    longer can be recorded.
     """
     running = {user.workload.uid: user.workload for user in writers if user.workload and user.workload.replicas}
     recorded = tuple(item for item in restore.status.scaled if item.uid not in running)
+    running = dict(islice(running.items(), MOST_SCALED - len(recorded)))
     fresh = tuple(
         ScaledWorkload(kind=item.kind, name=item.name, uid=item.uid, replicas=item.replicas)
         for item in running.values()

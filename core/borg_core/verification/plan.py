@@ -22,12 +22,16 @@ def derive_check_plan(repository: BorgRepository, *, in_slices: bool) -> CheckPl
 
 
 def derive_drill_plan(repository: BorgRepository, schedules: Collection[str]) -> DrillPlan:
-    """Return what a drill restores; `schedules`: those that write into the repository."""
+    """Return what a drill restores; `schedules`: those that write into the repository.
+
+    Those of which nothing is known take turns by name: of more schedules than the status holds, each has its turn.
+    """
     given = repository.spec.verification.drill if repository.spec.verification else None
     drilled = {item.schedule: item for item in repository.status.drilled if item.schedule in schedules}
     order = [item.schedule for item in repository.status.drilled if item.schedule in schedules]
+    unknown = sorted(set(schedules) - drilled.keys(), key=lambda name: (bool(order) and name < order[-1], name))
     plan = DrillPlan(
-        schedules=(*sorted(set(schedules) - drilled.keys()), *order),
+        schedules=(*unknown, *order),
         drilled=tuple(drilled.values()),
     )
     if given is None:

@@ -16,7 +16,7 @@ from borg_contract.run import Operation, Phase
 from borg_core.clock import Clock
 from borg_core.formats import format_duration, format_time
 from borg_core.kinds.parts.base import Condition
-from borg_core.kinds.parts.verification import Damage, VerificationStatus
+from borg_core.kinds.parts.verification import MOST_DRILLED, Damage, VerificationStatus
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding
@@ -160,7 +160,10 @@ def _is_damage(run: BorgRun, result: RepositoryResult) -> bool:
 
 
 def _fold_drilled(before: VerificationStatus, drills: Told, schedules: Collection[str]) -> tuple[Drilled, ...]:
-    """Return how far the drills are, those of the longest ago first; of schedules that are gone nothing stays."""
+    """Return how far the drills are, those of the longest ago first; of schedules that are gone nothing stays.
+
+    Nor of more than the status holds: what was drilled the longest ago begins anew.
+    """
     found = {item.schedule: item for item in before.drilled if item.schedule in schedules}
     for time, _, result in drills:
         if time < (before.last_drill_time or "") or result.drill is None:
@@ -169,7 +172,7 @@ def _fold_drilled(before: VerificationStatus, drills: Told, schedules: Collectio
             if item.schedule in schedules:
                 found.pop(item.schedule, None)
                 found[item.schedule] = item
-    return tuple(found.values())
+    return tuple(found.values())[-MOST_DRILLED:]
 
 
 def _cover(drilled: Sequence[Drilled]) -> int | None:

@@ -10,6 +10,9 @@ from borg_core.kinds.parts.containers.environment import Environment, Word
 from borg_core.kinds.parts.job import Image
 from borg_core.kinds.parts.timing import AGE, TimeZone, describe_times
 
+MOST_DRILLED = 64
+"""Of so many schedules it is known how far their drills are."""
+
 
 class CheckTimes(Model):
     schedule: Annotated[
@@ -219,7 +222,7 @@ class VerificationStatus(Model):
     ] = None
     drilled: Annotated[
         tuple[Annotated[Drilled, Schema("One schedule.")], ...],
-        Schema("How far the drills of each schedule's archives are.", maxItems=64, listMapKeys=["schedule"]),
+        Schema("How far the drills of each schedule's archives are.", maxItems=MOST_DRILLED, listMapKeys=["schedule"]),
     ] = ()
     damage: Annotated[
         Damage | None,
