@@ -10,7 +10,7 @@ import pytest
 from borg_contract.codec import decode_plan
 from borg_contract.plan import RunPlan
 from borg_contract.restore.proof import Drilled
-from borg_contract.run import Operation
+from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import CreateCronJob, CreateJob, DeleteCronJob, PatchStatus, RecordTick, RepairCronJob
 from borg_core.kinds.parts.base import Model
@@ -67,6 +67,13 @@ def ended(number: int, operation: str, **told: Any) -> BorgRun:
     run = builders.run(f"run-{number}", status, operation=word, **{"scheduleRef": None, kind: {"name": name}})
     notes = {labels.LISTING: "1"} if own else {}
     return run.model_copy(update={"metadata": run.metadata.model_copy(update={"annotations": notes})})
+
+
+def untold(number: int, operation: str, **status: Any) -> BorgRun:
+    """Return a run that ended at minute `number` without a word of the repository."""
+    run = ended(number, operation)
+    update = {"phase": Phase.FAILED, **status, "repositories": ()}
+    return run.model_copy(update={"status": run.status.model_copy(update=update)})
 
 
 def drilled(number: int = 1, **more: Any) -> dict[str, Any]:
@@ -375,6 +382,29 @@ def test_verified_is_what_the_newest_check_and_drill_say(run: BorgRun, verdict: 
     assert condition_of(case, "Verified") == verdict
     forgotten = case_of(repository=with_status(case))
     assert condition_of(forgotten, "Verified") == verdict, "its runs are no longer kept"
+
+
+@pytest.mark.parametrize("operation", ["Check", "Drill"])
+def test_a_check_or_drill_that_was_killed_counts_as_failed(operation: str) -> None:
+    good = (ended(0, "Check", **WHOLE), ended(1, "Drill", drill={"archives": [drilled()]}))
+    killed = untold(2, operation, reason="OutOfMemory", message="killed")
+    case = case_of(*good, killed)
+    assert condition_of(case, "Verified") == ("False", "OutOfMemory")
+    status = status_after(case)
+    assert (status[f"last{operation}Result"], status[f"last{operation}Time"]) == ("Failed", "2026-03-01T02:02:00Z")
+    assert (status["lastVerifiedTime"], condition_of(case, "Ready")) == (
+        "2026-03-01T02:01:00Z",
+        condition_of(case_of(*good), "Ready"),
+    )
+    forgotten = case_of(repository=with_status(case))
+    assert condition_of(forgotten, "Verified") == ("False", "OutOfMemory"), "its run is no longer kept"
+    assert condition_of(case_of(*good, killed, ended(3, operation, **WHOLE)), "Verified") == ("True", "Verified")
+
+
+@pytest.mark.parametrize("phase", [Phase.CANCELLED, Phase.SKIPPED])
+def test_a_check_that_was_cancelled_or_skipped_says_nothing(phase: Phase) -> None:
+    case = case_of(ended(0, "Check", **WHOLE), untold(2, "Check", phase=phase))
+    assert condition_of(case, "Verified") == ("True", "Verified")
 
 
 def test_the_cron_jobs_are_written_anew_when_what_they_are_told_changes() -> None:

@@ -27,7 +27,7 @@ from borg_core.reconcile.identity import (
 )
 from borg_core.runs.moment import Moment, derive_latest, derive_moment, find_to_come
 from borg_core.runs.run_status import is_own_listing
-from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_verified
+from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_untold, find_verified
 
 _ANOTHER_OR_NONE = frozenset({Reason.REPOSITORY_MISSING.value, Reason.REPOSITORY_REPLACED.value})
 """What a restore finds out about the repository, not about itself."""
@@ -74,9 +74,12 @@ def derive_repository_status(
     backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
     # Damage is damage, by whatever it was found: by a restore, or by a listing that nobody asked for.
     witnesses = select_begun(repository, identity, _read_ended(repository, runs, now))
+    untold = select_begun(repository, identity, list(find_untold(repository.metadata.name, runs)))
+    verifying = [*done, *((_derive_end(run, latest).time, run, result) for run, result in untold)]
+    verifying.sort(key=lambda item: _derive_end(item[1], latest))
     verification = derive_verification(
         before,
-        done,
+        verifying,
         witnesses=[(_derive_end(run, latest).time, run, result) for run, result in witnesses],
         schedules=names,
         checks=checks,
@@ -93,7 +96,7 @@ def derive_repository_status(
         *(replace(found, type=ConditionType.READY.value, status=False) for found in damaged if not newest),
         *others,
         *damaged,
-        *find_verified(repository, verified, done, before.conditions),
+        *find_verified(repository, verified, verifying, before.conditions),
         *find_missing(repository, identity, told),
         *find_replacement(repository, identity, told),
         *([*find_rollback(told, died)] or [*([archives.vanished] if archives.vanished else [])]),

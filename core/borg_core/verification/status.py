@@ -88,6 +88,15 @@ def derive_verification(
     }
 
 
+def find_untold(name: str, runs: Iterable[BorgRun]) -> Iterator[tuple[BorgRun, RepositoryResult]]:
+    """Yield the checks and drills of the repository of that name that began and were killed before they told of it."""
+    for run in runs:
+        spec, status = run.spec, run.status
+        own = spec.repository_ref is not None and spec.operation in (Operation.CHECK, Operation.DRILL)
+        if own and status.phase is Phase.FAILED and status.start_time and not status.repositories:
+            yield run, RepositoryResult(name, Phase.FAILED, reason=status.reason, error=status.message or None)
+
+
 def find_damaged(damage: Damage | None) -> Iterator[Finding]:
     """Yield that the repository is damaged."""
     if damage is not None:
