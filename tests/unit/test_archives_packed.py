@@ -63,9 +63,35 @@ def test_a_comment_is_cut_and_what_is_no_text_is_replaced() -> None:
     assert found.comment == "c" * 1024
     [found] = unpack_part(pack_part(Part((row(1, comment="a\udcffb"),)))).rows
     assert found.comment == "a?b"
-    assert not can_be_told("a\udcffb")
-    assert not can_be_told("")
-    assert not can_be_told("n" * 1025)
+
+
+TIME = "2026-03-01T02:00:00Z"
+UNTELLABLE = [
+    ("a\udcffb", TIME),
+    ("", TIME),
+    ("n" * 1025, TIME),
+    ("a", "1969-12-31T23:59:59Z"),
+    ("a", "969-01-01T00:00:00Z"),
+    ("a", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "time"), UNTELLABLE)
+def test_what_cannot_be_told_is_known_before_it_is_packed(name: str, time: str) -> None:
+    assert not can_be_told(name, time)
+
+
+@pytest.mark.parametrize("time", ["1970-01-01T00:00:00Z", TIME, "9999-12-31T23:59:59Z"])
+def test_what_can_be_told_is_packed_whole(time: str) -> None:
+    assert can_be_told("a", time)
+    part = Part((row(1, time=time),))
+    assert unpack_part(pack_part(part)) == part
+
+
+def test_long_comments_that_are_all_alike_do_not_become_more_than_is_unpacked() -> None:
+    part = fit_part([row(number, comment="日" * 1024) for number in range(100)], (), 10**6)
+    assert 60 < len(part.rows) < 100
+    assert unpack_part(pack_part(part)) == part
 
 
 def test_fifty_of_our_archives_and_sixty_of_others_fit_into_one_result() -> None:

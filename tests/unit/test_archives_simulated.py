@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,18 @@ def test_a_repository_that_others_filled_is_listed_in_parts_within_minutes_and_t
     assert len(cluster.listings) <= 1 + min(count, limit) // 50
     assert len([run for run in cluster.runs if "-list-" in run.metadata.name]) <= 3
     assert all("part" not in body["status"] for body in cluster.recorder.all_of("BorgRun"))
+
+
+def test_an_archive_of_a_time_that_cannot_be_told_hides_no_other() -> None:
+    async def act(cluster: Archivist) -> None:
+        others = cluster.vault.newest(200)
+        cluster.vault.add("old", datetime(1969, 12, 31, 23, tzinfo=UTC))
+        await cluster.live(600)
+        assert cluster.known == others
+        assert cluster.condition() == ("True", "ArchivesListed", "the newest 20 of 21 archives are BorgArchives")
+        await assert_rests(cluster)
+
+    assert len(play(act, filled(20)).listings) == 1
 
 
 def test_an_archive_that_a_run_made_needs_no_listing_and_tells_of_what_it_is() -> None:

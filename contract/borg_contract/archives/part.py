@@ -28,7 +28,7 @@ _ID_BYTES, _SHORT_BYTES = 32, SHORT_DIGITS // 2
 _MOST_ROWS = 512
 _MOST_GONE = 2048
 _PLAIN_LIMIT = 256 * 1024
-"""Bytes that the compressed part may become: no text of four thousand characters becomes more in good faith."""
+"""Bytes that the compressed part may become; rows that come to more are told by the next listing."""
 _WORDS = b'["borgoperator.io/  repository= cluster= paths= suspect files=data:daily-nightly-2026-T00:00:00","'
 _LAST_SECOND = int(dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC).timestamp())
 _SAFE = bytes.maketrans(b"$", b".")
@@ -54,12 +54,13 @@ class Part:
     gone: tuple[str, ...] = ()
 
 
-def can_be_told(name: str) -> bool:
-    """Tell whether an archive of this name can be: borg lists what it cannot decode, and bounds no name."""
+def can_be_told(name: str, time: str) -> bool:
+    """Tell whether an archive of this name and time can be: borg lists what it cannot decode, and bounds neither."""
     try:
-        return 0 < len(name) <= NAME_LIMIT and len(name.encode()) <= _NAME_BYTES
-    except UnicodeEncodeError:
+        _parse_time(time)
+    except ValueError:
         return False
+    return _is_name(name)
 
 
 def fit_part(rows: Sequence[ArchiveRow], gone: Sequence[str], room: int) -> Part:
@@ -72,27 +73,35 @@ def fit_part(rows: Sequence[ArchiveRow], gone: Sequence[str], room: int) -> Part
     low, high = 0, min(len(rows), _MOST_ROWS)
     while low < high:  # a row more is never shorter
         middle = (low + high + 1) // 2
-        if len(pack_part(Part(tuple(rows[:middle]), told))) <= room:
+        if _fits(Part(tuple(rows[:middle]), told), room):
             low = middle
         else:
             high = middle - 1
     if rows and not low:
         bare = Part((replace(rows[0], comment=""),), told)
-        return bare if len(pack_part(bare)) <= room else Part((), told)
+        return bare if _fits(bare, room) else Part((), told)
     return Part(tuple(rows[:low]), told)
+
+
+def _fits(part: Part, room: int) -> bool:
+    return len(_render_columns(part.rows)) < _PLAIN_LIMIT and len(pack_part(part)) <= room
 
 
 def pack_part(part: Part) -> str:
     """Return the part as text; comments are cut. Raises ValueError for an archive that cannot be told."""
     ids = bytes.fromhex("".join([*(row.id for row in part.rows), *part.gone]))
-    seconds = [_parse_time(row.time) for row in part.rows]
-    steps = [later - earlier for later, earlier in zip([0, *seconds], seconds, strict=False)]
-    comments = [fit_comment(row.comment.encode(errors="replace").decode(), COMMENT_LIMIT) for row in part.rows]
-    columns = [[row.name for row in part.rows], steps, comments]
-    plain = json.dumps(columns, separators=(",", ":"), ensure_ascii=False).encode()
+    plain = _render_columns(part.rows)
     compressor = zlib.compressobj(9, wbits=-zlib.MAX_WBITS, zdict=_WORDS)
     packed = _HEAD.pack(len(part.rows), len(part.gone)) + ids + compressor.compress(plain) + compressor.flush()
     return _VERSION + base64.b85encode(packed).translate(_SAFE).decode()
+
+
+def _render_columns(rows: Sequence[ArchiveRow]) -> bytes:
+    seconds = [_parse_time(row.time) for row in rows]
+    steps = [later - earlier for later, earlier in zip([0, *seconds], seconds, strict=False)]
+    comments = [fit_comment(row.comment.encode(errors="replace").decode(), COMMENT_LIMIT) for row in rows]
+    columns = [[row.name for row in rows], steps, comments]
+    return json.dumps(columns, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def unpack_part(text: str) -> Part:
@@ -143,7 +152,7 @@ def _read_columns(plain: bytes, count: int) -> tuple[list[str], list[int], list[
     if not (isinstance(columns, list) and [_length(column) for column in columns] == [count] * 3):
         raise ValueError(f"a part of a listing: not three columns of {count}")
     names, steps, comments = columns
-    if not all(isinstance(name, str) and can_be_told(name) for name in names):
+    if not all(isinstance(name, str) and _is_name(name) for name in names):
         raise ValueError("a part of a listing: a name is none")
     if not all(type(step) is int for step in steps):
         raise ValueError("a part of a listing: a time is none")
@@ -156,15 +165,26 @@ def _length(column: Any) -> int:
     return len(column) if isinstance(column, list) else -1
 
 
+def _is_name(text: str) -> bool:
+    try:
+        return 0 < len(text) <= NAME_LIMIT and len(text.encode()) <= _NAME_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
 def _is_comment(text: str) -> bool:
     return len(text) <= COMMENT_LIMIT and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _parse_time(text: str) -> int:
-    return int(dt.datetime.fromisoformat(text).timestamp())
+    return _judge_time(int(dt.datetime.fromisoformat(text).timestamp()))
 
 
 def _render_time(seconds: int) -> str:
+    return f"{dt.datetime.fromtimestamp(_judge_time(seconds), dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _judge_time(seconds: int) -> int:
     if not 0 <= seconds <= _LAST_SECOND:
         raise ValueError(f"a part of a listing: no time is {seconds}")
-    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return seconds

@@ -36,10 +36,10 @@ def archive_name(repository: str, id_: str) -> str:
 def row_of(account: Account) -> ArchiveRow | None:
     """Return the row of the archive that a run made, None where its result does not tell it whole."""
     _, result = account
-    name, id_ = result.archive or "", result.archive_id or ""
-    if not (can_be_told(name) and ID.fullmatch(id_) and result.archive_time):
+    name, id_, time = result.archive or "", result.archive_id or "", result.archive_time or ""
+    if not (can_be_told(name, time) and ID.fullmatch(id_)):
         return None
-    return ArchiveRow(id_, name, result.archive_time, result.comment or "")
+    return ArchiveRow(id_, name, time, result.comment or "")
 
 
 def render_archive(row: ArchiveRow, naming: Naming, account: Account | None) -> dict[str, Any]:

@@ -283,5 +283,5 @@ def keep_totals(
 
 
 def find_listable(stored: Mapping[str, StoredArchive]) -> list[Dated]:
-    """Return the archives that the cluster can know: of nearly all names that borg takes."""
-    return [(archive.time, archive.id) for name, archive in stored.items() if can_be_told(name)]
+    """Return the archives that the cluster can know: of nearly all names and times that borg takes."""
+    return [(archive.time, archive.id) for name, archive in stored.items() if can_be_told(name, archive.time)]
