@@ -96,6 +96,8 @@ def drill(
         named = describe_paths(missing)
         text = f"No archive that was drilled has {named}, which `drill.app.paths` asks for: correct that."
         this.faults.append(Fault(Reason.PATHS_NOT_FOUND, text))
+    if gone := [item for item in plan.drilled if (item.schedule, None) in newest]:
+        this.faults.append(_explain_gone(gone))
     if this.faults:
         raise FaultError(_sum_up(this.faults))
 
@@ -249,6 +251,13 @@ def _explain_nothing(plan: DrillPlan, archives: list[ListedArchive]) -> Fault:
         f"There is nothing to restore: of {len(archives):,} archives in the repository, none is {whose}. Look at its "
         "backups."
     )
+    return Fault(Reason.ARCHIVE_NOT_FOUND, text)
+
+
+def _explain_gone(gone: Sequence[Drilled]) -> Fault:
+    shown = ", ".join(f'{item.schedule} (drilled last: "{item.archive}")' for item in gone[:_SHOWN])
+    more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""
+    text = f"No archive is left of {shown}{more}. Find out who deleted them, and why its schedule makes none."
     return Fault(Reason.ARCHIVE_NOT_FOUND, text)
 
 

@@ -16,6 +16,7 @@ from borg_contract.run import Operation, Phase
 from runner_kit.pod import Ended, Pod, wait_until
 
 FILES = 40
+GONE = Drilled("another", "another-1", "2026-03-01T00:00:00Z", 0, 1, "2026-03-01T00:00:00Z")
 
 
 def fill(pod: Pod, count: int = FILES, size: int = 20_000) -> None:
@@ -169,8 +170,16 @@ def _drilled(ended: Ended) -> Drilled:
         ({"schedules": ()}, "ArchiveNotFound"),
         ({"schedules": ("another",)}, "ArchiveNotFound"),
         ({"max_bytes": 1}, "ArchiveNotFound"),
+        ({"schedules": ("another", "db"), "drilled": (GONE,)}, "ArchiveNotFound"),
     ],
-    ids=["too old", "too few files", "no schedule", "another schedule", "nothing small enough"],
+    ids=[
+        "too old",
+        "too few files",
+        "no schedule",
+        "another schedule",
+        "nothing small enough",
+        "archives that are gone",
+    ],
 )
 def test_a_drill_that_proves_nothing_fails(pod: Pod, changes: dict[str, object], reason: str) -> None:
     fill(pod)
