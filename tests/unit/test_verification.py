@@ -1,7 +1,7 @@
 """Checks and drills of a repository, as the operator plans them: damage, coverage, what runs are told."""
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +19,7 @@ from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.native.claim import CLAIMS
+from borg_core.readings.repository import derive_repository_reading
 from borg_core.reconcile.repository import plan_repository, reconcile_repository
 from borg_core.reconcile.schedule import reconcile_schedule
 from borg_core.registry import Reference
@@ -36,6 +37,7 @@ BOTH: dict[str, Any] = {
         "drill": {"schedule": "0 5 * * 6", "maxBytes": "1Gi", "maxAge": "48h"},
     }
 }
+SUNDAY = datetime(2026, 3, 8, 3, tzinfo=UTC)
 DATA = {"check": {"complete": True, "data": True}}
 WHOLE = {"check": {"complete": True}}
 FAILED_CHECK = {"phase": "Failed", "reason": "CheckFailed", "error": "borg check found damage."}
@@ -83,19 +85,19 @@ def drilled(number: int = 1, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def status_after(case: Case) -> dict[str, Any]:
+def status_after(case: Case, now: datetime = NOW) -> dict[str, Any]:
     patches = [
         action.status
-        for action in plan_repository(case, case.repository, case.around, NOW).actions
+        for action in plan_repository(case, case.repository, case.around, now).actions
         if isinstance(action, PatchStatus) and action.target == MAIN
     ]
     before = case.repository.model_dump(by_alias=True, exclude_none=True, mode="json")["status"]
     return {**before, **(patches[0] if patches else {})}
 
 
-def with_status(case: Case) -> BorgRepository:
+def with_status(case: Case, now: datetime = NOW) -> BorgRepository:
     body = case.repository.model_dump(by_alias=True, mode="json")
-    return BorgRepository.model_validate({**body, "status": status_after(case)})
+    return BorgRepository.model_validate({**body, "status": status_after(case, now)})
 
 
 def condition_of(case: Case, type_: str) -> tuple[str, str] | None:
@@ -382,6 +384,22 @@ def test_verified_is_what_the_newest_check_and_drill_say(run: BorgRun, verdict: 
     assert condition_of(case, "Verified") == verdict
     forgotten = case_of(repository=with_status(case))
     assert condition_of(forgotten, "Verified") == verdict, "its runs are no longer kept"
+
+
+def test_however_often_its_ticks_are_refused_the_time_without_a_check_goes_on() -> None:
+    case, said = made_by(case_of()), list[str]()
+    assert case.cron_job
+    for week in range(6):
+        for later, words in ((timedelta(minutes=1), "FailedCreate: exceeded quota"), (timedelta(hours=14), "")):
+            case = replace(case, words={case.cron_job.uid: words} if words else {})
+            case = replace(case, repository=with_status(case, SUNDAY + timedelta(weeks=week) + later))
+            said += [item.reason for item in case.repository.status.conditions if item.type == "ChecksScheduled"]
+    assert said == ["JobRefused", "Scheduled"] * 6
+    reading = derive_repository_reading(case.repository, {})
+    assert reading.last_check == reading.last_drill == NOW.timestamp()
+    unasked = case.repository.model_copy(update={"spec": local_repository().spec})
+    status = status_after(replace(case, repository=unasked))
+    assert (status["checksSince"], status["drillsSince"]) == (None, None)
 
 
 @pytest.mark.parametrize("operation", ["Check", "Drill"])

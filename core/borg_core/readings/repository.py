@@ -90,9 +90,9 @@ def derive_repository_reading(
         clock_disagrees=bool(derive_truth(status.conditions, ConditionType.CLOCK_DISAGREES)),
         verified=derive_truth(status.conditions, ConditionType.VERIFIED),
         damaged=status.damage is not None,
-        last_check=_newest(repository, CHECKS, status.last_check_time),
+        last_check=_newest(repository, CHECKS, status.last_check_time, status.checks_since),
         check_interval=_interval(repository, CHECKS),
-        last_drill=_newest(repository, DRILLS, status.last_drill_time),
+        last_drill=_newest(repository, DRILLS, status.last_drill_time, status.drills_since),
         drill_interval=_interval(repository, DRILLS),
         coverage=status.coverage,
         restore_rate=status.restore_rate,
@@ -115,12 +115,10 @@ def _interval(repository: BorgRepository, kind: CronJobKind) -> float | None:
     return derive_interval(read.rule) if read else None
 
 
-def _newest(repository: BorgRepository, kind: CronJobKind, ended: str | None) -> float | None:
+def _newest(repository: BorgRepository, kind: CronJobKind, ended: str | None, since: str | None) -> float | None:
     """Return the last time at which nobody had to wait for one: its end, or when such were asked for, or again."""
     if _times(repository, kind) is None:
         return None
-    conditions = repository.status.conditions
-    since = next((item.last_transition_time for item in conditions if item.type == kind.condition), None)
     return derive_seconds(max(filter(None, (ended, since)), default=None))
 
 

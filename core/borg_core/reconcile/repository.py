@@ -97,8 +97,8 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
             *around.selected,
         ],
         archives=archives,
-        checks=Timed(checks.name, checks.clock),
-        drills=Timed(drills.name, drills.clock),
+        checks=Timed(checks.name, checks.clock, asked.check is not None),
+        drills=Timed(drills.name, drills.clock, asked.drill is not None),
         now=now,
     )
     earlier, generation = repository.status.conditions, repository.metadata.generation

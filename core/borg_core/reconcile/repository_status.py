@@ -136,7 +136,8 @@ def derive_repository_status(
     )
 
 
-_TIMES = tuple(f"last_{what}_time" for what in ("backup", "check", "compact", "data_check", "drill", "verified"))
+_LAST = tuple(f"last_{what}_time" for what in ("backup", "check", "compact", "data_check", "drill", "verified"))
+_TIMES = (*_LAST, "checks_since", "drills_since")
 
 
 def forget_future(before: BorgRepositoryStatus, now: datetime) -> BorgRepositoryStatus:

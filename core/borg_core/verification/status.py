@@ -29,10 +29,15 @@ _MESSAGE_LENGTH = 2048
 
 @dataclass(frozen=True)
 class Timed:
-    """The CronJob of checks or drills: its name and clock, None where there is none."""
+    """The CronJob of checks or drills: its name and clock, None where there is none; and whether it is asked for."""
 
     name: str | None = None
     clock: Clock | None = None
+    asked: bool = False
+
+    def asked_since(self, before: str | None, now: datetime) -> str | None:
+        """Return since when; whatever hinders the CronJob meanwhile, nobody is the less without what it is for."""
+        return (before or format_time(now)) if self.asked else None
 
     def next_after(self, now: datetime) -> str | None:
         due = self.clock.next_after(now) if self.clock else None
@@ -67,11 +72,13 @@ def derive_verification(
     size = sum(item.size for item in drilled)
     return {
         "check_cron_job_name": checks.name,
+        "checks_since": checks.asked_since(before.checks_since, now),
         "last_check_time": checked[-1][0] if checked else before.last_check_time,
         "last_check_result": checked[-1][2].phase if checked else before.last_check_result,
         "last_data_check_time": last_data,
         "next_check_time": checks.next_after(now),
         "drill_cron_job_name": drills.name,
+        "drills_since": drills.asked_since(before.drills_since, now),
         "last_drill_time": drill_runs[-1][0] if drill_runs else before.last_drill_time,
         "last_drill_result": drill_runs[-1][2].phase if drill_runs else before.last_drill_result,
         "last_drill_archive": results[-1].archives[-1].archive if results else before.last_drill_archive,

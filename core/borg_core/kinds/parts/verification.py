@@ -173,6 +173,7 @@ class VerificationStatus(Model):
     check_cron_job_name: Annotated[
         str | None, Schema("The CronJob that the operator keeps for the checks.", maxLength=253)
     ] = None
+    checks_since: Annotated[Time | None, Schema("Since when `spec.verification` asks for checks.")] = None
     last_check_time: Annotated[Time | None, Schema("When the newest check ended.")] = None
     last_check_result: Annotated[
         Phase | None, Schema("How the newest check ended: `Failed` when it found damage, or could not be made.")
@@ -186,6 +187,7 @@ class VerificationStatus(Model):
     drill_cron_job_name: Annotated[
         str | None, Schema("The CronJob that the operator keeps for the drills.", maxLength=253)
     ] = None
+    drills_since: Annotated[Time | None, Schema("Since when `spec.verification` asks for drills.")] = None
     last_drill_time: Annotated[Time | None, Schema("When the newest drill ended.")] = None
     last_drill_result: Annotated[
         Phase | None, Schema("How the newest drill ended: `Failed` when something was not as it should be.")
