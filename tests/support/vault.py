@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from borg_cluster.client import Object
@@ -14,9 +15,11 @@ from borg_contract.codec import decode_plan
 from borg_contract.ownership import ArchiveContent, ArchiveOwner, render_comment
 from borg_contract.plan import RepositoryPlan, RunPlan
 from borg_contract.pod import PLAN_ENV
+from borg_contract.reasons import Reason
 from borg_contract.result import PreviousArchive, PruneResult, RepositoryResult, RepositoryTotals, RunResult
 from borg_contract.run import Operation, Phase
 from borg_core.formats import format_time
+from borg_runner.fault import Fault, FaultError
 from borg_runner.log import Log
 from borg_runner.run.report import encode_result
 from borg_runner.verbs.list import StoredArchive
@@ -46,6 +49,8 @@ class Vault:
     archives: dict[str, Stored] = field(default_factory=dict)
     is_there: bool = True
     id: str = VAULT_ID
+    damaged: set[str] = field(default_factory=set)
+    """Archives, by their names, into which nobody can look."""
     _made: int = 0
 
     def add(self, name: str, time: datetime, comment: str = "") -> Stored:
@@ -90,6 +95,7 @@ class _Borg:
         if arguments[0] == "info":
             stats = {"total_size": 1, "unique_csize": 1}
             return _Outcome(json.dumps({"cache": {"stats": stats}, "repository": {"id": self.vault.id}}), 0)
+        said = dict(word.split("=", 1) for word in arguments if "=" in word)
         listed = [
             {
                 "archive": item.name,
@@ -100,13 +106,20 @@ class _Borg:
                 "command_line": [],
             }
             for item in sorted(self.vault.archives.values(), key=lambda item: item.time)
+            if fnmatchcase(item.name, said.get("--glob-archives", "*"))
         ]
-        last = next((int(word.partition("=")[2]) for word in arguments if word.startswith("--last=")), len(listed))
-        return _Outcome(json.dumps({"archives": listed[-last:], "repository": {"id": self.vault.id}}), 0)
+        listed = listed[-int(said.get("--last", len(listed))) :]
+        if "--format" in said and self.vault.damaged & {item["archive"] for item in listed}:
+            return _Outcome("", 81)
+        return _Outcome(json.dumps({"archives": listed, "repository": {"id": self.vault.id}}), 0)
 
     def accept(self, outcome: _Outcome) -> _Outcome:
-        assert outcome.exit_code == 0
+        if outcome.exit_code:
+            raise FaultError(Fault(Reason.REPOSITORY_DAMAGED, "an archive cannot be read"))
         return outcome
+
+    def warn(self, text: str) -> None:
+        self.log.say(text)
 
     def run_borg(self, make_arguments: Any) -> _Outcome:
         return self.accept(self.try_borg(make_arguments))

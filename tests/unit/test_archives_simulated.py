@@ -121,6 +121,22 @@ def test_an_archive_of_a_time_that_cannot_be_told_hides_no_other() -> None:
     assert len(play(act, filled(20)).listings) == 1
 
 
+def test_a_damaged_archive_takes_the_comments_of_no_other() -> None:
+    vault = Vault()
+    for name in ("db-1", "db-[2]", "db-3"):
+        vault.add(name, BEGIN - timedelta(days=1), render_comment(ArchiveOwner("team", "db", "main", ""), name))
+    vault.damaged.add("db-1")
+
+    async def act(cluster: Archivist) -> None:
+        await cluster.live(600)
+        assert_whole(cluster)
+        specs = {body["spec"]["archive"]: body["spec"] for body in cluster.recorder.all_of("BorgArchive")}
+        made_by = {name: spec.get("scheduleRef", {}).get("name") for name, spec in specs.items()}
+        assert made_by == {"db-1": None, "db-[2]": "db", "db-3": "db"}
+
+    play(act, vault)
+
+
 def test_an_archive_that_a_run_made_needs_no_listing_and_tells_of_what_it_is() -> None:
     async def act(cluster: Archivist) -> None:
         cluster.vault.is_there = False

@@ -27,6 +27,7 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
 _CHECKPOINT = re.compile(rf"{re.escape(CHECKPOINT)}(\.\d+)?\Z")
+_GLOB = re.compile(r"[*?\[]")
 _LEFTOVER = re.compile(rf"({re.escape(RECREATED)})?({re.escape(CHECKPOINT)}(\.\d+)?)?\Z")
 
 
@@ -106,6 +107,16 @@ def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
 def fetch_newest_archives(repository: Repository, *, count: int) -> list[ListedArchive]:
     """Return the newest `count` whole archives, whatever their names. Raises FaultError."""
     return _fetch(repository, glob="*", newest=count)
+
+
+def fetch_named_archives(repository: Repository, name: str) -> list[ListedArchive]:
+    """Return the whole archive of that name, for which borg looks into no other one. Raises FaultError."""
+    return _fetch(repository, glob=escape_glob(name), newest=1)
+
+
+def escape_glob(name: str) -> str:
+    """Return the pattern that matches that name alone."""
+    return _GLOB.sub(lambda match: f"[{match[0]}]", name)
 
 
 def _fetch(repository: Repository, *, glob: str, newest: int | None = None) -> list[ListedArchive]:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import difflib
-import re
 from collections.abc import Sequence
 
 from borg_contract.plan import RunPlan
@@ -12,6 +11,7 @@ from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.list import (
     ListedArchive,
     ask_newest_archives,
+    escape_glob,
     fetch_archives,
     fetch_names,
     fetch_newest_archives,
@@ -21,7 +21,6 @@ from borg_runner.verbs.repository import Repository
 _NEAREST = 3
 _AT_FIRST = 20
 _FAR_BACK = 500
-_GLOB = re.compile(r"[*?\[]")
 
 
 def resolve(run: RunPlan, plan: RestorePlan, repository: Repository, *, now: dt.datetime) -> ListedArchive:
@@ -37,8 +36,8 @@ def resolve(run: RunPlan, plan: RestorePlan, repository: Repository, *, now: dt.
 
 def _find_named(repository: Repository, name: str) -> ListedArchive | None:
     """Return the archive of that name; a checkpoint never, which is only the beginning of one."""
-    glob = _GLOB.sub(lambda match: f"[{match[0]}]", name)
-    whole = [item for item in fetch_archives(repository, glob=glob) if item.name == name and not item.is_checkpoint]
+    found = fetch_archives(repository, glob=escape_glob(name))
+    whole = [item for item in found if item.name == name and not item.is_checkpoint]
     if len(whole) > 1:
         text = f'{len(whole)} archives are named "{name}", which borg 1 never makes: rename all but one of them.'
         raise FaultError(Fault(Reason.ARCHIVE_AMBIGUOUS, text))

@@ -9,9 +9,12 @@ from borg_contract.archives.result import ListingResult
 from borg_contract.reasons import Reason
 from borg_runner.borg.exit_codes import ABSENT
 from borg_runner.fault import Fault, FaultError
+from borg_runner.log import make_printable
 from borg_runner.verbs.list import (
+    ListedArchive,
     StoredArchive,
     explain_no_list,
+    fetch_named_archives,
     fetch_newest_archives,
     make_list_arguments,
     parse_list_output,
@@ -92,7 +95,7 @@ def _find_unknown(
 def _complete(repository: Repository, rows: Sequence[ArchiveRow], newest: Sequence[str]) -> Sequence[ArchiveRow]:
     """Return the rows with their comments, for which borg looks into each archive. Raises FaultError.
 
-    Where one of them is damaged, none has a comment: what there is, is known all the same.
+    Where one of them is damaged, borg is asked for each alone: what is told now is never told again.
     """
     if not rows:
         return rows
@@ -102,7 +105,16 @@ def _complete(repository: Repository, rows: Sequence[ArchiveRow], newest: Sequen
     except FaultError as error:
         if error.fault.reason is not Reason.REPOSITORY_DAMAGED:
             raise
-        repository.warn(f"The archives are told without their comments: {error}")
-        return rows
+        listed = [archive for row in rows for archive in _look_into(repository, row.name)]
     comments = {archive.id: archive.comment for archive in listed}
     return [ArchiveRow(row.id, row.name, row.time, comments.get(row.id, "")) for row in rows]
+
+
+def _look_into(repository: Repository, name: str) -> Sequence[ListedArchive]:
+    try:
+        return fetch_named_archives(repository, name)
+    except FaultError as error:
+        if error.fault.reason is not Reason.REPOSITORY_DAMAGED:
+            raise
+        repository.warn(f'Archive "{make_printable(name)}" is told without its comment: {error}')
+        return ()
