@@ -917,6 +917,42 @@ def test_times_that_are_to_come_hide_no_damage_and_do_not_stay() -> None:
     assert ahead not in str(document(told)["status"])
 
 
+def test_damage_of_a_time_that_is_to_come_is_gone_when_a_check_of_all_data_passes() -> None:
+    found = after_now(FIRST, hours=24 * 300, phase="Failed", reason="RepositoryDamaged", archive=None)
+    ahead = made(found, found.status.completion_time or "")
+    known = look(look(local_repository(), backup(1)), ahead)
+    for kept in ((ahead,), ()):
+        told = look(known, *kept)
+        assert told.status.damage
+        assert told.status.damage.time == NIGHT
+        later = NOW + timedelta(hours=2)
+        assert look(told, *kept, now=later).status.damage == told.status.damage
+        passed = after_now(FIRST, hours=1, archive=None, check={"complete": True, "data": True})
+        assert look(told, *kept, passed, now=later).status.damage is None
+
+
+def test_a_place_that_was_named_at_a_time_that_is_to_come_is_used_from_now_on() -> None:
+    body = document(look(look(local_repository(), backup(1)), backup(1)))
+    body["status"]["identity"]["since"] = "2027-01-01T00:00:00Z"
+    told = look(BorgRepository.model_validate(body), backup(1))
+    assert told.status.identity
+    assert (told.status.identity.since, told.status.last_backup_time) == (NIGHT, "2026-03-01T01:10:00Z")
+    later = NOW + timedelta(hours=2)
+    again = look(told, backup(1), after_now(FIRST), now=later)
+    assert again.status.last_backup_time == format_time(NOW + timedelta(hours=1))
+    assert look(again, backup(1), after_now(FIRST), now=later) == again
+
+
+def test_what_was_said_missing_at_a_time_that_is_to_come_is_taken_back_by_a_run_that_finds_it() -> None:
+    body = document(look(look(local_repository(), backup(1)), backup(1), missing(2)))
+    for condition in body["status"]["conditions"]:
+        condition["lastTransitionTime"] = "2027-01-01T00:00:00Z"
+    told = look(BorgRepository.model_validate(body))
+    assert "Missing" in said(told)
+    assert {condition.last_transition_time for condition in told.status.conditions} == {NIGHT}
+    assert "Missing" not in said(look(told, after_now(FIRST), now=NOW + timedelta(hours=2)))
+
+
 def test_a_run_that_told_nothing_of_the_repository_and_by_which_an_earlier_version_went_is_passed_over() -> None:
     wrong = backup(1, None, phase="Failed", reason="PassphraseWrong", archive=None)
     stopped = backup(2, None, phase="Failed", reason="Interrupted", archive=None)

@@ -25,7 +25,7 @@ from borg_core.reconcile.identity import (
     select_begun,
     select_standing,
 )
-from borg_core.runs.moment import Moment, derive_latest, derive_moment, find_to_come
+from borg_core.runs.moment import Moment, derive_latest, derive_moment
 from borg_core.runs.run_status import is_own_listing
 from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_untold, find_verified
 
@@ -134,20 +134,6 @@ def derive_repository_status(
         schedules=schedules,
         **verification,
     )
-
-
-_LAST = tuple(f"last_{what}_time" for what in ("backup", "check", "compact", "data_check", "drill", "verified"))
-_TIMES = (*_LAST, "checks_since", "drills_since")
-
-
-def forget_future(before: BorgRepositoryStatus, now: datetime) -> BorgRepositoryStatus:
-    """Return the status without times that are to come, of a clock that was wrong."""
-    latest, listing = derive_latest(now), before.listing
-    gone: dict[str, object] = dict.fromkeys(find_to_come(before, _TIMES, latest))
-    if listing and (wrong := find_to_come(listing, ("time", "since", "whole"), latest)):
-        wrong += ["newest"] if "time" in wrong else []  # that is of then
-        gone["listing"] = listing.model_copy(update=dict.fromkeys(wrong))
-    return before.model_copy(update=gone) if gone else before
 
 
 def read_runs(

@@ -152,7 +152,8 @@ def _verifies(result: RepositoryResult) -> bool:
 def _fold_damage(before: VerificationStatus, witnesses: Told) -> Damage | None:
     """Return the damage that is known after these runs.
 
-    Only a check that read all data shows that it is gone: by whatever it was found, another one may not see it.
+    Only a check that read all data shows that it is gone: by whatever it was found, another one may not see it. What
+    is known of a run already stays as it is: its own time may be to come.
     """
     found, settled = before.damage, before.last_data_check_time or ""
     for time, run, result in witnesses:
@@ -160,7 +161,7 @@ def _fold_damage(before: VerificationStatus, witnesses: Told) -> Damage | None:
             continue
         if result.check and result.check.data and result.phase.succeeded:
             found = None
-        elif _is_damage(run, result):
+        elif _is_damage(run, result) and (found is None or found.run_name != run.metadata.name):
             found = Damage(
                 time=time,
                 run_name=run.metadata.name,
