@@ -112,6 +112,18 @@ def test_what_was_made_renamed_and_deleted_by_hand_is_told_with_comments_and_tim
     assert told.left == 0
 
 
+def test_a_damaged_archive_takes_the_comments_of_no_other(pod: Pod) -> None:
+    repository = pod.repository()
+    made = [back_up(pod, repository, archive_name_template=f"{{job_name}}-{number:010}") for number in range(3)]
+    (pod.root / "object").write_bytes(bytes(100))
+    pod.ask_borg(repository, "debug", "put-obj", "REPO", made[1].archive_id or "", str(pod.root / "object"))
+    plan = pod.plan(repository, operation=Operation.LIST, schedule="", listing=ListingPlan(automatic=True))
+    ended = pod.run(plan)
+    rows = unpack_part(ended.result.part).rows
+    told = {row.id: row.comment for row in rows}
+    assert told == {result.archive_id: result.comment if result is not made[1] else "" for result in made}, ended.log
+
+
 def test_a_backup_tells_its_archives_id_what_it_pruned_and_what_there_is(pod: Pod) -> None:
     repository = pod.repository()
     first = back_up(pod, repository)
