@@ -59,6 +59,8 @@ OF_REPOSITORIES: dict[str, Any] = {
     "coverage": 7,
     "restore_rate": 7,
     "estimated_restore_time": "7s",
+    "checks_since": TIME,
+    "drills_since": TIME,
     "drilled": [{"schedule": "db", "archive": "db-1", "time": TIME, "round": 1, "rounds": 7, "since": TIME}],
     "damage": {"time": TIME, "runName": "main-check-1", "reason": "CheckFailed", "message": "rotten"},
 }
