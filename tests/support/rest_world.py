@@ -136,16 +136,15 @@ class Cluster(ApiServer):
         for operation in operations:
             field = operation["path"].removeprefix("/spec/")
             match operation["op"]:
-                case "test" if operation["path"] == "/metadata/uid":
-                    if known["metadata"]["uid"] != operation["value"]:
+                case "test" if operation["path"].startswith("/metadata/"):
+                    if known["metadata"][operation["path"].removeprefix("/metadata/")] != operation["value"]:
                         raise Invalid("the server rejected our request due to an error in our request")
                 case "test" if spec.get(field, False) != operation["value"]:
                     raise Invalid("the server rejected our request due to an error in our request")
-                case "replace":
+                case "add" | "replace":
                     spec[field] = operation["value"]
                 case "remove":
                     del spec[field]
-        self.objects[resource.kind, name]["spec"] = {}
         return self.add(resource.kind, name, spec)
 
     async def delete(

@@ -169,10 +169,31 @@ def test_a_toggle_that_comes_after_another_one_turns_it_back(world: World) -> No
 def test_of_two_renames_at_once_the_later_one_is_taken_back(world: World) -> None:
     world.cluster.add("BorgSchedule", "other", {**DB, "title": "Other"})
     world.cluster.meanwhile["merge"] = lambda: world.cluster.change("BorgSchedule", "other", title="Wanted")
-    answer = send(world, "PUT", PATH, {"name": "Wanted"})
+    prune = {"run_prune_after": True, "prune_keep_daily": 3}
+    fields = {"enabled": False, "cron_expression": "5 5 * * *", "description": "mine", **prune}
+    answer = send(world, "PUT", PATH, {"name": "Wanted", **fields})
     assert answer.status_code == 400
     assert '"Wanted" exists already' in answer.json()["detail"]
     assert send(world, "GET", PATH).json()["job"]["name"] == "db"
+    assert {"suspend": False, **world.cluster.objects["BorgSchedule", "db"]["spec"]} == DB
+
+
+def test_a_rename_that_is_taken_back_leaves_what_somebody_else_has_changed_since(world: World) -> None:
+    world.cluster.add("BorgSchedule", "other", {**DB, "title": "Other"})
+    world.cluster.meanwhile["merge"] = lambda: world.cluster.change("BorgSchedule", "other", title="Wanted")
+    world.cluster.meanwhile["patch"] = lambda: world.cluster.change("BorgSchedule", "db", suspend=False)
+    assert send(world, "PUT", PATH, {"name": "Wanted", "enabled": False}).status_code == 400
+    spec = world.cluster.objects["BorgSchedule", "db"]["spec"]
+    assert ("title" in spec, spec["suspend"]) == (False, False)
+
+
+def test_of_a_rename_and_a_new_schedule_at_once_the_new_one_goes_where_it_came_later(world: World) -> None:
+    new = {"name": "Wanted", "cron_expression": "0 3 * * *", "repository": "main"}
+    world.cluster.meanwhile["create"] = lambda: world.cluster.change("BorgSchedule", "db", title="Wanted")
+    answer = send(world, "POST", "/api/schedule/", new)
+    assert answer.status_code == 400
+    assert '"Wanted" exists already' in answer.json()["detail"]
+    assert [name for kind, name in world.cluster.objects if kind == "BorgSchedule"] == ["db"]
 
 
 def test_a_schedule_whose_resource_name_another_title_has_gets_a_number(world: World) -> None:

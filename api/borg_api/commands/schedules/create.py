@@ -4,7 +4,7 @@ from itertools import islice
 from typing import Any
 
 from borg_api.commands.schedules.names import derive_copy_titles, derive_resource_names
-from borg_api.commands.schedules.titles import TitleTakenError, check_title_is_free
+from borg_api.commands.schedules.titles import TitleTakenError, check_title_is_free, is_title_of_earlier, spec_of
 from borg_api.commands.writer import Writer
 from borg_api.edge.errors import InUseError, quote
 from borg_api.picture.picture import View
@@ -23,9 +23,14 @@ async def create_schedule(view: View, writer: Writer[ScheduleRecord], spec: dict
         holder = view.schedules.get(name)
         if holder is None:
             try:
-                return await writer.create(name, spec)
+                made = await writer.create(name, spec)
             except AlreadyExists:
                 holder = await writer.read(name)
+            else:
+                if await is_title_of_earlier(view, writer, made):
+                    await writer.delete(made.name, made.metadata.uid)
+                    raise TitleTakenError(title)
+                return made
         if holder and holder.resource.title == title:
             raise TitleTakenError(title)
     raise InUseError(f"No free resource name was found for {quote(title)}; choose another name.")
@@ -33,7 +38,7 @@ async def create_schedule(view: View, writer: Writer[ScheduleRecord], spec: dict
 
 async def duplicate_schedule(view: View, writer: Writer[ScheduleRecord], original: ScheduleRecord) -> ScheduleRecord:
     """Copy every setting under the next free title, disabled."""
-    spec = original.resource.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
+    spec = spec_of(original)
     for title in islice(derive_copy_titles(original.resource.title), _COPIES):
         try:
             return await create_schedule(view, writer, {**spec, "title": title, "suspend": True})

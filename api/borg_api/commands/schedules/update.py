@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from borg_api.commands.schedules.titles import check_title_is_free, keep_title_if_first
+from borg_api.commands.schedules.titles import TitleTakenError, check_title_is_free, is_title_of_earlier, take_back
 from borg_api.commands.writer import Editions, Writer, write_at_edition
 from borg_api.picture.picture import View
 from borg_api.picture.records import ScheduleRecord
@@ -12,9 +12,8 @@ async def update_schedule(
     view: View, writer: Writer[ScheduleRecord], record: ScheduleRecord, patch: dict[str, Any], editions: Editions
 ) -> ScheduleRecord:
     """Merge the patch into the schedule's spec. Raises TitleTakenError, and what `write_at_edition` does."""
-    before = record.resource
-    title = patch.get("title", before.title)
-    is_renamed = title != before.title
+    title = patch.get("title", record.resource.title)
+    is_renamed = title != record.resource.title
     if is_renamed:
         check_title_is_free(view, title)
 
@@ -22,6 +21,8 @@ async def update_schedule(
         return await writer.merge(found.name, found.metadata.uid, {"spec": patch}, version) if patch else found
 
     written = await write_at_edition(writer, record, editions, write)
-    if is_renamed and written.resource.title == title:  # else somebody renamed it again meanwhile
-        await keep_title_if_first(view, writer, written, before.spec.title)
+    is_ours = is_renamed and written.resource.title == title  # else somebody renamed it again meanwhile
+    if is_ours and await is_title_of_earlier(view, writer, written):
+        await take_back(writer, record, written, patch)
+        raise TitleTakenError(title)
     return written
