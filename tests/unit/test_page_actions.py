@@ -256,3 +256,27 @@ def test_a_restore_names_the_archive_that_was_asked_for_also_when_the_cluster_do
     assert 'name="destination" type="text" value="app-data"' in page
     assert "Nothing was ticked" in browser.get("/new/restore?repository=main&archive=x&ticked=yes").text
     assert "Nothing was ticked" not in browser.get("/new/restore?repository=main&archive=x&ticked=yes&path=a").text
+
+
+@pytest.mark.parametrize(
+    ("denied", "path", "kept_back", "instead"),
+    [
+        ("borgschedules", "/runs/nightly-1", "The night", "nightly"),
+        ("borgschedules", "/runs", "The night", "nightly"),
+        ("borgschedules", "/repositories/main", "The night", "main"),
+        ("borgschedules", "/scripts", "Used by", "dump-db"),
+        ("borgarchives", "/repositories/main", "nightly-2026", "main"),
+        ("borgarchives", "/new/restore?repository=main", "nightly-2026", "main"),
+        ("borgruns", "/schedules", 'class="strip"', "The night"),
+        ("borgruns", "/schedules/nightly", 'class="strip"', "The night"),
+        ("borgruns", "/", 'class="strip"', "The night"),
+    ],
+)
+def test_a_page_shows_no_more_than_rest_does(denied: str, path: str, kept_back: str, instead: str) -> None:
+    world = make_world()
+    hook = {"preBackup": {"scriptRef": {"name": "dump-db"}, "parameters": []}}
+    world.cluster.change("BorgSchedule", "nightly", title="The night", hooks=hook)
+    assert (kept_back in Browser(world, "token").get(path).text) or path == "/repositories/main"
+    world.cluster.denied.add(denied)
+    page = Browser(world, "other").get(path)
+    assert (page.status_code, kept_back in page.text, instead in page.text) == (200, False, True)

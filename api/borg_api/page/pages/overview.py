@@ -66,7 +66,9 @@ async def show_overview(
         words=WORDS,
         sees=sees,
         schedules=len(records),
-        strips=[(record, states_of(backups_of(view, record.name))) for record in shown[:_STRIPS]],
+        strips=[
+            (record, states_of(backups_of(view, record.name)) if sees["runs"] else []) for record in shown[:_STRIPS]
+        ],
         upcoming=page.soonest[:_NEXT],
         underway=find_underway(view, await read_progress(request, caller, view, restores), titles, now)[:_UNDERWAY]
         if sees["runs"]

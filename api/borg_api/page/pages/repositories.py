@@ -13,6 +13,7 @@ from borg_api.page.pages.runs import titles_of
 from borg_api.page.show.charts import draw_space
 from borg_api.page.show.times import size
 from borg_api.picture.records import edition_of
+from borg_api.resources.archives.route import LIST as LIST_ARCHIVES
 from borg_api.resources.checks.response import render_drill_schedule, render_schedule
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.route import LIST as LIST_RUNS
@@ -48,7 +49,8 @@ async def show_repository(request: Request, view: TheView, repository_id: Reposi
     name = found.metadata.name
     sees_runs = await is_allowed(request, LIST_RUNS)
     runs = [run for run in view.runs.in_order() if name in view.targets_of(run)] if sees_runs else []
-    archives = view.archives_in(name)
+    sees_archives = await is_allowed(request, LIST_ARCHIVES)
+    archives = view.archives_in(name) if sees_archives else []
     points = space_of(runs).get(name, [])[-_POINTS:]
     return show(
         request,
@@ -67,6 +69,7 @@ async def show_repository(request: Request, view: TheView, repository_id: Reposi
         ),
         archives=list(reversed(archives))[:_ARCHIVES],
         known=len(archives),
+        sees_archives=sees_archives,
         proofs=[run for run in reversed(runs) if run.operation in _PROOFS][:_RUNS],
         check=render_schedule(found),
         drill=render_drill_schedule(found),
@@ -78,7 +81,7 @@ async def show_repository(request: Request, view: TheView, repository_id: Reposi
         ]
         if await is_allowed(request, LIST_SCHEDULES)
         else [],
-        titles=titles_of(view),
+        titles=await titles_of(request, view),
         busy=[run for run in view.unfinished_runs() if name in view.targets_of(run)] if sees_runs else [],
         may_check=await is_allowed(request, Permission("create", RUNS)),
         may_patch=await is_allowed(request, Permission("patch", REPOSITORIES)),

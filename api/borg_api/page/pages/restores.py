@@ -13,6 +13,7 @@ from borg_api.page.frame.guard import PageRoute
 from borg_api.picture.picture import View
 from borg_api.picture.records import edition_of
 from borg_api.picture.timetable import whole_now
+from borg_api.resources.archives.route import LIST as LIST_ARCHIVES
 from borg_api.resources.archives.route import find_archive
 from borg_api.resources.claims.listing import LIST as LIST_CLAIMS
 from borg_api.resources.claims.listing import glance_at_claims
@@ -95,7 +96,9 @@ async def show_restore(request: Request, view: TheView, caller: TheCaller, job_i
 
 async def show_form(request: Request, caller: Caller, view: View, draft: Draft, status: int = 200) -> Response:
     """Return the form with what was entered, and what is wrong with it."""
-    archives = view.archives_in(draft.text("repository")) if draft.text("repository") else []
+    repository = draft.text("repository")
+    sees_archives = repository and await is_allowed(request, LIST_ARCHIVES)
+    archives = view.archives_in(repository) if sees_archives else []
     return show(
         request,
         "restore_form.html",

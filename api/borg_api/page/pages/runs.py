@@ -66,7 +66,7 @@ async def list_runs(  # noqa: PLR0917 - filled in by their names
         request,
         "runs.html",
         runs=found[:_PAGE],
-        titles=titles_of(view) if sees_schedules else {},
+        titles=await titles_of(request, view),
         following=encode_token(found[_PAGE - 1].order) if len(found) > _PAGE else None,
         wanted={"schedule": schedule, "repository": repository, "status": status, "operation": operation},
         schedules=view.schedules.in_order() if sees_schedules else [],
@@ -88,7 +88,7 @@ async def show_run(request: Request, view: TheView, caller: TheCaller, job_id: R
         "run.html",
         run=run,
         etag=derive_etag(None, run.edition),
-        titles=titles_of(view),
+        titles=await titles_of(request, view),
         explained=explain_run(run),
         targets=view.targets_of(run),
         # Of an archive that was pruned since there is no page.
@@ -115,8 +115,10 @@ async def follow_log(request: Request, view: TheView, caller: TheCaller, job_id:
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-def titles_of(view: View) -> dict[str, str]:
-    """Return what people call the schedules, by their names."""
+async def titles_of(request: Request, view: View) -> dict[str, str]:
+    """Return what people call the schedules, by their names; nothing for those who may not list them."""
+    if not await is_allowed(request, LIST_SCHEDULES):
+        return {}
     return {record.name: record.resource.title for record in view.schedules.in_order()}
 
 

@@ -49,13 +49,19 @@ async def list_schedules(  # noqa: PLR0917 - filled in by their names
     ]
     found.sort(key=lambda record: (record.name not in matters, record.resource.spec.suspend, record.resource.title))
     shown = found[(page - 1) * PAGE : page * PAGE]
+    sees_runs = await is_allowed(request, LIST_RUNS)
     return show(
         request,
         "schedules.html",
         rows=[
-            (listing.render(view, record, now), states_of(backups_of(view, record.name)), matters.get(record.name))
+            (
+                listing.render(view, record, now),
+                states_of(backups_of(view, record.name)) if sees_runs else [],
+                matters.get(record.name),
+            )
             for record in shown
         ],
+        sees_runs=sees_runs,
         found=len(found),
         all=len(view.schedules.in_order()),
         q=q,
@@ -104,6 +110,7 @@ async def show_schedule(
         matter=next(of_schedule(record, view, timetable, now), None),
         runs=list(reversed(runs))[:_RUNS],
         states=states_of(backups_of(view, record.name)) if sees_runs else [],
+        sees_runs=sees_runs,
         repositories=[(ref.name, view.repositories.get(ref.name)) for ref in record.resource.spec.repository_refs],
         sees_repositories=await is_allowed(request, LIST_REPOSITORIES),
         may={

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Request, Response
 
-from borg_api.edge.guard import Permission, TheView, requires
+from borg_api.edge.guard import Permission, TheView, is_allowed, requires
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.picture.picture import View
+from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.script import SCRIPTS
 
@@ -15,7 +16,15 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 @router.get("/scripts")
 @requires(Permission("list", SCRIPTS))
 async def list_scripts(request: Request, view: TheView) -> Response:
-    return show(request, "scripts.html", scripts=view.scripts.in_order(), users=_users_of(view), kind=SCHEDULES.kind)
+    sees_schedules = await is_allowed(request, LIST_SCHEDULES)
+    return show(
+        request,
+        "scripts.html",
+        scripts=view.scripts.in_order(),
+        users=_users_of(view) if sees_schedules else {},
+        sees_schedules=sees_schedules,
+        kind=SCHEDULES.kind,
+    )
 
 
 def _users_of(view: View) -> dict[str, list[tuple[str, str]]]:
