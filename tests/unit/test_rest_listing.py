@@ -236,3 +236,7 @@ def test_a_token_of_somebody_else_is_refused(token: str) -> None:
     with pytest.raises(HttpError) as refused:
         upcoming.decode_place(token, NOW)
     assert refused.value.status == 400
+
+
+def test_nothing_is_upcoming_that_is_past_already() -> None:
+    assert upcoming.decode_place("0.0", NOW) == NONE

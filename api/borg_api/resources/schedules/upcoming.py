@@ -108,10 +108,14 @@ def encode_place(occurrence: Occurrence) -> str:
 
 
 def decode_place(token: str | None, now: datetime) -> Place:
-    """Return after what to go on; without a token, after now. Raises InvalidValueError for one that is none of ours."""
+    """Return after what to go on; without a token, after now, and never before that.
+
+    Raises InvalidValueError for one that is none of ours.
+    """
+    after_now = (now, _LARGEST_ID)
     if token is None:
-        return now, _LARGEST_ID
+        return after_now
     match = _PLACE.fullmatch(token)
     if match is None:
         raise foreign_token()
-    return datetime.fromtimestamp(int(match[1]), UTC), int(match[2])
+    return max(after_now, (datetime.fromtimestamp(int(match[1]), UTC), int(match[2])))
