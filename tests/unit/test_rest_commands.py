@@ -11,6 +11,7 @@ import pytest
 from borg_api.picture import records
 from borg_api.picture.records import derive_id
 from borg_cluster.errors import (
+    AlreadyExists,
     Busy,
     Conflict,
     Forbidden,
@@ -425,3 +426,24 @@ def test_runs_are_found_by_whatever_names_their_repository(world: World) -> None
     }
     assert found == {"main": ["run"], str(number): ["run"], "/repositories/main": ["run"], "other": [], "gone": ["old"]}
     assert send(world, "GET", "/api/backup/jobs?repository=typo").status_code == 404
+
+
+def test_a_run_now_that_lost_to_one_that_has_ended_does_not_say_that_it_goes_on(world: World) -> None:
+    world.cluster.troubles["create"] = [AlreadyExists("it exists")]
+    refused = send(world, "POST", f"{PATH}/run-now")
+    assert (refused.status_code, "has ended" in refused.json()["detail"]) == (409, True)
+
+
+def test_a_restore_may_name_its_repository_by_id_and_by_a_location_that_another_has_too(world: World) -> None:
+    for name in ("one", "two"):
+        world.cluster.add("BorgRepository", name, SSH)
+    body = {"repository": SSH["ssh"]["url"], "archive": "x", "destination": "data"}
+    for name in ("one", "two"):
+        number = derive_id("BorgRepository", "team", name)
+        assert send(world, "POST", "/api/restore/start", {**body, "repository_id": number}).status_code == 200
+    made = [
+        spec["spec"]["repositoryRef"]["name"]
+        for (kind, _), spec in world.cluster.objects.items()
+        if kind == "BorgRestore"
+    ]
+    assert made == ["one", "two"]

@@ -81,6 +81,8 @@ async def _start(writer: Writer[RunRecord], wish: _Wish, idempotency_key: str | 
     if winner and key and winner.key == key:
         await writer.wait_for_replicas(winner.version)
         return winner
+    if winner is None or winner.finished:
+        raise InUseError(f"{wish.what} was asked for at the same time, and has ended: {name}. Look, then ask again.")
     raise in_progress(wish.what, name)
 
 

@@ -73,7 +73,13 @@ def find_repository(view: View, reference: str) -> BorgRepository:
 
 def find_repository_at(view: View, reference: str) -> BorgRepository:
     """Return the repository of that id, name or location. Raises NoSuchObjectError."""
-    found = view.repositories.find(reference) or next(iter(view.repositories_at(reference)), None)
-    if found is None:
+    return find_repositories_at(view, reference)[0]
+
+
+def find_repositories_at(view: View, reference: str) -> list[BorgRepository]:
+    """Return all of that id, name or location, at least one. Raises NoSuchObjectError."""
+    by_id = view.repositories.find(reference)
+    found = [by_id] if by_id else view.repositories_at(reference)
+    if not found:
         raise no_such_place(reference)
     return found

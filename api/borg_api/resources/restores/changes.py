@@ -7,7 +7,7 @@ from borg_api.edge.errors import FieldError, InvalidShapeError, InvalidValueErro
 from borg_api.picture.picture import View
 from borg_api.picture.restoring import ArchiveRecord
 from borg_api.resources.archives.route import find_archive
-from borg_api.resources.repositories.route import find_repository, find_repository_at
+from borg_api.resources.repositories.route import find_repositories_at, find_repository
 from borg_api.resources.restores.paths import ROOT, count_stripped, normalize, split_paths
 from borg_api.resources.restores.request import RestoreFields
 from borg_contract.ownership import UndoOf, parse_undo_comment
@@ -52,15 +52,13 @@ def _find_repository(fields: RestoreFields, view: View) -> BorgRepository:
     if fields.repository_id is None and fields.repository is None:
         raise _missing("repository_id", "Say which repository the archive is in.")
     by_id = None if fields.repository_id is None else find_repository(view, str(fields.repository_id))
-    by_place = None if fields.repository is None else find_repository_at(view, fields.repository)
-    if by_id and by_place and by_id.metadata.name != by_place.metadata.name:
+    at_place = [] if fields.repository is None else find_repositories_at(view, fields.repository)
+    if by_id and at_place and by_id not in at_place:
         raise InvalidValueError(
-            f"repository_id is {by_id.metadata.name}, repository is {by_place.metadata.name}: send one of them.",
+            f"repository_id is {by_id.metadata.name}, repository is {at_place[0].metadata.name}: send one of them.",
             "/repository_id",
         )
-    found = by_id or by_place
-    assert found  # noqa: S101 - one of the two was sent, and each is found or raises
-    return found
+    return by_id or at_place[0]
 
 
 def _check_layout(fields: RestoreFields, source: str | None, paths: tuple[str, ...]) -> None:
