@@ -370,6 +370,9 @@ AT = "2026-03-01T00:00:00Z"
 @pytest.mark.parametrize(("what", "prefix"), [("check", ""), ("restore-check", "restore_")])
 def test_times_are_taken_by_the_names_that_answers_have_for_them(world: World, what: str, prefix: str) -> None:
     path = f"{BASE}/{what}-schedule"
+    none = good(send(world, "GET", path))
+    good(send(world, "PUT", path, none))
+    assert good(send(world, "GET", path)) == none
     sent = {f"{prefix}check_cron_expression": "5 4 * * *", f"{prefix}check_timezone": "Europe/Berlin"}
     good(send(world, "PUT", path, sent))
     shown = good(send(world, "GET", path))

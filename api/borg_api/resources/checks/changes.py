@@ -39,6 +39,8 @@ def _derive_patch(sent: CheckSchedule, current: CheckTimes | DrillTimes | None, 
         )
     if is_end:
         return _patch(of, None) if current else None
+    if sent.schedule_enabled is False:
+        return None  # there are none: so they were read, and so they stay
     if expression is None and sent.timezone is None:
         if sent.schedule_enabled and current is None:
             raise _no_times()
