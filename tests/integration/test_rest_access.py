@@ -32,7 +32,7 @@ class Endpoint:
 
 
 NEW = {"name": "made by ROLE", "cron_expression": "0 2 * * *", "repository": "main"}
-BACK = {"repository": "main", "archive": "nightly-1", "paths": []}
+BACK = {"repository": "main", "archive": "nightly-1", "paths": [], "destination": "data"}
 CHECKS = {"cron_expression": "0 0 1 1 *"}
 ENDPOINTS = (
     Endpoint("GET", "/api/schedule/", "viewer", "list borgschedules"),

@@ -45,10 +45,8 @@ def test_no_request_that_can_be_thought_of_makes_it_stumble(fuzzed: Rest, tmp_pa
     schedules = [fuzzed.create(f"fuzzed {number}")["id"] for number in range(8)]
     for schedule in schedules[:4]:
         fuzzed.send("POST", f"/api/schedule/{schedule}/run-now")
-    restores = [
-        fuzzed.send("POST", f"/api/restore/{verb}", {"repository": "main", "archive": "nightly-1"})["job_id"]
-        for verb in ("start", "preview")
-    ]
+    back = {"repository": "main", "archive": "nightly-1", "destination": "data"}
+    restores = [fuzzed.send("POST", f"/api/restore/{verb}", back)["job_id"] for verb in ("start", "preview")]
     config = tmp_path / "schemathesis.toml"
     namespace = f'\n[parameters]\n"query.namespace" = "{fuzzed.namespace}"\n'
     config.write_text((FUZZ / "schemathesis.toml").read_text() + namespace)

@@ -106,3 +106,7 @@ class StartFields(RestoreFields):
     def tells_restore(self) -> bool:
         """Whether anything is told of a restore that a preview has to be compared with."""
         return bool(self.model_fields_set & RestoreFields.model_fields.keys())
+
+    @property
+    def names_archive(self) -> bool:
+        return self.archive is not None and (self.repository, self.repository_id) != (None, None)

@@ -52,6 +52,9 @@ async def start_restore_job(
     if fields.preview_id is not None:
         if fields.dry_run:
             raise InvalidValueError("preview_id lets happen what was previewed: leave one of the two out.", "/dry_run")
+        if fields.tells_restore and not fields.names_archive:
+            words = "Beside preview_id, send all of the restore with its repository and archive, or nothing of it."
+            raise InvalidValueError(words, "/preview_id")
         wish = derive_wish(fields, view) if fields.tells_restore else None
         restore = await approve_preview(writer, find_restore(view, str(fields.preview_id)), wish, fields.preview_digest)
     elif fields.dry_run:
