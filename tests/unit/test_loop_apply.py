@@ -189,6 +189,14 @@ def test_a_reserved_turn_keeps_what_is_in_active_and_adds_a_placeholder_once() -
     assert active[2]["name"] == "x-placeholder"
 
 
+def test_a_reserved_turn_takes_the_place_of_a_job_that_had_its_name() -> None:
+    """The CronJob controller looks by name whether what it has in `active` is gone: that one would stay for ever."""
+    entry = {"kind": "Job", "namespace": "team", "name": JOB.name, "uid": "of the one before"}
+    recorder, operator = with_bodies(body("CronJob", status={"active": [entry]}))
+    operator.apply(ReserveTurn(CRON_JOB, "CronJob-x", JOB, "Job-x"))
+    assert [found["uid"] for found in recorder.find("CronJob", "x")["status"]["active"]] == ["Job-x", PLACEHOLDER_UID]
+
+
 def test_a_reserved_turn_is_not_taken_when_the_cron_jobs_status_moved() -> None:
     recorder, operator = with_bodies(body("CronJob"))
 

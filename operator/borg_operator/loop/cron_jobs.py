@@ -72,11 +72,15 @@ class CronJobs:
     async def _patch_active(
         self, cron_job: Reference, uid: str, jobs: dict[str, Reference], status: dict[str, Any]
     ) -> None:
-        """Add Jobs to those that the CronJob takes to be at work. Raises Conflict when its status moved meanwhile."""
+        """Add Jobs to those that the CronJob takes to be at work. Raises Conflict when its status moved meanwhile.
+
+        What had one of their names before goes: its controller looks by name whether it is gone, and would find these.
+        """
         body = await self._api.get(CRON_JOBS, cron_job.namespace, cron_job.name)
         if body is None or body["metadata"]["uid"] != uid:
             return
-        active = [entry for entry in body.get("status", {}).get("active", []) if entry.get("uid") not in jobs]
+        names = {job.name for job in jobs.values()}
+        active = [entry for entry in body.get("status", {}).get("active", []) if entry.get("name") not in names]
         active += [
             {"apiVersion": JOBS.api_version, "kind": job.kind, "namespace": job.namespace, "name": job.name, "uid": uid}
             for uid, job in jobs.items()
