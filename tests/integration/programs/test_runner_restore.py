@@ -246,12 +246,21 @@ def test_what_a_restore_adds_to_the_repository_is_counted(pod: Pod, target: Path
     assert again.result.repositories[0].totals is None, "it added nothing"
 
 
+def others_add(pod: Pod) -> str:
+    """Return the command by which a person adds an archive."""
+    person = f"env -u BORG_PASSPHRASE_FD BORG_PASSPHRASE={shlex.quote(PASSPHRASE)}"
+    return f"{person} {pod.borg} create {pod.repository().location}::other {pod.data} >/dev/null"
+
+
+def during_extraction(pod: Pod, command: str) -> None:
+    """Let this happen when the restore itself extracts, not when it looks or an undo archive is read back."""
+    during(pod, "extract", f'case "$*" in *--dry-run*|*--stdout*) ;; *) {command} ;; esac')
+
+
 def test_what_others_add_while_it_extracts_is_counted_too(pod: Pod, target: Path) -> None:
     archive = back_up(pod)
     (target / "hello.txt").write_text("of before")
-    person = f"env -u BORG_PASSPHRASE_FD BORG_PASSPHRASE={shlex.quote(PASSPHRASE)}"
-    other = f"{person} {pod.borg} create {pod.repository().location}::other {pod.data} >/dev/null"
-    during(pod, "extract", f'case "$*" in *--dry-run*|*--stdout*) ;; *) {other} ;; esac')
+    during_extraction(pod, others_add(pod))
     ended = run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive))
     assert restored(ended).undo_archive is not None
     totals = ended.result.repositories[0].totals
@@ -262,9 +271,7 @@ def test_what_others_add_while_it_extracts_is_counted_too(pod: Pod, target: Path
 def test_it_is_counted_as_of_its_end_though_it_failed(pod: Pod, target: Path) -> None:
     archive = back_up(pod)
     (target / "hello.txt").write_text("of before")
-    person = f"env -u BORG_PASSPHRASE_FD BORG_PASSPHRASE={shlex.quote(PASSPHRASE)}"
-    other = f"{person} {pod.borg} create {pod.repository().location}::other {pod.data} >/dev/null"
-    during(pod, "extract", f'case "$*" in *--dry-run*|*--stdout*) ;; *) {other}; exit 2 ;; esac')
+    during_extraction(pod, f"{others_add(pod)}; exit 2")
     result = failed(run(pod, Operation.RESTORE, RestorePlan(name="back", archive=archive)))
     assert result.totals
     assert result.totals.archives == 3
