@@ -100,6 +100,10 @@ class Unanswered(Unreachable):
     """It was sent, and no whole answer came: what it asks for may be done."""
 
 
+class OutcomeUnknown(Unanswered):
+    """What is unanswered is a change that somebody asked for: done twice, it might be undone, or be there twice."""
+
+
 class Busy(Unreachable):
     """Too many requests; `retry_after` says when to come again."""
 

@@ -381,3 +381,13 @@ def test_times_are_taken_by_the_names_that_answers_have_for_them(world: World, w
     assert (paused.status_code, "cannot be paused" in paused.json()["detail"]) == (400, True)
     good(send(world, "PUT", path, shown))
     assert good(send(world, "GET", path)) == shown
+
+
+@pytest.mark.parametrize("null", ["timezone", "check_timezone"])
+def test_a_null_by_one_name_hides_no_value_by_another(world: World, null: str) -> None:
+    named = {"cron_expression": None, "check_cron_expression": "5 4 * * *"}
+    good(send(world, "PUT", SCHEDULE, {**named, null: None, "restore_check_timezone": "Europe/Berlin"}))
+    shown = good(send(world, "GET", SCHEDULE))
+    assert (shown["check_cron_expression"], shown["check_timezone"]) == ("5 4 * * *", "Europe/Berlin")
+    good(send(world, "PUT", SCHEDULE, {"cron_expression": None, "check_cron_expression": ""}))
+    assert good(send(world, "GET", SCHEDULE))["check_cron_expression"] is None

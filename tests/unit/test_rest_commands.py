@@ -447,3 +447,10 @@ def test_a_restore_may_name_its_repository_by_id_and_by_a_location_that_another_
         if kind == "BorgRestore"
     ]
     assert made == ["one", "two"]
+
+
+@pytest.mark.parametrize("tag", ['W/"uid-run-a94e"', "", '"a94e"'], ids=["weak", "none", "foreign"])
+def test_what_cannot_be_compared_is_not_said_to_be_deleted(world: World, tag: str) -> None:
+    world.cluster.add("BorgRun", "run", {"scheduleRef": {"name": "db"}})
+    refused = send(world, "POST", "/api/backup/cancel/run", If_Match=tag)
+    assert (refused.status_code, "no weak one" in refused.json()["detail"]) == (412, True)

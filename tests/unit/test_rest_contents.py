@@ -21,7 +21,7 @@ from borg_api.picture.timetable import whole_now
 from borg_api.resources.contents import reading
 from borg_api.resources.contents.download import render_disposition
 from borg_api.resources.contents.response import Contents, Differences, Pending, Versions
-from borg_cluster.errors import Forbidden
+from borg_cluster.errors import ApiError, Forbidden, Unanswered, Unreachable
 from borg_contract.session import answers
 from borg_contract.session.request import ReadRequest, SessionOperation
 from borg_core.formats import format_time
@@ -371,6 +371,15 @@ def test_after_each_that_failed_it_is_tried_more_rarely(world: World, failed: in
     answer = asyncio.run(world("GET", BROWSE, headers={"Prefer": "wait=0"}))
     assert (answer.status_code, len(created(world))) == ((202, 1) if is_tried else (503, 0))
     assert is_tried or int(answer.headers["retry-after"]) in range(left - 5, left + 1)
+
+
+@pytest.mark.parametrize("lost", [Unreachable("no route"), Unanswered("no answer in time")], ids=["sent", "done"])
+def test_who_looks_is_to_try_again_whatever_became_of_the_session_that_was_asked_for(
+    world: World, lost: ApiError
+) -> None:
+    world.cluster.troubles["create"] = [lost]
+    answer = asyncio.run(world("GET", BROWSE))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
 def test_one_that_failed_by_a_clock_that_is_an_hour_fast_is_waited_for_no_longer_than_others(world: World) -> None:

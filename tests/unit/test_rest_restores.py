@@ -11,7 +11,7 @@ from borg_api.picture.records import derive_id
 from borg_api.picture.timetable import whole_now
 from borg_api.resources.archives.response import ArchiveInfo, Archives
 from borg_api.resources.restores.response import PreviewAnswer, RestoreJob, RestoreJobs
-from borg_cluster.errors import Forbidden
+from borg_cluster.errors import ApiError, Forbidden, Unanswered, Unreachable
 from borg_contract.ownership import UndoOf, render_undo_comment
 from borg_core.formats import format_time
 from support.rest_world import World
@@ -405,6 +405,17 @@ def test_who_may_not_delete_leaves_the_old_preview(world: World) -> None:
     new = ask(world)
     assert name in restores(world)
     assert ask(world)["job_id"] == new["job_id"]
+
+
+@pytest.mark.parametrize("lost", [Unreachable("no route"), Unanswered("no answer in time")], ids=["sent", "done"])
+def test_a_new_preview_is_answered_though_it_is_not_known_whether_the_old_one_went(
+    world: World, lost: ApiError
+) -> None:
+    old = ask(world)
+    (name,) = restores(world)
+    world.cluster.report("BorgRestore", name, **PREVIEWED)  # of March
+    world.cluster.troubles["delete"] = [lost]
+    assert ask(world)["job_id"] != old["job_id"]
 
 
 @pytest.mark.parametrize("status", [{"phase": "Failed"}, {"phase": "Cancelled"}])

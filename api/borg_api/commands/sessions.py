@@ -9,7 +9,7 @@ from borg_api.commands.runs.start import derive_name
 from borg_api.commands.writer import Writer
 from borg_api.edge.errors import UnavailableError, sentence
 from borg_api.picture.picture import View
-from borg_cluster.errors import AlreadyExists
+from borg_cluster.errors import AlreadyExists, OutcomeUnknown
 from borg_contract.reasons import Reason
 from borg_core.formats import parse_time
 from borg_core.kinds.parts.base import API_VERSION, OwnerReference
@@ -46,6 +46,8 @@ async def open_session(
     chosen = derive_name(name, seed, SESSION_NAME_LIMIT)
     try:
         return await writer.create(chosen, {"repositoryRef": {"name": name}}, owner=owner)
+    except OutcomeUnknown:
+        raise UnavailableError from None  # who asks again asks for the same one
     except AlreadyExists:
         found = await writer.read(chosen)
     if found is None:

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from fastapi import Depends, Request
 
-from borg_api.edge.errors import ChangedError, InUseError, NoSuchObjectError, UnknownOutcomeError
+from borg_api.edge.errors import ChangedError, InUseError, NoSuchObjectError
 from borg_api.edge.guard import TheCaller, TheView
 from borg_api.edge.parts import part_of
 from borg_api.picture.picture import Objects
@@ -17,7 +17,7 @@ from borg_api.picture.records import RunRecord, ScheduleRecord, edition_of, is_o
 from borg_api.picture.replicas import Replicas
 from borg_api.picture.restoring import RestoreRecord
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import Conflict, Invalid, Unanswered
+from borg_cluster.errors import Conflict, Invalid, OutcomeUnknown, Unanswered
 from borg_core.kinds.parts.base import API_VERSION, Metadata, OwnerReference
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.session import BorgSession
@@ -175,11 +175,11 @@ class Writer(Generic[T]):
 
 @contextlib.contextmanager
 def _telling_unknown() -> Iterator[None]:
-    """Raise UnknownOutcomeError where a write was sent, and nobody knows what became of it."""
+    """Raise OutcomeUnknown where a write was sent, and nobody knows what became of it."""
     try:
         yield
-    except Unanswered:
-        raise UnknownOutcomeError from None
+    except Unanswered as error:
+        raise OutcomeUnknown(error.message) from error
 
 
 async def write_at_edition(
@@ -216,6 +216,8 @@ def check_is_same(uid: str, editions: Editions, noun: str) -> None:
 
     `uid`: of the one that there is.
     """
+    if editions is not None and not any(editions):
+        raise ChangedError(f"If-Match does not tell which {noun} was read: send its ETag as it came, and no weak one.")
     if editions is not None and not any(is_of_same(edition, uid) for edition in editions):
         what = f"The {noun} was deleted since you read it, and another one made under its name"
         raise ChangedError(f"{what}: look at that, then decide.")

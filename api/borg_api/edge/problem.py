@@ -26,6 +26,7 @@ from borg_api.edge.errors import (
     TooManyRequestsError,
     UnavailableError,
     UnknownCallerError,
+    UnknownOutcomeError,
     sentence,
 )
 from borg_cluster import errors as cluster
@@ -101,6 +102,8 @@ def explain_api_error(error: cluster.ApiError) -> HttpError:  # noqa: PLR0911 - 
             return _explain_refused(error)
         case cluster.Busy():
             return TooManyRequestsError(error.retry_after or 1)
+        case cluster.OutcomeUnknown():
+            return UnknownOutcomeError()
         case _:
             return UnavailableError()
 

@@ -1,6 +1,8 @@
 """What clients send about the regular checks of a repository."""
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 
 def _as_answers_call_it(name: str) -> AliasChoices:
@@ -33,3 +35,9 @@ class CheckSchedule(BaseModel):
         validation_alias=_as_answers_call_it("schedule_enabled"),
         description="true is how it is while there is a cron_expression; there is no pause.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_nulls_out(cls, sent: Any) -> Any:
+        """Null means unchanged by whatever name, and hides no other name's value."""
+        return {key: value for key, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
