@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from borg_contract.archives.ids import ID
+
 _COMMENT = re.compile(
     r"borgoperator\.io (?P<namespace>[^/\s]+)/(?P<schedule>\S+) (?P<run>\S+) repository=(?P<repository>\S+)"
     r"(?: cluster=(?P<cluster>\S+))?"
@@ -20,7 +22,7 @@ _COMMENT = re.compile(
 _OWNER = ("namespace", "schedule", "repository", "cluster")
 _UNDO = re.compile(
     r"borgoperator\.io undo (?P<namespace>[^/\s]+)/(?P<restore>\S+) \S+ repository=(?P<repository>\S+)"
-    r"(?: cluster=(?P<cluster>\S+))? of=(?P<archive_id>[0-9a-f]{64})"
+    r"(?: cluster=(?P<cluster>\S+))? of=(?P<archive_id>" + ID.pattern + r")"
 )
 _UNDO_NAME = re.compile(r".+-undo-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SUSPECT = " suspect"

@@ -25,7 +25,7 @@ JOB_NAME_ENV = "BORG_JOB_NAME"
 """Environment value with the name of the pod's Job, which is the BorgRun's name (downward API)."""
 
 NODE_ENV = "BORG_NODE"
-"""Environment value with the name of the pod's node (downward API); see `derive_place`."""
+"""Environment value with the name of the pod's node (downward API); see `digest_node`."""
 
 SOURCES_DIR = "/sources"
 """Source `name` is mounted read-only at `/sources/<name>`."""
@@ -117,7 +117,7 @@ class LockHolder(NamedTuple):
     place: str
 
 
-def derive_place(cluster: str, node: str) -> str:
+def digest_node(cluster: str, node: str) -> str:
     """Return what tells a node of one cluster from all nodes of all clusters, and is short: no name could be."""
     return sha256(f"{cluster}/{node}".encode()).hexdigest()[:_PLACE_LENGTH] if node else ""
 

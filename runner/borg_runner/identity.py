@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from borg_contract.ownership import name_run
-from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, derive_place, lock_holder
+from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, digest_node, lock_holder
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Identity:
         """Return the BORG_HOST_ID of this pod, None outside of a cluster, where borg finds one of its own."""
         if not self.job_uid:
             return None
-        return lock_holder(namespace, self.job_name, self.job_uid, derive_place(cluster, self.node))
+        return lock_holder(namespace, self.job_name, self.job_uid, digest_node(cluster, self.node))
 
 
 def derive_identity(environment: Mapping[str, str]) -> Identity:

@@ -10,6 +10,9 @@ from borg_contract.restore.plan import TARGET_DIR
 ROOT_ENV = "BORG_RUNNER_ROOT"
 """A folder below which all of these places lie; unset in pods."""
 
+LOST_AND_FOUND = "lost+found"
+"""At the root of ext4, made with the volume, for root alone: a volume with nothing else is empty."""
+
 
 @dataclass(frozen=True)
 class Places:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from borg_contract.pod import GRACE_SECONDS, NODE_ENV, derive_place, session_lock_holder
+from borg_contract.pod import GRACE_SECONDS, NODE_ENV, digest_node, session_lock_holder
 from borg_contract.run import Operation
 from borg_contract.session.plan import SessionPlan
 from borg_runner.environment import make_base_environment
@@ -33,7 +33,7 @@ class Opened:
 
 def prepare(plan: SessionPlan, places: Places, scratch: Path, log: Log, environment: Mapping[str, str]) -> Opened:
     """Return the repository, not yet looked at. Raises FaultError without Secrets, OSError without room."""
-    place = derive_place(plan.cluster, environment.get(NODE_ENV, ""))
+    place = digest_node(plan.cluster, environment.get(NODE_ENV, ""))
     host_id = session_lock_holder(plan.namespace, plan.name, plan.uid, place)
     secrets = read_repository_secrets(plan.repository, plan.namespace, log, passphrase=True)
     base_dir = places.cache / plan.repository.name

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from borg_contract.pod import derive_place, lock_holder
+from borg_contract.pod import digest_node, lock_holder
 from e2e.conftest import Operator
 from e2e.team import Team
 from support.cluster import RESTRICTED, Kubectl, fresh_namespace
@@ -62,7 +62,7 @@ def prepare(team: Team, *repositories: str) -> None:
 def place_of(team: Team, node: str | None) -> str:
     """Return the place of that node, or of the one where the team's pods run."""
     cluster = team.kubectl.get("namespace", "kube-system")["metadata"]["uid"]
-    return derive_place(cluster, node or team.get("pod", "workbench")["spec"]["nodeName"])
+    return digest_node(cluster, node or team.get("pod", "workbench")["spec"]["nodeName"])
 
 
 def lock(team: Team, repository: str, holder: str) -> str:

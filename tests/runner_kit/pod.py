@@ -13,7 +13,7 @@ from pathlib import Path
 
 from borg_contract.codec import decode_result, encode
 from borg_contract.plan import HookPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan
-from borg_contract.pod import derive_place, lock_holder
+from borg_contract.pod import digest_node, lock_holder
 from borg_contract.result import RunResult
 from borg_contract.run import Operation
 
@@ -161,7 +161,7 @@ class Pod:
         return sum(path.stat().st_size for path in Path(repository.location).glob("data/*/*"))
 
     def holder(self, job_name: str, job_uid: str, node: str | None = None) -> str:
-        return lock_holder("team", job_name, job_uid, derive_place("", self.node if node is None else node))
+        return lock_holder("team", job_name, job_uid, digest_node("", self.node if node is None else node))
 
     def notice(self) -> str:
         """Return what the run says that it waits for, empty when it does not wait."""

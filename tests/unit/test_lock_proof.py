@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from borg_cluster.errors import Forbidden
-from borg_contract.pod import derive_place, lock_holder, session_lock_holder
+from borg_contract.pod import digest_node, lock_holder, session_lock_holder
 from borg_core import labels
 from borg_core.runs.world import Doubt
 from borg_operator.loop.proof import OUT_OF_SERVICE, PATIENCE_SECONDS, Prover
@@ -17,7 +17,7 @@ from support.recorder import Recorder, Request
 
 CLUSTER, NODE = "cluster-uid", "node-1"
 PATIENCE = timedelta(seconds=PATIENCE_SECONDS)
-HOLDER = lock_holder("team", "db-0", "job-uid", derive_place(CLUSTER, NODE))
+HOLDER = lock_holder("team", "db-0", "job-uid", digest_node(CLUSTER, NODE))
 AT = "2026-03-02T11:00:00Z"
 RUNS = {"running": {"startedAt": AT}}
 ENDED = {"terminated": {"exitCode": 137, "startedAt": AT, "finishedAt": AT}}
@@ -71,7 +71,7 @@ def session_pod(state: dict[str, Any], uid: str = "session-uid") -> dict[str, An
     return body
 
 
-OF_SESSION = session_lock_holder("team", "main", "session-uid", derive_place(CLUSTER, NODE))
+OF_SESSION = session_lock_holder("team", "main", "session-uid", digest_node(CLUSTER, NODE))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_where_nodes_may_not_be_looked_at_nothing_is_proven_and_nothing_fails() 
     [
         "laptop@1234",
         lock_holder("team", "db-0", "job-uid"),
-        lock_holder("team", "db-0", "job-uid", derive_place("another cluster", NODE)),
+        lock_holder("team", "db-0", "job-uid", digest_node("another cluster", NODE)),
     ],
     ids=["somebody else", "of an earlier version", "of another cluster"],
 )
@@ -217,7 +217,7 @@ def test_a_holder_of_whom_nothing_is_known_here_is_never_dead(holder: str) -> No
 
 def test_in_a_cluster_without_a_name_its_nodes_prove_nothing() -> None:
     scene = Scene(nodes=(node(),), cluster="")
-    holder = lock_holder("team", "db-0", "job-uid", derive_place("", NODE))
+    holder = lock_holder("team", "db-0", "job-uid", digest_node("", NODE))
     assert not scene.is_dead(holder)
     assert not scene.is_dead(holder, after=PATIENCE)
 

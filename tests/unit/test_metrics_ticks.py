@@ -10,7 +10,7 @@ from borg_core.clock import CronSchedule
 from borg_core.clock.controller import COUNT_LIMIT
 from borg_core.clock.rhythm import derive_interval
 from borg_core.native.cron_job import ObservedCronJob
-from borg_core.readings.ticks import derive_clock
+from borg_core.readings.ticks import derive_tick_clock
 from support import builders
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
@@ -64,13 +64,13 @@ def test_the_interval_is_what_a_year_of_ticks_shows(expression: str) -> None:
     ],
 )
 def test_a_tick_is_missed_once_it_is_too_late_to_begin(after_midnight: timedelta, missed: int) -> None:
-    clock = derive_clock(builders.schedule(), cron_job(last=MIDNIGHT - 22 * HOUR))
+    clock = derive_tick_clock(builders.schedule(), cron_job(last=MIDNIGHT - 22 * HOUR))
     assert clock
     assert clock.count_missed(MIDNIGHT + after_midnight) == missed
 
 
 def test_a_short_deadline_leaves_the_controller_a_minute() -> None:
-    clock = derive_clock(
+    clock = derive_tick_clock(
         builders.schedule(startingDeadlineSeconds=10), cron_job(last=MIDNIGHT - 22 * HOUR, deadline_seconds=10)
     )
     assert clock
@@ -80,15 +80,15 @@ def test_a_short_deadline_leaves_the_controller_a_minute() -> None:
 
 def test_a_run_that_begins_clears_what_was_missed() -> None:
     now = MIDNIGHT + 3 * DAY
-    before = derive_clock(builders.schedule(), cron_job(last=MIDNIGHT - 22 * HOUR))
-    after = derive_clock(builders.schedule(), cron_job(last=MIDNIGHT + 2 * DAY + 2 * HOUR))
+    before = derive_tick_clock(builders.schedule(), cron_job(last=MIDNIGHT - 22 * HOUR))
+    after = derive_tick_clock(builders.schedule(), cron_job(last=MIDNIGHT + 2 * DAY + 2 * HOUR))
     assert before
     assert after
     assert (before.count_missed(now), after.count_missed(now)) == (3, 0)
 
 
 def test_a_cron_job_that_never_fired_is_reckoned_from_its_creation() -> None:
-    clock = derive_clock(builders.schedule(), cron_job())
+    clock = derive_tick_clock(builders.schedule(), cron_job())
     assert clock
     assert clock.count_missed(MIDNIGHT - 25 * DAY) == 5
 
@@ -96,29 +96,29 @@ def test_a_cron_job_that_never_fired_is_reckoned_from_its_creation() -> None:
 def test_a_schedule_without_a_cron_job_of_its_own_misses_its_own_times() -> None:
     made = datetime(2026, 3, 1, tzinfo=UTC)  # the builders' creation time
     for other in (None, cron_job("* * * * *", owner_uid="somebody")):
-        clock = derive_clock(builders.schedule(), other)
+        clock = derive_tick_clock(builders.schedule(), other)
         assert clock
         assert clock.count_missed(made + 2 * DAY) == 2
 
 
 def test_nothing_is_due_while_a_schedule_is_suspended() -> None:
-    assert derive_clock(builders.schedule(suspend=True), cron_job(suspend=True)) is None
+    assert derive_tick_clock(builders.schedule(suspend=True), cron_job(suspend=True)) is None
 
 
 def test_a_schedule_that_is_held_back_against_its_will_misses_its_ticks() -> None:
-    clock = derive_clock(builders.schedule(), cron_job(last=MIDNIGHT, suspend=True))
+    clock = derive_tick_clock(builders.schedule(), cron_job(last=MIDNIGHT, suspend=True))
     assert clock
     assert clock.count_missed(MIDNIGHT + DAY) == 1
 
 
 def test_the_cron_jobs_times_count_while_an_edit_of_the_schedule_is_not_valid() -> None:
-    clock = derive_clock(builders.schedule(schedule="every day"), cron_job(last=MIDNIGHT))
+    clock = derive_tick_clock(builders.schedule(schedule="every day"), cron_job(last=MIDNIGHT))
     assert clock
     assert clock.count_missed(MIDNIGHT + DAY) == 1
-    assert derive_clock(builders.schedule(schedule="every day"), None) is None
+    assert derive_tick_clock(builders.schedule(schedule="every day"), None) is None
 
 
 def test_counting_ends_somewhere() -> None:
-    clock = derive_clock(builders.schedule(), cron_job("* * * * *", last=MIDNIGHT))
+    clock = derive_tick_clock(builders.schedule(), cron_job("* * * * *", last=MIDNIGHT))
     assert clock
     assert clock.count_missed(MIDNIGHT + 365 * DAY) == COUNT_LIMIT

@@ -16,7 +16,7 @@ from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.kinds.restore_status import MOST_SCALED, BorgRestoreStatus, RestorePhase
-from borg_core.native.claim_user import ClaimUser, Workload
+from borg_core.native.claim_user import ClaimUser, ScalableWorkload
 from borg_core.restores.writers import Clearance, derive_clearance, scale_down
 from support import builders
 from support.restoring import ARCHIVE, DIGEST, UNDO, Application, answer, looked, restore, told
@@ -681,7 +681,9 @@ def test_a_pod_of_its_own_without_its_labels_is_nobody_who_writes() -> None:
 
 
 def test_no_more_workloads_are_scaled_down_than_the_status_holds() -> None:
-    workloads = [Workload("Deployment", f"web-{number}", f"uid-{number}", 1) for number in range(MOST_SCALED + 1)]
+    workloads = [
+        ScalableWorkload("Deployment", f"web-{number}", f"uid-{number}", 1) for number in range(MOST_SCALED + 1)
+    ]
     users = [ClaimUser(one.name, "n1", writes=True, subject=None, controller=None, workload=one) for one in workloads]
     recorded, actions = scale_down(restore(), users)
     assert len(recorded) == len(actions) == MOST_SCALED

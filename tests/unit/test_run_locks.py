@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from borg_contract.codec import decode_plan
-from borg_contract.pod import PLAN_ENV, derive_place, lock_holder
+from borg_contract.pod import PLAN_ENV, digest_node, lock_holder
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.actions import CreateJob, CreateRun, DeleteRun, PatchStatus, RecordEvent
@@ -34,7 +34,7 @@ def dead_run(**status: Any) -> BorgRun:
 
 
 def holder_of(name: str) -> str:
-    return lock_holder("team", name, f"job-{name}", derive_place("", "node-1"))
+    return lock_holder("team", name, f"job-{name}", digest_node("", "node-1"))
 
 
 def world(*runs: BorgRun, **more: Any) -> Case:
@@ -346,7 +346,7 @@ def test_many_runs_that_waited_in_vain_for_one_holder_call_for_one_removal() -> 
 
 
 def test_an_unlock_of_an_earlier_run_of_that_name_is_taken_for_no_other_ones() -> None:
-    earlier = lock_holder("team", "db-1", "job-uid-of-an-earlier-one", derive_place("", "node-1"))
+    earlier = lock_holder("team", "db-1", "job-uid-of-an-earlier-one", digest_node("", "node-1"))
     (created,) = planned(world(DEAD, attempt(1, earlier, **ended("Completed"))), CreateRun)
     assert created.only_if_dead == holder_of("db-1")
     assert created.manifest["metadata"]["name"] == "db-1-unlock-2"

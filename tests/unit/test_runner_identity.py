@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from borg_contract.plan import RepositoryPlan, RunPlan
-from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, RUNNER_UID, derive_place, parse_lock_holder
+from borg_contract.pod import JOB_NAME_ENV, JOB_UID_ENV, NODE_ENV, RUNNER_UID, digest_node, parse_lock_holder
 from borg_contract.run import Operation
 from borg_runner.identity import Identity, derive_identity
 from borg_runner.run.hooks import make_run_facts
@@ -33,7 +33,7 @@ def test_the_name_tells_nodes_apart_also_those_of_two_clusters_and_fits_into_the
     assert len(set(hosts)) == 3
     assert all(len(f"{host}.4194304-{2**64 - 1:x}") <= 255 for host in hosts)
     assert [parsed.place for host in hosts if (parsed := parse_lock_holder(host))] == [
-        derive_place(*pair) for pair in pairs
+        digest_node(*pair) for pair in pairs
     ]
 
 

@@ -225,8 +225,13 @@ async def is_allowed(request: Request, permission: Permission) -> bool:
     return True
 
 
+def read_media_type(request: Request) -> str:
+    """Return what the body is said to be, in lower case, without parameters; empty where nothing is said."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = read_media_type(request)
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 

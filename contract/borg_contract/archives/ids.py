@@ -1,4 +1,4 @@
-"""Borg's ids of archives: how they are told in little room, and what tells one set of them from another."""
+"""Borg's ids: how those of archives are told in little room, and what tells one set of them from another."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 ID = re.compile("[0-9a-f]{64}")
-"""As borg writes it: a MAC, or a hash, of what describes the archive."""
+"""As borg writes it: a repository's is random, an archive's a MAC or a hash of what describes it."""
 
 SHORT_DIGITS = 12
 """So many digits of it tell an archive from all others of its repository; they are in its BorgArchive's name."""

@@ -16,7 +16,7 @@ SCALABLE = {kind.kind: kind for kind in (DEPLOYMENTS, STATEFUL_SETS)}
 
 
 @dataclass(frozen=True)
-class Workload:
+class ScalableWorkload:
     """A Deployment or StatefulSet, and how many replicas it is to have."""
 
     kind: str
@@ -35,7 +35,7 @@ class ClaimUser:
     subject: Reference | None
     controller: tuple[str, str, str] | None
     """Kind, name and uid of what made the pod."""
-    workload: Workload | None = None
+    workload: ScalableWorkload | None = None
 
 
 def parse_claim_user(body: Body, claim_name: str) -> ClaimUser | None:

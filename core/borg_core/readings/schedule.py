@@ -16,7 +16,7 @@ from borg_core.kinds.status import ConditionType
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob
 from borg_core.readings.reading import Key, derive_seconds, derive_truth
-from borg_core.readings.ticks import derive_clock
+from borg_core.readings.ticks import derive_tick_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def derive_schedule_reading(
     """Return the schedule's numbers. `jobs`: its own; `backups`: those of its own that have finished, newest first."""
     last_backup = backups[0] if backups else None
     metadata, spec, status = schedule.metadata, schedule.spec, schedule.status
-    clock = derive_clock(schedule, cron_job)
+    clock = derive_tick_clock(schedule, cron_job)
     times = clock.times if clock else CronSchedule.try_parse(schedule.effective_schedule, spec.time_zone)
     due = clock.next_after(now) if clock and cron_job and not cron_job.suspended else None
     busy = any(job.working for job in jobs)

@@ -8,7 +8,7 @@ from borg_core.kinds.schedule import BorgSchedule
 from borg_core.native.cron_job import ObservedCronJob
 
 
-def derive_clock(schedule: BorgSchedule, cron_job: ObservedCronJob | None) -> Clock | None:
+def derive_tick_clock(schedule: BorgSchedule, cron_job: ObservedCronJob | None) -> Clock | None:
     """Return the schedule's clock, None while it is suspended or where its times cannot be read.
 
     The CronJob's times count where there is one: while a schedule is not valid, that stays as it last was. A CronJob

@@ -21,7 +21,7 @@ from borg_core.runs.world import World
 
 _NEVER = Moment(believed=False, time="")
 _TIMES = ("last_run_time", "last_success_time", "last_failure_time", "last_prune_time", "last_compact_time")
-_EVENT_LAG = timedelta(seconds=30)
+_JOB_EVENT_LAG = timedelta(seconds=30)
 """How much later than the status of its CronJob the event of a Job may arrive."""
 
 
@@ -187,7 +187,7 @@ def _find_unrecorded(
 ) -> datetime | None:
     """Return the tick for which the CronJob controller made a Job that was never seen, None where there is none."""
     began = world.cron_job.last_scheduled if world.cron_job else None
-    if began is None or clock is None or began > now - _EVENT_LAG or format_time(began) <= (last_run or ""):
+    if began is None or clock is None or began > now - _JOB_EVENT_LAG or format_time(began) <= (last_run or ""):
         return None
     if any(entry.job and entry.job.scheduled == began for entry in backups):
         return None

@@ -7,8 +7,7 @@ from itertools import islice
 from borg_core.actions import Action, ScaleWorkload
 from borg_core.kinds.restore import RESTORES, BorgRestore, Writers
 from borg_core.kinds.restore_status import MOST_SCALED, ScaledWorkload
-from borg_core.native.claim_user import ClaimUser
-from borg_core.native.claim_user import Workload as ScalableWorkload
+from borg_core.native.claim_user import ClaimUser, ScalableWorkload
 from borg_core.registry import Reference
 
 _NAMED = 5

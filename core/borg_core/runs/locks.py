@@ -17,7 +17,7 @@ from itertools import count
 from borg_contract.pod import (
     LOCK_HOLDER_PREFIX,
     SESSION_HOLDER_PREFIX,
-    derive_place,
+    digest_node,
     lock_holder,
     parse_lock_holder,
     parse_session_holder,
@@ -133,7 +133,7 @@ def _own_if_died(host: Host, entry: Entry, cluster: str) -> list[str]:
     # the next run reads in the lock whose it is.
     if not (died and entry.status.start_time and entry.pod and entry.pod.node and entry.job_name):
         return []
-    place = derive_place(cluster, entry.pod.node)
+    place = digest_node(cluster, entry.pod.node)
     return [lock_holder(host.owner.namespace, entry.job_name, entry.pod.job_uid, place)]
 
 

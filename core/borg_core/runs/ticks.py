@@ -8,7 +8,7 @@ from borg_core.native.cron_job import CRON_JOBS
 from borg_core.runs.world import World
 from borg_core.workload.owner import Owner, render_owners
 
-_EVENT_LAG = timedelta(seconds=5)
+_CRON_JOB_EVENT_LAG = timedelta(seconds=5)
 """How much later than the event of its Job that of a CronJob may arrive."""
 
 
@@ -19,7 +19,7 @@ def plan_tick_repairs(world: World, now: datetime) -> Iterator[Action]:
     """
     for cron_job in (world.cron_job, world.drill_cron_job):
         for job in world.jobs:
-            if cron_job and job.scheduled and job.owner_uid == cron_job.uid and now - job.created > _EVENT_LAG:
+            if cron_job and job.scheduled and job.owner_uid == cron_job.uid and now - job.created > _CRON_JOB_EVENT_LAG:
                 known = cron_job.last_scheduled
                 if known is None or known < job.scheduled:
                     yield RecordTick(cron_job.reference, cron_job.uid, job.reference, job.uid, job.scheduled)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from borg_contract.run import Operation
 from borg_core.clock import Clock
 from borg_core.kinds.run import BorgRun
-from borg_core.native.claim_user import ClaimUser
-from borg_core.native.claim_user import Workload as ScalableWorkload
+from borg_core.native.claim_user import ClaimUser, ScalableWorkload
 from borg_core.native.copy import ObservedSnapshot
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob

@@ -1,17 +1,15 @@
 """Which borg repository a run has to find in its place: that which runs before found, or one that a person accepts."""
 
 import json
-import re
 from hashlib import sha256
 
+from borg_contract.archives.ids import ID
 from borg_contract.plan import ACCEPTED_ID_ANNOTATION, LOST_ID_ANNOTATION
 from borg_core.kinds.parts.targets import derive_place
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.status import ConditionType, is_true
 
 _MARK_LENGTH = 12
-
-_ID = re.compile("[0-9a-f]{64}")
 
 
 def derive_known_ids(repository: BorgRepository) -> tuple[str, ...]:
@@ -25,7 +23,7 @@ def derive_known_ids(repository: BorgRepository) -> tuple[str, ...]:
         return ()
     accepted = repository.metadata.annotations.get(ACCEPTED_ID_ANNOTATION, "")
     # A person writes it, and anything else of any length might be there.
-    return tuple(dict.fromkeys((known.id, accepted) if _ID.fullmatch(accepted) else (known.id,)))
+    return tuple(dict.fromkeys((known.id, accepted) if ID.fullmatch(accepted) else (known.id,)))
 
 
 def is_said_lost(repository: BorgRepository) -> bool:

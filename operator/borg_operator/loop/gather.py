@@ -14,7 +14,7 @@ from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.session import SESSIONS
 from borg_core.native.claim import CLAIMS, IN_NAMESPACE
-from borg_core.native.claim_user import ClaimUser, Workload
+from borg_core.native.claim_user import ClaimUser, ScalableWorkload
 from borg_core.native.copy import ObservedSnapshot
 from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.job import JOBS, ObservedJob, parse_job
@@ -111,7 +111,7 @@ class Gatherer:
         claim = find_claim(self._store, subject) if find_claim else None
         return await fetch_users(self._api, subject.namespace, claim) if claim else None
 
-    async def _fetch_scaled(self, subject: Reference) -> tuple[Workload, ...]:
+    async def _fetch_scaled(self, subject: Reference) -> tuple[ScalableWorkload, ...]:
         restore = self._store.get(RESTORES, subject.namespace, subject.name) if subject.kind == RESTORES.kind else None
         return await fetch_scaled(self._api, subject.namespace, restore.status.scaled) if restore else ()
 

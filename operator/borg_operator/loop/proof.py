@@ -14,7 +14,7 @@ from typing import Any
 
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import Forbidden
-from borg_contract.pod import LockHolder, SessionHolder, derive_place, parse_lock_holder, parse_session_holder
+from borg_contract.pod import LockHolder, SessionHolder, digest_node, parse_lock_holder, parse_session_holder
 from borg_core import labels
 from borg_core.kinds.session import SESSIONS
 from borg_core.native.metadata import holds
@@ -135,7 +135,7 @@ class Prover:
         return since
 
     def _in_place(self, holder: _Holder, pods: list[ObservedPod]) -> list[ObservedPod]:
-        return [pod for pod in pods if derive_place(self._cluster, pod.node) == holder.place]
+        return [pod for pod in pods if digest_node(self._cluster, pod.node) == holder.place]
 
     async def _doubt_of(self, pod: ObservedPod) -> Doubt:
         """Return what there is to say of a pod whose container has not ended, as far as the kubelet has said."""
@@ -162,7 +162,7 @@ class Prover:
             page = await self._api.list_page(NODES, None, token, metadata_only=True)
             for item in page["items"]:
                 name: str = item["metadata"]["name"]
-                if derive_place(self._cluster, name) == place:
+                if digest_node(self._cluster, name) == place:
                     return name
             token = page["metadata"].get("continue", "")
             if not token:

@@ -11,7 +11,7 @@ from typing import Any
 
 from borg_cluster.client import ApiServer
 from borg_core.kinds.restore_status import ScaledWorkload
-from borg_core.native.claim_user import REPLICA_SETS, SCALABLE, ClaimUser, Workload, parse_claim_user
+from borg_core.native.claim_user import REPLICA_SETS, SCALABLE, ClaimUser, ScalableWorkload, parse_claim_user
 from borg_core.native.metadata import controller_of
 from borg_core.native.pod import PODS
 
@@ -28,14 +28,16 @@ async def fetch_users(api: ApiServer, namespace: str, claim: str) -> tuple[Claim
     return tuple(replace(user, workload=found.get(user.controller) if user.controller else None) for user in users)
 
 
-async def fetch_scaled(api: ApiServer, namespace: str, recorded: Sequence[ScaledWorkload]) -> tuple[Workload, ...]:
+async def fetch_scaled(
+    api: ApiServer, namespace: str, recorded: Sequence[ScaledWorkload]
+) -> tuple[ScalableWorkload, ...]:
     """Return the workloads as they are now; those that are gone, or made anew, are left out. Raises ApiError."""
     found = await asyncio.gather(*(_fetch_workload(api, namespace, item.kind, item.name) for item in recorded))
     known = {item.uid for item in recorded}
     return tuple(workload for workload in found if workload and workload.uid in known)
 
 
-async def _find_workload(api: ApiServer, namespace: str, kind: str, name: str, uid: str) -> Workload | None:
+async def _find_workload(api: ApiServer, namespace: str, kind: str, name: str, uid: str) -> ScalableWorkload | None:
     """Return what is to be scaled to make the pods of a controller go, None where nothing is."""
     if kind == REPLICA_SETS.kind:
         body = await api.get(REPLICA_SETS, namespace, name)
@@ -45,11 +47,11 @@ async def _find_workload(api: ApiServer, namespace: str, kind: str, name: str, u
     return workload if workload and workload.uid == uid else None
 
 
-async def _fetch_workload(api: ApiServer, namespace: str, kind: str, name: str) -> Workload | None:
+async def _fetch_workload(api: ApiServer, namespace: str, kind: str, name: str) -> ScalableWorkload | None:
     """Return the workload by its scale, which is all of it that this operator may read."""
     if kind not in SCALABLE:
         return None
     body: dict[str, Any] | None = await api.get(SCALABLE[kind], namespace, name, _SCALE)
     if body is None:
         return None
-    return Workload(kind, name, body["metadata"]["uid"], body.get("spec", {}).get("replicas") or 0)
+    return ScalableWorkload(kind, name, body["metadata"]["uid"], body.get("spec", {}).get("replicas") or 0)

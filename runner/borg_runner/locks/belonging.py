@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from borg_runner.borg.layout import CONFIG
 from borg_runner.log import Log
-
-_CONFIG = "config"
 
 
 def make_giver(location: str, base_dir: Path, log: Log) -> Callable[[], None]:
@@ -35,7 +34,7 @@ def make_giver(location: str, base_dir: Path, log: Log) -> Callable[[], None]:
 
 def _find_owner(location: str, base_dir: Path) -> tuple[int, int] | None:
     try:
-        found = (Path(location, _CONFIG) if location.startswith("/") else base_dir).stat()
+        found = (Path(location, CONFIG) if location.startswith("/") else base_dir).stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_uid, found.st_gid

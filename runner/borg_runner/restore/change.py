@@ -24,14 +24,13 @@ from borg_runner.restore.extract import extract
 from borg_runner.restore.journal import Journal, remove_journal, remove_list, write_journal
 from borg_runner.restore.reckon import Meant, Task, describe_paths
 from borg_runner.restore.room import find_losses
-from borg_runner.restore.target import Target
+from borg_runner.restore.target import NO_LINK, Target
 from borg_runner.restore.verify import Findings, verify_attributes, verify_content
 
 _SHOWN = 5
 _STOPS_EVERY = 1000
 _FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _BECAME_FULL = "The target became full meanwhile: enlarge it, or restore into a new claim."
-_NO_LINK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def change(task: Task, meant: Meant, changes: Changes) -> None:
@@ -95,7 +94,7 @@ def held_times(target: Target, paths: set[str]) -> Iterator[None]:
 def _opened(target: Target, path: str) -> Iterator[int]:
     if path:
         with target.open_parent(path) as (parent, name):
-            descriptor = os.open(name, _NO_LINK, dir_fd=parent)
+            descriptor = os.open(name, NO_LINK, dir_fd=parent)
     else:
         descriptor = os.open(target.root, os.O_RDONLY | os.O_DIRECTORY)
     try:

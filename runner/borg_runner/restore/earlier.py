@@ -175,7 +175,7 @@ def find_left(task: Task, former: Iterable[Journal]) -> Journal | None:
     """Return the journal of an earlier restore of this name that left something half restored which is so still."""
     plan = task.plan
     for journal in former:
-        same = plan.mode is not Mode.ONLY_MISSING and journal.paths_digest == digest_paths(plan)
+        same = plan.mode is not Mode.ONLY_MISSING and journal.paths_digest == digest_selection(plan)
         if not (_is_whole(plan) or same):
             return journal
     return None
@@ -192,7 +192,7 @@ def find_covered(task: Task, meant: Meant) -> set[str]:
     }
 
 
-def digest_paths(plan: RestorePlan) -> str:
+def digest_selection(plan: RestorePlan) -> str:
     return hashlib.sha256(repr((plan.source, plan.paths, plan.exclude)).encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -17,7 +17,7 @@ from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.restore.change import change, find_folders_above, finish, held_times
 from borg_runner.restore.compare import Changes
 from borg_runner.restore.earlier import (
-    digest_paths,
+    digest_selection,
     find_covered,
     find_left,
     find_of_same,
@@ -148,7 +148,7 @@ def _begin(
         began=time.time_ns(),
         boot=read_boot_id(),
         uid=task.plan.uid,
-        paths_digest=digest_paths(task.plan),
+        paths_digest=digest_selection(task.plan),
         earlier=earlier,
     )
     try:

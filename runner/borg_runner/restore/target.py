@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from borg_runner.places import LOST_AND_FOUND
 from borg_runner.restore.archive.scope import is_own
 
-_LOST_AND_FOUND = "lost+found"
-"""At the root of ext4: its own, made with the volume."""
-_NO_LINK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+NO_LINK = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+"""Opens a folder, and fails where a link has its name."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Target:
 
     def is_own(self, path: str) -> bool:
         """Tell whether it is the runner's or the file system's, and nobody's data."""
-        return is_own(path) or (not self.folder and (path == _LOST_AND_FOUND or path.startswith(f"{_LOST_AND_FOUND}/")))
+        return is_own(path) or (not self.folder and (path == LOST_AND_FOUND or path.startswith(f"{LOST_AND_FOUND}/")))
 
     @property
     def is_empty(self) -> bool:
@@ -88,7 +88,7 @@ class Target:
         descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
         try:
             for part in above:
-                inner = os.open(part, _NO_LINK, dir_fd=descriptor)
+                inner = os.open(part, NO_LINK, dir_fd=descriptor)
                 os.close(descriptor)
                 descriptor = inner
             yield descriptor, name

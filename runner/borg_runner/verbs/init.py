@@ -8,17 +8,15 @@ from borg_contract.reasons import Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.borg.exit_codes import ALREADY_EXISTS
 from borg_runner.borg.failure import explain_failure, explain_missing
+from borg_runner.borg.layout import CONFIG, FIRST_SEGMENTS
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 
 _LOCK_WAIT_SECONDS = 60
-_CONFIG = "config"
 _CUT_SHORT = (
     "This run was about to create the repository: if the next one finds neither a repository nor an empty folder "
     "there, see NotARepository in Troubleshooting."
 )
-_DATA = "data/0"
-"""Segments, of which a repository has some from its first hour."""
 
 
 def init(repository: Repository) -> None:
@@ -40,9 +38,9 @@ def init_missing_folder(repository: Repository) -> None:
     which is refused. Raises FaultError, OSError.
     """
     folder = Path(repository.plan.location)
-    if (folder / _CONFIG).exists():
+    if (folder / CONFIG).exists():
         return
-    if (folder / _DATA).exists():
+    if (folder / FIRST_SEGMENTS).exists():
         text = (
             f"{folder} was a borg repository, but its `config` file is gone, which has its id and its key: look at "
             "the volume, and bring that file back from a copy. Nothing was changed."

@@ -5,14 +5,15 @@ list before it begins unless another one was found there last time, only with th
 """
 
 import configparser
-import re
 from pathlib import Path
 
+from borg_contract.archives.ids import ID
 from borg_contract.plan import ACCEPTED_ID_ANNOTATION, SHOWN_DIGITS, RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation
 from borg_runner.borg.exit_codes import ABSENT
 from borg_runner.borg.failure import describe_where_to_look, explain_missing
+from borg_runner.borg.layout import CONFIG, FIRST_SEGMENTS
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.init import describe_no_repository
 from borg_runner.verbs.list import make_list_arguments, parse_repository_id
@@ -20,9 +21,6 @@ from borg_runner.verbs.repository import Repository
 from borg_runner.work.record import Record
 from borg_runner.work.unfinished import is_unfinished
 
-_CONFIG = "config"
-_SEGMENTS = "data/0"
-_ID = re.compile("[0-9a-f]{64}")
 _NOT_LISTED_BEFORE = frozenset({Operation.BACKUP, Operation.BREAK_LOCK})
 """Over SSH a BreakLock cannot be told: to ask would take the very lock that it is to break."""
 
@@ -64,9 +62,9 @@ def _read_folder(plan: RepositoryPlan) -> str | None:
     """Return the id in `config`, None where borg is to tell what is wrong. Raises FaultError where nothing is there."""
     folder = Path(plan.location)
     try:
-        text = (folder / _CONFIG).read_text()
+        text = (folder / CONFIG).read_text()
     except (FileNotFoundError, NotADirectoryError):
-        if (folder / _SEGMENTS).exists():
+        if (folder / FIRST_SEGMENTS).exists():
             return None
         raise FaultError(explain_missing(plan, describe_no_repository(folder))) from None
     except (PermissionError, UnicodeDecodeError):
@@ -85,7 +83,7 @@ def _parse_config(text: str) -> str | None:
         found = parser["repository"]["id"].strip().lower()
     except (configparser.Error, KeyError):
         return None
-    return found if _ID.fullmatch(found) else None
+    return found if ID.fullmatch(found) else None
 
 
 def _ask_server(repository: Repository, operation: Operation) -> str | None:

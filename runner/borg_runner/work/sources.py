@@ -15,9 +15,7 @@ from pathlib import Path
 from borg_contract.ownership import ArchiveContent, digest_paths
 from borg_contract.plan import SourcePlan
 from borg_runner.borg.patterns import compile_patterns
-
-_LOST_AND_FOUND = "lost+found"
-"""At the root of ext4, for root alone: a volume with nothing else is empty."""
+from borg_runner.places import LOST_AND_FOUND
 
 
 @dataclass(frozen=True)
@@ -209,7 +207,7 @@ def _survey_folder(source: str, path: str, excluded: Excluded, on_folder: Callab
         except OSError as error:
             if folder == path and not files:
                 raise
-            if os.path.relpath(folder, path) != _LOST_AND_FOUND:
+            if os.path.relpath(folder, path) != LOST_AND_FOUND:
                 refused = refused or f"{folder}: {error.strerror}"
     return SourcePath(source, path, files, regular, sockets, None if readable or not refused else refused, search.found)
 

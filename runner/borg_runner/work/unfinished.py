@@ -10,6 +10,7 @@ import re
 import time
 from pathlib import Path
 
+from borg_runner.borg.layout import CONFIG
 from borg_runner.locks.holder import Holder
 from borg_runner.locks.reading import EXCLUSIVE, ROSTER
 from borg_runner.locks.removal import exclusive_lock
@@ -23,9 +24,9 @@ _LOOK_SECONDS = 0.5
 _AT_ONCE_SECONDS = 60.0
 """So long `borg init` takes at most. One that was used has a younger `nonce`, also while its data is not mounted."""
 _README = b"This is a Borg Backup repository."
-_BEGINNINGS = {"README": _README, "config": b"[repository]", ROSTER: b"{"}
+_BEGINNINGS = {"README": _README, CONFIG: b"[repository]", ROSTER: b"{"}
 _NONCE = re.compile(rb"[0-9a-f]{0,16}")
-_OWN_FILES = re.compile(rf"(?P<kind>README|config|nonce|{re.escape(ROSTER)})(\.old|-\w+\.tmp)?")
+_OWN_FILES = re.compile(rf"(?P<kind>README|{CONFIG}|nonce|{re.escape(ROSTER)})(\.old|-\w+\.tmp)?")
 _OWN_FOLDERS = re.compile(rf"data|{re.escape(EXCLUSIVE)}(\.[\w-]+\.tmp)?")
 _SEGMENT = b"BORG_SEG"
 _SEGMENT_LIMIT_BYTES = 64 * 1024
@@ -96,7 +97,7 @@ def _holds_no_commit(folder: Path, names: set[str]) -> bool:
     if "README" not in names or data.is_symlink() or data.is_mount() or not _was_written_at_once(folder):
         return False
     segments = (path for path in data.rglob("*") if not path.is_dir())
-    return all("config" in names and _is_uncommitted(data, segment) for segment in segments)
+    return all(CONFIG in names and _is_uncommitted(data, segment) for segment in segments)
 
 
 def _was_written_at_once(folder: Path) -> bool:

@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import count
 
+from borg_core.kinds.parts.names import TITLE_LIMIT
 from borg_core.names import CRON_JOB_NAME_LIMIT
 
-TITLE_LIMIT = 253
 NOT_NAMES = ("cron-presets", "upcoming-jobs")
 """What has a place of its own among the schedules over REST, so that none of that name could be read there."""
 _NOT_ALLOWED = re.compile(r"[^a-z0-9]+")

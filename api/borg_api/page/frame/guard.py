@@ -22,7 +22,7 @@ from borg_api.edge.errors import (
     NotAllowedError,
     UnknownCallerError,
 )
-from borg_api.edge.guard import GuardedRoute, read_token
+from borg_api.edge.guard import GuardedRoute, read_media_type, read_token
 from borg_api.edge.parts import part_of
 from borg_api.edge.problem import explain_api_error, explain_validation, render_problem
 from borg_api.page.frame.answers import is_partial, show
@@ -103,7 +103,7 @@ def read_form(request: Request) -> Form:
 
 
 async def _parse_form(request: Request) -> Form:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+    if read_media_type(request) != FORM:
         raise InvalidValueError("A form is needed.")
     try:
         text = (await request.body()).decode("ascii")

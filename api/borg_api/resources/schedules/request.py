@@ -6,8 +6,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
-from borg_api.commands.schedules.names import TITLE_LIMIT
 from borg_contract.retention import DEFAULTS
+from borg_core.kinds.parts.names import TITLE_LIMIT
 
 _LARGEST_ID = 2**53 - 1
 _STRICT = ConfigDict(strict=True)

@@ -5,6 +5,8 @@ from typing import Annotated
 from borg_contract.archive_name import PLACEHOLDERS
 from borg_contract.schema import Rule, Rules, Schema
 
+TITLE_LIMIT = 253
+
 Title = Annotated[
     str,
     Schema(
@@ -20,7 +22,7 @@ Title = Annotated[
                 Rule(r"!self.matches(r'\p{Cc}')", "a title is one line without control characters"),
             ),
         ),
-        maxLength=253,
+        maxLength=TITLE_LIMIT,
     ),
 ]
 
