@@ -26,20 +26,20 @@ def render_job_template(workload: Workload, subject: Reference, settings: Settin
     own_labels = render_labels(subject, workload.operation)
     deadline = workload.deadline_seconds
     template = render_pod_template(workload, settings, own_labels)
-    spec = render_job_spec(template, deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None)
+    deadline = deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None
+    spec = render_job_spec(template, deadline, once=workload.gives_to_command)
     return {"metadata": {"labels": own_labels}, "spec": {**spec, **render_job_rules(workload)}}
 
 
-def render_job_spec(template: dict[str, Any], deadline_seconds: int | None) -> dict[str, Any]:
-    """Return the spec of a Job of such a pod."""
+def render_job_spec(template: dict[str, Any], deadline_seconds: int | None, *, once: bool = False) -> dict[str, Any]:
+    """Return the spec of a Job of such a pod; `once`: there is no other pod, whatever becomes of the first."""
+    replaced = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
     spec = {
         # A run is one attempt: the next tick is the next one. Only a pod that the cluster took away is replaced, and
         # only once it is gone, so that no two pods of a run write at the same time.
         "backoffLimit": 0,
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {
-            "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
-        },
+        "podFailurePolicy": None if once else replaced,
         "activeDeadlineSeconds": deadline_seconds,
         "template": template,
     }

@@ -101,9 +101,14 @@ class Workload:
         targets = self.targets if self.operation is Operation.BACKUP else ()
         sources = (source for target in targets for source in target.sources)
         dumps: dict[str, StreamCommand] = {source.name: source.dump for source in sources if source.dump}
-        if self.stream and self.operation is Operation.RESTORE:
+        if self.stream and self.gives_to_command:
             return {STREAM_TARGET: self.stream}
         return dumps
+
+    @property
+    def gives_to_command(self) -> bool:
+        """Whether a command is given what is brought back: what that does twice, only its owner knows."""
+        return self.stream is not None and self.operation is Operation.RESTORE
 
     @property
     def copied(self) -> tuple[Source, ...]:
