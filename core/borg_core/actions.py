@@ -89,11 +89,11 @@ class SuspendJob:
 
 @dataclass(frozen=True)
 class MarkJob:
-    """Note on the Job which BorgRun records it."""
+    """Note on the Job which BorgRun records it, or that its pod can read no snapshots but its own."""
 
     job: Reference
     uid: str
-    run_uid: str
+    annotations: dict[str, str]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from borg_core.actions import (
     CreateSnapshot,
     DeleteJob,
     DeleteSnapshot,
+    MarkJob,
     PatchStatus,
     RecordEvent,
     ReleaseSnapshot,
@@ -25,7 +26,8 @@ from borg_core.copies.volume import KEPT_SECONDS, derive_snapshot_name
 from borg_core.copies.words import COPYING, NOT_COPIED, PATIENCE, describe_copy
 from borg_core.native.claim import ObservedClaim, parse_claim
 from borg_core.native.copy import SOURCE_PROTECTION, CopyVolume, ObservedSnapshot, find_copies, parse_snapshot
-from borg_core.native.job import ObservedJob
+from borg_core.native.job import ObservedJob, parse_job
+from borg_core.native.pod import Ending
 from borg_core.registry import Reference
 from borg_core.runs.world import Refusal
 from borg_core.workload.bundle import Bundle
@@ -494,6 +496,86 @@ def test_a_snapshot_says_who_keeps_it_and_whether_anybody_has_seen_it() -> None:
     assert parse_snapshot({"metadata": metadata, "status": {"readyToUse": False}}).is_taken_up
 
 
+LET_GO = replace(TICK, suspended=False, at_rest=False, started=NOW)
+"""Its Job, which somebody else let begin."""
+
+
+@pytest.mark.parametrize(
+    ("world", "vouches"),
+    [
+        (ticked(), True),
+        (ticked(snapshot()), True),
+        (ticked(snapshot(is_ready=True)), True),
+        (ticked(snapshot(**FORMER)), False),
+        (ticked(snapshot(**FORMER, deleting_since=NOW)), False),
+        (ticked(snapshot(deleting_since=NOW)), False),
+        (ticked(refusals=TAKEN), False),
+        (ticked(job=LET_GO), True),
+        (ticked(snapshot(), job=LET_GO), True),
+        (ticked(snapshot(**FORMER), job=LET_GO), False),
+        (ticked(snapshot(), job=LET_GO, pods=builders.pod(LET_GO)), False),
+        (ticked(job=LET_GO, pods=builders.pod(LET_GO, began=False), copied=frozenset({f"pod-uid-{TICK.name}"})), False),
+        (ticked(snapshot(), job=replace(TICK, reads_own=True)), False),
+    ],
+    ids=[
+        "it is asked for",
+        "it is being taken",
+        "it is taken",
+        "one of an earlier run is there",
+        "that one is on its way out",
+        "somebody deletes its own",
+        "somebody else's has the name",
+        "asked for beside a pod",
+        "being taken beside a pod",
+        "an earlier run's, and a pod",
+        "its pod has begun",
+        "its pod has a volume",
+        "that is said already",
+    ],
+)
+def test_a_job_is_vouched_for_before_its_pod_can_read_the_snapshot_of_another(world: Case, *, vouches: bool) -> None:
+    actions = builders.plan(world, NOW).actions
+    kinds = [type(action) for action in actions]
+    assert (MarkJob(TICK.reference, TICK.uid, {"borgoperator.io/own-snapshots": "true"}) in actions) is vouches
+    if vouches and StartJob in kinds:
+        assert kinds.index(MarkJob) < kinds.index(StartJob)
+    if vouches and CreateSnapshot in kinds:
+        assert kinds.index(CreateSnapshot) < kinds.index(MarkJob)
+
+
+DID_WELL = replace(LET_GO, succeeded=True, completed=NOW)
+
+
+@pytest.mark.parametrize(
+    ("job", "pods", "more"),
+    [
+        (LET_GO, builders.pod(LET_GO), {}),
+        (DID_WELL, builders.ended_pod(DID_WELL, builders.result()), {}),
+        (DID_WELL, {}, {}),
+    ],
+    ids=["it reads", "it has read", "its pod is gone"],
+)
+def test_a_run_that_somebody_else_let_begin_without_the_operator_may_have_read_the_snapshot_of_another(
+    job: ObservedJob, pods: dict[str, Any], more: dict[str, Any]
+) -> None:
+    world = ticked(snapshot(**FORMER), job=job, pods=pods, **more)
+    phase, reason, message = said(world)
+    assert (phase, reason) == ("Failed", Reason.COPY_FAILED)
+    assert "Do not trust an archive of this run" in message
+    own = replace(world, jobs=(replace(job, reads_own=True),))
+    assert said(own)[0] == ("Completed" if job.finished else "Running")
+
+
+def test_a_volume_that_was_there_before_its_snapshot_fails_the_run_and_one_that_never_began_says_why_itself() -> None:
+    waits = builders.pod(LET_GO, began=False, copies=(SNAPPED,))
+    world = ticked(job=LET_GO, pods=waits, copied=frozenset(pod.uid for pod in waits.values()))
+    assert said(world)[1] == Reason.COPY_FAILED
+    assert said(world, LATER)[0] == "Failed"
+    late = replace(LET_GO, succeeded=False, failure_reason="DeadlineExceeded", completed=NOW)
+    never = builders.pod(late, began=False, ending=Ending(), finished=True)
+    assert said(ticked(job=late, pods=never))[1] == Reason.DEADLINE_EXCEEDED
+
+
 def test_a_run_whose_snapshot_failed_takes_its_job_and_so_the_snapshot_along() -> None:
     ended = {"phase": "Failed", "reason": "CopyFailed", "completionTime": "2026-03-02T12:02:00Z"}
     assert steps(ticked(snapshot(error="no"), run=ended), LATER) == [DeleteJob]
@@ -612,6 +694,12 @@ def replace_uid(claim: ObservedClaim, change: dict[str, Any]) -> ObservedClaim:
 
 
 # What is read of the cluster's own objects
+
+
+def test_a_job_says_whether_its_snapshots_can_only_be_its_own() -> None:
+    for value, expected in (("true", True), ("", False), ("false", False)):
+        notes = {"borgoperator.io/own-snapshots": value}
+        assert parse_job({"metadata": builders.metadata("db-1", annotations=notes)}).reads_own is expected
 
 
 def test_a_rendered_job_is_known_again_by_its_copies() -> None:

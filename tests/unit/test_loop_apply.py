@@ -86,7 +86,7 @@ ACTIONS: dict[str, tuple[Action, list[dict[str, Any]], list[str]]] = {
         ["merge Job x"],
     ),
     "SuspendJob": (SuspendJob(JOB, "Job-x"), [body("Job", spec={"suspend": False})], ["merge Job x"]),
-    "MarkJob": (MarkJob(JOB, "Job-x", "run"), [body("Job")], ["merge Job x"]),
+    "MarkJob": (MarkJob(JOB, "Job-x", {"note": "run"}), [body("Job")], ["merge Job x"]),
     "DeleteJob": (DeleteJob(JOB, "Job-x"), [body("Job")], ["delete Job/Foreground x"]),
     "DeleteJob of one made anew": (DeleteJob(JOB, "old"), [body("Job")], ["delete Job/Foreground x"]),
     "EndPod": (EndPod(POD, "Pod-x"), [body("Pod")], ["merge Pod x"]),

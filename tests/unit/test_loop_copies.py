@@ -115,6 +115,21 @@ def test_a_cluster_without_snapshots_is_known_by_its_answer() -> None:
     assert run(Operator(recorder).gatherer.gather(DB, {}, NOW)).serves_snapshots is False
 
 
+@pytest.mark.parametrize(
+    ("snapshot", "claim", "expected"),
+    [
+        ("db.app-data", {"volumeName": "pvc-1"}, {"uid-p"}),
+        ("db.app-data", {}, set()),
+        ("", {"volumeName": "pvc-1"}, set()),
+    ],
+    ids=["made", "not made yet", "a clone"],
+)
+def test_pods_that_have_volumes_made_from_snapshots_are_known(
+    snapshot: str, claim: dict[str, Any], expected: set[str]
+) -> None:
+    assert run(Operator(cluster(snapshot, claim)).gatherer.gather(DB, {}, NOW)).copied == expected
+
+
 def manifest(job_name: str) -> dict[str, Any]:
     return render_snapshot(DB, builders.job(job_name), CopyVolume("source-0", "app-data", "db.app-data"))
 

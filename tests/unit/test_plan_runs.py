@@ -8,6 +8,7 @@ import pytest
 
 from borg_contract.result import RepositoryResult, RunResult
 from borg_contract.run import Phase
+from borg_core import labels
 from borg_core.actions import (
     CreateJob,
     CreateRun,
@@ -82,7 +83,7 @@ def test_a_job_is_marked_with_its_run_so_that_it_is_never_recorded_again(status:
     run = builders.run("db-1", {**status, "jobUid": "job-uid-db-1"})
     done = True if status["phase"] == "Completed" else None
     world = builders.world(builders.bundle(), runs=(run,), jobs=(builders.job(succeeded=done, completed=NOW),))
-    assert [(a.job.name, a.run_uid) for a in planned(world, MarkJob)] == [("db-1", "uid-db-1")]
+    assert [(a.job.name, a.annotations) for a in planned(world, MarkJob)] == [("db-1", {labels.RUN_UID: "uid-db-1"})]
     marked = replace(world, jobs=(builders.job(succeeded=done, completed=NOW, run_uid="uid-db-1"),))
     assert not planned(marked, MarkJob)
 

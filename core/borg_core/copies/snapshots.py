@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from borg_contract.reasons import Reason
 from borg_core import labels
-from borg_core.actions import Action, CreateSnapshot, DeleteJob, DeleteSnapshot, ReleaseSnapshot
+from borg_core.actions import Action, CreateSnapshot, DeleteJob, DeleteSnapshot, MarkJob, ReleaseSnapshot
 from borg_core.copies.words import (
     COPYING,
     NOT_COPIED,
@@ -65,6 +65,8 @@ def prepare(world: World, job: ObservedJob, now: datetime) -> Preparation:
             actions.append(CreateSnapshot(render_snapshot(world.subject, job, copy)))
         if wait := _find_wait(world, job, copy, snapshot, now):
             waits.append(wait)
+    if not job.reads_own and all(_will_be_own(world, job, name, found.get(name)) for name in wanted):
+        actions.append(MarkJob(job.reference, job.uid, {labels.OWN_SNAPSHOTS: "true"}))
     if not waits:
         return Preparation(tuple(actions))
     # What fails the run comes first, then what is refused; of several, taken one after another, how many there are.
@@ -92,7 +94,7 @@ def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterat
             yield DeleteJob(job.reference, job.uid)
         elif job.finished and run.finished and entry.succeeded and job.uid not in active:
             yield DeleteJob(job.reference, job.uid)  # not before its CronJob has taken up that it succeeded
-        elif job.working and not (entry.pod and entry.pod.began):
+        elif job.working and not (entry.pod and (entry.pod.began or entry.pod.uid in world.copied)):
             # Somebody else let it begin, one that queues Jobs: its pod waits until the snapshots are there.
             yield from prepare(world, job, now).actions
     needed = _find_needed(world)
@@ -128,6 +130,13 @@ def render_snapshot(subject: Reference, job: ObservedJob, copy: CopyVolume) -> d
         },
         "spec": {"source": {"persistentVolumeClaimName": copy.claim}},
     }
+
+
+def _will_be_own(world: World, job: ObservedJob, name: str, snapshot: ObservedSnapshot | None) -> bool:
+    """Tell whether the snapshot of that name is the Job's, once what is planned for it is done."""
+    if snapshot is None:
+        return Reference(SNAPSHOTS.kind, job.namespace, name) not in world.refusals
+    return snapshot.job_uid == job.uid and not snapshot.deleting
 
 
 def _find_needed(world: World) -> set[str]:

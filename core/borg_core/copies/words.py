@@ -1,10 +1,13 @@
 """What is said of copies that are not made, from what the cluster says of their claims."""
 
+from collections.abc import Container
 from datetime import datetime, timedelta
 
 from borg_core.formats import format_time
 from borg_core.native.claim import ObservedClaim
 from borg_core.native.copy import CopyVolume, ObservedSnapshot
+from borg_core.native.job import ObservedJob
+from borg_core.native.pod import ObservedPod
 from borg_core.runs.world import Refusal
 
 NOT_COPIED = "There is no copy of claim"
@@ -40,6 +43,23 @@ def describe_copy(copy: CopyVolume, claim: ObservedClaim, warning: str) -> str:
     if not warning:
         return f'{COPYING} "{copy.claim}", of which nothing is heard yet'
     return f'{COPYING if _may_be_at_work(warning) else NOT_COPIED} "{copy.claim}": {warning}'
+
+
+def describe_unvouched(job: ObservedJob, pod: ObservedPod | None, copied: Container[str]) -> str:
+    """Return what is said of a run whose snapshots may have been those of an earlier one, empty of others.
+
+    `copied`: uids of pods whose volumes are made. Somebody else let such a Job begin while no operator was there.
+    """
+    read = next((copy for copy in job.copies if copy.snapshot), None)
+    if read is None or job.reads_own or (job.suspended and not job.finished):
+        return ""
+    if not (pod.began or pod.uid in copied if pod else job.succeeded):
+        return ""
+    return (
+        f'{NOT_COPIED} "{read.claim}" of which it is known that it is of this run: its pod got a volume before this '
+        f"operator had taken VolumeSnapshot {read.snapshot}, from that of an earlier run perhaps. Do not trust an "
+        "archive of this run; whoever lets suspended Jobs begin should do so only while the operator is there"
+    )
 
 
 def describe_missing(copy: CopyVolume, namespace: str, refusal: Refusal | None) -> str:

@@ -27,6 +27,10 @@ class CopyVolume:
     claim: str
     snapshot: str = ""
 
+    def name_claim(self, pod: str) -> str:
+        """Return the name that Kubernetes gives to the claim which holds the pod's copy."""
+        return f"{pod}-{self.volume}"
+
 
 def find_copies(pod_spec: dict[str, Any]) -> tuple[CopyVolume, ...]:
     """Return the copies among the volumes of a pod."""

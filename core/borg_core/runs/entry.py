@@ -11,6 +11,7 @@ from functools import cached_property
 
 from borg_contract.run import Operation
 from borg_core import labels
+from borg_core.copies.words import describe_unvouched
 from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob
@@ -188,7 +189,8 @@ def _entry(world: World, run: BorgRun | None, job: ObservedJob | None, now: date
         # Of a time before the Job was suspended. The times alone do not tell: the controller makes the new pod first,
         # and then says when the Job started.
         pod = None
-    words = next((world.words[uid] for uid in _uids(job, pod) if uid in world.words), "")
+    words = describe_unvouched(job, pod, world.copied) if job else ""
+    words = words or next((world.words[uid] for uid in _uids(job, pod) if uid in world.words), "")
     return Entry(run, job, pod, derive_run_status(run, job, pod, words, now))
 
 

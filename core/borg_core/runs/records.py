@@ -65,7 +65,7 @@ def plan_records(
         if host:
             yield from _tell(host, entry, run)
         if entry.job and entry.job.run_uid is None and not entry.job.deleting:
-            yield MarkJob(entry.job.reference, entry.job.uid, entry.run.metadata.uid)
+            yield MarkJob(entry.job.reference, entry.job.uid, {labels.RUN_UID: entry.run.metadata.uid})
 
 
 def plan_stops(world: World, entries: Sequence[Entry], now: datetime) -> Iterator[Action]:

@@ -157,8 +157,9 @@ def _copying(
     """
     if not words.startswith(NOT_COPIED) and (job.finished or not words.startswith(COPYING)):
         return None
-    failed = job.finished or has_lost_patience(words, pod.created if pod else job.created, now)
     began = pod is not None and pod.began
+    is_read = began and words.startswith(NOT_COPIED)
+    failed = job.finished or is_read or has_lost_patience(words, pod.created if pod else job.created, now)
     if failed:
         known = _begun_by(known, derive_latest(now))
     return derive_copying(known if began else _not_begun(known), words, now, failed=failed)

@@ -187,7 +187,7 @@ def _let_begin(turns: Turns, world: World, job: ObservedJob, status: BorgRunStat
         turns.requeue_after = SNAPSHOT_LOOK_SECONDS
         return derive_copying(status, copies.words, now, failed=copies.failed)
     else:
-        turns.actions.append(StartJob(job.reference, job.uid, world.subject))
+        turns.actions += [*copies.actions, StartJob(job.reference, job.uid, world.subject)]
     return status
 
 

@@ -69,6 +69,8 @@ class World:
     """Those that were taken for its Jobs; asked for where a Job reads any."""
     copying: frozenset[str] = frozenset()
     """Names of the snapshots in its namespace from which volumes are being made; looked at where one is deleted."""
+    copied: frozenset[str] = frozenset()
+    """Uids of its pods of which volumes are made from snapshots already."""
     serves_snapshots: bool = True
     """Whether the cluster has VolumeSnapshots at all, as far as anybody asked."""
     leaving: frozenset[str] = frozenset()

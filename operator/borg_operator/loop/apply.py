@@ -106,8 +106,8 @@ class Applier:
                 await self._start_job(job, uid, subject)
             case SuspendJob(job, uid):
                 await self._merge(JOBS, job, meant(uid, {"spec": {"suspend": True}}))
-            case MarkJob(job, uid, run_uid):
-                await self._merge(JOBS, job, meant(uid, {"metadata": {"annotations": {labels.RUN_UID: run_uid}}}))
+            case MarkJob(job, uid, annotations):
+                await self._merge(JOBS, job, meant(uid, {"metadata": {"annotations": annotations}}))
             case DeleteJob(job, uid):
                 await self._delete(JOBS, job, uid, _FOREGROUND)
             case EndPod(pod, uid):

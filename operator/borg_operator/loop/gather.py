@@ -84,6 +84,7 @@ class Gatherer:
             doubts=dict(self._doubts),
             snapshots=snapshots or (),
             copying=self._find_copied(subject.namespace, snapshots or ()),
+            copied=self._find_made(by_job.values()),
             serves_snapshots=snapshots is not None,
             leaving=self._find_leaving(jobs),
             users=await self._fetch_users(subject),
@@ -105,6 +106,11 @@ class Gatherer:
             return frozenset()
         claims = self._store.grouped(CLAIMS, IN_NAMESPACE, namespace, "")
         return frozenset(claim.snapshot for claim in claims if claim.snapshot and not claim.volume)
+
+    def _find_made(self, pods: Iterable[ObservedPod]) -> frozenset[str]:
+        read = ((pod, copy.name_claim(pod.name)) for pod in pods for copy in pod.copies if copy.snapshot)
+        found = ((pod.uid, self._store.get(CLAIMS, pod.namespace, name)) for pod, name in read)
+        return frozenset(uid for uid, claim in found if claim and claim.volume)
 
     async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:
         find_claim = find_reconcilers()[subject.kind].claim

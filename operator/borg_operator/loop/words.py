@@ -82,7 +82,7 @@ class Words:
         return words
 
     async def _fetch_copy_words(self, pod: ObservedPod, copy: CopyVolume) -> str:
-        claim = self._store.get(CLAIMS, pod.namespace, f"{pod.name}-{copy.volume}")
+        claim = self._store.get(CLAIMS, pod.namespace, copy.name_claim(pod.name))
         if claim is None or (not claim.volume and (pod.began or pod.ending)):
             return ""  # its event is on the way
         return describe_copy(copy, claim, "" if claim.volume else await self._fetch_warning(pod.namespace, claim.uid))
