@@ -263,6 +263,8 @@ TICK = builders.job(
     at_rest=True,
     copies=(SNAPPED,),
 )
+REFUSED = {"uid-db-29000000": NOW}
+"""Since when its run says that its copy is refused."""
 STEPS = (CreateSnapshot, DeleteSnapshot, StartJob, DeleteJob)
 
 
@@ -363,8 +365,29 @@ def test_a_tick_waits_for_a_run_that_is_at_work_before_it_takes_its_snapshot() -
         (ticked(snapshot()), NOW, None, Reason.WAITING_FOR_COPY, "VolumeSnapshot db.app-data is not ready"),
         (ticked(snapshot()), NOW + timedelta(days=1), None, Reason.WAITING_FOR_COPY, "is not ready"),
         (ticked(snapshot(error="no room on pool 7")), NOW, None, Reason.COPY_FAILED, "no room on pool 7"),
-        (ticked(snapshot(error="no room on pool 7")), LATER, "Failed", Reason.COPY_FAILED, "no room on pool 7"),
-        (ticked(serves_snapshots=False), NOW, "Failed", Reason.COPY_FAILED, "does not serve VolumeSnapshots"),
+        (
+            ticked(snapshot(error="no room on pool 7"), refused=REFUSED),
+            LATER,
+            "Failed",
+            Reason.COPY_FAILED,
+            "no room on pool 7",
+        ),
+        (ticked(snapshot(error="no room on pool 7")), LATER, None, Reason.COPY_FAILED, "no room on pool 7"),
+        (
+            ticked(snapshot(error="rpc error: code = DeadlineExceeded desc = late"), refused=REFUSED),
+            LATER,
+            None,
+            Reason.WAITING_FOR_COPY,
+            "late",
+        ),
+        (ticked(serves_snapshots=False), NOW, None, Reason.COPY_FAILED, "does not serve VolumeSnapshots"),
+        (
+            ticked(serves_snapshots=False, refused=REFUSED),
+            LATER,
+            "Failed",
+            Reason.COPY_FAILED,
+            "does not serve VolumeSnapshots",
+        ),
         (
             ticked(refusals={Reference("VolumeSnapshot", "team", "db.app-data"): Refusal("exceeded quota")}),
             NOW,
@@ -373,7 +396,17 @@ def test_a_tick_waits_for_a_run_that_is_at_work_before_it_takes_its_snapshot() -
             "exceeded quota",
         ),
     ],
-    ids=["slow", "very slow", "refused", "refused for long", "no such kind in the cluster", "a quota"],
+    ids=[
+        "slow",
+        "very slow",
+        "refused",
+        "refused for long",
+        "refused a moment ago, asked for long before",
+        "its driver may be at it",
+        "no such kind in the cluster",
+        "no such kind for long",
+        "a quota",
+    ],
 )
 def test_what_keeps_a_snapshot_from_being_there_is_said(
     world: Case, now: Any, phase: str | None, reason: Reason, words: str
@@ -458,7 +491,7 @@ def test_what_stays_in_the_way_of_a_snapshot_fails_the_run_with_what_to_do(
 ) -> None:
     world = ticked(*snapshots, job=WAITS, refusals=refusals)
     assert said(world)[0] == "Pending"
-    told = said(world, LATER)
+    told = said(replace(world, refused=REFUSED), LATER)
     assert told[:2] == ("Failed", Reason.COPY_FAILED)
     assert [part for part in words if part not in told[2]] == []
 
@@ -570,7 +603,7 @@ def test_a_volume_that_was_there_before_its_snapshot_fails_the_run_and_one_that_
     waits = builders.pod(LET_GO, began=False, copies=(SNAPPED,))
     world = ticked(job=LET_GO, pods=waits, copied=frozenset(pod.uid for pod in waits.values()))
     assert said(world)[1] == Reason.COPY_FAILED
-    assert said(world, LATER)[0] == "Failed"
+    assert said(replace(world, refused=REFUSED), LATER)[0] == "Failed"
     late = replace(LET_GO, succeeded=False, failure_reason="DeadlineExceeded", completed=NOW)
     never = builders.pod(late, began=False, ending=Ending(), finished=True)
     assert said(ticked(job=late, pods=never))[1] == Reason.DEADLINE_EXCEEDED
@@ -604,18 +637,20 @@ def cloning(words: str = "", job: ObservedJob = CLONES, run: dict[str, Any] | No
 
 
 @pytest.mark.parametrize(
-    ("words", "now", "expected"),
+    ("words", "refused", "expected"),
     [
-        (f"{NOT_COPIED}: it cannot", NOW, ("Pending", Reason.COPY_FAILED)),
-        (f"{NOT_COPIED}: it cannot", LATER, ("Failed", Reason.COPY_FAILED)),
+        (f"{NOT_COPIED}: it cannot", NOW, ("Failed", Reason.COPY_FAILED)),
+        (f"{NOT_COPIED}: it cannot", LATER, ("Pending", Reason.COPY_FAILED)),
+        (f"{NOT_COPIED}: it cannot", None, ("Pending", Reason.COPY_FAILED)),
+        (f"{COPYING}: it is slow", None, ("Pending", Reason.WAITING_FOR_COPY)),
         (f"{COPYING}: it is slow", NOW, ("Pending", Reason.WAITING_FOR_COPY)),
-        (f"{COPYING}: it is slow", LATER, ("Pending", Reason.WAITING_FOR_COPY)),
-        ("", LATER, ("Pending", Reason.WAITING_FOR_POD)),
+        ("", None, ("Pending", Reason.WAITING_FOR_POD)),
     ],
-    ids=["refused", "refused for long", "slow", "slow for long", "it is not the clone"],
+    ids=["refused for long", "refused", "refused for the first time", "slow", "at it after all", "it is not the clone"],
 )
-def test_a_run_says_what_its_storage_says_of_the_clone(words: str, now: Any, expected: tuple[str, Reason]) -> None:
-    assert said(cloning(words), now)[:2] == expected
+def test_a_run_says_what_its_storage_says_of_the_clone(words: str, refused: Any, expected: tuple[str, Reason]) -> None:
+    world = replace(cloning(words), refused={f"uid-{TICK.name}": refused} if refused else {})
+    assert said(world, LATER)[:2] == expected
 
 
 def test_a_clone_that_failed_is_told_in_one_event_and_takes_the_job_along() -> None:

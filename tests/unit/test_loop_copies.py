@@ -1,5 +1,6 @@
 """What the operator asks of copies, and what it writes: snapshots for Jobs, words of the storage about clones."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -63,6 +64,42 @@ def test_a_driver_that_refuses_a_clone_is_heard_at_once() -> None:
     said, _ = words(cluster(claim={}, event="CSI driver does not support clone operations"))
     expected = f'{NOT_COPIED} "app-data": ProvisioningFailed: CSI driver does not support clone operations'
     assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("attempt", "reason", "begin"),
+    [
+        ("2026-03-02T12:00:04Z", "Provisioning", COPYING),
+        ("2026-03-02T12:00:03Z", "Provisioning", NOT_COPIED),
+        ("2026-03-02T12:00:02Z", "Provisioning", NOT_COPIED),
+        ("2026-03-02T12:00:04Z", "ExternalProvisioning", NOT_COPIED),
+    ],
+    ids=["it was asked again", "it refused at once", "it was asked before", "others wait for it"],
+)
+def test_what_a_driver_refused_is_true_until_it_is_asked_again(attempt: str, reason: str, begin: str) -> None:
+    recorder = cluster(claim={}, event="no room")
+    recorder.edit("Event", "e", {"deprecatedLastTimestamp": "2026-03-02T12:00:03Z"})
+    again = {"type": "Normal", "reason": reason, "regarding": {"uid": CLAIM_UID}, "deprecatedLastTimestamp": attempt}
+    recorder.add("Event", {"metadata": {"namespace": "team", "name": "again"}, **again})
+    assert words(recorder)[0].startswith(begin)
+
+
+def test_since_when_runs_say_that_their_copy_is_refused_is_known() -> None:
+    recorder = cluster(claim={})
+    status = {"phase": "Pending", "reason": "CopyFailed"}
+    metadata = {"namespace": "team", "name": "db-1", "uid": "run"}
+    recorder.add("BorgRun", {"metadata": metadata, "spec": {"scheduleRef": {"name": "db"}}, "status": status})
+    operator = Operator(recorder)
+
+    def refused(minutes: int) -> dict[str, datetime]:
+        return dict(run(operator.gatherer.gather(DB, {}, NOW + timedelta(minutes=minutes))).refused)
+
+    assert refused(0) == {"run": NOW}
+    assert refused(1) == {"run": NOW}
+    recorder.edit("BorgRun", "db-1", {"status": {"reason": "WaitingForCopy"}})
+    assert refused(2) == {}
+    recorder.edit("BorgRun", "db-1", {"status": {"reason": "CopyFailed"}})
+    assert refused(3) == {"run": NOW + timedelta(minutes=3)}
 
 
 def test_a_driver_that_says_nothing_is_waited_for() -> None:

@@ -54,8 +54,10 @@ def prepare(world: World, job: ObservedJob, now: datetime) -> Preparation:
     wanted = {copy.snapshot: copy for copy in job.copies if copy.snapshot}
     if not wanted:
         return Preparation()
+    refused = world.refused.get(job.run_uid or "")
     if not world.serves_snapshots:
-        return Preparation(words=f'{NOT_COPIED} "{next(iter(wanted.values())).claim}": {_NOT_SERVED}', failed=True)
+        said = f'{NOT_COPIED} "{next(iter(wanted.values())).claim}": {_NOT_SERVED}'
+        return Preparation(words=said, failed=has_lost_patience(said, refused, now))
     found = {snapshot.name: snapshot for snapshot in world.snapshots}
     actions: list[Action] = []
     waits: list[_Wait] = []
@@ -70,11 +72,11 @@ def prepare(world: World, job: ObservedJob, now: datetime) -> Preparation:
     if not waits:
         return Preparation(tuple(actions))
     # What fails the run comes first, then what is refused; of several, taken one after another, how many there are.
-    waits.sort(key=lambda wait: (not wait.is_in_vain(now), not wait.words.startswith(NOT_COPIED)))
+    waits.sort(key=lambda wait: (not wait.has_stayed, not wait.words.startswith(NOT_COPIED)))
     said = waits[0].words
     if len(wanted) > 1 and said.startswith(COPYING):
         said = f"{said} ({len(wanted) - len(waits)} of {len(wanted)} snapshots, taken one after another, are there)"
-    return Preparation(tuple(actions), said, failed=waits[0].is_in_vain(now))
+    return Preparation(tuple(actions), said, failed=waits[0].has_stayed or has_lost_patience(said, refused, now))
 
 
 def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterator[Action]:
@@ -144,11 +146,10 @@ def _find_needed(world: World) -> set[str]:
 
 
 class _Wait(NamedTuple):
-    words: str
-    since: datetime
+    """`has_stayed`: what stands in the way does so for longer than a run waits."""
 
-    def is_in_vain(self, now: datetime) -> bool:
-        return has_lost_patience(self.words, self.since, now)
+    words: str
+    has_stayed: bool = False
 
 
 def _find_wait(
@@ -158,14 +159,16 @@ def _find_wait(
     turn = _find_turn(world, job)
     refusal = world.refusals.get(Reference(SNAPSHOTS.kind, job.namespace, copy.snapshot))
     if snapshot is None:
-        return _Wait(describe_missing(copy, job.namespace, refusal), turn)
+        return _Wait(describe_missing(copy, job.namespace, refusal))
     if snapshot.deleting or snapshot.job_uid != job.uid:
-        since = max(turn, snapshot.deleting_since or turn)
+        stays = now - max(turn, snapshot.deleting_since or turn) >= PATIENCE
         former = snapshot.job_uid != job.uid
-        return _Wait(describe_leaving(copy, snapshot, refusal, former=former, stays=now - since >= PATIENCE), since)
+        return _Wait(describe_leaving(copy, snapshot, refusal, former=former, stays=stays), stays)
     if snapshot.is_ready:
         return None
-    return _Wait(describe_unready(copy, snapshot, stays=now - snapshot.created >= PATIENCE), snapshot.created)
+    stays = now - snapshot.created >= PATIENCE
+    said = describe_unready(copy, snapshot, stays=stays)
+    return _Wait(said, stays and not snapshot.is_taken_up)
 
 
 def _find_turn(world: World, job: ObservedJob) -> datetime:

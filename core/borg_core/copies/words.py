@@ -17,7 +17,7 @@ COPYING = "Waits for the copy of claim"
 """The beginning of what is said where a copy may yet be made, however long that takes."""
 
 PATIENCE = timedelta(minutes=2)
-"""How long a run waits after its storage has refused a copy: a driver that is being replaced refuses much."""
+"""How long a run waits from when it first said that a copy is refused: a driver that is being replaced refuses much."""
 
 _AT_WORK = ("code = Aborted", "code = Canceled", "code = DeadlineExceeded", "code = Unavailable")
 """What a driver answers that may be at it: some make a copy of a terabyte, and are asked again until it is there."""
@@ -42,7 +42,7 @@ def describe_copy(copy: CopyVolume, claim: ObservedClaim, warning: str) -> str:
         )
     if not warning:
         return f'{COPYING} "{copy.claim}", of which nothing is heard yet'
-    return f'{COPYING if _may_be_at_work(warning) else NOT_COPIED} "{copy.claim}": {warning}'
+    return _quote(copy, warning)
 
 
 def describe_unvouched(job: ObservedJob, pod: ObservedPod | None, copied: Container[str]) -> str:
@@ -103,7 +103,7 @@ def describe_leaving(
 def describe_unready(copy: CopyVolume, snapshot: ObservedSnapshot, *, stays: bool) -> str:
     """Return what is said of a snapshot that is not ready; `stays`: for so long that it may have to be looked at."""
     if snapshot.error:
-        return f'{NOT_COPIED} "{copy.claim}": {snapshot.error}'
+        return _quote(copy, snapshot.error)
     if not stays:
         return f'{COPYING} "{copy.claim}": VolumeSnapshot {snapshot.name} is not ready to use'
     if not snapshot.is_taken_up:
@@ -118,13 +118,15 @@ def describe_unready(copy: CopyVolume, snapshot: ObservedSnapshot, *, stays: boo
     )
 
 
-def has_lost_patience(words: str, since: datetime, now: datetime) -> bool:
-    """Tell whether a run that has waited since then for what these words are about is to fail."""
-    return words.startswith(NOT_COPIED) and now - since >= PATIENCE
+def has_lost_patience(words: str, refused: datetime | None, now: datetime) -> bool:
+    """Tell whether a run that says this is to fail; `refused`: since when it says so, None before it did."""
+    return words.startswith(NOT_COPIED) and refused is not None and now - refused >= PATIENCE
 
 
-def _may_be_at_work(warning: str) -> bool:
-    return any(code in warning for code in _AT_WORK)
+def _quote(copy: CopyVolume, said: str) -> str:
+    """Return what the driver said of the copy: that it is at it, or that it refuses."""
+    may_be_at_work = any(code in said for code in _AT_WORK)
+    return f'{COPYING if may_be_at_work else NOT_COPIED} "{copy.claim}": {said}'
 
 
 def _look(verb: str, namespace: str, name: str, more: str = "") -> str:

@@ -191,7 +191,8 @@ def _entry(world: World, run: BorgRun | None, job: ObservedJob | None, now: date
         pod = None
     words = describe_unvouched(job, pod, world.copied) if job else ""
     words = words or next((world.words[uid] for uid in _uids(job, pod) if uid in world.words), "")
-    return Entry(run, job, pod, derive_run_status(run, job, pod, words, now))
+    refused = world.refused.get(run.metadata.uid) if run else None
+    return Entry(run, job, pod, derive_run_status(run, job, pod, words, now, refused=refused))
 
 
 def _uids(job: ObservedJob | None, pod: ObservedPod | None) -> Iterable[str]:

@@ -32,11 +32,18 @@ _ORPHANED = "Its Job was deleted and left its pod, which works on: the run ends 
 
 
 def derive_run_status(
-    run: BorgRun | None, job: ObservedJob | None, pod: ObservedPod | None, words: str, now: datetime
+    run: BorgRun | None,
+    job: ObservedJob | None,
+    pod: ObservedPod | None,
+    words: str,
+    now: datetime,
+    *,
+    refused: datetime | None = None,
 ) -> BorgRunStatus:
     """Return the status that the run is to have. A finished one never changes; at least one of run and job is given.
 
     `words`: why a Job or pod makes no progress, or what its run waits for; empty when it does not wait.
+    `refused`: since when it says that its copy is refused.
     """
     if run and run.finished:
         return run.status
@@ -58,7 +65,7 @@ def derive_run_status(
             "start_time": format_time(job.started) if job.started else before.start_time,
         }
     )
-    copying = _copying(known, job, pod, words, now)
+    copying = _copying(known, job, pod, words, now, in_vain=has_lost_patience(words, refused, now))
     ending = pod.ending if pod and not (pod.disrupted and not job.finished) else None
     if copying or ending or job.finished:
         return copying or _ended(known, job, pod, ending or Ending(), now, cancel=cancel)
@@ -149,7 +156,7 @@ def derive_ended(status: BorgRunStatus, phase: Phase, reason: str | None, messag
 
 
 def _copying(
-    known: BorgRunStatus, job: ObservedJob, pod: ObservedPod | None, words: str, now: datetime
+    known: BorgRunStatus, job: ObservedJob, pod: ObservedPod | None, words: str, now: datetime, *, in_vain: bool
 ) -> BorgRunStatus | None:
     """Return the status of a run whose pod has no copy to read, None where that is not so.
 
@@ -158,8 +165,7 @@ def _copying(
     if not words.startswith(NOT_COPIED) and (job.finished or not words.startswith(COPYING)):
         return None
     began = pod is not None and pod.began
-    is_read = began and words.startswith(NOT_COPIED)
-    failed = job.finished or is_read or has_lost_patience(words, pod.created if pod else job.created, now)
+    failed = in_vain or job.finished or (began and words.startswith(NOT_COPIED))
     if failed:
         known = _begun_by(known, derive_latest(now))
     return derive_copying(known if began else _not_begun(known), words, now, failed=failed)

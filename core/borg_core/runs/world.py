@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from borg_contract.run import Operation
 from borg_core.clock import Clock
@@ -69,6 +70,8 @@ class World:
     """Those that were taken for its Jobs; asked for where a Job reads any."""
     copying: frozenset[str] = frozenset()
     """Names of the snapshots in its namespace from which volumes are being made; looked at where one is deleted."""
+    refused: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when runs say that their copy is refused, by their uids, as far as this life of the operator saw."""
     copied: frozenset[str] = frozenset()
     """Uids of its pods of which volumes are made from snapshots already."""
     serves_snapshots: bool = True

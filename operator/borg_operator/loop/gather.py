@@ -9,6 +9,7 @@ from itertools import groupby
 from types import MappingProxyType
 
 from borg_cluster.client import ApiServer
+from borg_contract.reasons import Reason
 from borg_core import labels
 from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS, BorgRun
@@ -49,6 +50,7 @@ class Gatherer:
         self._read_keys = read_keys
         self._snapshots = Snapshots(api)
         self._words = Words(api, store)
+        self._refused: dict[Reference, dict[str, datetime]] = {}
 
     async def gather(self, subject: Reference, refusals: Mapping[Reference, Refusal], now: datetime) -> World:
         """Return what is observed of a subject, which need not exist. Raises ApiError."""
@@ -84,6 +86,7 @@ class Gatherer:
             doubts=dict(self._doubts),
             snapshots=snapshots or (),
             copying=self._find_copied(subject.namespace, snapshots or ()),
+            refused=self._note_refused(subject, runs, now),
             copied=self._find_made(by_job.values()),
             serves_snapshots=snapshots is not None,
             leaving=self._find_leaving(jobs),
@@ -106,6 +109,15 @@ class Gatherer:
             return frozenset()
         claims = self._store.grouped(CLAIMS, IN_NAMESPACE, namespace, "")
         return frozenset(claim.snapshot for claim in claims if claim.snapshot and not claim.volume)
+
+    def _note_refused(self, subject: Reference, runs: Iterable[BorgRun], now: datetime) -> Mapping[str, datetime]:
+        """Return since when runs say that their copy is refused: their statuses do not tell."""
+        before = self._refused.pop(subject, {})
+        saying = [run for run in runs if not run.finished and run.status.reason == Reason.COPY_FAILED.value]
+        found = {run.metadata.uid: before.get(run.metadata.uid, now) for run in saying}
+        if found:
+            self._refused[subject] = found
+        return found
 
     def _find_made(self, pods: Iterable[ObservedPod]) -> frozenset[str]:
         read = ((pod, copy.name_claim(pod.name)) for pod in pods for copy in pod.copies if copy.snapshot)

@@ -28,6 +28,8 @@ _WORDS_LIMIT = 1000
 _PROBES = "type=Warning,reason=Unhealthy"
 _PROBE_FAILED = "Readiness probe failed: "
 _OUR_PROBE = f"spec.containers{{{CONTAINER_NAME}}}"
+_ATTEMPT = "type=Normal,reason=Provisioning"
+"""What external-provisioner says each time when it asks its driver for a volume."""
 _WARNINGS = "type=Warning,reason!=UnexpectedJob,reason!=FailedScheduling"
 """Not those that tell nothing new: the scheduler's Event stays when the pod has a node, its condition does not."""
 
@@ -85,7 +87,8 @@ class Words:
         claim = self._store.get(CLAIMS, pod.namespace, copy.name_claim(pod.name))
         if claim is None or (not claim.volume and (pod.began or pod.ending)):
             return ""  # its event is on the way
-        return describe_copy(copy, claim, "" if claim.volume else await self._fetch_warning(pod.namespace, claim.uid))
+        warning = "" if claim.volume else await self._fetch_warning(pod.namespace, claim.uid, _ATTEMPT)
+        return describe_copy(copy, claim, warning)
 
     async def _fetch_notice(self, pod: ObservedPod) -> str:
         """Return what the run in this pod says that it waits for, empty when the kubelet has not heard it yet."""
@@ -93,13 +96,20 @@ class Words:
         latest = max((event for event in events if _derive_notice(event)), key=_last_seen, default={})
         return _derive_notice(latest)
 
-    async def _fetch_warning(self, namespace: str, uid: str) -> str:
-        """Return the newest warning about the object, empty when there is none."""
+    async def _fetch_warning(self, namespace: str, uid: str, attempt: str = "") -> str:
+        """Return the newest warning about the object, empty when there is none.
+
+        `attempt`: selects what tells that it is tried once more, and that no warning of before is true any longer.
+        """
         selector = f"regarding.uid={uid},{_WARNINGS}"
         events = await self._api.list_labelled(EVENTS, namespace, "", selector)
         latest = max(events, key=_last_seen, default=None)
         if latest is None:
             return ""
+        if attempt:
+            attempts = await self._api.list_labelled(EVENTS, namespace, "", f"regarding.uid={uid},{attempt}")
+            if any(_last_seen(event) > _last_seen(latest) for event in attempts):
+                return ""
         note = _GENERATED.sub(r'\1"', " ".join(latest.get("note", "").split()))
         return advise(f"{latest.get('reason', '')}: {note}"[:_WORDS_LIMIT])
 
