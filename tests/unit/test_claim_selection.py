@@ -9,9 +9,9 @@ import pytest
 
 from borg_contract.reasons import Reason
 from borg_core.actions import CreateCronJob, PatchStatus, RepairCronJob
-from borg_core.claims.selection import Selection, select_sources
+from borg_core.claims.selection import Selection, find_named, select_sources
 from borg_core.claims.told import find_selected
-from borg_core.kinds.parts.volumes import Source, VolumeSource
+from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.kinds.selectors.claim import ClaimSelector
@@ -19,6 +19,7 @@ from borg_core.names import derive_folder_name
 from borg_core.native.claim import CLAIMS, ObservedClaim
 from borg_core.policies.problem import Severity
 from borg_core.policies.schedule import derive_problems
+from borg_core.settings import Settings
 from borg_core.workload.bundle import Bundle
 from support import builders
 from support.builders import NOW, SETTINGS
@@ -40,8 +41,7 @@ def sources(*given: dict[str, Any]) -> tuple[Source, ...]:
 
 def select(*claims: ObservedClaim, given: tuple[dict[str, Any], ...] = (CHOSEN,), **more: Any) -> Selection:
     wanted = sources(*given)
-    named: dict[str, VolumeSource] = {source.name: source.volume for source in wanted if source.volume}
-    return select_sources(wanted, claims, **{"named": named, "written": (), **more})
+    return select_sources(wanted, claims, **{"named": find_named(wanted), "written": (), **more})
 
 
 def pairs(selection: Selection) -> list[tuple[str, str | None]]:
@@ -92,7 +92,7 @@ LEFT_OUT: dict[str, tuple[ObservedClaim, str, bool]] = {
     "being deleted": (claim("a", deletionTimestamp="2026-03-01T00:00:00Z"), "is being deleted", True),
     "block": (claim("a", spec={"volumeMode": "Block"}), "is a block device, which has no files", False),
     "lost": (claim("a", phase="Lost"), "has lost its volume", False),
-    "name taken": (claim("a"), 'would be source "a", and another volume is called so: rename that source', False),
+    "name taken": (claim("a"), 'would be source "a", and another source is called so: rename that', False),
     "pending": (claim("a", phase="Pending"), "is not bound to a volume yet", True),
 }
 
@@ -107,6 +107,34 @@ def test_a_claim_that_cannot_be_taken_stops_nobody_else_and_is_told(case: str) -
     reason = Reason.CLAIMS_SELECTED if passes else Reason.CLAIMS_LEFT_OUT
     assert (said.status, said.reason) == (passes, reason.value)
     assert said.message == f'1 claim: b; left out: "a" {words}'
+
+
+DUMP = {"name": "db", "dump": {"image": "postgres:17", "command": ["pg_dump"], "path": "app.dump"}}
+
+
+def test_a_claim_that_is_called_like_a_dump_is_left_out_and_the_schedule_goes_on() -> None:
+    both = builders.ssh_repository(sources=[DUMP, CHOSEN])
+    of = bundle(claim("a"), claim("db"), schedule=builders.schedule(repositories=("offsite",)), repositories=(both,))
+    settings = Settings("runner:1", allowed_images=("postgres:17",))
+    assert derive_problems(of, of.workload(), settings) == ()
+    assert pairs(of.selections["offsite"]) == [("db", None), ("a", "a")]
+    (said,) = of.selections["offsite"].left_out
+    assert str(said) == '"db" would be source "db", and another source is called so: rename that'
+
+
+def test_a_claim_that_two_repositories_copy_otherwise_is_told_as_that() -> None:
+    made = claim("a", annotations={"volume.kubernetes.io/storage-provisioner": "csi.test"})
+    first = builders.ssh_repository("r1", sources=[{**CHOSEN, "copy": "Clone"}])
+    of = bundle(
+        made,
+        schedule=builders.schedule(repositories=("r1", "r2")),
+        repositories=(first, builders.ssh_repository("r2", sources=[CHOSEN])),
+    )
+    (problem,) = derive_problems(of, of.workload(), SETTINGS)
+    assert problem.message == (
+        'source "a" has copy: None in BorgRepository "r2" and copy: Clone in "r1", and there is one volume at '
+        "/sources/a: say the same in both"
+    )
 
 
 @pytest.mark.parametrize("mark", ["annotations", "labels"])

@@ -42,16 +42,21 @@ def selects(sources: Iterable[Source]) -> bool:
     return any(source.claim_selector is not None for source in sources)
 
 
+def find_named(sources: Iterable[Source]) -> dict[str, Source]:
+    """Return the sources that choose nothing by labels, by their names: a dump's is taken as a volume's is."""
+    return {source.name: source for source in sources if source.claim_selector is None}
+
+
 def select_sources(
     wanted: Sequence[Source],
     claims: Iterable[ObservedClaim],
     *,
-    named: Mapping[str, VolumeSource],
+    named: Mapping[str, Source],
     written: Collection[str],
 ) -> Selection:
     """Return what is backed up.
 
-    `claims`: all of the namespace. `named`: the volumes of all sources of the run that name one, by the source's name.
+    `claims`: all of the namespace. `named`: all sources of the run that choose nothing by labels, by their names.
     `written`: claims that the run writes to, which are no sources.
     """
     plain = tuple(source for source in wanted if source.claim_selector is None)
@@ -83,7 +88,7 @@ def select_sources(
     )
 
 
-def _find_hindrance(claim: ObservedClaim, source: Source, named: Mapping[str, VolumeSource]) -> LeftOut | None:
+def _find_hindrance(claim: ObservedClaim, source: Source, named: Mapping[str, Source]) -> LeftOut | None:
     """Return why the claim cannot be a source, None where it can."""
     name = derive_folder_name(claim.name)
     if claim.deleting:
@@ -95,15 +100,16 @@ def _find_hindrance(claim: ObservedClaim, source: Source, named: Mapping[str, Vo
         "has lost its volume": claim.phase == "Lost",
         "is a block device, which has no files": claim.is_block,
         "has no volume that a CSI driver made, so there can be no copy of it": source.is_copied and not claim.driver,
-        f'would be source "{name}", and another volume is called so: rename that source': (
+        f'would be source "{name}", and another source is called so: rename that': (
             name in named and named[name].claim_name != claim.name
         ),
     }
     return next((LeftOut(claim.name, why) for why, holds in lasting.items() if holds), None)
 
 
-def _render(claim: ObservedClaim, source: Source, named: Mapping[str, VolumeSource]) -> Source:
+def _render(claim: ObservedClaim, source: Source, named: Mapping[str, Source]) -> Source:
     name = derive_folder_name(claim.name)
-    volume = VolumeSource(persistent_volume_claim=PersistentVolumeClaimSource(claim_name=claim.name))
     # For another repository of the run the claim may be named: it is mounted once.
-    return source.model_copy(update={"name": name, "volume": named.get(name, volume), "claim_selector": None})
+    volume = named[name].volume if name in named else None
+    volume = volume or VolumeSource(persistent_volume_claim=PersistentVolumeClaimSource(claim_name=claim.name))
+    return source.model_copy(update={"name": name, "volume": volume, "claim_selector": None})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from borg_contract.reasons import Reason
-from borg_core.claims.selection import LeftOut, Selection, select_sources, selects
+from borg_core.claims.selection import LeftOut, Selection, find_named, select_sources, selects
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.status import ConditionType, Finding
 from borg_core.native.claim import CLAIMS, IN_NAMESPACE
@@ -38,8 +38,8 @@ def find_selected_in(view: View, repository: BorgRepository) -> Iterator[Finding
     sources = repository.spec.sources
     if selects(sources):
         claims = view.grouped(CLAIMS, IN_NAMESPACE, repository.metadata.namespace, "")
-        named = {source.name: source.volume for source in sources if source.volume}
-        yield find_selected([select_sources(sources, claims, named=named, written=derive_written([repository]))])
+        written = derive_written([repository])
+        yield find_selected([select_sources(sources, claims, named=find_named(sources), written=written)])
 
 
 def describe_unmatched(selections: Iterable[Selection]) -> str:

@@ -7,7 +7,7 @@ from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES, STREAM_CONTAINER_LIMIT
 from borg_contract.reasons import Reason
 from borg_core.kinds.parts.hooks import Hook
 from borg_core.kinds.parts.job import FileAccess
-from borg_core.kinds.parts.volumes import Source
+from borg_core.kinds.parts.volumes import Copy, Source
 from borg_core.kinds.script import BorgScript, ParameterType
 from borg_core.policies.problem import Problem, Severity
 from borg_core.workload.mounts import derive_claims
@@ -43,19 +43,31 @@ def find_source_problems(workload: Workload) -> Iterator[Problem]:
             yield Problem(Reason.NO_SOURCES, message)
         for source in target.sources:
             first, known = first_of.setdefault(source.name, (name, source))
-            if (known.volume, known.dump, known.copy_) != (source.volume, source.dump, source.copy_):
-                what = "dump" if source.dump else "volume"
-                message = (
-                    f'source "{source.name}" is another {what} in BorgRepository "{name}" than in "{first}", and both '
-                    f"would be at /sources/{source.name}: give one of them another name"
-                )
-                yield Problem(Reason.SOURCE_CONFLICT, message)
+            if (known.volume, known.dump, _copy(known)) != (source.volume, source.dump, _copy(source)):
+                yield Problem(Reason.SOURCE_CONFLICT, _describe_conflict(source, known, name, first))
     if len(workload.streams) > STREAM_CONTAINER_LIMIT:
         message = (
             f"{len(workload.streams)} dumps in all repositories together, and a pod has at most "
             f"{STREAM_CONTAINER_LIMIT} containers for them: spread the repositories over several schedules"
         )
         yield Problem(Reason.SOURCE_CONFLICT, message)
+
+
+def _describe_conflict(source: Source, known: Source, name: str, first: str) -> str:
+    if (known.volume, known.dump) == (source.volume, source.dump):
+        return (
+            f'source "{source.name}" has copy: {_copy(source)} in BorgRepository "{name}" and copy: {_copy(known)} in '
+            f'"{first}", and there is one volume at /sources/{source.name}: say the same in both'
+        )
+    what = "dump" if source.dump else "volume"
+    return (
+        f'source "{source.name}" is another {what} in BorgRepository "{name}" than in "{first}", and both would be at '
+        f"/sources/{source.name}: give one of them another name"
+    )
+
+
+def _copy(source: Source) -> str:
+    return (source.copy_ or Copy.NONE).value
 
 
 def find_copy_problems(workload: Workload, *, users_from_platform: bool) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from borg_contract.ownership import name_run
 from borg_contract.run import Operation
-from borg_core.claims.selection import Selection, select_sources, selects
+from borg_core.claims.selection import Selection, find_named, select_sources, selects
 from borg_core.kinds.parts.volumes import Source
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository, groups_of_repository
 from borg_core.kinds.restore import RESTORES, BorgRestore
@@ -59,7 +59,7 @@ class Bundle:
     def selections(self) -> dict[str, Selection]:
         """What becomes of that, by the repository's name."""
         wanted = {target.metadata.name: self.wanted_in(target) for target in self.targets}
-        named = {source.name: source.volume for sources in wanted.values() for source in sources if source.volume}
+        named = find_named(source for sources in wanted.values() for source in sources)
         written = derive_written(self.targets)
         return {
             name: select_sources(sources, self.candidates, named=named, written=written)
