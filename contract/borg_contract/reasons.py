@@ -15,6 +15,7 @@ class Reason(StrEnum):
     REPOSITORY_NOT_FOUND = "RepositoryNotFound"
     SCRIPT_NOT_FOUND = "ScriptNotFound"
     CLAIM_NOT_FOUND = "ClaimNotFound"
+    CLAIM_UNUSABLE = "ClaimUnusable"
     COPY_NOT_POSSIBLE = "CopyNotPossible"
     NO_SOURCES = "NoSources"
     NO_CLAIM_MATCHES = "NoClaimMatches"

@@ -101,6 +101,10 @@ def claim(name: str = "app-data", **more: Any) -> ObservedClaim:
     return ObservedClaim(namespace=NAMESPACE, name=name, uid=f"uid-{name}", created="", labels={}, **known)
 
 
+def claims_called(*names: str) -> dict[str, ObservedClaim]:
+    return {name: claim(name) for name in names}
+
+
 def bundle(
     of: BorgSchedule | None = None,
     repositories: tuple[BorgRepository, ...] | None = None,
@@ -115,7 +119,7 @@ def bundle(
         schedule=of or schedule(),
         repositories={item.metadata.name: item for item in chosen},
         scripts={item.metadata.name: item for item in scripts},
-        claims={name: claim(name) for name in claims},
+        claims=claims_called(*claims),
         neighbours=neighbours,
         namesakes=namesakes,
     )

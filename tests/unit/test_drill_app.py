@@ -43,7 +43,7 @@ JOB = builders.job(run_uid="uid-db-1")
 def actions_of(app: dict[str, Any], settings: Settings = ALLOWING, *runs: BorgRun) -> tuple[Any, ...]:
     asked = {"drill": {"schedule": "0 5 * * 6", "app": app}, "check": {"schedule": "0 3 * * 0"}}
     world = World(Reference("BorgRepository", "team", "main"), settings, runs=runs)
-    around = Surroundings(schedules=1, names=("db",), claims=frozenset({"repo-main"}))
+    around = Surroundings(schedules=1, names=("db",), claims=builders.claims_called("repo-main"))
     return plan_repository(world, builders.local_repository(verification=asked), around, NOW).actions
 
 

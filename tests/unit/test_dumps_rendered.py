@@ -167,6 +167,6 @@ def test_a_cron_job_whose_dump_was_forbidden_since_is_forbidden() -> None:
 
 def test_a_dump_needs_no_claim_and_its_plan_is_measured() -> None:
     workload = bundle(dump()).workload()
-    assert [problem.message for problem in find_claim_problems(workload, {"repo-main"})] == []
+    assert [problem.message for problem in find_claim_problems(workload, builders.claims_called("repo-main"))] == []
     template = render_job_template(workload, bundle(dump()).owner.reference, SETTINGS)
     assert not list(find_size_problems(template))

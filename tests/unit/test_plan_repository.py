@@ -34,7 +34,7 @@ from borg_core.verification.checks import CHECKS
 from borg_operator.loop.concerned import derive_concerned
 from borg_operator.store import Store
 from support import builders
-from support.builders import NOW, SETTINGS, local_repository
+from support.builders import NOW, SETTINGS, claims_called, local_repository
 
 A = TypeVar("A", bound=Action)
 
@@ -50,7 +50,11 @@ class Case(World):
 
 def world(repository: BorgRepository | None = None, *runs: BorgRun, **more: Any) -> Case:
     chosen = repository or local_repository()
-    around = Surroundings(schedules=more.pop("schedules", 0), runs=runs, claims={"repo-main", "app-data"})
+    around = Surroundings(
+        schedules=more.pop("schedules", 0),
+        runs=runs,
+        claims=claims_called("repo-main", "app-data"),
+    )
     return Case(**{"subject": MAIN, "settings": SETTINGS, "repository": chosen, "around": around, "runs": runs, **more})
 
 
@@ -339,7 +343,7 @@ def test_the_cron_job_of_the_checks_is_suspended_where_it_is_edited_while_it_is_
     case = world(local_repository(**CHECKED))
     (made,) = planned(case, CreateCronJob)
     valid = builders.observed(made.manifest)
-    missing = replace(case, cron_job=valid, around=replace(case.around, claims=set()))
+    missing = replace(case, cron_job=valid, around=replace(case.around, claims={}))
     assert not planned(missing, RepairCronJob)
     edited = replace(builders.with_spec(valid, schedule="*/5 * * * *"), foreign_managers=("kubectl-edit",))
     held = replace(missing, cron_job=edited)

@@ -1,5 +1,6 @@
 """What keeps a schedule from running, each with the sentence that the user reads."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,11 @@ def with_hook(parameters: list[dict[str, object]], declared: tuple[dict[str, obj
     return bundle(schedule(hooks=hooks), scripts=(script("wake", parameters=declared),))
 
 
+def with_claim(name: str = "app-data", **more: Any) -> Bundle:
+    of = bundle()
+    return replace(of, claims={**of.claims, name: builders.claim(name, **more)})
+
+
 def older(name: str, **spec: Any) -> BorgSchedule:
     made = schedule(name, **spec)
     earlier = made.metadata.model_copy(update={"creation_timestamp": "2026-02-01T00:00:00Z"})
@@ -49,6 +55,18 @@ CASES: dict[str, tuple[Bundle, str, str, Severity]] = {
         bundle(claims=("app-data",)),
         "ClaimNotFound",
         '"repo-main" (volume of BorgRepository "main") does not exist',
+        Severity.WAITING,
+    ),
+    "a claim without files": (
+        with_claim(is_block=True),
+        "ClaimUnusable",
+        '"app-data" (source "data") is a block device, which has no files',
+        Severity.WAITING,
+    ),
+    "a claim without its volume": (
+        with_claim("repo-main", phase="Lost"),
+        "ClaimUnusable",
+        '"repo-main" (volume of BorgRepository "main") has lost its volume',
         Severity.WAITING,
     ),
     "nothing to back up": (

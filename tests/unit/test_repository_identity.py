@@ -33,6 +33,7 @@ FIRST, SECOND = "a" * 64, "b" * 64
 ACCEPTED, LOST = "borgoperator.io/repository-id", "borgoperator.io/lost-repository-id"
 NIGHT = format_time(NOW)
 ELSEWHERE = {"volume": {"persistentVolumeClaim": {"claimName": "another"}}}
+CLAIMS = builders.claims_called("repo-main")
 WORLD = World(subject=Reference("BorgRepository", "team", "main"), settings=SETTINGS)
 
 
@@ -71,7 +72,7 @@ def document(resource: Model) -> dict[str, Any]:
 
 def look(repository: BorgRepository, *runs: BorgRun, now: datetime = NOW) -> BorgRepository:
     """Return the repository after the operator has looked at it."""
-    plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims={"repo-main"}), now)
+    plan = plan_repository(WORLD, repository, Surroundings(schedules=1, runs=runs, claims=CLAIMS), now)
     patches = [action.status for action in plan.actions if isinstance(action, PatchStatus)]
     before = document(repository)
     after = patched(before["status"], patches[0] if patches else {})
@@ -531,7 +532,7 @@ def test_what_is_known_changes_the_cron_job_of_a_schedule_once() -> None:
 def test_checks_are_told_too() -> None:
     checked = local_repository(verification={"check": {"schedule": "0 3 * * 0"}})
     for repository, is_told in ((checked, False), (look(checked, backup(1)), True)):
-        plan = plan_repository(WORLD, repository, Surroundings(claims={"repo-main"}), NOW)
+        plan = plan_repository(WORLD, repository, Surroundings(claims=CLAIMS), NOW)
         (made,) = (action for action in plan.actions if isinstance(action, CreateCronJob))
         assert (FIRST in json.dumps(made.manifest)) is is_told
 
@@ -763,7 +764,7 @@ def test_a_run_of_the_same_name_that_tells_nothing_hides_no_failure() -> None:
 
 def test_what_was_found_out_does_not_stand_where_nothing_uses_the_repository_any_more() -> None:
     gone = look(look(local_repository(), backup(1)), missing(2))
-    plan = plan_repository(WORLD, gone, Surroundings(schedules=0, claims={"repo-main"}), NOW)
+    plan = plan_repository(WORLD, gone, Surroundings(schedules=0, claims=CLAIMS), NOW)
     (patch,) = (action.status for action in plan.actions if isinstance(action, PatchStatus))
     assert "Missing" not in {condition["type"] for condition in patch["conditions"]}
 

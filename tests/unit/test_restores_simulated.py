@@ -371,6 +371,23 @@ def test_what_cannot_be_done_is_said_before_anything_is_begun(
     assert cluster.runs == []
 
 
+def test_a_claim_without_files_is_not_restored_into() -> None:
+    cluster = Cluster(answer=answer)
+
+    async def work() -> None:
+        for claim in claims():
+            device = {"spec": {"volumeMode": "Block"}} if claim["metadata"]["name"] == "app-data" else {}
+            cluster.recorder.add("PersistentVolumeClaim", {**claim, **device})
+        cluster.add(builders.local_repository(), restore(target={"claim": {"claimName": "app-data"}}))
+        await cluster.begin()
+        await cluster.live(20)
+        await cluster.stop()
+
+    run_virtually(work())
+    assert (cluster.restore.status.phase, cluster.restore.status.reason) == (RestorePhase.PENDING, "ClaimUnusable")
+    assert cluster.runs == []
+
+
 def test_a_restore_that_a_restore_of_the_cluster_put_back_is_not_done_again() -> None:
     cluster = Cluster(answer=answer)
 

@@ -52,7 +52,7 @@ def session(name: str = "main", status: dict[str, Any] | None = None, **spec: An
 
 
 def facts(of: BorgSession | None = None, **more: Any) -> Facts:
-    base = Facts(of or session(), builders.local_repository(), claims=frozenset({"repo-main"}))
+    base = Facts(of or session(), builders.local_repository(), claims=builders.claims_called("repo-main"))
     return replace(base, **more)
 
 
@@ -209,7 +209,7 @@ def test_where_one_of_the_two_is_refused_that_alone_is_tried_again_and_it_says_s
     ("change", "reason"),
     [
         ({"repository": None}, "RepositoryNotFound"),
-        ({"claims": frozenset()}, "ClaimNotFound"),
+        ({"claims": {}}, "ClaimNotFound"),
         ({"options": JobOptions(image="mine:1")}, "ImageNotAllowed"),
     ],
 )

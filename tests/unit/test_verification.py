@@ -28,7 +28,7 @@ from borg_core.runs.world import World
 from borg_core.verification.plan import derive_drill_plan
 from borg_operator.store import Store
 from support import builders
-from support.builders import NOW, SETTINGS, local_repository
+from support.builders import NOW, SETTINGS, claims_called, local_repository
 
 MAIN = Reference("BorgRepository", "team", "main")
 BOTH: dict[str, Any] = {
@@ -52,7 +52,12 @@ class Case(World):
 
 
 def case_of(*runs: BorgRun, repository: BorgRepository | None = None, names: tuple[str, ...] = ("db",)) -> Case:
-    around = Surroundings(schedules=len(names), names=names, runs=runs, claims={"repo-main", "app-data"})
+    around = Surroundings(
+        schedules=len(names),
+        names=names,
+        runs=runs,
+        claims=claims_called("repo-main", "app-data"),
+    )
     own = tuple(run for run in runs if run.subject == MAIN)
     return Case(MAIN, SETTINGS, runs=own, repository=repository or local_repository(**BOTH), around=around)
 

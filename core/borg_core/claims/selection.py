@@ -97,8 +97,7 @@ def _find_hindrance(claim: ObservedClaim, source: Source, named: Mapping[str, So
         # A pod of ours would be the first that uses it, and decide where its volume is made; or wait for it for ever.
         return LeftOut(claim.name, "is not bound to a volume yet", passes=True)
     lasting = {
-        "has lost its volume": claim.phase == "Lost",
-        "is a block device, which has no files": claim.is_block,
+        claim.defect: bool(claim.defect),
         "has no volume that a CSI driver made, so there can be no copy of it": source.is_copied and not claim.driver,
         f'would be source "{name}", and another source is called so: rename that': (
             name in named and named[name].claim_name != claim.name

@@ -49,6 +49,13 @@ class ObservedClaim:
     """The CSI driver that made its volume, or is to; empty where none did. Of such a claim there is no clone: one that
     asks for a clone gets any volume of the class that is free."""
 
+    @property
+    def defect(self) -> str:
+        """Why no pod can read files in it, and that stays so; empty of others."""
+        if self.phase == "Lost":
+            return "has lost its volume"
+        return "is a block device, which has no files" if self.is_block else ""
+
 
 def parse_claim(body: Body) -> ObservedClaim:
     metadata, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}

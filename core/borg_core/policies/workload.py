@@ -1,6 +1,6 @@
 """Whether a workload can run: its claims, sources and scripts, and the size of its plan."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES, STREAM_CONTAINER_LIMIT
@@ -9,20 +9,28 @@ from borg_core.kinds.parts.hooks import Hook
 from borg_core.kinds.parts.job import FileAccess
 from borg_core.kinds.parts.volumes import Copy, Source
 from borg_core.kinds.script import BorgScript, ParameterType
+from borg_core.native.claim import ObservedClaim
 from borg_core.policies.problem import Problem, Severity
 from borg_core.workload.mounts import derive_claims
 from borg_core.workload.workload import Workload
 
 
-def find_claim_problems(workload: Workload, existing: Collection[str]) -> Iterator[Problem]:
-    """Yield the claims that are missing, and those that would be backed up into themselves."""
+def find_claim_problems(workload: Workload, claims: Mapping[str, ObservedClaim]) -> Iterator[Problem]:
+    """Yield the claims that are missing or have no files, and those that would be backed up into themselves.
+
+    `claims`: those that exist, by name.
+    """
     written, read = derive_claims(workload)
     for claim, use in {**read, **written}.items():
-        if claim not in existing:
+        found = claims.get(claim)
+        if found is None:
             message = (
                 f'PersistentVolumeClaim "{claim}" ({use}) does not exist in namespace "{workload.namespace}": create it'
             )
             yield Problem(Reason.CLAIM_NOT_FOUND, message, Severity.WAITING)
+        elif found.defect:
+            message = f'PersistentVolumeClaim "{claim}" ({use}) {found.defect}: no pod can use it, name another claim'
+            yield Problem(Reason.CLAIM_UNUSABLE, message, Severity.WAITING)
     for claim in sorted(written.keys() & read.keys()):
         message = (
             f'PersistentVolumeClaim "{claim}" is both {read[claim]} and {written[claim]}: a repository cannot be '

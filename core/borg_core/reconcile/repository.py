@@ -1,6 +1,6 @@
 """Planning a repository: the CronJobs of its checks and drills, the runs on it alone, what it says about itself."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verificat
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_status_patch
+from borg_core.native.claim import ObservedClaim
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_never_problems, find_time_problems
@@ -126,7 +127,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
 
 
 def _find_problems(
-    world: World, repository: BorgRepository, check: Workload, claims: Collection[str]
+    world: World, repository: BorgRepository, check: Workload, claims: Mapping[str, ObservedClaim]
 ) -> Iterator[Problem]:
     """Yield what keeps runs on the repository, `check` for one, from beginning. `claims`: those that exist."""
     yield from find_claim_problems(check, claims)

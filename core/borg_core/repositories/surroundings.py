@@ -1,6 +1,6 @@
 """What planning a repository asks of it and of what is around it, gathered from what is known of the cluster."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from borg_contract.run import Operation, Phase
@@ -11,6 +11,7 @@ from borg_core.kinds.repository import IDENTITY, PLACE, REPOSITORIES, BorgReposi
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.kinds.status import Finding
+from borg_core.native.claim import ObservedClaim
 from borg_core.registry import Reference
 from borg_core.runs.vanished import find_told, may_have_pruned
 from borg_core.view import View
@@ -30,7 +31,7 @@ class Surroundings:
     runs: tuple[BorgRun, ...] = ()
     died: tuple[BorgRun, ...] = ()
     """Runs of these schedules that may have pruned, and said nothing."""
-    claims: Collection[str] = frozenset()
+    claims: Mapping[str, ObservedClaim] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     """Names of other BorgRepositories of the namespace that are in the same place."""
     twins: tuple[str, ...] = ()

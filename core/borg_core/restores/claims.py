@@ -22,6 +22,9 @@ def find_target_problems(facts: Facts) -> Iterator[Problem]:
             "or let the restore make one with target.newClaim"
         )
         yield Problem(Reason.CLAIM_NOT_FOUND, message, Severity.WAITING)
+    if restore.spec.target.claim and facts.claim and facts.claim.defect:
+        message = f'PersistentVolumeClaim "{name}" {facts.claim.defect}: no pod can use it, choose another claim'
+        yield Problem(Reason.CLAIM_UNUSABLE, message, Severity.WAITING)
     if is_taken(facts):
         former = facts.claim and facts.claim.restore_uid
         ways = "delete it, if it was made by a restore that failed and nobody needs what is in it; " if former else ""

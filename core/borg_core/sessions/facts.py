@@ -1,6 +1,6 @@
 """A session with all that planning asks of it, gathered from what is known of the cluster."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from borg_contract.run import Operation
@@ -10,6 +10,7 @@ from borg_core.kinds.restore import RESTORES
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.kinds.session import SESSIONS, BorgSession
+from borg_core.native.claim import ObservedClaim
 from borg_core.registry import Reference
 from borg_core.view import View
 from borg_core.workload.bundle import find_oldest, gather_claims
@@ -24,8 +25,8 @@ class Facts:
     repository: BorgRepository | None
     options: JobOptions = field(default_factory=JobOptions)
     """How its pod runs: as those of the repository's oldest schedule, who can read it."""
-    claims: Collection[str] = ()
-    """Those of the repository that exist."""
+    claims: Mapping[str, ObservedClaim] = field(default_factory=dict)
+    """Those of the repository that exist, by name."""
     before: BorgSession | None = None
     """Another one that the repository's archives can be looked into with, and that was asked for first."""
     runs: tuple[BorgRun, ...] = ()
