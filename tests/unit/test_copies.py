@@ -11,6 +11,7 @@ from borg_contract.run import Operation
 from borg_core.actions import (
     Action,
     CreateCronJob,
+    CreateJob,
     CreateSnapshot,
     DeleteJob,
     DeleteSnapshot,
@@ -35,7 +36,8 @@ from borg_core.workload.job import render_job_template
 from support import builders
 from support.builders import NOW, SETTINGS, Case, planned, settled
 
-CLONED, SNAPPED = CopyVolume("source-0", "app-data"), CopyVolume("source-0", "app-data", "db.app-data")
+CLONED = CopyVolume("source-0", "app-data", size="1Gi")
+SNAPPED = replace(CLONED, snapshot="db.app-data")
 SERVER = builders.ssh_repository()
 LATER = NOW + PATIENCE + timedelta(seconds=1)
 
@@ -322,6 +324,31 @@ def said(world: Case, now: Any = NOW) -> tuple[str | None, str | None, str]:
 )
 def test_a_snapshot_is_taken_in_steps_each_of_which_may_be_the_last(world: Case, expected: list[type]) -> None:
     assert steps(world) == expected
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        (ticked(sizes={"app-data": "2Gi"}), [DeleteJob]),
+        (ticked(sizes={"app-data": "1024Mi"}), [CreateSnapshot]),
+        (ticked(sizes={"app-data": ""}), [CreateSnapshot]),
+        (ticked(snapshot(is_ready=True), sizes={"app-data": "2Gi"}), [StartJob]),
+        (ticked(snapshot(job_uid="of-a-run-before"), sizes={"app-data": "2Gi"}), [DeleteJob, DeleteSnapshot]),
+    ],
+    ids=["it grew", "in other units", "nobody knows", "it grew since it was taken", "an earlier run's is there"],
+)
+def test_a_job_that_waits_is_made_anew_where_its_claim_has_outgrown_it(world: Case, expected: list[type]) -> None:
+    assert steps(world) == expected
+
+
+def test_the_run_of_a_tick_whose_job_is_made_anew_is_the_same() -> None:
+    gone = replace(ticked(run={"scheduledTime": "2026-03-02T12:00:00Z"}), jobs=())
+    assert gone.bundle
+    grown = replace(gone.bundle, claims={**gone.bundle.claims, "app-data": builders.claim(size="2Gi")})
+    (made,) = planned(replace(gone, bundle=grown), CreateJob)
+    assert made.manifest["metadata"]["annotations"]["borgoperator.io/run-uid"] == "uid-db-29000000"
+    assert find_copies(made.manifest["spec"]["template"]["spec"]) == (replace(SNAPPED, size="2Gi"),)
+    assert made.manifest["spec"]["suspend"] is True
 
 
 def test_a_snapshot_belongs_to_the_job_so_that_it_goes_with_it() -> None:

@@ -28,8 +28,9 @@ class Storage(Town):
         self.recorder.edit("BorgSchedule", "db", {"spec": spec})
         claim = {
             "metadata": {"annotations": {"volume.kubernetes.io/storage-provisioner": "csi.test"}},
-            "spec": {"storageClassName": "csi", "resources": {"requests": {"storage": "1Gi"}}},
+            "spec": {"storageClassName": "csi", **_sized(1)},
         }
+        self.size = 1
         self.recorder.edit("PersistentVolumeClaim", "app-data", claim)
         self.read: set[str] = set()
         """Uids of Jobs whose pods have begun to read."""
@@ -37,6 +38,8 @@ class Storage(Town):
     def step(self) -> None:
         if self.chance.random() < 0.15:
             self._do(self.store)
+        elif self.chance.random() < 0.02:
+            self._do(self.grow)
         else:
             super().step()
 
@@ -49,6 +52,11 @@ class Storage(Town):
                 {"readyToUse": False, "error": {"message": "no room"}} if refused else {"readyToUse": True}
             )
             self.recorder.edit(KIND, self.chance.choice(waiting)["metadata"]["name"], {"status": status})
+
+    def grow(self) -> None:
+        """Let somebody make the claim larger: Jobs that wait are made anew."""
+        self.size += 1
+        self.recorder.edit("PersistentVolumeClaim", "app-data", {"spec": _sized(self.size)})
 
     def notice(self) -> None:
         super().notice()
@@ -74,6 +82,10 @@ class Storage(Town):
 def test_whatever_happens_a_run_reads_its_own_snapshot_and_leaves_none(dies: bool, late: bool) -> None:
     read = [_play(Storage(seed, late=late, dies=dies)) for seed in range(4)]
     assert sum(read) > len(read), "hardly a run read a snapshot"
+
+
+def _sized(gibibytes: int) -> dict[str, Any]:
+    return {"resources": {"requests": {"storage": f"{gibibytes}Gi"}}}
 
 
 def _play(town: Storage) -> int:

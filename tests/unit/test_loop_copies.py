@@ -84,6 +84,13 @@ def test_what_a_driver_refused_is_true_until_it_is_asked_again(attempt: str, rea
     assert words(recorder)[0].startswith(begin)
 
 
+def test_how_large_claims_are_of_which_snapshots_are_read_is_known() -> None:
+    recorder = cluster("db.app-data")
+    spec = {"resources": {"requests": {"storage": "2Gi"}}}
+    recorder.add("PersistentVolumeClaim", {"metadata": {"namespace": "team", "name": "app-data"}, "spec": spec})
+    assert run(Operator(recorder).gatherer.gather(DB, {}, NOW)).sizes == {"app-data": "2Gi"}
+
+
 def test_since_when_runs_say_that_their_copy_is_refused_is_known() -> None:
     recorder = cluster(claim={})
     status = {"phase": "Pending", "reason": "CopyFailed"}

@@ -24,6 +24,7 @@ from borg_core.copies.words import (
 from borg_core.formats import parse_time
 from borg_core.native.copy import SNAPSHOTS, SOURCE_PROTECTION, CopyVolume, ObservedSnapshot
 from borg_core.native.job import JOBS, ObservedJob
+from borg_core.quantity import parse_quantity
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
 from borg_core.runs.world import World
@@ -79,6 +80,16 @@ def prepare(world: World, job: ObservedJob, now: datetime) -> Preparation:
     return Preparation(tuple(actions), said, failed=waits[0].has_stayed or has_lost_patience(said, refused, now))
 
 
+def is_outgrown(world: World, job: ObservedJob) -> bool:
+    """Tell whether the Job asks for a smaller volume than the snapshot has that is to be taken of a claim.
+
+    No driver makes that: the claim grew while the Job waited.
+    """
+    taken = {snapshot.name for snapshot in world.snapshots if snapshot.job_uid == job.uid}
+    wanted = (copy for copy in job.copies if copy.snapshot and copy.snapshot not in taken)
+    return any(_is_larger(world.sizes.get(copy.claim), copy.size) for copy in wanted)
+
+
 def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterator[Action]:
     """Yield what removes copies that nobody needs any more, and Jobs whose pods keep such.
 
@@ -132,6 +143,11 @@ def render_snapshot(subject: Reference, job: ObservedJob, copy: CopyVolume) -> d
         },
         "spec": {"source": {"persistentVolumeClaimName": copy.claim}},
     }
+
+
+def _is_larger(size: str | None, other: str) -> bool:
+    quantity, limit = parse_quantity(size), parse_quantity(other)
+    return quantity is not None and limit is not None and quantity > limit
 
 
 def _will_be_own(world: World, job: ObservedJob, name: str, snapshot: ObservedSnapshot | None) -> bool:

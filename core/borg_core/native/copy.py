@@ -21,11 +21,15 @@ has made it. Where it cannot, the finalizer stays: until the provisioner looks f
 
 @dataclass(frozen=True)
 class CopyVolume:
-    """`volume`: its name in the pod; `claim`: of which it is a copy; `snapshot`: from which, empty of a clone."""
+    """`volume`: its name in the pod; `claim`: of which it is a copy; `snapshot`: from which, empty of a clone.
+
+    `size`: how large it is to be, as a quantity.
+    """
 
     volume: str
     claim: str
     snapshot: str = ""
+    size: str = ""
 
     def name_claim(self, pod: str) -> str:
         """Return the name that Kubernetes gives to the claim which holds the pod's copy."""
@@ -39,9 +43,11 @@ def find_copies(pod_spec: dict[str, Any]) -> tuple[CopyVolume, ...]:
         template = (volume.get("ephemeral") or {}).get("volumeClaimTemplate") or {}
         claim = ((template.get("metadata") or {}).get("annotations") or {}).get(labels.COPY_OF)
         if claim:
-            origin = template.get("spec", {}).get("dataSource") or {}
+            spec = template.get("spec", {})
+            origin = spec.get("dataSource") or {}
             name = origin.get("name", "") if origin.get("kind") == SNAPSHOTS.kind else ""
-            found.append(CopyVolume(volume["name"], claim, name))
+            size = str(spec.get("resources", {}).get("requests", {}).get("storage", ""))
+            found.append(CopyVolume(volume["name"], claim, name, size))
     return tuple(found)
 
 

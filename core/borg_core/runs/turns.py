@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core.actions import Action, CreateJob, DeleteJob, ReserveTurn, StartJob, SuspendJob
-from borg_core.copies.snapshots import SNAPSHOT_LOOK_SECONDS, prepare
+from borg_core.copies.snapshots import SNAPSHOT_LOOK_SECONDS, is_outgrown, prepare
 from borg_core.formats import parse_time
 from borg_core.kinds.run import RUNS, BorgRunStatus
 from borg_core.names import JOB_NAME_LIMIT, shorten
@@ -182,6 +182,10 @@ def _let_begin(turns: Turns, world: World, job: ObservedJob, status: BorgRunStat
     # Let go before its controller has taken up the pause, it would fail: its pod is deleted, and that counts.
     if pod := _pod_of_this_second(world, job, now):
         turns.requeue_after = (pod.created + _SECOND - now).total_seconds()
+    elif is_outgrown(world, job):
+        turns.actions.append(
+            DeleteJob(job.reference, job.uid)
+        )  # another one is made, that asks for as much as there is
     elif (copies := prepare(world, job, now)).words:
         turns.actions += copies.actions
         turns.requeue_after = SNAPSHOT_LOOK_SECONDS

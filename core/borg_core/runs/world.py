@@ -74,6 +74,8 @@ class World:
     """Since when runs say that their copy is refused, by their uids, as far as this life of the operator saw."""
     copied: frozenset[str] = frozenset()
     """Uids of its pods of which volumes are made from snapshots already."""
+    sizes: Mapping[str, str] = field(default_factory=dict)
+    """How large the claims are of which its Jobs read snapshots, as quantities by name."""
     serves_snapshots: bool = True
     """Whether the cluster has VolumeSnapshots at all, as far as anybody asked."""
     leaving: frozenset[str] = frozenset()

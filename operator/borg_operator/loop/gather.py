@@ -88,6 +88,7 @@ class Gatherer:
             copying=self._find_copied(subject.namespace, snapshots or ()),
             refused=self._note_refused(subject, runs, now),
             copied=self._find_made(by_job.values()),
+            sizes=self._find_sizes(jobs),
             serves_snapshots=snapshots is not None,
             leaving=self._find_leaving(jobs),
             users=await self._fetch_users(subject),
@@ -123,6 +124,11 @@ class Gatherer:
         read = ((pod, copy.name_claim(pod.name)) for pod in pods for copy in pod.copies if copy.snapshot)
         found = ((pod.uid, self._store.get(CLAIMS, pod.namespace, name)) for pod, name in read)
         return frozenset(uid for uid, claim in found if claim and claim.volume)
+
+    def _find_sizes(self, jobs: Iterable[ObservedJob]) -> dict[str, str]:
+        read = {(job.namespace, copy.claim) for job in jobs for copy in job.copies if copy.snapshot}
+        found = (self._store.get(CLAIMS, *key) for key in sorted(read))
+        return {claim.name: claim.size for claim in found if claim}
 
     async def _fetch_users(self, subject: Reference) -> tuple[ClaimUser, ...] | None:
         find_claim = find_reconcilers()[subject.kind].claim
