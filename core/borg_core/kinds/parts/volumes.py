@@ -188,8 +188,9 @@ class Source(Model):
         Schema(
             "What is read: `None` (the default) is the volume itself, as it is while the backup goes through it. "
             "`Clone` is a clone of the claim, which its CSI driver makes for each run and which goes with the run: of "
-            "one moment, on whatever node, also of a `ReadWriteOncePod` claim in use. `Snapshot` is the same from a "
-            "VolumeSnapshot, for drivers that snapshot but do not clone; each run then waits for the operator."
+            "one moment, on any node that the storage reaches, also of a `ReadWriteOncePod` claim in use. `Snapshot` "
+            "is the same from a VolumeSnapshot, for drivers that snapshot but do not clone; each run then waits for "
+            "the operator."
         ),
     ] = None
     paths: Annotated[
