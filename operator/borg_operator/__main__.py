@@ -57,7 +57,7 @@ async def _run(configuration: Configuration) -> None:
     health = HealthServer(port=configuration.health_port)
     await health.start()  # at once: what follows waits for the API server, and nobody is to be restarted for that
     settings = configuration.settings
-    if not settings.cluster and not namespaces:
+    if not settings.cluster:
         settings = replace(settings, cluster=await find_cluster(api))
     prover = Prover(store, api, settings.cluster)
     keys = PublicKeys(configuration.session_key).read if configuration.session_key else None

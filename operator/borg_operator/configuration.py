@@ -12,6 +12,11 @@ from borg_operator.telemetry import health, server
 _PREFIX = "BORG_OPERATOR_"
 _PORTS = range(65536)
 _WORD = re.compile("[A-Za-z0-9._-]{0,63}")
+_WITHOUT_CLUSTER = (
+    "a name that no other cluster has, such as production-1. Archives say it, as clusters with a repository in common "
+    "would prune each other's otherwise"
+)
+"""In the chart's words, templates/_validation.tpl."""
 
 
 class ConfigurationError(ValueError):
@@ -45,13 +50,16 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
     runner_image = value("RUNNER_IMAGE")
     if not runner_image:
         raise ConfigurationError(f"{_PREFIX}RUNNER_IMAGE is not set: the image of the backup pods")
+    cluster, namespaces = _word("CLUSTER_NAME", value("CLUSTER_NAME")), listed("NAMESPACES")
+    if namespaces and not cluster:  # with rights in those alone, it cannot ask which cluster it is in
+        raise ConfigurationError(f"{_PREFIX}NAMESPACES needs {_PREFIX}CLUSTER_NAME: {_WITHOUT_CLUSTER}")
     return Configuration(
         settings=Settings(
             runner_image=runner_image,
             image_pull_policy=value("RUNNER_IMAGE_PULL_POLICY", "IfNotPresent"),
             allow_host_path=_boolean("ALLOW_HOST_PATH", value("ALLOW_HOST_PATH", "false")),
             allowed_images=listed("ALLOWED_IMAGES"),
-            cluster=_word("CLUSTER_NAME", value("CLUSTER_NAME")),
+            cluster=cluster,
             pods=_pods(
                 value("BACKUP_PODS"),
                 users_from_platform=_boolean("USERS_FROM_PLATFORM", value("USERS_FROM_PLATFORM", "false")),
@@ -59,7 +67,7 @@ def read_configuration(environment: Mapping[str, str]) -> Configuration:
             facade=_facade(value("FACADE_PODS")),
         ),
         limits=Limits(resync_seconds=_seconds("RESYNC_SECONDS", value("RESYNC_SECONDS", "300"))),
-        namespaces=listed("NAMESPACES"),
+        namespaces=namespaces,
         log_format=value("LOG_FORMAT", "plain"),
         health_port=_port("HEALTH_PORT", value("HEALTH_PORT", str(health.PORT))),
         metrics_port=_port("METRICS_PORT", value("METRICS_PORT", str(server.PORT))),

@@ -87,7 +87,7 @@ def make_release(kubectl: Kubectl, stack: ExitStack, name: str, images: dict[str
     team = stack.enter_context(fresh_namespace(kubectl))
     values = {
         "image": images,
-        "operator": {"namespaces": [team], "resyncSeconds": 1},
+        "operator": {"namespaces": [team], "clusterName": "test", "resyncSeconds": 1},
         "crds": {"install": False},
         "api": {"replicas": 1, **api},
     }

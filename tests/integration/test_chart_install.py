@@ -22,6 +22,7 @@ from support.waiting import wait_for
 FIRST_CHART = "05e23bb00e8db56c557920df0a9437805b905214"
 """The commit with the first chart. Whoever installed it must be able to upgrade."""
 
+CLUSTER_NAME = "        - {name: BORG_OPERATOR_CLUSTER_NAME, value: test}\n"
 OURS = (
     "pods,persistentvolumeclaims,serviceaccounts,roles,rolebindings,networkpolicies,"
     "borgschedules,borgrepositories,borgruns"
@@ -105,7 +106,8 @@ def test_an_operator_of_some_namespaces_has_nothing_to_complain_of(pair: tuple[R
 def first_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the chart of the first commit; skips the tests in a clone that does not reach back to it.
 
-    Its operator is of today's image, which looks at kinds that there were not: it may list them.
+    Its operator is of today's image, which looks at kinds that there were not: it may list them. And that image wants
+    to know which cluster it is in.
     """
     folder = tmp_path_factory.mktemp("first")
     command = ["git", "-C", str(REPOSITORY), "archive", FIRST_CHART, "charts"]
@@ -118,6 +120,8 @@ def first_chart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kinds = "[borgschedules, borgrepositories, borgscripts, borgruns]"
     assert kinds in rights.read_text()
     rights.write_text(rights.read_text().replace(kinds, f"{kinds[:-1]}, borgarchives, borgrestores, borgsessions]"))
+    operator = chart / "templates" / "operator.yaml"
+    operator.write_text(operator.read_text().replace(" env:\n", f" env:\n{CLUSTER_NAME}", 1))
     return chart
 
 

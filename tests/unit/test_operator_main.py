@@ -14,6 +14,7 @@ from borg_operator.__main__ import main
         ({"RUNNER_IMAGE": "x", "HEALTH_PORT": "65536"}, 'BORG_OPERATOR_HEALTH_PORT is "65536"'),
         ({"RUNNER_IMAGE": "x", "METRICS_PORT": "http"}, 'BORG_OPERATOR_METRICS_PORT is "http"'),
         ({"RUNNER_IMAGE": "x", "CLUSTER_NAME": "my cluster"}, 'BORG_OPERATOR_CLUSTER_NAME is "my cluster"'),
+        ({"RUNNER_IMAGE": "x", "NAMESPACES": "team-a"}, "BORG_OPERATOR_NAMESPACES needs BORG_OPERATOR_CLUSTER_NAME: "),
     ],
 )
 def test_a_wrong_setting_ends_it_with_2_and_a_sentence(

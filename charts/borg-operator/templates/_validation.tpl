@@ -7,6 +7,10 @@
 {{- fail (printf "%s is %q: it must be one of operator.namespaces, %s" $path $namespace (join ", " $namespaces)) }}
 {{- end }}
 {{- end }}
+{{- if not .Values.operator.clusterName }}
+{{- /* In the words of the operator's configuration.py, which are for those without Helm. */}}
+{{- fail "operator.namespaces needs operator.clusterName: a name that no other cluster has, such as production-1. Archives say it, as clusters with a repository in common would prune each other's otherwise" }}
+{{- end }}
 {{- end }}
 {{- if and .Values.api.ingress.enabled (not .Values.api.ingress.hosts) }}
 {{- fail "api.ingress.enabled needs api.ingress.hosts: without a host name it would take over every host of the controller" }}

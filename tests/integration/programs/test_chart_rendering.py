@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from borg_api.page.routes import ROUTERS as PAGES
 from borg_core.registry import own_kinds
 from borg_core.settings import PodDefaults
-from borg_operator.configuration import read_configuration
+from borg_operator.configuration import ConfigurationError, read_configuration
 from support.chart import CHART, Object, Refused, find_helm, of_kind, pod_specs, render
 from support.cluster import REPOSITORY
 
@@ -80,7 +80,7 @@ def test_a_cluster_wide_install_has_the_same_rights_and_more_to_see_crds_come_wh
 
 def test_installs_side_by_side_have_no_object_in_common() -> None:
     def identities(release: str, namespace: str, watched: str) -> set[tuple[str, str, str]]:
-        values = {"operator": {"namespaces": [watched]}, "crds": {"install": False}}
+        values = {"operator": {"namespaces": [watched], "clusterName": "one"}, "crds": {"install": False}}
         objects = render(values, release=release, namespace=namespace)
         return {(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]) for item in objects}
 
@@ -308,6 +308,7 @@ def test_accounts_that_exist_are_used_and_not_made() -> None:
 
 
 MISTAKES: list[tuple[Object, str]] = [
+    ({"operator": {"namespaces": ["a"]}}, "operator.namespaces needs operator.clusterName"),
     ({"operator": {"namespaces": ["a"]}, "api": {"defaultNamespace": "b"}}, "api.defaultNamespace"),
     ({"operator": {"namespaces": ["a"]}, "test": {"namespace": "b"}}, "test.namespace"),
     ({"api": {"ingress": {"enabled": True}}}, "api.ingress.hosts"),
@@ -320,6 +321,15 @@ MISTAKES: list[tuple[Object, str]] = [
 def test_a_mistake_is_told_by_the_name_of_its_value(values: Any, told: str) -> None:
     with pytest.raises(Refused, match=told):
         render(values)
+
+
+def test_chart_and_operator_refuse_namespaces_without_a_name_of_the_cluster_in_the_same_words() -> None:
+    with pytest.raises(Refused) as by_chart:
+        render({"operator": {"namespaces": ["a"]}})
+    with pytest.raises(ConfigurationError) as by_operator:
+        read_configuration({"BORG_OPERATOR_RUNNER_IMAGE": "x", "BORG_OPERATOR_NAMESPACES": "a"})
+    _, _, words = str(by_operator.value).partition("BORG_OPERATOR_CLUSTER_NAME: ")
+    assert f"operator.namespaces needs operator.clusterName: {words}" in str(by_chart.value)
 
 
 def test_the_manifests_for_kubectl_are_the_charts_without_what_must_outlive_them() -> None:
