@@ -198,13 +198,16 @@ class Index(Generic[T]):
         known = self._entries.get((namespace, name))
         return self._remove((namespace, name), uid, known.version if known else 0)
 
-    def retain(self, alive: set[str], version: int) -> list[Change[T]]:
-        """Take away what a whole listing of `version` does not have: all but the uids `alive`, and what is newer."""
+    def retain(self, alive: set[str], version: int, namespace: str | None = None) -> list[Change[T]]:
+        """Take away what a whole listing of `version` does not have: all but the uids `alive`, and what is newer.
+
+        With a namespace the listing is of that one alone.
+        """
         known = [(key, entry.uid, entry.version) for key, entry in self._entries.items()]
         known += [(key, fault.uid, fault.version) for key, fault in self._unreadable.items()]
         changes: list[Change[T]] = []
         for key, uid, at in known:
-            if uid not in alive and at <= version:
+            if uid not in alive and at <= version and namespace in (None, key[0]):
                 self._arrivals.deleted(uid, version)
                 changes += filter(None, [self._remove(key, uid, version)])
         return changes

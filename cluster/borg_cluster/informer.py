@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import ApiError, Unreachable
+from borg_cluster.errors import ApiError, Forbidden, Unreachable
 from borg_cluster.index import Index
 from borg_cluster.turns import in_turns
 
@@ -33,7 +33,10 @@ _BACKOFF = Backoff()
 
 
 class Informer:
-    """One kind in one namespace, or in all. `connected`: the index is as new as a watch can make it."""
+    """One kind in one namespace, or in all.
+
+    `connected`: the index is as new as a watch can make it. `refused`: since it was last listed, that is forbidden.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Informer:
         self._version = ""
         self._has_brought = False
         self.connected = False
+        self.refused = False
         self.filled = asyncio.Event()
 
     async def run(self) -> None:
@@ -63,6 +67,7 @@ class Informer:
                 await self._watch()
             except ApiError as error:
                 logger.warning("%s: %s", self._kind.plural, error)
+                self.refused = self.refused or isinstance(error, Forbidden)
             except Exception:
                 # A fault of ours must not leave the index as it is for ever.
                 logger.exception("%s: unexpected; listing again", self._kind.plural)
@@ -92,6 +97,7 @@ class Informer:
         self._index.retain(alive, int(self._version))
         self._index.advance(int(self._version))
         self.filled.set()
+        self.refused = False
 
     async def _watch(self) -> None:
         began, self._has_brought = time.monotonic(), False

@@ -46,10 +46,12 @@ def main() -> None:
     # kopf tells every event it hands over; what was done is told by the operator itself.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the kubelet's probes
-    asyncio.run(_run(configuration))
+    while asyncio.run(_run(configuration)):
+        pass
 
 
-async def _run(configuration: Configuration) -> None:
+async def _run(configuration: Configuration) -> bool:
+    """Return whether all is to begin anew: other namespaces can be looked into than at the start."""
     limits, namespaces = configuration.limits, configuration.namespaces
     metrics = Metrics()
     api = ApiServer(await connect(limits.workers + 2), observe=metrics.requested)
@@ -64,7 +66,9 @@ async def _run(configuration: Configuration) -> None:
     gatherer = Gatherer(store, api, settings, prover.doubts, read_keys=keys)
     applier = Applier(store, api, prover, api.clock.now)
     controller = Controller(store, gatherer, applier, limits, metrics=metrics, clock=api.clock.now)
-    listings = Listings(api, namespaces)
+    listings = Listings(api, namespaces, metrics.refuses)
+    if namespaces:
+        namespaces = await listings.await_kinds()
     server = MetricsServer(
         store,
         metrics,
@@ -79,7 +83,7 @@ async def _run(configuration: Configuration) -> None:
             metrics.resynced()
         controller.enqueue_all()
 
-    resync = Resync(api, store, namespaces, resynced)
+    resync = Resync(api, store, namespaces, resynced, metrics.refuses)
     registry = kopf.OperatorRegistry()
     Watches(store, listings, resync, metrics.saw).register(registry)
     tasks: list[asyncio.Task[None]] = []
@@ -93,6 +97,7 @@ async def _run(configuration: Configuration) -> None:
         configure(settings, clusterwide=not namespaces)
         await server.start()
         tasks.append(asyncio.create_task(work(), name="work"))
+        tasks.append(asyncio.create_task(listings.await_refused(), name="refused"))
 
     async def stop(**_: Any) -> None:
         asyncio.get_running_loop().call_later(_STOP_SECONDS, _end_at_once)
@@ -106,14 +111,14 @@ async def _run(configuration: Configuration) -> None:
 
     kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)(start)
     kopf.on.cleanup(registry=registry)(stop)
-    if namespaces:
-        await listings.await_kinds()
     await kopf.operator(
         registry=registry,
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
+        stop_flag=listings.changed,
     )
+    return listings.changed.is_set()
 
 
 def _end_at_once() -> None:

@@ -60,9 +60,9 @@ class Store:
         """Take an object away that this process has deleted itself."""
         self._tell(kind, self.index(kind).discard(namespace, name, uid))
 
-    def retain(self, kind: Kind[Any], alive: set[str], version: int) -> int:
-        """Remove what a complete listing at `version` does not have; return how many objects that were."""
-        gone = self.index(kind).retain(alive, version)
+    def retain(self, kind: Kind[Any], alive: set[str], version: int, namespace: str | None = None) -> int:
+        """Remove what a complete listing at `version` does not have, of one namespace or all; return how many."""
+        gone = self.index(kind).retain(alive, version, namespace)
         for change in gone:
             self._tell(kind, change)
         return len(gone)

@@ -89,6 +89,13 @@ def test_a_new_listing_takes_away_what_is_not_in_it(index: Index[str]) -> None:
     assert index.find("team", number_of("Thing", "team", "gone")) is None
 
 
+def test_a_new_listing_of_one_namespace_takes_away_nothing_of_another(index: Index[str]) -> None:
+    index.put(body("one", 1))
+    index.put({**body("two", 2), "metadata": {**body("two", 2)["metadata"], "namespace": "other"}})
+    index.retain(set(), 8, "team")
+    assert list(index) == [("other", "two")]
+
+
 def test_an_object_that_cannot_be_read_does_not_hide_the_others(caplog: pytest.LogCaptureFixture) -> None:
     schedules = Index(SCHEDULES, ordered=True)
     spec = {"schedule": "0 2 * * *", "repositoryRefs": [{"name": "main"}]}

@@ -43,8 +43,8 @@ class Telling(Index[str]):
     def remove(self, body: Mapping[str, Any]) -> Change[str] | None:
         return self._note(super().remove(body))
 
-    def retain(self, alive: set[str], version: int) -> list[Change[str]]:
-        return [change for change in super().retain(alive, version) if self._note(change)]
+    def retain(self, alive: set[str], version: int, namespace: str | None = None) -> list[Change[str]]:
+        return [change for change in super().retain(alive, version, namespace) if self._note(change)]
 
     def _note(self, change: Change[str] | None) -> Change[str] | None:
         match change:

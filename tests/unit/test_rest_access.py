@@ -1,6 +1,8 @@
 """What the API server said about a caller is remembered for seconds, and in an outage what it allowed."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from borg_api.edge.guard import Access, Permission
 from borg_api.edge.problem import explain_api_error
 from borg_api.picture.picture import Picture
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import ApiError, Busy, Unauthorized, Unreachable
+from borg_cluster.errors import ApiError, Busy, Forbidden, Unauthorized, Unreachable
 from borg_core.kinds.schedule import SCHEDULES
 
 LIST = Permission("list", SCHEDULES)
@@ -127,3 +129,59 @@ def test_whoever_asks_for_much_does_not_make_others_forgotten(scene: Scene, monk
         return await scene.status("good")
 
     assert asyncio.run(ask()) == 200
+
+
+class Cluster:
+    """Two namespaces without anything in them. `refused`: those in which the facade has no Role."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = set(refused)
+
+    async def list_page(self, _kind: Any, namespace: str, *_: Any, **__: Any) -> dict[str, Any]:
+        if namespace in self.refused:
+            raise Forbidden("no Role")
+        return {"items": [], "metadata": {"resourceVersion": "5"}}
+
+    @asynccontextmanager
+    async def watch(self, *_: Any, **__: Any) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        async def events() -> AsyncIterator[dict[str, Any]]:
+            await asyncio.Event().wait()
+            yield {}
+
+        yield events()
+
+    async def ping(self) -> None:
+        pass
+
+
+def test_a_namespace_that_refuses_the_facade_keeps_it_from_serving_no_other() -> None:
+    async def look() -> None:
+        cluster: Any = Cluster("team-b")
+        picture = Picture(cluster, ("team-a", "team-b"))
+        picture.start()
+        async with asyncio.timeout(5):
+            while not picture.filled:  # noqa: ASYNC110 - states of several
+                await asyncio.sleep(0.01)
+            assert (picture.refuses("team-a"), picture.refuses("team-b")) == (False, True)
+            assert picture.age() == 0
+            cluster.refused.clear()
+            while picture.refuses("team-b"):  # noqa: ASYNC110 - states of several
+                await asyncio.sleep(0.01)
+            assert picture.filled
+        await picture.stop()
+
+    asyncio.run(look())
+
+
+def test_a_facade_that_may_look_nowhere_is_not_ready() -> None:
+    async def look() -> None:
+        cluster: Any = Cluster("team-a")
+        picture = Picture(cluster, ("team-a",))
+        picture.start()
+        async with asyncio.timeout(5):
+            while not picture.refuses("team-a"):  # noqa: ASYNC110 - states of several
+                await asyncio.sleep(0.01)
+        assert not picture.filled
+        await picture.stop()
+
+    asyncio.run(look())

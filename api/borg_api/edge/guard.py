@@ -26,6 +26,8 @@ from borg_core.registry import ResourceType
 _REVIEWS = ResourceType("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews")
 _ALLOWED_SECONDS = 5.0
 _DENIED_SECONDS = 1.0
+_REFUSED_SECONDS = 5
+"""When to come again to a namespace that the facade may not look into: its watches ask so often."""
 _OUTAGE_SECONDS = 600.0
 """For so long what was allowed stays allowed while the API server cannot be asked: reading goes on."""
 _PATIENCE_SECONDS = 3.0
@@ -204,6 +206,8 @@ class GuardedRoute(APIRoute):
             request.state.caller = await part_of(request, Access).authorize(token, permission, namespace)
             if not configuration.serves(namespace):
                 raise InvalidValueError(f'Namespace "{namespace}" is not served here.', "namespace")
+            if picture.refuses(namespace):
+                raise UnavailableError(f'The facade may not look into namespace "{namespace}".', _REFUSED_SECONDS)
             if not picture.filled:
                 raise UnavailableError("The facade has just started and is still reading.", seconds=1)
             if permission.writes and not picture.alive:

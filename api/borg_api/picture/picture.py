@@ -174,9 +174,10 @@ class Picture:
     def __init__(self, api: ApiServer, namespaces: tuple[str, ...]) -> None:
         self._api = api
         self._scopes: dict[str | None, _Scope] = {namespace: _Scope() for namespace in namespaces or (None,)}
-        self._informers = [
-            Informer(api, index, namespace) for namespace, scope in self._scopes.items() for index in scope
-        ]
+        self._informers_of = {
+            namespace: [Informer(api, index, namespace) for index in scope] for namespace, scope in self._scopes.items()
+        }
+        self._informers = [informer for found in self._informers_of.values() for informer in found]
         self._tasks: list[asyncio.Task[None]] = []
         self._answered = time.monotonic()
         self.alive = True
@@ -209,12 +210,25 @@ class Picture:
 
     @property
     def filled(self) -> bool:
-        """Whether all has been listed once."""
-        return all(informer.filled.is_set() for informer in self._informers)
+        """Whether all has been listed once, apart from namespaces that refuse: those are in nobody else's way."""
+        served = self._served()
+        return bool(served) and all(informer.filled.is_set() for informer in served)
+
+    def refuses(self, namespace: str) -> bool:
+        """Tell whether the facade may not look into one of the namespaces that it is to serve."""
+        return any(informer.refused for informer in self._informers_of.get(namespace, ()))
+
+    def _served(self) -> list[Informer]:
+        return [
+            informer
+            for namespace, informers in self._informers_of.items()
+            if namespace is None or not self.refuses(namespace)
+            for informer in informers
+        ]
 
     def age(self) -> int:
         """Return for how many seconds the picture may have been out of date; 0 while the watches are connected."""
-        if self.alive and all(informer.connected for informer in self._informers):
+        if self.alive and all(informer.connected for informer in self._served()):
             return 0
         return max(1, round(time.monotonic() - self._answered))
 

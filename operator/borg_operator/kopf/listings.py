@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import ApiError, NotFound
-from borg_core.registry import ResourceType, own_kinds, watched_kinds
+from borg_cluster.errors import ApiError, Forbidden, NotFound
+from borg_core.registry import ResourceType, watched_kinds
 
 logger = logging.getLogger(__name__)
 
 _AWAIT_SECONDS = 2.0
+_RETRY_SECONDS = 30.0
 
 
 class Listings:
@@ -19,19 +21,45 @@ class Listings:
     Either kopf has handed over an event, which it does only after all objects of all first listings were indexed; or
     the API server says that there is not one object of any kind, so that no event is to come. One that comes later
     brings an event.
+
+    kopf waits for the first listing of every namespace that it is given, however long one is refused. So it is given
+    those alone that can be looked into. `changed` is set when these are others than at the start: then all is to begin
+    anew. A namespace that refuses one kind is left out as a whole, for a plan that sees a part of it would be wrong.
     """
 
-    def __init__(self, api: ApiServer, namespaces: tuple[str, ...], *, look_seconds: float = _AWAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        api: ApiServer,
+        namespaces: tuple[str, ...],
+        tell: Callable[[str, bool], None] = lambda _namespace, _refuses: None,
+        *,
+        look_seconds: float = _AWAIT_SECONDS,
+        retry_seconds: float = _RETRY_SECONDS,
+    ) -> None:
+        """`tell` is told of a namespace whether it refuses."""
         self._api = api
         self._namespaces = namespaces
+        self._tell = tell
         self._look_seconds = look_seconds
+        self._retry_seconds = retry_seconds
+        self._refused: list[str] = []
         self.complete = asyncio.Event()
+        self.changed = asyncio.Event()
 
-    async def await_kinds(self) -> None:
-        """Return when the API server serves our kinds, in the namespaces if there are any."""
-        for kind in own_kinds():
-            while not await self._is_served(kind):  # noqa: ASYNC110 - no event tells
-                await asyncio.sleep(self._look_seconds)
+    async def await_kinds(self) -> tuple[str, ...]:
+        """Return the namespaces in which the API server shows all that is watched, once there are any."""
+        while True:
+            refusals = {namespace: await self._find_refusal(namespace) for namespace in self._namespaces}
+            for namespace, refusal in refusals.items():
+                self._tell(namespace, bool(refusal))
+                if refusal:
+                    logger.warning("namespace %s is not looked after: %s", namespace, refusal)
+            if not all(refusals.values()):
+                break
+            await asyncio.sleep(self._look_seconds)
+        self._refused = [namespace for namespace, refusal in refusals.items() if refusal]
+        self._namespaces = tuple(namespace for namespace, refusal in refusals.items() if not refusal)
+        return self._namespaces
 
     async def await_complete(self) -> None:
         """Return when the first listings are complete."""
@@ -41,34 +69,50 @@ class Listings:
                     self.complete.set()
             except ApiError as error:
                 logger.warning("cannot tell yet whether anything is there: %s", error)
+                if isinstance(error, Forbidden) and self._namespaces:  # kopf is refused as well, and waits
+                    self.changed.set()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.complete.wait(), self._look_seconds)
 
-    async def _is_served(self, kind: ResourceType) -> bool:
+    async def await_refused(self) -> None:
+        """Return when a namespace that was left out can be looked into; never, if there is none."""
+        while all([await self._find_refusal(namespace) for namespace in self._refused]):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(self._retry_seconds)
+        logger.warning("a namespace that was not looked after can be: beginning anew")
+        self.changed.set()
+
+    async def _find_refusal(self, namespace: str) -> str:
+        """Return why it cannot be looked into, in words; empty when it can. Waits while that cannot be told."""
+        for kind in watched_kinds():
+            try:
+                while not await self._is_served(kind, namespace):  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(self._look_seconds)
+            except Forbidden as error:
+                return str(error)
+        return ""
+
+    async def _is_served(self, kind: ResourceType, namespace: str) -> bool:
         try:
-            served = await self._count(kind) is not None
+            await self._count(kind, namespace)
+        except Forbidden:
+            raise
+        except NotFound:
+            logger.warning("%s.%s are not served: waiting for the CRDs of this operator", kind.plural, kind.group)
+            return False
         except ApiError as error:
             logger.warning("cannot tell yet whether %s.%s are served: %s", kind.plural, kind.group, error)
             return False
-        if not served:
-            logger.warning("%s.%s are not served: waiting for the CRDs of this operator", kind.plural, kind.group)
-        return served
+        return True
 
     async def _has_any(self) -> bool:
         for kind in watched_kinds():
-            if await self._count(kind, kind.selector):
-                return True
+            for namespace in self._namespaces or (None,):
+                with contextlib.suppress(NotFound):
+                    if await self._count(kind, namespace, kind.selector):
+                        return True
         return False
 
-    async def _count(self, resource: ResourceType, selector: str = "") -> int | None:
-        """Return 0 when there is no object of the kind, 1 or more when there is, None when the kind is not served."""
-        found = 0
-        for namespace in self._namespaces or (None,):
-            try:
-                page = await self._api.list_page(
-                    resource, namespace, label_selector=selector, metadata_only=True, limit=1
-                )
-            except NotFound:
-                return None
-            found = found or len(page["items"])
-        return found
+    async def _count(self, resource: ResourceType, namespace: str | None, selector: str = "") -> int:
+        """Return 0 when there is no object of the kind, 1 or more when there is."""
+        page = await self._api.list_page(resource, namespace, label_selector=selector, metadata_only=True, limit=1)
+        return len(page["items"])

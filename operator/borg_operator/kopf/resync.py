@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from borg_cluster.client import ApiServer
-from borg_cluster.errors import ApiError, NotFound
+from borg_cluster.errors import ApiError, Forbidden, NotFound
 from borg_core.registry import Kind, watched_kinds
 from borg_operator.store import Store
 
@@ -19,7 +19,10 @@ _RETRY_SECONDS = 5.0
 
 
 class Resync:
-    """Compares the store with the cluster. `done` is told after each comparison of all kinds whether it succeeded."""
+    """Compares the store with the cluster. `done` is told after each comparison of all kinds whether it succeeded.
+
+    A namespace that refuses is left as it is known, and is in nobody's way. `tell` is told of each whether it refuses.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Resync:
         store: Store,
         namespaces: tuple[str, ...],
         done: Callable[[bool], None],
+        tell: Callable[[str, bool], None] = lambda _namespace, _refuses: None,
         *,
         more_seconds: float = _MORE_SECONDS,
         retry_seconds: float = _RETRY_SECONDS,
@@ -35,9 +39,12 @@ class Resync:
         self._store = store
         self._namespaces = namespaces
         self._done = done
+        self._tell = tell
         self._more_seconds = more_seconds
         self._retry_seconds = retry_seconds
         self._wanted: set[Kind[Any]] = set()
+        self._refused: set[tuple[str, str]] = set()
+        """Namespaces, each with a kind that it refuses."""
         self._is_wanted = asyncio.Event()
 
     def request(self, kind: Kind[Any]) -> None:
@@ -63,20 +70,42 @@ class Resync:
 
     async def compare(self, kind: Kind[Any]) -> int:
         """Remove from the store what the cluster no longer has; return how many objects that were. Raises ApiError."""
+        if not self._namespaces:
+            return self._store.retain(kind, *await self._list(kind, None))
+        gone, refusals = 0, []
+        for namespace in self._namespaces:
+            try:
+                listed = await self._list(kind, namespace)
+            except Forbidden as error:
+                refusals.append(error)
+                self._note(namespace, kind, str(error))
+            else:
+                gone += self._store.retain(kind, *listed, namespace)
+                self._note(namespace, kind, "")
+        if len(refusals) == len(self._namespaces):
+            raise refusals[0]
+        return gone
+
+    def _note(self, namespace: str, kind: Kind[Any], refusal: str) -> None:
+        def refuses() -> bool:
+            return any(namespace == other for other, _ in self._refused)
+
+        did = refuses()
+        (self._refused.add if refusal else self._refused.discard)((namespace, kind.kind))
+        if refuses() != did:
+            logger.warning("namespace %s is %s", namespace, f"left as it is known: {refusal}" if refusal else "back")
+            self._tell(namespace, not did)
+
+    async def _list(self, kind: Kind[Any], namespace: str | None) -> tuple[set[str], int]:
+        """Return the uids that there are, and of which version the listing is."""
         alive: set[str] = set()
-        versions: list[int] = []
-        for namespace in self._namespaces or (None,):
-            token = ""
-            while True:
-                page = await self._api.list_page(
-                    kind, namespace, token, label_selector=kind.selector, metadata_only=True
-                )
-                alive.update(item["metadata"]["uid"] for item in page["items"])
-                token = page["metadata"].get("continue", "")
-                if not token:
-                    break
-            versions.append(int(page["metadata"]["resourceVersion"]))
-        return self._store.retain(kind, alive, min(versions))
+        token = ""
+        while True:
+            page = await self._api.list_page(kind, namespace, token, label_selector=kind.selector, metadata_only=True)
+            alive.update(item["metadata"]["uid"] for item in page["items"])
+            token = page["metadata"].get("continue", "")
+            if not token:
+                return alive, int(page["metadata"]["resourceVersion"])
 
     async def _compare(self) -> bool:
         """Compare the requested kinds; return whether it succeeded. Those that failed stay requested."""

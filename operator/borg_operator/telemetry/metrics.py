@@ -62,6 +62,12 @@ class Metrics:
             "When everything was last compared with the cluster and looked at again; at first, when it began.",
             registry=registry,
         )
+        self._refused = Gauge(
+            "borg_operator_namespace_refused",
+            "1 while the operator may not look into one of its namespaces, and goes on with the others.",
+            ["namespace"],
+            registry=registry,
+        )
         build = Gauge("borg_operator_build_info", "Always 1; the version that runs.", ["version"], registry=registry)
         build.labels(version("borg-operator")).set(1)
         for kind in map(_label, find_reconcilers()):
@@ -98,6 +104,10 @@ class Metrics:
     def saw(self, kind: str) -> None:
         """Note an event of the watch."""
         self._events.labels(kind).set_to_current_time()
+
+    def refuses(self, namespace: str, refuses: bool) -> None:
+        """Note whether the operator may not look into the namespace."""
+        self._refused.labels(namespace).set(refuses)
 
     def resynced(self) -> None:
         self._resync.set_to_current_time()

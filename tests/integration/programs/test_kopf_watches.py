@@ -10,10 +10,13 @@ from typing import Any
 import kopf
 import pytest
 from aiohttp import web
+from kubernetes.aio import client
 
 from borg_cluster.client import ApiServer
 from borg_core.native.claim import CLAIMS
-from borg_core.registry import ResourceType, own_kinds, watched_kinds
+from borg_core.registry import ResourceType, watched_kinds
+from borg_operator import __main__ as main
+from borg_operator.configuration import read_configuration
 from borg_operator.kopf import session
 from borg_operator.kopf.listings import Listings
 from borg_operator.kopf.resync import Resync
@@ -308,8 +311,137 @@ def test_an_operator_of_some_namespaces_waits_for_its_kinds() -> None:
             waiting = asyncio.create_task(listings.await_kinds())
             await asyncio.sleep(0.05)
             assert not waiting.done()
-            cluster.served = (NAMESPACES, *own_kinds())
-            await asyncio.wait_for(waiting, 5)
+            cluster.served = SERVED
+            assert await asyncio.wait_for(waiting, 5) == ("team",)
+
+    asyncio.run(run())
+
+
+def test_a_namespace_that_refuses_is_in_no_others_way_and_belongs_to_it_again_when_it_does_not() -> None:
+    cluster = Cluster(claim("a", 1))
+    refused = ["/namespaces/other/"]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if any(part in request.path for part in refused):
+            return web.json_response({"kind": "Status", "reason": "Forbidden", "message": "no Role"}, status=403)
+        if "/namespaces/other/" in request.path:
+            return await body({**LISTED, "kind": "SomeList", "items": []})(request)
+        return await cluster.answer(request)
+
+    async def run() -> None:
+        told: list[tuple[str, bool]] = []
+        async with connected(answer) as api, asyncio.timeout(10):
+            listings = Listings(
+                api, ("team", "other"), lambda *news: told.append(news), look_seconds=0.01, retry_seconds=0.01
+            )
+            assert await listings.await_kinds() == ("team",)
+            assert told == [("team", False), ("other", True)]
+            waiting = asyncio.create_task(listings.await_refused())
+            await asyncio.sleep(0.05)
+            assert not listings.changed.is_set()
+            refused[:] = ["/namespaces/other/pods"]  # a part of it would be worse than nothing
+            await asyncio.sleep(0.05)
+            assert not listings.changed.is_set()
+            refused.clear()
+            await waiting
+            assert listings.changed.is_set()
+
+    asyncio.run(run())
+
+
+def test_a_namespace_that_refuses_before_it_was_listed_lets_all_begin_anew() -> None:
+    cluster = Cluster(claim("a", 1))
+    refused: list[bool] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await (refusal(403, "Forbidden", "no Role")(request) if refused else cluster.answer(request))
+
+    async def run() -> None:
+        async with connected(answer) as api, asyncio.timeout(10):
+            listings = Listings(api, ("team",), look_seconds=0.01)
+            await listings.await_kinds()
+            refused.append(True)
+            waiting = asyncio.create_task(listings.await_complete())
+            await listings.changed.wait()
+            assert not listings.complete.is_set()
+            waiting.cancel()
+
+    asyncio.run(run())
+
+
+def test_of_a_namespace_that_refuses_nothing_is_taken_for_deleted_while_others_are_compared() -> None:
+    cluster = Cluster(claim("a", 1))
+    there = claim("there", 2)
+    there["metadata"]["namespace"] = "other"
+    refused = [True]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "/namespaces/other/" in request.path:
+            found = refusal(403, "Forbidden", "no Role") if refused else body({**LISTED, "kind": "L", "items": []})
+            return await found(request)
+        return await cluster.answer(request)
+
+    async def run() -> None:
+        told: list[tuple[str, bool]] = []
+        async with connected(answer) as api, asyncio.timeout(10):
+            scene = Scene(api)
+            resync = Resync(
+                api, scene.store, ("other", "team"), scene.resynced.put_nowait, lambda *news: told.append(news)
+            )
+            for item in (claim("a", 1), claim("ghost", 2), there):
+                scene.store.put(CLAIMS, item)
+            task = asyncio.create_task(resync.run(0.05))
+            assert await scene.resynced.get()
+            assert (scene.names, told) == (["a", "there"], [("other", True)])
+            refused.clear()
+            await until(lambda: scene.names == ["a"])
+            await until(lambda: told == [("other", True), ("other", False)])
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+async def connect_to(configuration: client.Configuration) -> client.ApiClient:
+    return client.ApiClient(configuration)
+
+
+def test_the_operator_begins_anew_with_a_namespace_that_refuses_no_more(
+    kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(Listings.__init__.__kwdefaults__ or {}, "retry_seconds", 0.1)
+    cluster = Cluster()
+    refused = [True]
+    watched: set[str] = set()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "/namespaces/other/" not in request.path:
+            return await cluster.answer(request)
+        if refused:
+            return await refusal(403, "Forbidden", "no Role")(request)
+        if "watch" in request.query:
+            watched.add(request.path)
+            await asyncio.Event().wait()
+        return await body({**LISTED, "kind": "SomeList", "items": []})(request)
+
+    settings = {"RUNNER_IMAGE": "x", "NAMESPACES": "team,other", "CLUSTER_NAME": "x"}
+    ports = {"HEALTH_PORT": "0", "METRICS_PORT": "0"}
+    environment = {f"BORG_OPERATOR_{name}": value for name, value in {**settings, **ports}.items()}
+    configuration = read_configuration(environment)
+
+    async def run() -> None:
+        async with connected(answer) as api, asyncio.timeout(60):
+            kubeconfig.write_text(_kubeconfig(api._api.configuration.host))  # noqa: ASYNC240 - a few bytes
+            monkeypatch.setattr(main, "connect", lambda _size: connect_to(api._api.configuration))
+            first = asyncio.create_task(main._run(configuration))
+            await until(lambda: any(plural == "borgruns" and "watch" in query for plural, query in cluster.asked))
+            assert not first.done()
+            refused.clear()
+            assert await first
+            second = asyncio.create_task(main._run(configuration))
+            await until(lambda: len(watched) == len(watched_kinds()))
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
 
     asyncio.run(run())
 

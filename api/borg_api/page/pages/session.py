@@ -125,17 +125,15 @@ async def list_namespaces(request: Request) -> Response:
     if token is None:
         return RedirectResponse("/login?next=/namespaces", HTTPStatus.SEE_OTHER)
     configuration = part_of(request, Configuration)
-    known = sorted(
-        {*part_of(request, Picture).namespaces(), *configuration.namespaces, configuration.default_namespace}
-    )
-
+    picture = part_of(request, Picture)
+    known = sorted({*picture.namespaces(), *configuration.namespaces, configuration.default_namespace})
     asked = known[:_MOST_NAMESPACES]
     allowed = await asyncio.gather(*(_may_see(request, token, namespace) for namespace in asked))
-    seen = [namespace for namespace, may in zip(asked, allowed, strict=True) if may]
+    seen = [item for item, may in zip(asked, allowed, strict=True) if may and not picture.refuses(item)]
     return show(
         request,
         "namespaces.html",
-        namespaces=[(item, link(item, "/"), part_of(request, Picture).view(item)) for item in seen],
+        namespaces=[(item, link(item, "/"), picture.view(item)) for item in seen],
         more=len(known) - len(asked),
         signed_in=True,
     )
