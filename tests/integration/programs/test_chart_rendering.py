@@ -54,7 +54,7 @@ def test_an_install_for_some_namespaces_has_nothing_of_the_whole_cluster(namespa
     assert {item["roleRef"]["kind"] for item in of_kind(namespaced, "RoleBinding")} == {"Role"}
     places = {(item["metadata"]["name"], item["metadata"]["namespace"]) for item in of_kind(namespaced, "Role")}
     roles = {"borg-viewer", "borg-operator", "borg-restorer", "borg-admin"}
-    names = {*roles, "backups-borg-operator-manager", "backups-borg-operator-api"}
+    names = {*roles, "backups-borg-operator-manager", "backups-borg-operator-api", "borg-operator-scope"}
     wanted = {(name, namespace) for name in names for namespace in ("team-a", "team-b")}
     own = ("backups-borg-operator-api-key", "borg-system")
     assert places == {*wanted, own, ("backups-borg-operator-test", "team-a")}
@@ -87,6 +87,20 @@ def test_installs_side_by_side_have_no_object_in_common() -> None:
     one = identities("borg-operator", "system-a", "team-a")
     assert one & identities("borg-operator", "system-b", "team-b") == set()
     assert one & identities("other", "system-a", "team-b") == set()
+
+
+@pytest.mark.parametrize(
+    "scope", [{}, {"namespaces": ["team-a"], "clusterName": "one"}], ids=["the whole cluster", "a namespace"]
+)
+def test_two_installs_for_one_scope_would_own_the_same_object_whatever_their_roles_are_called(scope: Object) -> None:
+    def identities(release: str, namespace: str) -> set[tuple[str, str, str]]:
+        values = {"operator": scope, "crds": {"install": False}, "rbac": {"userRoles": False}}
+        objects = render(values, release=release, namespace=namespace)
+        return {(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]) for item in objects}
+
+    place = "team-a" if scope else ""
+    (shared,) = identities("one", "system-a") & identities("other", "system-b")
+    assert shared == ("Role" if scope else "ClusterRole", place, "borg-operator-scope")
 
 
 def test_no_account_may_read_secrets_or_create_pods(objects: list[Object]) -> None:
