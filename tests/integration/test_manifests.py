@@ -23,7 +23,10 @@ BESIDE = {
     "rbac": {"userRoles": False, "aggregateToDefaultRoles": False},
     "operator": {"resyncSeconds": 1},
 }
-"""Other names than those of the install that is there: what is of the whole cluster would otherwise be the same."""
+"""Other names than those of the install that is there: what is of the whole cluster would otherwise be the same.
+
+The ClusterRole by which Helm refuses a second operator is the same, and gone at the end: an upgrade makes it again.
+"""
 
 
 @pytest.fixture(scope="module")

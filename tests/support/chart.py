@@ -40,8 +40,17 @@ def find_helm() -> str:
 def render(values: Object | None = None, *, release: str = "backups", namespace: str = "borg-system") -> list[Object]:
     """Return the objects of a release with these values, new ones at each call. Raises Refused."""
     text = _run_helm(yaml.safe_dump(values or {}), release, namespace)
-    # The parser in C: the CRDs are long, and PyYAML's own takes a second for them.
-    return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+    return [document for document in yaml.load_all(text, Loader=_Strict) if document]
+
+
+class _Strict(yaml.CSafeLoader):
+    """Takes no key twice. In C: the CRDs are long, and PyYAML's own takes a second for them."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        assert len(set(keys)) == len(keys), f"a key twice: {sorted(keys)}"
+        found: dict[Any, Any] = super().construct_mapping(node, deep)
+        return found
 
 
 @functools.cache

@@ -25,6 +25,11 @@
 {{ empty .Values.api.tls.secretName | ternary "HTTP" "HTTPS" }}
 {{- end }}
 
+{{- /* A schedule's name has 52 characters at most. */}}
+{{- define "borg-operator.testName" -}}
+{{ include "borg-operator.name" . | trunc 47 | trimSuffix "-" }}-test
+{{- end }}
+
 {{- define "borg-operator.testNamespace" -}}
 {{ .Values.test.namespace | default (first (append (.Values.operator.namespaces | default list) .Release.Namespace)) }}
 {{- end }}

@@ -2,8 +2,7 @@
 
 {{- define "borg-operator.podMetadata" -}}
 labels:
-  {{- include "borg-operator.componentLabels" . | nindent 2 }}
-  {{- with .values.podLabels }}{{ toYaml . | nindent 2 }}{{ end }}
+  {{- toYaml (merge (dict) (.values.podLabels | default dict) (include "borg-operator.componentLabels" . | fromYaml)) | nindent 2 }}
 {{- with merge (dict) (.values.podAnnotations | default dict) (.root.Values.commonAnnotations | default dict) }}
 annotations: {{- toYaml . | nindent 2 }}
 {{- end }}

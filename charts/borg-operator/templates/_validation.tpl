@@ -1,6 +1,13 @@
 {{- /* What values.schema.json cannot say. */}}
 {{- define "borg-operator.validate" -}}
+{{- $name := include "borg-operator.name" . }}
+{{- if not (regexMatch "^[a-z]([a-z0-9-]*[a-z0-9])?$" $name) }}
+{{- fail (printf "no Service can be called %q, which must begin with a letter and have no dot: set fullnameOverride" $name) }}
+{{- end }}
 {{- $namespaces := .Values.operator.namespaces }}
+{{- if and .Values.rbac.userRoles .Values.rbac.aggregateToDefaultRoles (not $namespaces) (eq .Values.rbac.rolePrefix (printf "%s-" $name)) }}
+{{- fail (printf "rbac.rolePrefix is %q: then two ClusterRoles would be called %sadmin; choose another, or set rbac.aggregateToDefaultRoles to false" .Values.rbac.rolePrefix .Values.rbac.rolePrefix) }}
+{{- end }}
 {{- if $namespaces }}
 {{- range $path, $namespace := dict "api.defaultNamespace" .Values.api.defaultNamespace "test.namespace" .Values.test.namespace }}
 {{- if and $namespace (not (has $namespace $namespaces)) }}

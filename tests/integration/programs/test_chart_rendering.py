@@ -215,8 +215,10 @@ def test_only_what_people_use_is_passed_from_outside(everything: list[Object]) -
         *(("Prefix", f"{path}/") for path in PASSED_BELOW),
         *(("Exact", path) for path in PASSED),
     }
-    (rule,) = named(everything, "HTTPRoute", "backups-borg-operator-api")["spec"]["rules"]
-    routed = {(match["path"]["type"], match["path"]["value"]) for match in rule["matches"]}
+    rules = named(everything, "HTTPRoute", "backups-borg-operator-api")["spec"]["rules"]
+    assert max(len(rule["matches"]) for rule in rules) <= 8  # more, older Gateway APIs refuse
+    assert all(rule["backendRefs"] == rules[0]["backendRefs"] for rule in rules)
+    routed = {(match["path"]["type"], match["path"]["value"]) for rule in rules for match in rule["matches"]}
     assert routed == {*(("PathPrefix", path) for path in PASSED_BELOW), *(("Exact", path) for path in PASSED)}
 
 
@@ -288,6 +290,36 @@ def test_replicas_reach_each_other_whoever_else_may(everything: list[Object]) ->
     assert any(own in rule.get("to", []) for rule in spec["egress"])
 
 
+def test_the_pod_of_helm_test_reaches_the_facade_whoever_else_may(everything: list[Object]) -> None:
+    source = named(everything, "NetworkPolicy", "backups-borg-operator-api")["spec"]["ingress"][0]["from"]
+    (pod,) = (item for item in of_kind(everything, "Pod") if item["metadata"]["name"] == "backups-borg-operator-test")
+    (peer,) = (item for item in source if {"podSelector", "namespaceSelector"} <= item.keys())
+    assert peer["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": pod["metadata"]["namespace"]}}
+    assert peer["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_egress_reaches_dns_behind_its_service_too(everything: list[Object]) -> None:
+    for name in ("backups-borg-operator", "backups-borg-operator-api"):
+        dns = named(everything, "NetworkPolicy", name)["spec"]["egress"][0]["ports"]
+        assert {(item["protocol"], item["port"]) for item in dns} == {
+            (protocol, port) for protocol in ("UDP", "TCP") for port in (53, 5353)
+        }
+
+
+def test_a_label_of_pods_wins_over_a_common_one() -> None:
+    labels = {"team": "storage"}
+    pod_labels = {"api": {"podLabels": {"team": "rest"}}, "operator": {"podLabels": labels}}
+    objects = render({"commonLabels": labels, **pod_labels})
+    pods = {item["metadata"]["name"]: item["spec"]["template"]["metadata"] for item in of_kind(objects, "Deployment")}
+    assert pods["backups-borg-operator-api"]["labels"]["team"] == "rest"
+    assert pods["backups-borg-operator"]["labels"]["team"] == "storage"
+
+
+def test_the_schedule_of_helm_test_has_a_name_that_a_schedule_may_have() -> None:
+    (schedule,) = of_kind(render({"fullnameOverride": "a" * 50}), "BorgSchedule")
+    assert len(schedule["metadata"]["name"]) <= 52
+
+
 def test_the_operator_is_asked_for_health_and_metrics_only(everything: list[Object]) -> None:
     policies = [
         item
@@ -327,6 +359,7 @@ MISTAKES: list[tuple[Object, str]] = [
     ({"operator": {"namespaces": ["a"]}, "test": {"namespace": "b"}}, "test.namespace"),
     ({"api": {"ingress": {"enabled": True}}}, "api.ingress.hosts"),
     ({"api": {"httpRoute": {"enabled": True}}}, "api.httpRoute.parentRefs"),
+    ({"rbac": {"rolePrefix": "backups-borg-operator-"}}, "rbac.rolePrefix"),
     ({"operatr": {}}, "operatr"),
 ]
 
@@ -335,6 +368,17 @@ MISTAKES: list[tuple[Object, str]] = [
 def test_a_mistake_is_told_by_the_name_of_its_value(values: Any, told: str) -> None:
     with pytest.raises(Refused, match=told):
         render(values)
+
+
+@pytest.mark.parametrize("release", ["1borg", "a.b"])
+def test_a_release_whose_name_no_service_can_have_is_refused(release: str) -> None:
+    with pytest.raises(Refused, match="fullnameOverride"):
+        render(release=release)
+    assert render({"fullnameOverride": "backup"}, release=release)
+
+
+def test_a_prefix_of_roles_that_is_the_installs_name_is_good_where_nothing_is_aggregated() -> None:
+    assert render({"rbac": {"rolePrefix": "backups-borg-operator-", "aggregateToDefaultRoles": False}})
 
 
 def test_chart_and_operator_refuse_namespaces_without_a_name_of_the_cluster_in_the_same_words() -> None:

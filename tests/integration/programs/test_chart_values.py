@@ -122,11 +122,20 @@ REFUSED: list[Object] = [
     {"api": {"service": {"port": 70000}}},
     {"api": {"podDisruptionBudget": {"maxUnavailable": "half"}}},
     {"api": {"podAnnotations": {"a": 1}}},
+    {"commonLabels": {"app.kubernetes.io/name": "mine"}},
+    {"operator": {"podLabels": {"app.kubernetes.io/instance": "mine"}}},
+    {"api": {"podLabels": {"helm.sh/chart": "mine"}}},
+    {"networkPolicy": {"egress": {"dnsPorts": []}}},
     {"rbac": {"rolePrefix": "-"}},
     {"networkPolicy": {"egress": {"apiServerCIDRs": ["10.0.0.1"]}}},
     {"test": {"storage": "much"}},
     {"metrics": {"serviceMonitor": {"interval": "30"}}},
 ]
+
+
+def test_labels_that_are_not_the_charts_own_may_be_anybodys() -> None:
+    labels = {"app.kubernetes.io/part-of": "backups", "app.kubernetes.io/component-owner": "us", "team": "storage"}
+    validate({"commonLabels": labels, "api": {"podLabels": labels}})
 
 
 @pytest.mark.parametrize("values", REFUSED, ids=json.dumps)
