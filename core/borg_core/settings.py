@@ -30,7 +30,11 @@ class FacadePods:
 
 @dataclass(frozen=True)
 class Settings:
-    """`allowed_images` are globs of images that schedules may name besides `runner_image`."""
+    """`allowed_images` are globs of images that schedules may name besides `runner_image`.
+
+    A star stays between two slashes, so that a registry that is called like an image is none; `/**` at the end stands
+    for all that is below.
+    """
 
     runner_image: str
     image_pull_policy: str = "IfNotPresent"
@@ -43,11 +47,18 @@ class Settings:
     """Whom the NetworkPolicies of sessions let in; None: sessions get no NetworkPolicy."""
 
     def allows_image(self, image: str) -> bool:
-        return image == self.runner_image or any(fnmatchcase(image, glob) for glob in self.allowed_images)
+        return image == self.runner_image or any(_matches(image, glob) for glob in self.allowed_images)
 
     def is_runner(self, image: str) -> bool:
         """Tell whether it is the runner's image, of whatever version."""
         return _repository_of(image) == _repository_of(self.runner_image)
+
+
+def _matches(image: str, glob: str) -> bool:
+    found, wanted = image.split("/"), glob.split("/")
+    if wanted[-1] == "**":
+        return len(found) >= len(wanted) and all(map(fnmatchcase, found, wanted[:-1]))
+    return len(found) == len(wanted) and all(map(fnmatchcase, found, wanted))
 
 
 def _repository_of(image: str) -> str:

@@ -52,7 +52,7 @@ Look = Callable[[World, datetime], Plan]
 """What the operator would do in that world, at that time."""
 
 NAMESPACE = "default"
-SETTINGS = Settings("runner:1", allow_host_path=True, allowed_images=("*",), cluster="here")
+SETTINGS = Settings("runner:1", allow_host_path=True, allowed_images=("**",), cluster="here")
 SHORT, LONG = 600, 10_000
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 OF_KUBERNETES_ALONE = re.compile(r"\.affinity\b|resources\.(limits|requests)(\[|: Required)")

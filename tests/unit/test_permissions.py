@@ -47,6 +47,28 @@ def test_a_cron_job_that_outlived_a_rule_is_told_by_what_it_runs(
     assert is_forbidden(cron_job, settings) is forbidden
 
 
+@pytest.mark.parametrize(
+    ("glob", "image", "allowed"),
+    [
+        ("docker.io/library/postgres:*", "docker.io/library/postgres:16", True),
+        ("docker.io/library/postgres:*", "docker.io/library/postgres:16@sha256:abc", True),
+        ("docker.io/library/postgres:*", "docker.io/library/postgres", False),
+        ("postgres:*", "postgres:5000/evil/root:latest", False),
+        ("ghcr.io/acme/*:1.0", "ghcr.io/acme/borg:1.0", True),
+        ("ghcr.io/acme/*:1.0", "ghcr.io/acme/team-x/own:1.0", False),
+        ("registry.example/team/*", "registry.example/team/borg:1", True),
+        ("registry.example/team/*", "registry.example/team/deep/borg:1", False),
+        ("registry.example/team/**", "registry.example/team/deep/borg:1", True),
+        ("registry.example/team/**", "registry.example/team", False),
+        ("registry.example/team/**", "registry.example/teams/borg:1", False),
+        ("**", "evil.example:5000/whatever:1", True),
+        ("*", "evil.example:5000/whatever:1", False),
+    ],
+)
+def test_a_star_stays_within_a_part_of_the_images_name(glob: str, image: str, allowed: bool) -> None:
+    assert Settings("runner:1", allowed_images=(glob,)).allows_image(image) is allowed
+
+
 def test_a_pod_without_volumes_is_no_trouble() -> None:
     bare = spec()
     del bare["jobTemplate"]["spec"]["template"]["spec"]["volumes"]
