@@ -12,6 +12,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from borg_api.page.insight import inside
 from borg_api.resources.contents import reading
 from borg_contract.session import answers
 from borg_contract.session.request import ReadRequest, SessionOperation
@@ -78,6 +79,48 @@ def test_what_is_called_like_that_is_shown_with_where_it_is(browser: Browser) ->
     assert (pod.requests[0].operation, pod.requests[0].q) == (SessionOperation.FIND, "línk &")
     none, _ = look(browser, "/archives/main/a-2?q=nothing", lambda _: answers.TreeAnswer(()))
     assert "Nothing is called like that" in none.text
+
+
+def test_where_nothing_was_found_so_far_it_is_looked_for_further_on(browser: Browser) -> None:
+    """A search goes by time: a page of it may be empty, and what is meant stands behind it."""
+
+    def answer(wanted: ReadRequest) -> answers.TreeAnswer:
+        return answers.TreeAnswer((LINK,)) if wanted.after == "250001" else answers.TreeAnswer((), next="250001")
+
+    found, pod = look(browser, "/archives/main/a-2?q=li", answer)
+    assert "sources/link" in found.text
+    assert [wanted.after for wanted in pod.requests] == ["", "250001"]
+    change = answers.Change("sources/new", answers.ADDED, None, LINK)
+
+    def differ(wanted: ReadRequest) -> answers.DiffAnswer:
+        return answers.DiffAnswer((change,)) if wanted.after else answers.DiffAnswer((), next="1s")
+
+    changed, _ = look(browser, "/compare/main?a=a-1&b=a-2", differ)
+    assert "sources/new" in changed.text
+
+
+def test_a_search_that_takes_long_says_so_and_offers_to_go_on(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inside, "SEARCH_SECONDS", 0.0)
+    found, _ = look(browser, "/archives/main/a-2?q=li", lambda _: answers.TreeAnswer((), next="250001"))
+    assert "Nothing so far." in found.text
+    assert "Nothing is called like that" not in found.text
+    assert re.search(r'rel="next" href="/archives/main/a-2\?namespace=team&amp;q=li&amp;continue=250001"', found.text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/archives/main/a-2?path=sources&continue=1f499",
+        "/compare/main?a=a-1&b=a-2&continue=1s%252Ff",
+        "/archives/main/a-2/versions?path=x&continue=ab",
+    ],
+)
+def test_a_later_page_that_looks_again_looks_at_the_same(browser: Browser, path: str) -> None:
+    waiting, _ = look(browser, path, lambda _: (202, answers.Pending(entries=3)))
+    (asked,) = re.findall(r'hx-get="([^"]+)" hx-trigger="every 2s"', waiting.text)
+    assert asked.endswith(path.rpartition("&")[2])
 
 
 def test_a_page_is_there_while_the_archive_is_opened_and_looks_again_by_itself(browser: Browser) -> None:

@@ -20,7 +20,7 @@ from borg_session.borgs import Borgs, run_once
 from borg_session.index.build import END
 from borg_session.index.query import Progress, read_progress
 from borg_session.index.schema import open_for_reading
-from borg_session.refusal import RefusedError, StillReadingError
+from borg_session.refusal import RefusedError, StillReadingError, gone
 
 MOST = 32
 """Databases at a time."""
@@ -101,9 +101,9 @@ class Shelf:
         """Return the same when all of the archive is in it. Raises RefusedError."""
         index = self._find(name, archive)
         while not index.progress().listed:
-            self._raise_failure(archive.id, index)
             await asyncio.sleep(_LOOK_SECONDS)
-            index.used_at = time.monotonic()
+            self._raise_failure(archive.id, index)
+            index = self._find(name, archive)  # it may have made room for another one
         return index
 
     def count_entries(self, id_: str) -> int | None:
@@ -115,6 +115,8 @@ class Shelf:
     def keep_only(self, ids: Collection[str]) -> None:
         """Throw away what was read of archives that are gone."""
         for id_ in self._indices.keys() - set(ids):
+            index = self._indices[id_]
+            index.fail(gone(index.name))  # for whoever waits for it
             self._discard(id_)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from borg_contract.reasons import Reason
 from borg_contract.session.answers import Item, Version, VersionsAnswer
 from borg_contract.session.request import ReadRequest
 from borg_runner.verbs.list import StoredArchive
@@ -87,6 +88,8 @@ class Versions:
                         else _Seen(make_item(database, found, raw), find_content(database, found).content)
                     )
             except RefusedError as error:
+                if error.reason is Reason.ARCHIVE_GONE:
+                    continue  # the list of archives will not have it for long
                 job.failure = error
                 return
 

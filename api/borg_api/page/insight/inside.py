@@ -3,6 +3,7 @@
 Names in archives are bytes. What is shown of one may have U+FFFD in it; what links carry is exact.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,8 @@ from borg_api.resources.contents.route import LOOK
 from borg_contract.session.request import unquote
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 
+SEARCH_SECONDS = 4.0
+"""For so long it is looked further on where nothing was found so far: a page of the session's takes a moment only."""
 _PAGE = 500
 _AGAIN = "every 2s"
 """The same for all that passes by itself: an element keeps the rhythm that it was loaded with."""
@@ -73,7 +76,12 @@ class Inside:
         return Relay(self._request, Operation("download_folder", _place_of(repository, archive), {"path": path}))
 
     async def _ask(self, name: str, values: Mapping[str, str], query: Mapping[str, Any]) -> Said:
-        said = await call(self._request, Operation(name, values, {**query, "limit": _PAGE}, headers=_AT_ONCE))
+        until = time.monotonic() + SEARCH_SECONDS
+        while True:
+            said = await call(self._request, Operation(name, values, {**query, "limit": _PAGE}, headers=_AT_ONCE))
+            if not said.good or not _may_follow(said.body) or time.monotonic() >= until:
+                break
+            query = {**query, "continue": said.body["continue"]}
         if said.good:
             for item in _items_of(said.body):
                 item["exact"] = unquote(item["encoded_path"])
@@ -111,6 +119,12 @@ def _items_of(body: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     """Return all that has a path in an answer of REST."""
     versions = (version["item"] for version in body.get("versions", ()))
     return [*body.get("items", ()), *body.get("changes", ()), *filter(None, versions)]
+
+
+def _may_follow(body: Mapping[str, Any]) -> bool:
+    """Tell whether there is nothing in an answer of REST, and perhaps something behind it."""
+    is_empty = not any(body.get(name) for name in ("items", "changes", "versions"))
+    return is_empty and not body.get("pending") and bool(body.get("continue"))
 
 
 def _place_of(repository: BorgRepository, archive: ArchiveRecord) -> Mapping[str, str]:
