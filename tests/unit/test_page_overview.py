@@ -18,7 +18,7 @@ from borg_cluster.errors import Unreachable
 from borg_core.formats import format_time, parse_time
 from borg_core.native.claim import CLAIMS
 from borg_core.registry import Body, ResourceType
-from support.page_world import add_repository, add_run, add_schedule, ago, condition, fill
+from support.page_world import add_archive, add_repository, add_run, add_schedule, ago, condition, fill
 from support.rest_world import World
 from support.visitor import Browser
 
@@ -117,6 +117,29 @@ def test_one_sentence_says_whether_all_is_well(case: str) -> None:
     verdict = re.search('<h1 class="verdict">.*?</span><span>(.*?)</span>', page)
     assert verdict
     assert sentence in verdict[1]
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (0.5, "the last hour"),
+        (19.8, "the last 20 h"),
+        (34.9, "the last 35 h"),
+        (35.2, "the last 2 d"),
+        (59.5, "the last 3 d"),
+        (71.9, "the last 3 d"),
+        (84, "the last 4 d"),
+    ],
+)
+def test_no_backup_is_called_newer_than_it_is(hours: float, words: str) -> None:
+    good = whole_now() - timedelta(hours=hours)
+    due = {"schedule": f"{good.minute} {good.hour} * * {good.isoweekday() % 7}", "timeZone": "Etc/UTC"}
+    coming = format_time(good.replace(second=0) + timedelta(days=7))
+    status = {"lastSuccessTime": format_time(good + timedelta(minutes=1)), "nextRunTime": coming}
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "weekly", "Weekly", "g", status=status, **due)
+    assert f"The schedule has a good backup of {words}." in Browser(world, "token").get("/").text
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(1, False), (3, True)])
@@ -293,6 +316,28 @@ def test_claims_that_nobody_backs_up_are_told_on_the_overview_and_stand_first_am
     assert places == sorted(places)
     assert page.count("Not backed up") == 2
     assert browser.get("/claims?q=zoo").text.count('<li class="row repo">') == 1
+
+
+@pytest.mark.parametrize(
+    ("runs", "archived", "said"),
+    [
+        ("g", True, 'state good">{}Backed up<'),
+        ("g", False, 'state idle">{}Has a schedule<'),
+        ("fff", False, 'state warn">{}Has a schedule<'),
+        ("gff", True, 'state warn">{}Has a schedule<'),
+    ],
+)
+def test_a_claim_is_called_backed_up_when_its_schedule_is_well_and_an_archive_has_it(
+    runs: str, said: str, *, archived: bool
+) -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", "Nightly", runs)
+    world.cluster.add("PersistentVolumeClaim", "app-data", {})
+    if archived:
+        add_archive(world, "main-1", "nightly-1", scheduleRef={"name": "nightly"})
+    page = re.sub("<svg.*?</svg>", "{}", Browser(world, "token").get("/claims").text)
+    assert said in page
 
 
 def test_who_may_not_list_claims_sees_the_overview_without_them() -> None:

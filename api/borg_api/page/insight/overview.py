@@ -7,7 +7,7 @@ from datetime import datetime
 from borg_api.page.insight.attention import is_late
 from borg_api.page.insight.history import usual_seconds
 from borg_api.page.insight.matter import Level, Matter
-from borg_api.page.show.times import count, span
+from borg_api.page.show.times import count, span_at_most
 from borg_api.page.show.words import Tone
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord, ScheduleRecord
@@ -16,8 +16,6 @@ from borg_contract.restore.progress import Progress
 from borg_contract.run import Phase
 from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
-
-_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +71,7 @@ def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, 
         return Verdict(good, text if also_told else f"All is well; {text}", also)
     oldest = max((now - parse_time(text)).total_seconds() for text in first)
     whole = f"All {len(active):,} schedules have" if len(active) > 1 else "The schedule has"
-    hours = -(-oldest // _HOUR) * _HOUR  # of no fewer, or it would not be true
-    within = "hour" if hours == _HOUR else span(hours)
-    return Verdict(good, f"{whole} a good backup of the last {within}{also_told}.", also)
+    return Verdict(good, f"{whole} a good backup of the last {span_at_most(oldest)}{also_told}.", also)
 
 
 def _tell_trouble(

@@ -26,6 +26,14 @@ def span(seconds: float) -> str:
     return f"{hours} h" if hours < _HOURS_TOLD else f"{round(whole / _DAY)} d"
 
 
+def span_at_most(seconds: float) -> str:
+    """Return the same, and no less than it is: `hour`, `21 h`, `3 d`."""
+    hours = -(-seconds // _HOUR)
+    if hours <= 1:
+        return "hour"
+    return span(hours * _HOUR) if hours < _HOURS_TOLD else span(-(-seconds // _DAY) * _DAY)
+
+
 def age(text: str, now: datetime) -> float:
     """Return how many seconds ago that was."""
     return (now - parse_time(text)).total_seconds()
