@@ -340,24 +340,94 @@ def test_a_claim_is_called_backed_up_when_its_schedule_is_well_and_an_archive_ha
     assert said in page
 
 
-def test_who_may_not_list_claims_sees_the_overview_without_them() -> None:
+def test_who_may_not_list_claims_is_told_that_the_overview_does_not_count_them() -> None:
     world = World(page=True)
     add_repository(world, "main")
     add_schedule(world, "nightly", "Nightly", "g")
     world.cluster.add("PersistentVolumeClaim", "photos", {})
     world.cluster.denied = {"persistentvolumeclaims"}
     browser = Browser(world, "token")
-    assert "good backup of the last 20 h." in browser.get("/").text
+    page = browser.get("/").text
+    assert "good backup of the last 20 h." in page
+    assert "You may not list persistentvolumeclaims" in page
     assert browser.get("/claims").status_code == 403
 
 
-def test_the_overview_does_without_an_api_server() -> None:
+def test_where_claims_cannot_be_read_the_overview_says_so_and_is_no_tick() -> None:
     world = World(page=True)
+    add_repository(world, "main")
     add_schedule(world, "nightly", "Nightly", "g")
     browser = Browser(world, "token")
-    assert browser.get("/").status_code == 200
+    assert 'class="verdict"><span class="good">' in browser.get("/").text
     world.cluster.troubles["list"] = [Unreachable("away")]
-    assert browser.get("/").status_code == 200
+    page = browser.get("/")
+    assert page.status_code == 200
+    assert "nobody can tell now which claims are backed up" in page.text
+    assert 'class="verdict"><span class="warn">' in page.text
+
+
+def test_of_many_claims_the_overview_says_how_many_it_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "AT_ONCE", 2)
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", "Nightly", "g")
+    for name in ("app-data", "a", "b"):
+        world.cluster.add("PersistentVolumeClaim", name, {}, metadata={"labels": {"borgoperator.io/ignore": "true"}})
+    assert "Of the claims, the first 2 were looked at" in Browser(world, "token").get("/").text
+    del world.cluster.objects["PersistentVolumeClaim", "b"]
+    assert "Of the claims" not in Browser(world, "token").get("/").text
+
+
+LEFT_OUT = "2 claims: x, y; left out: z has lost its volume"
+
+
+@pytest.mark.parametrize("reason", ["ClaimsLeftOut", "NoClaimMatches"])
+def test_claims_that_are_left_out_need_somebody(reason: str) -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    told = [condition("Ready", "True", "Scheduled"), condition("ClaimsSelected", "False", reason, LEFT_OUT)]
+    add_schedule(world, "nightly", "Nightly", "gg", status={"conditions": told})
+    page = Browser(world, "token").get("/").text
+    assert "good backup of the last 20 h; 1 thing needs somebody." in page
+    assert LEFT_OUT in page
+    world.cluster.change("BorgSchedule", "nightly", suspend=True)
+    add_schedule(world, "other", "Other", "g")
+    assert LEFT_OUT not in Browser(world, "token").get("/").text
+
+
+def test_a_restore_with_warnings_needs_somebody() -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", "Nightly", "g")
+    spec = {"repositoryRef": {"name": "main"}, "archive": "x", "target": {"claim": {"claimName": "c"}}}
+    status = {
+        "phase": "CompletedWithWarnings",
+        "completionTime": ago(hours=1),
+        "verified": {"files": 5, "mismatches": 0},
+        "warnings": ["17 files: not written, as the pod's user may not"],
+    }
+    world.cluster.add("BorgRestore", "r", spec, status=status)
+    page = Browser(world, "token").get("/").text
+    assert "1 thing needs somebody" in page
+    assert "17 files: not written" in page
+    world.cluster.report("BorgRestore", "r", **{**status, "completionTime": ago(days=8)})
+    assert "17 files" not in Browser(world, "token").get("/").text
+
+
+def test_a_repository_in_danger_is_counted_once_and_not_called_ready() -> None:
+    world = World(page=True)
+    rolled_back = [condition("Ready", "True", "LastRunSucceeded"), condition("RolledBack", "True", "ArchiveVanished")]
+    damage = {"time": ago(hours=3), "reason": "DamageFound", "message": "x", "runName": "r"}
+    add_repository(world, "main", conditions=rolled_back, damage=damage)
+    add_repository(world, "held", lock={"holder": "somebody", "runName": "", "time": ago(hours=1)})
+    add_schedule(world, "nightly", "Nightly", "g")
+    assert "1 repository needs somebody now" in Browser(world, "token").get("/").text
+    world.cluster.report("BorgRepository", "main", conditions=rolled_back)
+    page = re.sub("<svg.*?</svg>", "", Browser(world, "token").get("/repositories").text)
+    assert 'state bad">In danger<' in page
+    assert "It is an older copy of itself" in page
+    assert 'state warn">Look at it<' in page
+    assert 'state good">Ready<' not in page
 
 
 def test_the_overview_does_not_wait_for_an_api_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

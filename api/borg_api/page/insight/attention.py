@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from borg_api.page.insight.history import backups_of, failed_last
 from borg_api.page.insight.matter import Level, Matter
+from borg_api.page.insight.repositories import find_matters_of
 from borg_api.page.show.times import span
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord, ScheduleRecord
@@ -16,7 +17,6 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Phase
 from borg_core.formats import parse_time
 from borg_core.kinds.parts.base import Condition
-from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.status import ConditionType
 
@@ -38,48 +38,15 @@ _ORDINARY = (
 )
 """Why a run waits that begins by itself."""
 
-_REPOSITORY: tuple[tuple[ConditionType, Level, str, str], ...] = (
-    (
-        ConditionType.MISSING,
-        Level.DANGER,
-        "The repository is gone",
-        "Look whether its volume or server is there. If it is lost, say so with the annotation that the message names.",
-    ),
-    (
-        ConditionType.REPLACED,
-        Level.DANGER,
-        "Another repository is in its place",
-        "Find out who put it there before you accept it; until then nothing is written.",
-    ),
-    (
-        ConditionType.ROLLED_BACK,
-        Level.DANGER,
-        "It is an older copy of itself",
-        "Newer archives may be lost: look where the newer copy is.",
-    ),
-    (ConditionType.ALIASED, Level.LOOK, "Two BorgRepositories are one", "Keep one of them."),
-    (
-        ConditionType.CLOCK_DISAGREES,
-        Level.LOOK,
-        "Checks run at other times than foretold",
-        "See Troubleshooting, ClockDisagrees.",
-    ),
-)
-
 
 def find_matters(view: View, timetable: Timetable, now: datetime) -> list[Matter]:
     """Return what needs somebody in this namespace."""
     found = [
-        *(matter for item in view.repositories.in_order() for matter in _of_repository(item)),
+        *(matter for item in view.repositories.in_order() for matter in find_matters_of(item)),
         *(matter for item in view.schedules.in_order() for matter in of_schedule(item, view, timetable, now)),
         *(matter for item in view.restores.in_order() for matter in _of_restore(item, now)),
     ]
     return sorted(found, key=lambda matter: matter.order)
-
-
-def find_matters_of(repository: BorgRepository) -> list[Matter]:
-    """Return what needs somebody about one repository."""
-    return sorted(_of_repository(repository), key=lambda matter: matter.order)
 
 
 def is_late(record: ScheduleRecord, timetable: Timetable, now: datetime) -> bool:
@@ -171,8 +138,10 @@ def of_schedule(record: ScheduleRecord, view: View, timetable: Timetable, now: d
             "See whether the operator runs: kubectl get pods -A -l app.kubernetes.io/name=borg-operator",
             record.updated,
         )
-    elif status.last_run_phase not in (None, Phase.COMPLETED):
-        yield from _suspect(record, view)
+    else:
+        yield from _left_out(record)
+        if status.last_run_phase not in (None, Phase.COMPLETED):
+            yield from _suspect(record, view)
 
 
 def _find_stuck(record: ScheduleRecord, view: View, now: datetime) -> RunRecord | None:
@@ -182,6 +151,22 @@ def _find_stuck(record: ScheduleRecord, view: View, now: datetime) -> RunRecord 
     pending = (run for run in backups_of(view, record.name) if run.phase is Phase.PENDING)
     hindered = (run for run in pending if run.reason not in _ORDINARY)
     return next((run for run in hindered if now - parse_time(run.started or run.created) >= _BEGINS), None)
+
+
+def _left_out(record: ScheduleRecord) -> Iterator[Matter]:
+    """Yield that claims which it chooses by their labels are not backed up."""
+    selected = _condition(record.resource.status.conditions, ConditionType.CLAIMS_SELECTED)
+    if selected and selected.status == "False" and not record.resource.spec.suspend:
+        yield Matter(
+            Level.LOOK,
+            "schedules",
+            record.name,
+            record.resource.title,
+            "Not all claims are backed up",
+            selected.message,
+            "Mend what the message names; a claim that needs no backup says so with borgoperator.io/ignore.",
+            selected.last_transition_time,
+        )
 
 
 def _suspect(record: ScheduleRecord, view: View) -> Iterator[Matter]:
@@ -224,64 +209,14 @@ def _advice(failed: RunRecord) -> str:
     return _DO_IT
 
 
-def _of_repository(repository: BorgRepository) -> Iterator[Matter]:
-    status, name = repository.status, repository.metadata.name
-
-    def tell(level: Level, headline: str, detail: str, advice: str, since: str | None = None) -> Matter:
-        return Matter(level, "repositories", name, name, headline, detail, advice, since)
-
-    if status.damage:
-        yield tell(
-            Level.DANGER,
-            "Damage was found",
-            status.damage.message or status.damage.reason,
-            "Nothing is pruned until a check of all data passes. Look at the storage, then check it now; whether "
-            "to use borg check --repair is for a person to decide.",
-            status.damage.time,
-        )
-    known = {condition.type: condition for condition in status.conditions}
-    worse = False
-    for type_, level, headline, advice in _REPOSITORY:
-        found = known.get(type_)
-        if found and found.status == "True":
-            worse = True
-            yield tell(level, headline, found.message, advice, found.last_transition_time)
-    ready = known.get(ConditionType.READY)
-    if ready and ready.status == "False" and not worse:
-        yield tell(
-            Level.FAILING,
-            "It cannot be used",
-            ready.message,
-            "Mend what the message names.",
-            ready.last_transition_time,
-        )
-    verified = known.get(ConditionType.VERIFIED)
-    if verified and verified.status == "False" and not status.damage:
-        yield tell(
-            Level.LOOK,
-            "The last check or drill did not go well",
-            verified.message,
-            "See its run, and check it now.",
-            verified.last_transition_time,
-        )
-    if status.lock:
-        holder = status.lock.run_name or status.lock.holder or "somebody"
-        yield tell(
-            Level.LOOK,
-            "Its lock is held",
-            f"Runs wait, or failed, because {holder} holds the lock.",
-            "If you know that nobody works on it, a BorgRun with operation: BreakLock removes the lock.",
-            status.lock.time or None,
-        )
-
-
 def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
     status, name = restore.resource.status, restore.name
 
     def tell(level: Level, headline: str, advice: str) -> Matter:
         since = status.completion_time or status.start_time or restore.resource.metadata.creation_timestamp
         title = f"Restore into {restore.destination}"
-        return Matter(level, "restores", name, title, headline, status.message, advice, since)
+        detail = status.message or next(iter(status.warnings), "")
+        return Matter(level, "restores", name, title, headline, detail, advice, since)
 
     recent = now - parse_time(status.completion_time) < _RECENT if status.completion_time else True
     if restore.phase is RestorePhase.FAILED and recent:
@@ -290,6 +225,8 @@ def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
         yield tell(
             Level.LOOK, "What was restored differs from the archive", "See its warnings; restore these files again."
         )
+    elif restore.phase is RestorePhase.COMPLETED_WITH_WARNINGS and recent:
+        yield tell(Level.LOOK, "It has warnings", "What a warning names may not be as it was. The restore has all of them.")
     elif restore.phase is RestorePhase.PREVIEWED and restore.previews:
         yield tell(Level.DECIDE, "It waits for approval", "Look at what it would do, then approve or discard it.")
     elif restore.phase is RestorePhase.PENDING and status.reason:

@@ -48,17 +48,17 @@ class Proof:
     whole: str | None
 
 
-def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime, *, bare: int) -> Verdict:
-    """Return the sentence that says whether all is well; `bare`: how many claims nobody backs up."""
+def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime, *, bare: int | None) -> Verdict:
+    """Return the sentence that says whether all is well; `bare`: how many claims nobody backs up, if that is known."""
     others = sum(matter.level in (Level.LOOK, Level.DECIDE) for matter in matters)
-    good: Tone = "warn" if bare or others else "good"
+    good: Tone = "good" if bare == 0 and not others else "warn"
     also_told = _tell_bare(bare) + (f"; {count(others, 'thing needs', 'things need')} somebody" if others else "")
     records = view.schedules.in_order()
     active = [record for record in records if not record.resource.spec.suspend]
     paused = len(records) - len(active)
     also = f"{count(paused, 'schedule is', 'schedules are')} paused." if paused else ""
     if not records:
-        return Verdict("bad" if bare else "good", "Nothing is backed up here yet.", "")
+        return Verdict("bad" if bare else good, "Nothing is backed up here yet.", "")
     if not active:
         return Verdict("bad", "Nothing is backed up: all schedules are paused.", "")
     if trouble := _tell_trouble(active, matters, timetable, now):
@@ -79,23 +79,25 @@ def _tell_trouble(
 ) -> str:
     """Return what is worst, empty where new backups are made."""
 
-    def count_matters(what: str, level: Level) -> int:
-        return sum(matter.what == what and matter.level is level for matter in matters)
+    def of_level(what: str, level: Level) -> set[str]:
+        return {matter.name for matter in matters if matter.what == what and matter.level is level}
 
-    if danger := count_matters("repositories", Level.DANGER):
+    if danger := len(of_level("repositories", Level.DANGER)):
         return f"{count(danger, 'repository needs', 'repositories need')} somebody now: archives may be in danger."
-    bad = {matter.name for matter in matters if matter.what == "schedules" and matter.level is Level.FAILING}
+    bad = of_level("schedules", Level.FAILING)
     if ill := sum(record.name in bad or is_late(record, timetable, now) for record in active):
         needs, theirs, is_ = (
             ("needs", "its newest backup", "is") if ill == 1 else ("need", "their newest backups", "are")
         )
         return f"{ill:,} of {count(len(active), 'schedule')} {needs} somebody: {theirs} failed or {is_} missing."
-    if unusable := count_matters("repositories", Level.FAILING):
+    if unusable := len(of_level("repositories", Level.FAILING)):
         return f"{count(unusable, 'repository', 'repositories')} cannot be used."
     return ""
 
 
-def _tell_bare(bare: int) -> str:
+def _tell_bare(bare: int | None) -> str:
+    if bare is None:
+        return "; nobody can tell now which claims are backed up"
     return f"; nobody backs up {count(bare, 'claim')}" if bare else ""
 
 

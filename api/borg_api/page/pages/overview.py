@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from borg_api.edge.guard import Caller, TheCaller, TheView, is_allowed, requires
+from borg_api.edge.guard import TheCaller, TheView, is_allowed, requires
 from borg_api.edge.parts import provide
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
@@ -15,7 +15,7 @@ from borg_api.page.insight.overview import derive_verdict, find_proof, find_unde
 from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.archives.route import LIST as LIST_ARCHIVES
-from borg_api.resources.claims.listing import NEEDED, cover, glance_at_claims
+from borg_api.resources.claims.listing import NEEDED, Glance, cover, glance_at_claims
 from borg_api.resources.repositories.route import LIST as LIST_REPOSITORIES
 from borg_api.resources.restores.listing import read_progress
 from borg_api.resources.restores.route import LIST as LIST_RESTORES
@@ -55,12 +55,14 @@ async def show_overview(
     troubled = {matter.name: number for number, matter in enumerate(matters) if matter.what == "schedules"}
     shown = sorted(records, key=lambda record: (troubled.get(record.name, len(matters)), record.resource.title))
     space = space_of(runs)
-    bare = await _count_bare(request, caller, view)
+    glance = await glance_at_claims(request, caller, view, NEEDED)
+    bare = sum(item.matters and not item.protected for item in cover(view, glance.claims))
     return show(
         request,
         "overview.html",
-        verdict=derive_verdict(view, matters, timetable, now, bare=bare),
+        verdict=derive_verdict(view, matters, timetable, now, bare=None if glance.failed else bare),
         bare=bare,
+        uncounted=_tell_uncounted(glance, view.namespace),
         matters=matters[:_MATTERS],
         more_matters=len(matters) - _MATTERS,
         words=WORDS,
@@ -79,7 +81,8 @@ async def show_overview(
     )
 
 
-async def _count_bare(request: Request, caller: Caller, view: View) -> int:
-    """Return how many claims nobody backs up, and nobody says why: of the first ones, as this is asked for often."""
-    claims = await glance_at_claims(request, caller, view, NEEDED)
-    return sum(item.matters and not item.protected for item in cover(view, claims))
+def _tell_uncounted(glance: Glance, namespace: str) -> str:
+    """Return which claims were not looked at, and why; empty where all were that can be."""
+    if glance.missing:
+        return f"Claims are not looked at here. You may not {glance.missing.describe(namespace)}."
+    return f"Of the claims, the first {glance.first:,} were looked at." if glance.first else ""

@@ -6,9 +6,9 @@ from borg_api.edge.bodies import derive_etag
 from borg_api.edge.guard import Permission, TheView, is_allowed, requires
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
-from borg_api.page.insight.attention import find_matters_of
 from borg_api.page.insight.history import space_of
 from borg_api.page.insight.matter import WORDS
+from borg_api.page.insight.repositories import find_matters_of
 from borg_api.page.pages.runs import titles_of
 from borg_api.page.show.charts import draw_space
 from borg_api.page.show.times import size
@@ -37,7 +37,11 @@ async def list_repositories(request: Request, view: TheView) -> Response:
     return show(
         request,
         "repositories.html",
-        repositories=[(item, [point for point, _ in space.get(item.metadata.name, [])]) for item in found],
+        repositories=[
+            (item, [point for point, _ in space.get(item.metadata.name, [])], next(iter(find_matters_of(item)), None))
+            for item in found
+        ],
+        words=WORDS,
         locate=derive_location,
     )
 

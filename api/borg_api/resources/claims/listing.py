@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fastapi import Request
 
@@ -25,6 +26,16 @@ AT_ONCE = 500
 GLANCE_SECONDS = 3.0
 
 
+@dataclass(frozen=True)
+class Glance:
+    """`missing`: the right without which nobody can tell; `first`: there are more than so many."""
+
+    claims: Sequence[ObservedClaim] = ()
+    missing: Permission | None = None
+    failed: bool = False
+    first: int | None = None
+
+
 async def demand_rights(request: Request, view: View) -> None:
     """Return for a caller who has the rights that are needed. Raises NotAllowedError, which names what is missing."""
     for permission in NEEDED:
@@ -32,18 +43,17 @@ async def demand_rights(request: Request, view: View) -> None:
             raise NotAllowedError(f"You may not {permission.describe(view.namespace)}.")
 
 
-async def glance_at_claims(
-    request: Request, caller: Caller, view: View, needed: Sequence[Permission]
-) -> list[ObservedClaim]:
+async def glance_at_claims(request: Request, caller: Caller, view: View, needed: Sequence[Permission]) -> Glance:
     """Return the first claims, for what does without: none where a right is missing, or they cannot be read soon."""
     try:
         async with asyncio.timeout(GLANCE_SECONDS):
-            if not all([await is_allowed(request, permission) for permission in needed]):
-                return []
-            claims, _ = await read_claims(caller, view, AT_ONCE)
+            for permission in needed:
+                if not await is_allowed(request, permission):
+                    return Glance(missing=permission)
+            claims, following = await read_claims(caller, view, AT_ONCE)
     except (ApiError, TimeoutError):
-        return []
-    return claims
+        return Glance(failed=True)
+    return Glance(claims, first=len(claims) if following else None)
 
 
 async def read_claims(
@@ -65,7 +75,7 @@ async def read_claims(
             return found, token or None
 
 
-def cover(view: View, claims: list[ObservedClaim]) -> list[Coverage]:
+def cover(view: View, claims: Sequence[ObservedClaim]) -> list[Coverage]:
     schedules = [record.resource for record in view.schedules.in_order()]
     return derive_coverage(schedules, view.repositories.in_order(), claims)
 
