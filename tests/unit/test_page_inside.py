@@ -216,6 +216,20 @@ def test_of_the_oldest_archive_that_has_a_file_it_is_not_said_that_it_changed(br
     assert "<td>the oldest</td>" in answer.text
 
 
+def test_a_damaged_file_is_called_damaged_wherever_one_chooses_it(browser: Browser) -> None:
+    bad = answers.Item("f", "sources/f", "file", 10, healthy=False)
+    folder = answers.TreeAnswer((bad,), total=1)
+    versions = answers.VersionsAnswer((answers.Version("a-2", KNOWN, "2026-11-24T03:00:02Z", bad),), total=1, looked=1)
+    changes = answers.DiffAnswer((answers.Change(bad.path, answers.MODIFIED, FILE, bad),))
+    for path, page in (
+        ("/archives/main/a-2?path=sources", folder),
+        ("/archives/main/a-2/versions?path=sources%2Ff", versions),
+        ("/compare/main?a=a-1&b=a-2", changes),
+    ):
+        answer, _ = look(browser, path, partial(_always, page))
+        assert answer.text.count('<span class="tag">damaged</span>') == 1, path
+
+
 def test_nothing_in_a_name_is_hidden_or_turns_it_around(browser: Browser) -> None:
     item = answers.Item("\u202etxt.exe", "sources/\u202etxt.exe", "file", 1)
     answer, _ = look(browser, "/archives/main/a-2?path=sources", lambda _: answers.TreeAnswer((item,)))

@@ -11,10 +11,12 @@ import pytest
 
 from borg_api.page.frame.assets import load_assets
 from borg_api.page.insight.attention import find_matters, is_late, of_schedule
+from borg_api.page.insight.overview import find_underway
 from borg_api.page.show.times import NOTHING, size, span
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.claims import listing
 from borg_cluster.errors import Unreachable
+from borg_contract.restore.progress import Progress
 from borg_core.formats import format_time, parse_time
 from borg_core.native.claim import CLAIMS
 from borg_core.registry import Body, ResourceType
@@ -412,6 +414,20 @@ def test_a_restore_with_warnings_needs_somebody() -> None:
     assert "17 files: not written" in page
     world.cluster.report("BorgRestore", "r", **{**status, "completionTime": ago(days=8)})
     assert "17 files" not in Browser(world, "token").get("/").text
+
+
+def test_what_runs_has_the_title_and_the_progress_of_no_other_of_its_name() -> None:
+    world = World(page=True)
+    add_repository(world, "app")
+    add_schedule(world, "app", "Shop", "gg", repositories=("app",))
+    add_run(world, "app-now", "app", "Running", hours=0.1)
+    add_run(world, "app-check", "", "Running", hours=0.1, operation="Check", repositoryRef={"name": "app"})
+    told = {"app": Progress(50, 100, 5, 10, seconds_left=12)}
+    found = find_underway(world.cluster.picture.view("team"), told, {"app": "Shop"}, whole_now())
+    assert {(item.run.name, item.title, item.measured) for item in found} == {
+        ("app-now", "Shop", False),
+        ("app-check", "app", False),
+    }
 
 
 def test_a_repository_in_danger_is_counted_once_and_not_called_ready() -> None:

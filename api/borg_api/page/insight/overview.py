@@ -16,6 +16,8 @@ from borg_contract.restore.progress import Progress
 from borg_contract.run import Phase
 from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
+from borg_core.kinds.restore import RESTORES
+from borg_core.kinds.schedule import SCHEDULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,15 @@ def _tell_bare(bare: int | None) -> str:
 def find_underway(view: View, progress: dict[str, Progress], titles: dict[str, str], now: datetime) -> list[Underway]:
     """Return what waits and runs; that which runs first. `progress`: of restores, by the restore's name."""
     runs = sorted(view.unfinished_runs(), key=lambda run: (run.phase is not Phase.RUNNING, run.order))
-    return [_underway(view, run, progress.get(run.subject.name), titles, now) for run in runs]
+    return [_underway(view, run, progress, titles, now) for run in runs]
 
 
-def _underway(view: View, run: RunRecord, told: Progress | None, titles: dict[str, str], now: datetime) -> Underway:
-    title = titles.get(run.subject.name, run.subject.name)
+def _underway(
+    view: View, run: RunRecord, progress: dict[str, Progress], titles: dict[str, str], now: datetime
+) -> Underway:
+    of = run.subject
+    title = titles.get(of.name, of.name) if of.kind == SCHEDULES.kind else of.name
+    told = progress.get(of.name) if of.kind == RESTORES.kind else None
     if told:
         return Underway(run, title, told.percent, told.seconds_left, told.bytes_per_second or None, measured=True)
     usual = usual_seconds(view, run)
