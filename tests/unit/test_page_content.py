@@ -1,5 +1,6 @@
 """What pages are made of: hostile names as text, nothing inline, links that lead somewhere, few bytes."""
 
+import asyncio
 import gzip
 import re
 import unicodedata
@@ -11,7 +12,7 @@ from fastapi.routing import APIRoute
 from borg_api.page.frame.assets import NAMES, load_assets
 from borg_api.page.routes import ROUTERS
 from support.hostile import make_hostile
-from support.page_world import HOSTILE, add_archive, add_repository, add_schedule, ago, fill
+from support.page_world import HOSTILE, add_archive, add_repository, add_run, add_schedule, ago, fill
 from support.rest_world import World
 from support.visitor import Browser
 
@@ -250,6 +251,18 @@ def test_hostile_lines_of_a_log_are_lines_of_text() -> None:
     again = Browser(world, "token").get("/runs/nightly-1/log", last_event_id="3")
     assert again.text.startswith("id: 5\ndata: id: 7\n")
     assert Browser(world, "token").get("/runs/nightly-1/log", last_event_id="x" * 40).text == answer.text
+
+
+def test_of_a_head_no_log_is_followed() -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", runs="g")
+    add_run(world, "nightly-now", "nightly", "Running", hours=0.1)
+    browser = Browser(world, "token")
+    answer = asyncio.run(asyncio.wait_for(browser.ask("HEAD", "/runs/nightly-now/log"), 10))
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert browser.send("HEAD", "/runs/nothing/log").status_code == 404
 
 
 def test_what_is_loaded_is_small_and_kept_by_browsers(browser: Browser) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from random import Random
 from typing import Any
@@ -46,10 +46,12 @@ def _always(page: Any, _: ReadRequest) -> Any:
     return page
 
 
-def look(browser: Browser, path: str, answer: Callable[[ReadRequest], Any]) -> tuple[httpx.Response, Pod]:
+def look(
+    browser: Browser, path: str, answer: Callable[[ReadRequest], Any], method: str = "GET"
+) -> tuple[httpx.Response, Pod]:
     async def run() -> tuple[httpx.Response, Pod]:
         async with opened(browser.world, answer) as pod:
-            return await browser.ask("GET", path), pod
+            return await asyncio.wait_for(browser.ask(method, path), 60), pod
 
     return asyncio.run(run())
 
@@ -284,6 +286,18 @@ def test_a_file_is_passed_on_to_be_kept_and_never_shown(browser: Browser) -> Non
     tar, pod = look(browser, "/archives/main/a-2/tar?path=sources", lambda _: b"tar")
     assert (tar.content, tar.headers["content-type"]) == (b"tar", "application/x-tar")
     assert 'filename="sources.tar"' in tar.headers["content-disposition"]
+
+
+async def endless() -> AsyncIterator[bytes]:
+    while True:
+        yield b"x" * 65536
+
+
+@pytest.mark.parametrize("path", ["file?path=sources%2Fa", "tar?path=sources"])
+def test_of_a_head_nothing_is_read(browser: Browser, path: str) -> None:
+    answer, _ = look(browser, f"/archives/main/a-2/{path}", lambda _: endless(), "HEAD")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-disposition"].startswith("attachment; ")
 
 
 def test_who_may_not_look_sees_no_file_though_a_session_is_open(browser: Browser) -> None:

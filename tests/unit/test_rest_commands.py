@@ -251,6 +251,20 @@ def test_head_answers_as_get_does(world: World) -> None:
     assert refused.headers["Allow"] == "DELETE, GET, HEAD, PUT"
 
 
+@pytest.mark.parametrize("path", ["/api/repositories/", "/api/backup/jobs", "/api/schedule/none"])
+def test_no_cache_keeps_what_was_answered_to_somebody(world: World, path: str) -> None:
+    assert send(world, "GET", path).headers["cache-control"] == "no-store"
+    assert send(world, "GET", PATH).headers["cache-control"] == "no-cache", "it has an ETag, by which it is asked for"
+
+
+def test_the_documentation_keeps_no_token_and_stands_in_no_frame(world: World) -> None:
+    page = send(world, "GET", "/docs")
+    assert "persistAuthorization" not in page.text
+    assert page.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert page.headers["x-frame-options"] == "DENY"
+    assert page.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_run_that_waits_says_why(world: World) -> None:
     spec = {"scheduleRef": {"name": "db"}, "operation": "Backup"}
     words = 'MountVolume.SetUp failed for volume "data": no such server'

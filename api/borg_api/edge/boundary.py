@@ -1,12 +1,13 @@
 """What is done to every request and answer before and after the routes: plain ASGI, for it is on every path.
 
 Slashes at the end make no difference; HEAD is GET without the body; a body has a limit; an answer from an old picture
-says so; all is counted.
+says so; caches keep none that does not say otherwise; all is counted.
 """
 
 import time
 from collections.abc import Callable
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,7 +41,8 @@ class Boundary:
         path = self._canonical(scope["path"])
         scope = {**scope, "path": path, "method": "GET" if method == "HEAD" else method, HEAD_ONLY: method == "HEAD"}
         status = 500
-        age = self._age() if scope["method"] == "GET" and scope["path"].startswith("/api/") else 0
+        is_of_rest = scope["path"].startswith("/api/")
+        age = self._age() if scope["method"] == "GET" and is_of_rest else 0
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -52,6 +54,8 @@ class Boundary:
                         (b"age", str(age).encode()),
                         (b"warning", b'110 - "Response is Stale"'),
                     ]
+                if is_of_rest:
+                    MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
             await send(message)
 
         try:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import NoMatchFound
 from starlette.types import Receive, Scope, Send
 
+from borg_api.edge.boundary import HEAD_ONLY
 from borg_api.edge.errors import InvalidValueError, NoSuchObjectError
 from borg_api.edge.guard import Caller, read_token
 from borg_api.page.frame.answers import show
@@ -158,11 +159,12 @@ def _scope_of(request: Request, operation: Operation, sent: bytes) -> Scope:
         raise InvalidValueError("The form cannot be read.")
     if operation.body is not None:
         headers |= {"content-type": "application/json", "content-length": str(len(sent))}
+    method = min(route.methods or {"GET"})
     kept = ("asgi", "http_version", "scheme", "client", "server", "state")
     return {
         **{key: request.scope[key] for key in kept if key in request.scope},
         "type": "http",
-        "method": min(route.methods or {"GET"}),
+        "method": "HEAD" if method == "GET" and request.scope[HEAD_ONLY] else method,
         "path": path,
         "raw_path": path.encode(),
         "root_path": "",

@@ -10,6 +10,7 @@ from markupsafe import escape
 from starlette.responses import StreamingResponse
 
 from borg_api.edge.bodies import derive_etag
+from borg_api.edge.boundary import HEAD_ONLY
 from borg_api.edge.errors import HttpError
 from borg_api.edge.guard import Caller, Permission, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.paging import Continue, decode_token, encode_token
@@ -111,7 +112,8 @@ async def follow_log(request: Request, view: TheView, caller: TheCaller, job_id:
     """Send the log as server-sent events: what there is, and then each line as it comes."""
     last = request.headers.get("last-event-id", "")
     begin = int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else 0  # noqa: PLR2004
-    stream = _follow(view, caller, find_run(view, job_id).name, begin)
+    name = find_run(view, job_id).name
+    stream = iter(()) if request.scope[HEAD_ONLY] else _follow(view, caller, name, begin)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
