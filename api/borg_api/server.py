@@ -14,7 +14,11 @@ logger = logging.getLogger(__name__)
 _LOOK_SECONDS = 10.0
 
 HEAD_LIMIT = 32 * 1024
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_WORDS = b"The address and the headers of the request are larger than 32 KiB.\n"
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-type: text/plain\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(_WORDS), _WORDS)
+)
 
 Stamp = tuple[tuple[int, int], ...]
 

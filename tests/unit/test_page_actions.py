@@ -254,8 +254,34 @@ def test_a_restore_names_the_archive_that_was_asked_for_also_when_the_cluster_do
     page = browser.get("/new/restore?repository=main&archive=just-made&destination=app-data").text
     assert '<option value="just-made" selected>' in page
     assert 'name="destination" type="text" value="app-data"' in page
-    assert "Nothing was ticked" in browser.get("/new/restore?repository=main&archive=x&ticked=yes").text
-    assert "Nothing was ticked" not in browser.get("/new/restore?repository=main&archive=x&ticked=yes&path=a").text
+
+
+TICKED = {"repository": "main", "archive": "nightly-1"}
+
+
+def test_what_was_ticked_stands_in_the_form_however_many_there_are() -> None:
+    browser = Browser(make_world(running=False), "token")
+    browser.get("/")
+    none = browser.post("/new/restore", TICKED)
+    assert (none.status_code, "Nothing was ticked" in none.text) == (200, True)
+    some = browser.post("/new/restore", {**TICKED, "path": ["sources/a b", "c"]})
+    assert ">sources/a b\nc</textarea>" in some.text
+    assert 'name="undo" value="on" checked' in some.text
+    assert "ticked" not in some.text
+    many = browser.post("/new/restore", {**TICKED, "path": [f"sources/{'é' * 25}-{number:03}" for number in range(300)]})
+    assert many.status_code == 200
+    assert "300 were ticked, and a restore names 256 at the most: go back and tick their folder" in many.text
+    every = browser.post("/new/restore", {**TICKED, "path": [str(number) for number in range(500)]})
+    assert "500 were ticked" in every.text, "as many as one page has"
+
+
+def test_what_is_too_much_for_a_form_is_said_on_a_page() -> None:
+    browser = Browser(make_world(running=False), "token")
+    browser.get("/")
+    answer = browser.post("/new/restore", {**TICKED, "path": ["x" * 4_000] * 20})
+    assert answer.status_code == 413
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "Go back: what you entered is still there. Of many files, tick the folder that they are in." in answer.text
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,9 @@ def test_a_folder_is_shown_with_what_one_can_do_with_what_is_in_it(browser: Brow
     assert pod.requests[0].path == "sources"
     _, pod = look(browser, "/archives/main/a-2?path=sources&continue=n%2520link", lambda _: page)
     assert pod.requests[0].after == "n link"
-    ticked = browser.get("/new/restore?repository=main&archive=a-2&path=sources%2Fa+b&path=c").text
-    assert ">sources/a b\nc</textarea>" in ticked
+    assert '<form method="post" action="/new/restore?namespace=team">' in answer.text
+    folder = browser.get("/new/restore?repository=main&archive=a-2&path=sources%2Fa+b").text
+    assert ">sources/a b</textarea>" in folder
 
 
 def test_what_is_called_like_that_is_shown_with_where_it_is(browser: Browser) -> None:

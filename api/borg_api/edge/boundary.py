@@ -59,7 +59,7 @@ class Boundary:
             await send(message)
 
         try:
-            if _declared_length(scope) > BODY_LIMIT:
+            if is_of_rest and _declared_length(scope) > BODY_LIMIT:  # of a page, when it is read
                 await render_problem(TooLargeError())(scope, receive, answer)
             else:
                 await self._app(scope, _limited(receive), answer)

@@ -77,7 +77,9 @@ def test_the_facade_listens_in_both_families(host: str) -> None:
 
 def test_headers_without_end_are_cut_off() -> None:
     endless = b"GET / HTTP/1.1\r\nhost: a\r\nx-a: " + b"a" * (HEAD_LIMIT + 1)
-    assert exchange(endless).startswith(b"HTTP/1.1 431")
+    answer = exchange(endless)
+    assert answer.startswith(b"HTTP/1.1 431")
+    assert answer.endswith(b"\r\n\r\nThe address and the headers of the request are larger than 32 KiB.\n")
 
 
 def test_many_headers_without_end_are_cut_off() -> None:

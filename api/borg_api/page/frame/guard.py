@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from borg_api.configuration import Configuration
@@ -20,6 +21,7 @@ from borg_api.edge.errors import (
     InvalidValueError,
     NoSuchObjectError,
     NotAllowedError,
+    TooLargeError,
     UnknownCallerError,
 )
 from borg_api.edge.guard import GuardedRoute, read_media_type, read_token
@@ -31,7 +33,8 @@ from borg_api.page.frame.seal import NoKeyError, Seal
 from borg_cluster.errors import ApiError
 
 FORM = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 500
+_MOST_FIELDS = 600
+"""A page of an archive's files, each ticked, and some more."""
 _WRITES = ("POST",)
 _IN_FORMS = ("/new/schedule/times",)
 """Parts of forms: to go elsewhere by itself would lose what somebody is typing."""
@@ -108,6 +111,8 @@ async def _parse_form(request: Request) -> Form:
     try:
         text = (await request.body()).decode("ascii")
         return parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
+    except HTTPException:  # its end was not read
+        raise TooLargeError from None
     except ValueError:
         raise InvalidValueError("The form cannot be read.") from None
 

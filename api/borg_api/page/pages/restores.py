@@ -9,7 +9,7 @@ from borg_api.edge.guard import Caller, Permission, TheCaller, TheView, is_allow
 from borg_api.edge.paging import Continue, decode_token, encode_token
 from borg_api.page.forms.restore_form import Draft, offer_draft
 from borg_api.page.frame.answers import end_live, show
-from borg_api.page.frame.guard import PageRoute
+from borg_api.page.frame.guard import PageRoute, read_form
 from borg_api.picture.picture import View
 from borg_api.picture.records import edition_of
 from borg_api.picture.timetable import whole_now
@@ -27,9 +27,10 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _PAGE = 50
 _MANY = 1_000
+_MOST_PATHS = 256
 
 Chosen = Annotated[str, Query(max_length=253)]
-Paths = Annotated[list[Annotated[str, Query(max_length=4096)]], Query(alias="path", max_length=256)]
+Paths = Annotated[list[Annotated[str, Query(max_length=4096)]], Query(alias="path", max_length=_MOST_PATHS)]
 
 
 @router.get("/restores")
@@ -61,13 +62,26 @@ async def new_restore(
     caller: TheCaller,
     destination: Chosen = "",
     writers: Chosen = "",
-    ticked: Chosen = "",
 ) -> Response:
-    hint = _NONE_TICKED if ticked and not path else ""
-    draft = offer_draft(view, repository, archive, path, hint=hint, destination=destination, writers=writers)
+    draft = offer_draft(view, repository, archive, path, destination=destination, writers=writers)
     return await show_form(request, caller, view, draft)
 
 
+@router.post("/new/restore")
+@requires(Permission("create", RESTORES))
+async def restore_ticked(request: Request, view: TheView, caller: TheCaller) -> Response:
+    """Show the form for what was ticked in an archive: too much for an address, with long names."""
+    form = read_form(request)
+    chosen, paths = dict(form), [value for name, value in form if name == "path"]
+    hint = _NONE_TICKED if not paths else _MANY_TICKED.format(count=len(paths)) if len(paths) > _MOST_PATHS else ""
+    draft = offer_draft(view, chosen.get("repository", ""), chosen.get("archive", ""), paths, hint=hint)
+    return await show_form(request, caller, view, draft)
+
+
+_MANY_TICKED = (
+    "{count} were ticked, and a restore names %d at the most: go back and tick their folder, or name it below."
+    % _MOST_PATHS
+)
 _NONE_TICKED = "Nothing was ticked: as it is, this restores all of the archive. Go back and tick, or name it below."
 
 
