@@ -132,6 +132,18 @@ def test_without_a_limit_all_pages_come_as_one_and_none_before_all_was_read(worl
     assert (page["pending"], len(page["items"])) == (True, 1)
 
 
+def test_what_was_joined_while_it_was_read_may_lack_something(world: World) -> None:
+    """The reading may end between two pages, and what came before the first one's end was not in it."""
+
+    def answer(request: ReadRequest) -> answers.TreeAnswer:
+        if request.after:
+            return answers.TreeAnswer((FILE,), total=2)
+        return answers.TreeAnswer((FOLDER,), next="etc", pending=True)
+
+    joined = valid(Contents, ask(world, f"{BROWSE}?limit=5000", answer)[0])
+    assert (len(joined["items"]), joined["pending"]) == (2, True)
+
+
 def test_a_page_leads_to_the_next_one(world: World) -> None:
     odd = b"\xff&=".decode(errors="surrogateescape")
     page, _ = ask(world, f"{BROWSE}?limit=1", lambda _: answers.TreeAnswer((FOLDER,), next=odd))

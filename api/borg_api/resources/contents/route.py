@@ -208,7 +208,10 @@ async def _send_tree(reader: Reader, repository: BorgRepository, wanted: ReadReq
         if isinstance(page, Opening):
             return _pending(page)
         rendered = response.render_contents(page)
-        body = rendered if body is None else {**rendered, "items": body["items"] + rendered["items"]}
+        if body is not None:
+            rendered["items"] = body["items"] + rendered["items"]
+            rendered["pending"] |= body["pending"]
+        body = rendered
         left -= len(page.items)
         after = page.next
         if left <= 0 or not after or not page.items:
