@@ -127,6 +127,13 @@ def test_the_list_of_archives_leads_to_each_whatever_it_is_called(name: str) -> 
     assert f"<h1><bdi>{name}</bdi></h1>" in answer.text
 
 
+def test_the_days_of_archives_say_whose_days_they_are() -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_archive(world, "late", "late", time="2026-11-27T23:30:00Z")
+    assert "<h2>Friday, 2026-11-27 UTC</h2>" in Browser(world, "token").get("/archives?repository=main").text
+
+
 @pytest.mark.parametrize(
     "path",
     [

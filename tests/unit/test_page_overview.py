@@ -11,7 +11,7 @@ import pytest
 
 from borg_api.page.frame.assets import load_assets
 from borg_api.page.insight.attention import find_matters, is_late, of_schedule
-from borg_api.page.insight.overview import find_underway
+from borg_api.page.insight.overview import find_proof, find_underway
 from borg_api.page.show.times import NOTHING, size, span
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.claims import listing
@@ -414,6 +414,29 @@ def test_a_restore_with_warnings_needs_somebody() -> None:
     assert "17 files: not written" in page
     world.cluster.report("BorgRestore", "r", **{**status, "completionTime": ago(days=8)})
     assert "17 files" not in Browser(world, "token").get("/").text
+
+
+@pytest.mark.parametrize(
+    ("phase", "verified", "proven"),
+    [
+        ("Completed", {"files": 5, "mismatches": 0}, True),
+        ("CompletedWithWarnings", {"files": 5, "mismatches": 0}, True),
+        ("Completed", {"files": 0, "mismatches": 0}, False),
+        ("Completed", {"files": 5, "mismatches": 1}, False),
+        ("Failed", {"files": 5, "mismatches": 0}, False),
+        ("Cancelled", {"files": 5, "mismatches": 0}, False),
+    ],
+)
+def test_a_restore_proves_something_when_it_ended_well_and_files_were_read_back(
+    phase: str, verified: dict[str, int], *, proven: bool
+) -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    spec = {"repositoryRef": {"name": "main"}, "archive": "x", "target": {"claim": {"claimName": "c"}}}
+    status = {"phase": phase, "completionTime": ago(hours=1), "verified": verified}
+    world.cluster.add("BorgRestore", "r", spec, status=status)
+    view = world.cluster.picture.view("team")
+    assert (find_proof(view, view.repositories.in_order()) is not None) is proven
 
 
 def test_what_runs_has_the_title_and_the_progress_of_no_other_of_its_name() -> None:

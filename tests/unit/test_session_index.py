@@ -236,6 +236,9 @@ def test_names_are_found_whatever_their_case_and_wherever_they_are(make: Any) ->
         "x\udcffy",
         'q"uote',
         "a%b_c",
+        "Straße.txt",
+        "STRASSE",
+        "ﬁle",
     ]
     paths = [f"d{number % 3}/{name}" for number, name in enumerate(names)]
     database = make(*(file(os.fsencode(path)) for path in sorted(paths)))
@@ -257,6 +260,9 @@ def test_names_are_found_whatever_their_case_and_wherever_they_are(make: Any) ->
     assert found("%b_") == ["a%b_c"]
     assert found("%") == ["a%b_c"]
     assert found("_") == ["a%b_c"]
+    assert found("straße") == found("strasse") == ["STRASSE", "Straße.txt"]
+    assert found("ss") == ["STRASSE", "Straße.txt"]
+    assert found("FILE") == ["ﬁle"]
     assert found("nothing at all") == []
     assert found("report", "d0") == ["Report.PDF"]
     assert found("d0") == ["d0"], "a folder's name too, and no path"
@@ -358,6 +364,18 @@ def test_which_of_its_hard_links_comes_first_is_no_change_of_a_file(make: Any) -
     before = make(first, item(b"b", source=b"a"))
     after = make({**first, b"path": b"b"}, item(b"a", source=b"b"))
     assert changes(before, after) == []
+
+
+def test_new_content_is_a_change_of_each_hard_link_wherever_the_first_one_is(make: Any) -> None:
+    def linked(one: bytes, other: bytes) -> list[Raw]:
+        first, second = file(b"A/x", 5, one, hardlink_master=True), file(b"A/y", 5, other, hardlink_master=True)
+        return [first, second, item(b"B/x", source=b"A/x"), item(b"B/y", source=b"A/y"), item(b"C/z", source=b"D/no")]
+
+    before, after, swapped = make(*linked(b"1", b"2")), make(*linked(b"3", b"2")), make(*linked(b"2", b"1"))
+    assert changes(before, after, path="B") == [(b"B/x", "modified")]
+    assert changes(before, after) == [(b"A/x", "modified"), (b"B/x", "modified")]
+    assert len(changes(before, swapped)) == 4
+    assert changes(before, before) == []
 
 
 def test_while_it_is_read_what_came_so_far_is_there(tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def read_row(item: Mapping[bytes, Any], key: bytes) -> Row:
     )
 
 
+def digest_linked(row: Row, content: int, key: bytes) -> int:
+    """Return the digest of a hard link's path and the content that is told with another one."""
+    told = content.to_bytes(_DIGEST_BYTES, "little", signed=True) + row.path
+    return _number(blake2b(told, digest_size=_DIGEST_BYTES, key=key).digest())
+
+
 def _name(name: bytes | None, number: int) -> bytes:
     return name or str(number).encode()
 

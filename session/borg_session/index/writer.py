@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from borg_runner.restore.archive.scope import is_safe
-from borg_session.index.row import Row, read_row
+from borg_session.index.query import find_path
+from borg_session.index.row import Row, digest_linked, read_row
 from borg_session.index.schema import FOLDER, LEAF, ROOT, WORDS, open_for_writing
 
 FIRST_SECONDS = 0.1
@@ -107,7 +108,7 @@ class Writer:
             folder.size += row.size
             folder.below += 1
             folder.children += 1
-            folder.tally += row.tally
+            folder.tally += row.tally + self._tally_linked(row, above)
             link = (row.link, row.healthy, row.content, row.other)
             owner = self._find_owner(row)
             self._batch.append((self._take_id(), folder.id, LEAF, name, row.mode, row.size, row.mtime, owner, *link))
@@ -115,6 +116,15 @@ class Writer:
             self._flush()
         if not self.entries % 100 and time.monotonic() >= self._commit_at:
             self._commit()
+
+    def _tally_linked(self, row: Row, folder: bytes) -> int:
+        """Return what the content of a hard link adds to the sum of its folder, where it is not in that by itself."""
+        if not row.link or row.is_symlink or row.link.rpartition(b"/")[0] == folder:
+            return 0
+        if (first := find_path(self._database, row.link)) is None:
+            self._flush()  # it may have come just now
+            first = find_path(self._database, row.link)
+        return digest_linked(row, first.content, self._key) if first else 0
 
     def _enter(self, path: bytes) -> _Open:
         """Return the folder, open: those beside it are left, those above it opened."""
@@ -189,7 +199,10 @@ class Writer:
             last = repeated[-1][0]
 
     def _write_words(self) -> None:
-        """Let names be found by three of their characters. It takes a while, and the tree is there meanwhile."""
+        """Let names be found by three of their characters. It takes a while, and the tree is there meanwhile.
+
+        Their case is folded as that of what is looked for is: SQLite itself takes no `ß` for `ss`.
+        """
         self._database.executescript(WORDS)
         last = ROOT
         while True:
@@ -201,7 +214,7 @@ class Writer:
             self._database.execute("BEGIN")
             self._database.executemany(
                 "INSERT INTO words (rowid, name) VALUES (?, ?)",
-                ((id_, name.decode("utf-8", "replace")) for id_, name in rows),
+                ((id_, name.decode("utf-8", "replace").casefold()) for id_, name in rows),
             )
             self._database.execute("COMMIT")
             last = rows[-1][0]

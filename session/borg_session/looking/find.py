@@ -59,7 +59,7 @@ def find_names(database: sqlite3.Connection, request: ReadRequest) -> TreeAnswer
 
 def _candidates(database: sqlite3.Connection, q: str, after: int, progress: Progress) -> Iterator[_Row]:
     """Yield what may be meant, and now and then something else, that it be seen how far it is."""
-    words = make_match(q) if progress.searchable else ""
+    words = make_match(q.casefold()) if progress.searchable else ""
     if not words:
         yield from _scan(database, q, after)
         return
@@ -69,7 +69,7 @@ def _candidates(database: sqlite3.Connection, q: str, after: int, progress: Prog
 
 
 def make_match(q: str) -> str:
-    """Return the expression for what names that contain `q` have; empty where that is too little to go by."""
+    """Return the expression for what names that contain `q`, case folded, have; empty where that is too little."""
     grams = {q[at : at + _TRIGRAM] for at in range(len(q) - _TRIGRAM + 1)}
     whole = sorted(gram for gram in grams if not any("\ud800" <= character <= "\udfff" for character in gram))
     quoted = ('"' + gram.replace('"', '""') + '"' for gram in whole[:_MOST_TRIGRAMS])

@@ -17,7 +17,10 @@ from borg_contract.run import Phase
 from borg_core.formats import parse_time
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.restore import RESTORES
+from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.schedule import SCHEDULES
+
+_ENDED_WELL = (RestorePhase.COMPLETED, RestorePhase.COMPLETED_WITH_WARNINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,8 @@ def find_proof(view: View, repositories: Sequence[BorgRepository]) -> Proof | No
     whole = {item.metadata.name: item.status.estimated_restore_time for item in repositories}
     for restore in view.restores.in_order():
         status = restore.resource.status
-        if status.verified and not status.verified.mismatches and status.completion_time:
+        read_back = status.verified and status.verified.files and not status.verified.mismatches
+        if read_back and status.completion_time and restore.phase in _ENDED_WELL:
             name = restore.resource.spec.repository_ref.name
             found.append(Proof(parse_time(status.completion_time), name, whole.get(name)))
     return max(found, key=lambda proof: proof.at, default=None)

@@ -208,7 +208,7 @@ def _find(view: View, repository: str, archive: str) -> tuple[BorgRepository, Ar
 
 
 def _day_of(record: ArchiveRecord) -> str:
-    return f"{parse_time(record.time):%A, %Y-%m-%d}"
+    return f"{parse_time(record.time):%A, %Y-%m-%d} UTC"
 
 
 def _neighbours(view: View, record: ArchiveRecord) -> dict[str, Any]:
