@@ -375,6 +375,62 @@ def test_archives_that_vanish_are_counted_once(count: int, *, dies: bool) -> Non
     assert [times for event, times in cluster.events.items() if "ArchiveVanished" in event] == [1]
 
 
+def test_what_a_listing_finds_gone_is_told_also_where_one_of_its_name_told_before() -> None:
+    async def act(cluster: Archivist) -> None:
+        for number in range(6):
+            comment = render_comment(ArchiveOwner("team", "db", "main"), f"db-{number}", ArchiveContent({"data": 3}))
+            cluster.vault.add(f"db-{number}", BEGIN - timedelta(hours=40 - number), comment)
+        await cluster.live(700)
+        for gone in (("db-0",), ("db-1", "db-2", "db-3")):
+            if "look" in cluster.recorder.names("BorgRun"):
+                cluster.recorder.remove("BorgRun", "look")
+            for name in gone:
+                del cluster.vault.archives[name]
+            look = run_by_hand("look", at=cluster.recorder.now, **BY_HAND)
+            metadata = look.metadata.model_copy(update={"uid": f"uid-look-{len(gone)}"})
+            cluster.add(look.model_copy(update={"metadata": metadata}))
+            await cluster.live(700)
+            assert_whole(cluster)
+            vanished = cluster.recorder.find("BorgRepository", "main")["status"]["listing"]["vanished"]
+            assert vanished["count"] == len(gone)
+
+    assert len([event for event in play(act).events if "ArchiveVanished" in event]) == 2
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "of others"])
+def test_what_vanished_is_counted_once_where_its_objects_are_not_let_go_for_a_while(*, ours: bool) -> None:
+    async def act(cluster: Archivist) -> None:
+        for number in range(9):
+            comment = render_comment(ArchiveOwner("team", "db", "main"), f"db-{number}", ArchiveContent({"data": 3}))
+            cluster.vault.add(f"db-{number}", BEGIN - timedelta(hours=40 - number), comment if ours else "")
+        await cluster.live(700)
+        gone = {cluster.vault.archives.pop(f"db-{number}").id for number in range(6)}
+        allowed = cluster._refuse
+
+        def refuse(request: Request) -> BaseException | None:
+            return Forbidden("no") if str(request).startswith("delete BorgArchive") else allowed(request)
+
+        cluster._refuse = refuse
+        for name, more in (("look", BY_HAND), ("now", {}), ("look-again", BY_HAND)):
+            cluster.add(run_by_hand(name, at=cluster.recorder.now, **more))
+            await cluster.live(700)
+            assert gone < cluster.known
+            assert cluster.condition() == ("False", "RefusedByApiServer", "BorgArchives are refused: no")
+        cluster._refuse = allowed
+        await cluster.live(700)
+        assert_whole(cluster)
+        assert all(run.finished for run in cluster.runs)
+        await assert_rests(cluster)
+
+    cluster = play(act)
+    told = {event: times for event, times in cluster.events.items() if "ArchiveVanished" in event}
+    assert list(told.values()) == [1]
+    assert next(iter(told)).startswith("ArchiveVanished: 6 archives that")
+    listing = cluster.recorder.find("BorgRepository", "main")["status"]["listing"]
+    assert listing.get("vanished", {}).get("count") == (6 if ours else None)
+    assert {event: times for event, times in cluster.events.items() if times > 1} == {}
+
+
 def test_an_object_that_somebody_deletes_comes_back_also_again_and_again_but_ever_later() -> None:
     async def act(cluster: Archivist) -> None:
         await cluster.live(FIRST)

@@ -156,6 +156,14 @@ def test_damage_is_remembered_when_its_run_is_no_longer_kept_and_settled_for_goo
     assert status_after(case_of(found, repository=mended)).get("damage") is None, "a schedule's runs are kept longer"
 
 
+def test_damage_is_told_anew_that_a_later_run_of_the_same_name_found() -> None:
+    damaged = with_status(case_of(ended(1, "Check", **FAILED_CHECK)))
+    later = ended(2, "Check", **DAMAGED_BACKUP)
+    named = later.metadata.model_copy(update={"name": "run-1"})
+    again = case_of(later.model_copy(update={"metadata": named}), repository=damaged)
+    assert status_after(again)["damage"]["reason"] == "RepositoryDamaged"
+
+
 def test_plans_say_that_nothing_is_to_be_pruned_and_that_all_data_are_to_be_read() -> None:
     damaged = with_status(case_of(ended(1, "Check", **FAILED_CHECK)))
     check, _ = plans_of(case_of(repository=damaged))

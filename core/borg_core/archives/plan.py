@@ -10,24 +10,22 @@ from datetime import datetime
 
 from borg_contract.archives.ids import Dated, digest_newest, select_newest, shorten_id
 from borg_contract.archives.part import ArchiveRow, Part, unpack_part
-from borg_contract.reasons import Reason
 from borg_contract.run import Operation
-from borg_core.actions import Action, CreateArchive, DeleteArchive, RecordEvent
+from borg_core.actions import Action, CreateArchive, DeleteArchive
 from borg_core.archives.asking import State, derive_ask
 from borg_core.archives.objects import Naming, archive_name, maker_of, render_archive, row_of
 from borg_core.archives.told import Account, Told, read_accounts
-from borg_core.kinds.archive import ARCHIVES, KnownArchive, RepositoryListing, VanishedArchives
+from borg_core.archives.vanished import Judged, derive_vanished, find_vanished, tell_vanished
+from borg_core.kinds.archive import ARCHIVES, KnownArchive, RepositoryListing
 from borg_core.kinds.repository import BorgRepository
-from borg_core.kinds.run import BorgRun
+from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.kinds.status import ConditionType, Finding
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
 from borg_core.runs.world import Host, World
-from borg_core.workload.owner import Owner
 
 _DELETED_AT_ONCE = 200
 """Objects; when they are gone, the repository is planned again."""
-_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,8 @@ class ArchivesPlan:
     finding: Finding | None = None
     vanished: Finding | None = None
     has_news: bool = False
+    unsettled: frozenset[Reference] = frozenset()
+    """Runs whose end is not recorded yet: an object that they found gone is not let go, and they alone know of it."""
     requeue_after: float | None = None
 
 
@@ -84,14 +84,16 @@ def plan_archives(
         observed.pruning,
     )
     naming = Naming(owner, world.settings.cluster)
-    books = _Books(naming, own, told, limit)
-    judged = _Judged()
-    for entry in observed.entries:
+    books = _Books(naming, own, told, limit, frozenset(world.refusals))
+    judged = Judged()
+    telling: set[Reference] = set()
+    for entry in sorted(observed.entries, key=lambda entry: (entry.created, entry.name)):  # as they had their turns
         if (part := _part_of(entry)) is not None:
-            judged = books.take(part, entry, observed)
-    if (earlier := told.listing.vanished) and earlier.run_name == judged.run_name:
-        judged = replace(judged, vanished=())  # told before the operator died, which had not deleted all of them
-    vanished = _derive_vanished(told.listing.vanished, judged, observed.entries)
+            judged = judged.followed_by(books.take(part, entry, observed))
+            telling.add(Reference(RUNS.kind, owner.namespace, entry.name))
+            if told.listing.vanished and told.listing.vanished.run_uid == entry.uid:
+                judged = replace(judged, vanished=())  # told before, and not all of them could be deleted then
+    vanished = derive_vanished(told.listing.vanished, judged, observed.entries)
     listing = told.listing.model_copy(update={"vanished": vanished})
     refused = next((item for subject, item in world.refusals.items() if subject.kind == ARCHIVES.kind), None)
     is_whole = refused is None and bool(listing.newest) and books.digest == listing.newest
@@ -108,7 +110,7 @@ def plan_archives(
     )
     ask = derive_ask(host, observed.entries, state, now)
     actions = [
-        *_tell(owner, judged),
+        *tell_vanished(owner, replace(judged, others=()) if books.is_hindered else judged),
         *_delete(books.gone, len(books.gone)),
         *_delete([*strangers, *books.doomed]),
         *books.create(set(world.refusals)),
@@ -119,8 +121,9 @@ def plan_archives(
         actions=tuple(actions),
         listing=listing if is_known else None,
         finding=ask.finding,
-        vanished=_find_vanished(vanished),
+        vanished=find_vanished(vanished),
         has_news=bool(judged.vanished),
+        unsettled=frozenset(telling) if books.is_hindered else frozenset(),
         requeue_after=ask.requeue_after,
     )
 
@@ -128,20 +131,13 @@ def plan_archives(
 NOTHING = ArchivesPlan()
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """What a listing found gone: `vanished` were made for this namespace, `others` were not; by which run."""
-
-    run_name: str = ""
-    vanished: tuple[KnownArchive, ...] = ()
-    others: tuple[KnownArchive, ...] = ()
-
-
 class _Books:
     """The objects as they are to be: those there are, what runs made, what listings tell; the newest `limit`."""
 
-    def __init__(self, naming: Naming, own: Sequence[KnownArchive], told: Told, limit: int) -> None:
-        self._naming, self._told, self._limit = naming, told, limit
+    def __init__(
+        self, naming: Naming, own: Sequence[KnownArchive], told: Told, limit: int, refused: Collection[Reference]
+    ) -> None:
+        self._naming, self._told, self._limit, self._refused = naming, told, limit, refused
         self._known = {archive.id: archive for archive in own if not self._is_pruned(archive)}
         self._new = {row.id: row for row in map(row_of, told.made.values()) if row and row.id not in self._known}
         self._from_part: frozenset[str] = frozenset()
@@ -165,25 +161,34 @@ class _Books:
         settled = {id_ for _, id_ in self.there} | {archive.id for archive in self.gone}
         return [archive for archive in self._all if archive.id not in settled]
 
-    def take(self, part: Part, entry: Entry, observed: Observed) -> _Judged:
+    @property
+    def is_hindered(self) -> bool:
+        """Whether the API server does not let go of an object of an archive that a listing found gone."""
+        return any(_refer_to(archive) in self._refused for archive in self.gone)
+
+    def take(self, part: Part, entry: Entry, observed: Observed) -> Judged:
         """Take in what a listing tells; return what went without us."""
         by_short = {shorten_id(archive.id): archive for archive in self._known.values()}
         gone = [by_short[id_] for id_ in part.gone if id_ in by_short]
         unsettled, told_from = self._find_unsettled(entry, observed), _derive_told_from(part, entry)
+        settled = []
         for archive in gone:
             is_news = archive.schedule and archive.schedule not in self._told.silent
-            if archive.schedule in unsettled or (is_news and archive.time <= told_from):
+            is_open = archive.schedule in unsettled or (is_news and archive.time <= told_from)
+            if is_open and _refer_to(archive) not in self._refused:
                 continue  # its own run may have pruned it, and tells so at its end; or another part tells more
             del self._known[archive.id]
-            self.gone.append(archive)
+            settled.append(archive)
+        self.gone += settled
         rows = {row.id: row for row in part.rows if row.id not in self._known}
         self._from_part = frozenset(rows.keys() - self._new.keys())
         self._new = {**rows, **self._new}
         self._settle()
-        vanished = [archive for archive in self.gone if archive.schedule not in self._told.silent]
+        vanished = [archive for archive in settled if archive.schedule not in self._told.silent]
         made = self._find_made() if vanished else frozenset()
-        return _Judged(
+        return Judged(
             entry.name,
+            entry.uid,
             tuple(item for item in vanished if item.schedule and (item.schedule, item.time) not in made),
             tuple(archive for archive in vanished if not archive.schedule),
         )
@@ -243,50 +248,8 @@ def _derive_told_from(part: Part, entry: Entry) -> str:
 
 def _delete(archives: Sequence[KnownArchive], most: int = _DELETED_AT_ONCE) -> Iterator[Action]:
     for archive in archives[:most]:
-        yield DeleteArchive(Reference(ARCHIVES.kind, archive.namespace, archive.name), archive.uid)
+        yield DeleteArchive(_refer_to(archive), archive.uid)
 
 
-def _derive_vanished(
-    before: VanishedArchives | None, judged: _Judged, entries: Sequence[Entry]
-) -> VanishedArchives | None:
-    """Return what is told of vanished archives, until somebody deletes the run that found the last of them gone."""
-    if before and before.run_name not in {entry.name for entry in entries}:
-        before = None
-    if not judged.vanished:
-        return before
-    names = [*(before.archives if before else ()), *(archive.archive for archive in judged.vanished)]
-    count = (before.count if before else 0) + len(judged.vanished)
-    return VanishedArchives(run_name=judged.run_name, count=count, archives=tuple(names[:_NAMED]))
-
-
-def _find_vanished(vanished: VanishedArchives | None) -> Finding | None:
-    if vanished is None:
-        return None
-    message = (
-        f'BorgRun "{vanished.run_name}" looked what archives there are, and {vanished.count} are gone that runs of '
-        f"this namespace made and nothing here deleted: {_name_some(vanished.archives, vanished.count)}. The "
-        "repository is an older copy of itself, or somebody deleted them. Find out who; delete that BorgRun when "
-        "that is settled"
-    )
-    return Finding(ConditionType.ROLLED_BACK.value, True, Reason.ARCHIVE_VANISHED.value, message)
-
-
-def _tell(owner: Owner, judged: _Judged) -> Iterator[Action]:
-    for archives, what, warning in (
-        (judged.vanished, "that runs of this namespace made are gone, and nothing here deleted them", True),
-        (judged.others, "that others made are gone", False),
-    ):
-        if archives:
-            some = _name_some([archive.archive for archive in archives[:_NAMED]], len(archives))
-            message = f'{len(archives)} archives {what}: {some} (BorgRun "{judged.run_name}")'
-            yield RecordEvent(owner.reference, owner.uid, Reason.ARCHIVE_VANISHED.value, message, warning)
-
-
-def _name_some(names: Sequence[str], count: int) -> str:
-    more = f" and {count - len(names)} more" if count > len(names) else ""
-    return ", ".join(names) + more
-
-
-def keep_finders(listing: RepositoryListing | None) -> frozenset[str]:
-    """Return the names of runs that are kept as long as what they found is told."""
-    return frozenset({listing.vanished.run_name}) if listing and listing.vanished else frozenset()
+def _refer_to(archive: KnownArchive) -> Reference:
+    return Reference(ARCHIVES.kind, archive.namespace, archive.name)

@@ -81,6 +81,7 @@ class VanishedArchives(Model):
     """Archives that were made for this namespace and are gone, though nothing here deleted them."""
 
     run_name: Annotated[str, Schema("The BorgRun that found the last of them gone.", maxLength=253)]
+    run_uid: Annotated[str, Schema("Its uid, which tells it from a later one of its name.", maxLength=64)] = ""
     count: Annotated[int, Schema("How many they are.", format="int64", minimum=1)]
     archives: Annotated[
         tuple[Annotated[str, Schema("One name.", maxLength=1024)], ...],

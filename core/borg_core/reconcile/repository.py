@@ -8,9 +8,10 @@ from borg_contract.archives.ids import ID, pack_ids
 from borg_contract.archives.plan import LITTLE_ROOM, ROOM, ListingPlan
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation
-from borg_core.actions import Action, PatchStatus, Plan
-from borg_core.archives.plan import ArchivesPlan, Observed, keep_finders, plan_archives
+from borg_core.actions import Action, PatchStatus, Plan, RecordEvent, object_of
+from borg_core.archives.plan import ArchivesPlan, Observed, plan_archives
 from borg_core.archives.told import Account
+from borg_core.archives.vanished import keep_finders
 from borg_core.kinds.parts.verification import CheckTimes, DrillTimes, Verification
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import BorgRun
@@ -26,6 +27,7 @@ from borg_core.reconcile.forget import forget_future
 from borg_core.reconcile.identity import select_begun
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.repository_status import derive_repository_status, read_runs
+from borg_core.registry import Reference
 from borg_core.repositories.surroundings import Surroundings, gather_surroundings
 from borg_core.repositories.workload import render_workload
 from borg_core.runs.entry import Entry
@@ -122,8 +124,13 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
     # told is in its pod alone: it is recorded as done once the objects are there.
     before, after = (said, ()) if archives.has_news else ((), said)
-    actions = (*checks.actions, *drills.actions, *before, *archives.actions, *runs.actions, *after)
+    of_runs = [action for action in runs.actions if not _concerns(action, archives.unsettled)]
+    actions = (*checks.actions, *drills.actions, *before, *archives.actions, *of_runs, *after)
     return Plan(actions, derive_requeue((*checks.refused, *drills.refused), *waits))
+
+
+def _concerns(action: Action, runs: Collection[Reference]) -> bool:
+    return object_of(action) in runs or (isinstance(action, RecordEvent) and action.about in runs)
 
 
 def _find_problems(

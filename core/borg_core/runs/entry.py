@@ -38,6 +38,11 @@ class Entry:
         return self.run.metadata.name if self.run else self.job.name if self.job else ""
 
     @property
+    def uid(self) -> str:
+        """The BorgRun's, empty while there is none."""
+        return self.run.metadata.uid if self.run else ""
+
+    @property
     def job_name(self) -> str:
         """The name under which its pod takes locks, empty where no pod is known."""
         return self.pod.job_name if self.pod else ""

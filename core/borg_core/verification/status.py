@@ -161,10 +161,11 @@ def _fold_damage(before: VerificationStatus, witnesses: Told) -> Damage | None:
             continue
         if result.check and result.check.data and result.phase.succeeded:
             found = None
-        elif _is_damage(run, result) and (found is None or found.run_name != run.metadata.name):
+        elif _is_damage(run, result) and (found is None or found.run_uid != run.metadata.uid):
             found = Damage(
                 time=time,
                 run_name=run.metadata.name,
+                run_uid=run.metadata.uid,
                 reason=result.reason or "",
                 message=(result.error or "")[:_MESSAGE_LENGTH],
             )

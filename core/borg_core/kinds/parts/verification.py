@@ -163,6 +163,7 @@ class Damage(Model):
 
     time: Annotated[Time, Schema("When the run ended that found it.")]
     run_name: Annotated[str, Schema("That BorgRun.", maxLength=253)]
+    run_uid: Annotated[str, Schema("Its uid, which tells it from a later one of its name.", maxLength=64)] = ""
     reason: Annotated[str, Schema("What it found, in one word.", maxLength=1024)]
     message: Annotated[str, Schema("The same in a sentence.", maxLength=2048)] = ""
 
