@@ -23,6 +23,8 @@ from support.builders import DB
 from support.controllers import CronJobController, Node, is_finished
 from support.operator import Operator
 from support.recorder import CrashError, Recorder, Request
+from support.running import Cluster, claims, run_by_hand
+from support.virtual_time import run_virtually
 
 BEGIN = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
 EVERY = "*/2 * * * *"
@@ -275,3 +277,21 @@ def test_a_job_that_loses_its_owner_is_given_back_when_it_has_ended(seed: int, l
     found = (town.recorder.find("Job", entry["name"]) for entry in cron_job["status"].get("active", []))
     lost = [job["metadata"]["name"] for job in found if not job["metadata"].get("ownerReferences")]
     assert lost == [], town.told("the controller cannot see that these have ended")
+
+
+def test_a_run_of_any_name_takes_its_turn_and_the_next_ticks_come() -> None:
+    async def work() -> Cluster:
+        cluster = Cluster()
+        for claim in claims():
+            cluster.recorder.add("PersistentVolumeClaim", claim)
+        cluster.add(builders.local_repository(), builders.schedule(schedule="*/5 * * * *"))
+        await cluster.begin()
+        await cluster.live(2)
+        cluster.add(run_by_hand("db-placeholder", at=cluster.recorder.now))
+        await cluster.live(700)
+        await cluster.stop()
+        return cluster
+
+    ended = [run for run in run_virtually(work()).runs if run.finished]
+    assert [run.metadata.name for run in ended if run.status.trigger == "Manual"] == ["db-placeholder"]
+    assert len(ended) == 3

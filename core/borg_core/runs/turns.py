@@ -5,8 +5,8 @@ controlled by the CronJob, as after `kubectl create job --from`, and is started 
 after each of them:
 
 1. Create the Job suspended: nothing runs.
-2. Enter it in `status.active`, together with a placeholder, a reference to a Job that does not exist. As soon as the
-   controller has seen this, it starts no tick.
+2. Enter it in `status.active`, together with a placeholder, a reference to a Job that does not exist: no Job can have
+   its name. As soon as the controller has seen this, it starts no tick.
 3. Wait until the controller removes the placeholder, which proves that it has seen the entry. It handles a CronJob
    once at a time, so no earlier decision of it is still being carried out. Then list the Jobs afresh and, if no other
    one is at work, start ours.

@@ -57,7 +57,7 @@ class CronJobs:
 
     async def reserve_turn(self, turn: ReserveTurn) -> None:
         """Enter the Job and a placeholder: see `runs.turns`."""
-        placeholder = Reference(JOBS.kind, turn.job.namespace, f"{turn.cron_job.name}-placeholder")
+        placeholder = Reference(JOBS.kind, turn.job.namespace, f"{turn.cron_job.name}_placeholder")
         entries = {turn.job_uid: turn.job, PLACEHOLDER_UID: placeholder}
         await self._patch_active(turn.cron_job, turn.cron_job_uid, entries, {})
 
