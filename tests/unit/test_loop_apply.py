@@ -186,7 +186,7 @@ def test_a_reserved_turn_keeps_what_is_in_active_and_adds_a_placeholder_once() -
         operator.apply(ReserveTurn(CRON_JOB, "CronJob-x", JOB, "Job-x"))
     active = recorder.find("CronJob", "x")["status"]["active"]
     assert [found["uid"] for found in active] == ["tick", "Job-x", PLACEHOLDER_UID]
-    assert active[2]["name"] == "x_placeholder", "the CronJob controller looks by name whether it is gone: no Job can have that one"
+    assert active[2]["name"] == "x_placeholder", "no Job can have it: the CronJob controller looks by name for one"
 
 
 def test_a_reserved_turn_takes_the_place_of_a_job_that_had_its_name() -> None:
