@@ -18,6 +18,9 @@ def _count(description: str) -> Schema:
     return Schema(description, format="int64", minimum=0)
 
 
+NO_ROOM = "repositories fit here"
+"""In the message of a result that does not name all of its repositories."""
+
 _SAID = 3
 """Of how many repositories `causes` tells; each has its own words beside it."""
 

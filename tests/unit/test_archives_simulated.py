@@ -262,6 +262,22 @@ def test_that_a_backup_withheld_prune_takes_no_blame_for_what_vanished() -> None
     assert told[:2] == ("True", "ArchiveVanished")
 
 
+def test_that_a_schedule_wrote_elsewhere_before_takes_no_blame_for_what_vanished() -> None:
+    async def act(cluster: Archivist) -> None:
+        at = f"{BEGIN + timedelta(minutes=4):%Y-%m-%dT%H:%M:%SZ}"
+        told = [{"name": "other", "phase": "Completed", "archive": "db-x", "prune": {"kept": 1, "deleted": 0}}]
+        status = {"phase": "Completed", "startTime": at, "completionTime": at, "repositories": told}
+        cluster.add(builders.run("db-before", status))
+        await cluster.live(1300)
+        del cluster.vault.archives[min(cluster.vault.archives)]
+        await cluster.live(1300)
+        assert "db-before" in cluster.recorder.names("BorgRun")
+
+    told = play(act, Vault(is_there=False), times="*/10 * * * *", prunes=True).condition("RolledBack")
+    assert told
+    assert told[:2] == ("True", "ArchiveVanished")
+
+
 def test_archives_of_others_that_come_go_and_are_renamed_are_noticed_with_the_next_run() -> None:
     async def act(cluster: Archivist) -> None:
         await cluster.live(FIRST)

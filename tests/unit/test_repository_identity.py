@@ -368,6 +368,9 @@ def test_the_record_of_a_prune_is_not_outlived_by_that_of_the_archive_that_it_to
     assert names_of(kept(1, backup(1), killed(2, startTime=None), *failed(3, 3))) == ["db-1", "no-2"]
 
 
+CUT = "Only 1 of 2 repositories fit here: of the others, 0 failed or were skipped."
+
+
 def killed(hour: int, operation: str = "Prune", **more: Any) -> BorgRun:
     """Return a run that died without a result."""
     at = f"2026-03-01T{hour:02}"
@@ -382,6 +385,8 @@ def killed(hour: int, operation: str = "Prune", **more: Any) -> BorgRun:
         (killed(2, phase="Cancelled", reason="RunCancelled"), False),
         (killed(2, repositories=[{"name": "other", "phase": "Completed"}]), False),
         (killed(2, repositories=[{"name": "main", "phase": "Skipped"}]), True),
+        (killed(2, phase="Completed", repositories=[{"name": "other", "phase": "Completed"}]), True),
+        (killed(2, phase="Completed", message=CUT, repositories=[{"name": "other", "phase": "Completed"}]), False),
         (killed(2, startTime=None), True),
         (killed(2, "Backup"), True),
         (killed(2, "Compact"), True),
@@ -392,6 +397,8 @@ def killed(hour: int, operation: str = "Prune", **more: Any) -> BorgRun:
         "a prune that was cancelled and did not tell",
         "a prune that died after another repository",
         "a prune whose turn for this repository did not come",
+        "a prune that had to do with other repositories alone",
+        "a prune in whose result there was no room for this one",
         "a prune of which no container ever ran",
         "a backup, which prunes only what is older than its own archive",
         "a compact",

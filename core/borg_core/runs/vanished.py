@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from borg_contract.archive_name import without_times
-from borg_contract.result import RepositoryResult
+from borg_contract.result import NO_ROOM, RepositoryResult
 from borg_contract.run import Operation, Phase
-from borg_core.kinds.run import BorgRun
+from borg_core.kinds.run import BorgRun, BorgRunStatus
 
 Account = tuple[BorgRun, RepositoryResult | None]
 """A run of a schedule that has ended, and what it says of one repository; None: it died, and nobody knows."""
@@ -56,14 +56,23 @@ def find_told(run: BorgRun, name: str) -> RepositoryResult | None:
 def may_have_pruned(run: BorgRun, result: RepositoryResult | None, *, prunes: bool = False) -> bool:
     """Tell whether it began, may have come to prune, and does not say whether it did. `result`: see `Account`.
 
-    `prunes`: whether backups of its schedule do. One that told totals has come to its end, and says all of it: what was
-    pruned outlives them in a result that is cut.
+    One that came to its end, and names other repositories alone, had nothing to do with this one. `prunes`: whether
+    backups of its schedule do. One that told totals has come to its end, and says all of it: what was pruned outlives
+    them in a result that is cut.
     """
     if not (run.finished and run.status.start_time) or (result and result.prune):
+        return False
+    if result is None and _names_all(run.status):
         return False
     if run.spec.operation is Operation.BACKUP and prunes:
         return result is None or bool((result.archive or result.phase.succeeded) and result.totals is None)
     return run.spec.operation is Operation.PRUNE
+
+
+def _names_all(status: BorgRunStatus) -> bool:
+    """Tell whether it names each repository that it was to use."""
+    came_to_its_end = status.phase is not None and status.phase.succeeded
+    return came_to_its_end and bool(status.repositories) and NO_ROOM not in (status.message or "")
 
 
 def derive_told(runs: Sequence[BorgRun]) -> frozenset[str]:

@@ -17,7 +17,7 @@ from typing import Any
 from borg_contract.codec import FRAME_BYTES, encode, encode_with_brief
 from borg_contract.ownership import fit_comment
 from borg_contract.pod import BRIEF_LIMIT_BYTES, RESULT_LIMIT_BYTES
-from borg_contract.result import RepositoryResult, RunResult
+from borg_contract.result import NO_ROOM, RepositoryResult, RunResult
 from borg_runner.log import Log, make_printable, shorten
 from borg_runner.run.summary import WHY, is_bad, summarize_so_far
 
@@ -208,7 +208,7 @@ def _drop_repositories(result: RunResult, limit: int) -> RunResult:
     for count in range(len(every), -1, -1):
         kept, dropped = by_use[:count], by_use[count:]
         failed = sum(map(is_bad, dropped))
-        message = f"Only {count} of {len(every)} repositories fit here: of the others, {failed} failed or were skipped."
+        message = f"Only {count} of {len(every)} {NO_ROOM}: of the others, {failed} failed or were skipped."
         there = tuple(repository for repository in every if repository in kept)
         fitting = replace(result, repositories=there, message=message)
         if len(encode(fitting)) <= limit:
