@@ -74,7 +74,7 @@ class Transport:
         response, data = await self._fetch(request, self._timeouts.request)
         parsed = parse_object(data)
         if parsed is None or "kind" not in parsed:
-            raise Unreachable(f"{request}: the answer is no object of an API server; is something else in between?")
+            raise Unanswered(f"{request}: the answer is no object of an API server; is something else in between?")
         self._clock.hear(response.headers.get("Date"))
         return parsed
 
