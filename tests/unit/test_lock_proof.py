@@ -9,7 +9,7 @@ from borg_cluster.errors import Forbidden
 from borg_contract.pod import digest_node, lock_holder, session_lock_holder
 from borg_core import labels
 from borg_core.runs.world import Doubt
-from borg_operator.loop.proof import OUT_OF_SERVICE, PATIENCE_SECONDS, Prover
+from borg_operator.loop.proof import MEMORY_SECONDS, OUT_OF_SERVICE, PATIENCE_SECONDS, Prover
 from borg_operator.store import Store
 from support.builders import NOW
 from support.operator import Operator, run
@@ -255,6 +255,18 @@ def test_of_a_holder_whose_place_is_not_known_a_person_is_asked_at_once() -> Non
     scene = Scene(nodes=(node(),))
     assert not scene.is_dead(holder)
     assert scene.prover.doubts[holder] == Doubt("It is not known where its pod was", needs_a_person=True)
+
+
+def test_a_holder_that_nobody_asks_for_any_more_is_forgotten() -> None:
+    scene = Scene(nodes=(node(),))
+    for number in range(50):
+        holder = lock_holder("team", f"db-{number}", f"job-{number}", digest_node(CLUSTER, NODE))
+        assert not scene.is_dead(holder)
+    assert not scene.is_dead()
+    assert len(scene.prover.doubts) == 51
+    assert scene.is_dead(after=timedelta(seconds=MEMORY_SECONDS)), "of one that is asked for, it is known since when"
+    assert scene.prover.doubts == {}
+    assert list(scene.prover._seen) == [HOLDER]
 
 
 def test_the_doubt_goes_when_the_holder_is_proven_dead() -> None:

@@ -144,6 +144,25 @@ def test_whatever_else_is_refused_is_asked_for_with_patience_and_ends_well(
     assert cluster.schedule.status.active == ()
 
 
+@pytest.mark.parametrize("goes", [True, False], ids=["it goes", "it is let do"])
+def test_what_was_refused_fails_no_more_soon_after_that_is_over(*, goes: bool) -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        allowed, cluster._refuse = cluster._refuse, refusing("create", "CronJob", QUOTA)
+        await begin(cluster)
+        await cluster.live(PATIENCE_SECONDS)
+        assert cluster.controller._queue.failing == 1
+        if goes:
+            cluster.recorder.remove("BorgSchedule", "db")
+        else:
+            cluster._refuse = allowed
+        await cluster.live(250)
+        assert cluster.controller._queue.failing == 0
+        await cluster.stop()
+
+    run_virtually(work())
+
+
 def test_a_name_that_somebody_else_has_is_said_and_asked_for_with_patience() -> None:
     async def work() -> Cluster:
         cluster = Cluster()

@@ -105,3 +105,18 @@ def test_a_key_that_is_at_work_when_its_pace_begins_has_to_wait_and_others_have_
         queue.close()
 
     run_virtually(check(), still=True)
+
+
+def test_of_keys_that_are_paced_no_more_nothing_stays() -> None:
+    async def check() -> None:
+        queue: WorkQueue[int] = WorkQueue()
+        for key in range(100):
+            queue.pace(key, 1)
+            queue.add(key)
+            assert await queue.get() == key
+            queue.done(key)
+            await asyncio.sleep(0.1)
+        assert len(queue._paces) <= 11
+        queue.close()
+
+    run_virtually(check(), still=True)

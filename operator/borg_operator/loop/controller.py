@@ -170,7 +170,9 @@ class Controller:
         if self._refusals.get(key):
             last = max(attempt.again for attempt in self._refusals[key].values())
             self._calm_after[key] = last + max(_CALM_SECONDS, last - now)
-        elif now >= self._calm_after.get(key, now):
+        elif (left := self._calm_after.get(key, now) - now) > 0:
+            self._queue.add_after(key, left)  # nothing else may ever bring it back: it may be gone
+        else:
             self._refusals.pop(key, None)
             self._calm_after.pop(key, None)
             self._queue.forget(key)

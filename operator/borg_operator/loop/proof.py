@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from borg_cluster.client import ApiServer
@@ -31,6 +32,8 @@ PATIENCE_SECONDS = 180.0
 """For so long this process must have seen the pod gone, and its node in touch without a break: longer than the kubelet
 takes to end a pod in order, and than the cluster takes to notice that a node is cut off."""
 
+MEMORY_SECONDS = 3600.0
+"""For so long a holder is remembered that nobody asks for: all who want to know ask every few minutes."""
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """Kubernetes' own taint by which a person, or what fences machines, says that a node is off, and stays off until the
@@ -78,15 +81,27 @@ class Prover:
         """By holder."""
         self.doubts: dict[str, Doubt] = {}
         """What kept holders that were asked for from being proven dead, by holder."""
+        self._asked: dict[str, float] = {}
+        """When each was asked for last, the one of the longest ago first."""
 
     async def is_dead(self, holder: str) -> bool:
         """Tell whether it is proven that the holder of a lock can write no more. Raises ApiError."""
+        self._remember(holder)
         doubt = await self._find_doubt(holder)
         if doubt is None:
             self.doubts.pop(holder, None)
         else:
             self.doubts[holder] = doubt
         return doubt is None
+
+    def _remember(self, holder: str) -> None:
+        """Take down that it is asked for, and forget those that are asked for no more."""
+        self._asked.pop(holder, None)
+        self._asked[holder] = self._count()
+        old = takewhile(lambda item: item[1] <= self._asked[holder] - MEMORY_SECONDS, self._asked.items())
+        for forgotten, _ in list(old):
+            for memory in (self._asked, self._seen, self.doubts):
+                memory.pop(forgotten, None)
 
     async def _find_doubt(self, holder: str) -> Doubt | None:
         """Return why the holder may still write, None when it is proven that it cannot."""

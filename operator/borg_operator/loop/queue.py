@@ -23,6 +23,10 @@ class _Pace:
     until: float
     last: float
 
+    @property
+    def end(self) -> float:
+        return max(self.until, self.last + self.seconds)
+
 
 class WorkQueue(Generic[Key]):
     """To be used from one event loop."""
@@ -35,6 +39,7 @@ class WorkQueue(Generic[Key]):
         self._later: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
         self._paces: dict[Key, _Pace] = {}
+        """The one that was set last comes last, so that those that have run out are found at once."""
 
     def __len__(self) -> int:
         """Return how many keys wait to be worked on now."""
@@ -61,7 +66,9 @@ class WorkQueue(Generic[Key]):
         So the first of many changes is taken up at once, and those that follow it together, `seconds` later at most.
         """
         now = asyncio.get_running_loop().time()
-        known = self._paces.get(key)
+        while self._paces and next(iter(self._paces.values())).end <= now:
+            del self._paces[next(iter(self._paces))]
+        known = self._paces.pop(key, None)
         last = known.last if known else now if key in self._working else -seconds
         self._paces[key] = _Pace(seconds, now + seconds, last)
 
@@ -113,7 +120,7 @@ class WorkQueue(Generic[Key]):
         if pace is None:
             return 0
         now = asyncio.get_running_loop().time()
-        if now >= max(pace.until, pace.last + pace.seconds):
+        if now >= pace.end:
             del self._paces[key]
         return pace.last + pace.seconds - now
 
