@@ -163,3 +163,27 @@ def test_there_is_something_that_could_notice() -> None:
     plans = plan_others(store_with(REPOSITORIES, repository()), set())
     assert len(plans) == 5
     assert all(plan.actions for plan in plans.values())
+
+
+class Asked(Store):
+    """Counts how often it is asked who refers to something."""
+
+    times = 0
+
+    def referring_to(self, kind: Kind[Any], reference: Reference) -> list[Any]:
+        self.times += 1
+        return super().referring_to(kind, reference)
+
+
+def test_of_many_schedules_that_have_something_in_common_each_is_looked_at_again_and_no_more_is_asked() -> None:
+    def ask(count: int) -> int:
+        store = Asked()
+        for number in range(count):
+            made = builders.schedule(f"s{number}", archiveNameTemplate="{job_name}-{timestamp}")
+            store.put(SCHEDULES, document(made))
+        (changed, *_) = store.values(SCHEDULES)
+        concerned = derive_concerned(store, SCHEDULES, Change(None, changed))
+        assert len([reference for reference in concerned if reference.kind == SCHEDULES.kind]) == count
+        return store.times
+
+    assert ask(100) == ask(10)

@@ -5,6 +5,7 @@ from typing import Any
 
 from borg_cluster.index import Change
 from borg_core.kinds.parts.base import Model
+from borg_core.kinds.repository import REPOSITORIES
 from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Kind, Reference
 from borg_core.view import View
@@ -40,17 +41,17 @@ def _concerned_by(view: View, kind: Kind[Any], found: Any) -> set[Reference]:
     """Return it itself, what it refers to, what refers to it, and those that have something in common with it.
 
     What refers to it also through something else: a schedule, to a script that one of its repositories runs. In common:
-    with others of its own kind, a title say. What refers to those as well: a schedule, to another name of a repository.
+    with others of its own kind, a title say. Of repositories what refers to those as well: a schedule, to another name.
     """
-    own = reference_of(kind, found)
-    followed = {own, *_alike(view, kind, found)}
+    own, alike = reference_of(kind, found), set(_alike(view, kind, found))
+    followed = {own, *alike} if kind.kind == REPOSITORIES.kind else {own}
     waiting = [*followed, *kind.affects(found)]
     while waiting:
         for reference in _referring(view, waiting.pop()):
             if reference not in followed:
                 followed.add(reference)
                 waiting.append(reference)
-    return {*followed, *kind.references(found)}
+    return {*followed, *alike, *kind.references(found)}
 
 
 def _alike(view: View, kind: Kind[Any], found: Any) -> Iterator[Reference]:
