@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 _APART = timedelta(minutes=1)
 """Less is no wrong clock: answers give whole seconds, and wait until somebody reads them."""
 _QUARREL_SECONDS = 600.0
-"""For so long answers are not believed after two that disagree: as those of several API servers may."""
+"""For so long answers are not believed after two that disagree: as those of several API servers may. If they had agreed
+for as long before, what they said then is gone by."""
 
 
 def _uptime() -> float:
@@ -31,6 +32,8 @@ class ServerClock:
         self._own = own
         self._count = count
         self._heard: tuple[datetime, float] | None = None
+        self._agreed: tuple[datetime, float] | None = None
+        """What was heard last before answers disagreed."""
         self._believed_from = 0.0
         self._warned = False
 
@@ -43,16 +46,22 @@ class ServerClock:
         if told.tzinfo is None:
             return
         told, counted = told.astimezone(UTC), self._count()
-        if self._heard and abs(told - self._by_server(*self._heard, counted)) > _APART:
+        if self._heard is None:
+            self._believed_from = counted
+        elif abs(told - self._by_server(*self._heard, counted)) > _APART:
+            if counted >= self._believed_from:
+                is_long = self._heard[1] - self._believed_from >= _QUARREL_SECONDS
+                self._agreed = self._heard if is_long else None
             self._believed_from = counted + _QUARREL_SECONDS
         self._heard = told, counted
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
         own, counted = self._own(), self._count()
-        if self._heard is None or counted < self._believed_from:
+        heard = self._agreed if counted < self._believed_from else self._heard
+        if heard is None:
             return own
-        by_server = self._by_server(*self._heard, counted)
+        by_server = self._by_server(*heard, counted)
         is_apart = abs(by_server - own) > _APART
         if is_apart and not self._warned:
             seconds = (own - by_server).total_seconds()

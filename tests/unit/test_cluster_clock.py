@@ -77,6 +77,27 @@ def test_a_server_that_is_set_right_makes_no_leap_of_a_clock_that_was_right() ->
     assert machine.clock.now() == machine.right
 
 
+@pytest.mark.parametrize("odd", [timedelta(minutes=2), -timedelta(days=1)], ids=str)
+def test_one_odd_answer_does_not_bring_back_a_clock_that_has_been_wrong_for_long(odd: timedelta) -> None:
+    machine = Machine(-timedelta(hours=2))
+    for number in range(40):
+        machine.up += 60
+        machine.hear(odd if number in (15, 20) else timedelta(0))
+        assert machine.clock.now() == machine.right
+    machine.ahead = timedelta(0)
+    machine.hear(odd)
+    assert machine.clock.now() == machine.right
+
+
+def test_what_was_agreed_before_a_server_was_set_is_gone_by_no_more() -> None:
+    machine = Machine()
+    for number in range(30):
+        machine.up += 60
+        machine.hear(timedelta(hours=1) if number < 15 else timedelta(0))
+    machine.hear(timedelta(minutes=7))
+    assert machine.clock.now() == machine.right
+
+
 def test_a_server_that_goes_on_to_say_so_is_gone_by_in_the_end() -> None:
     machine = Machine()
     machine.hear()
