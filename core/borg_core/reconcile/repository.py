@@ -1,6 +1,6 @@
 """Planning a repository: the CronJobs of its checks and drills, the runs on it alone, what it says about itself."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
