@@ -236,6 +236,17 @@ def test_a_schedule_that_is_held_learns_of_damage_and_of_its_end_and_goes_on() -
     assert mended.manifest["spec"] == held.cron_job.spec
 
 
+def test_a_schedule_that_is_held_learns_of_damage_where_it_writes_though_it_is_to_write_elsewhere() -> None:
+    sound = builders.bundle(builders.schedule(prune={"enabled": True}), (local_repository(**BOTH),))
+    held = builders.settled(builders.world(sound))
+    store = Store()
+    store.put(REPOSITORIES, document(with_status(case_of(ended(1, "Check", **FAILED_CHECK)))))
+    store.put(SCHEDULES, document(builders.schedule(repositories=("gone",), prune={"enabled": True})))
+    told = next(action for action in reconcile_schedule(held, store, NOW).actions if isinstance(action, RepairCronJob))
+    plan = plan_in(told.manifest["spec"]["jobTemplate"]["spec"]["template"])
+    assert plan.repositories[0].damage.startswith("CheckFailed by BorgRun")
+
+
 def test_a_check_that_is_held_reads_all_data_where_damage_is_found_meanwhile() -> None:
     case = made_by(case_of())
     assert case.drill_cron_job

@@ -18,8 +18,8 @@ from borg_core.registry import Reference
 from borg_core.runs.world import World
 from borg_core.workload.job import render_cron_job_manifest
 from borg_core.workload.owner import Owner
-from borg_core.workload.plan import tell_damage
-from borg_core.workload.workload import Workload
+from borg_core.workload.plan import read_names, tell_damage
+from borg_core.workload.workload import Target
 
 OVERDUE_AFTER = timedelta(seconds=20)
 """How late a tick may be before it is overdue: the CronJob controller looks every ten seconds."""
@@ -56,12 +56,12 @@ def is_ours(current: ObservedCronJob | None, owner: Owner) -> bool:
 
 
 def render_held(
-    world: World, owner: Owner, problems: Sequence[Problem], workload: Workload, *, suspend: bool = False
+    world: World, owner: Owner, problems: Sequence[Problem], targets: Sequence[Target], *, suspend: bool = False
 ) -> dict[str, Any] | None:
     """Return the CronJob as it last was valid, only suspended where it must be; None where there is none of ours.
 
     One that somebody edited since is suspended: what it was before, nobody knows any more. Of any other the plan
-    learns which repositories are damaged: it goes on, and is to prune nothing there. `workload`: what is wanted by now.
+    learns which repositories are damaged: it goes on, and is to prune nothing there. `targets`: the repositories.
     """
     current = world.cron_job
     if current is None or not is_ours(current, owner):
@@ -72,18 +72,27 @@ def render_held(
     stopped = Severity.FORBIDDEN in severities or suspend or edited or is_forbidden(spec, world.settings)
     held = Severity.HELD in severities
     if not edited:
-        _tell_damage(spec, workload)
+        for item in _plans_in(spec):
+            item["value"] = tell_damage(item["value"], targets)
     # One that was suspended already is not to make up for anything.
     mark = _EDITED if edited else _HELD if held and not (stopped or current.suspended) else None
     return render_cron_job_manifest(current.name, owner, {**spec, "suspend": stopped or held}, mark)
 
 
-def _tell_damage(spec: dict[str, Any], workload: Workload) -> None:
+def find_used(current: ObservedCronJob | None, owner: Owner) -> set[str]:
+    """Return the names of the repositories that it uses, also those to which its owner refers no more.
+
+    None of one that somebody edited since it was rendered: nobody knows what it says.
+    """
+    if current is None or not is_ours(current, owner) or _is_edited(current):
+        return set()
+    return {name for item in _plans_in(current.spec) for name in read_names(item["value"])}
+
+
+def _plans_in(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
     pod = spec["jobTemplate"]["spec"]["template"]["spec"]
     for container in (*pod.get("initContainers", ()), *pod.get("containers", ())):
-        for item in container.get("env", ()):
-            if item["name"] == PLAN_ENV:
-                item["value"] = tell_damage(item["value"], workload)
+        yield from (item for item in container.get("env", ()) if item["name"] == PLAN_ENV)
 
 
 def find_edit(world: World, owner: Owner, problems: Sequence[Problem]) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Planning a schedule: its CronJob, its runs, what it says about itself."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from borg_core.reconcile.cron_job import (
     find_cron_job_problems,
     find_edit,
     find_tick_problems,
+    find_used,
     is_kept,
     is_ours,
     plan_cron_job,
@@ -35,7 +37,7 @@ from borg_core.runs.plan import plan_runs
 from borg_core.runs.records import find_refused_records
 from borg_core.runs.world import Host, World
 from borg_core.view import View
-from borg_core.workload.bundle import Bundle, gather_bundle
+from borg_core.workload.bundle import Bundle, gather_bundle, gather_targets
 from borg_core.workload.job import Timing, render_cron_job
 from borg_core.workload.mounts import derive_claims
 from borg_core.workload.workload import Workload
@@ -44,7 +46,11 @@ from borg_core.workload.workload import Workload
 def reconcile_schedule(world: World, view: View, now: datetime) -> Plan:
     """Return what is to be done for the schedule, or for the runs that ask for one that does not exist."""
     schedule = view.get(SCHEDULES, world.subject.namespace, world.subject.name)
-    return plan_schedule(world, gather_bundle(view, schedule) if schedule else None, now)
+    if schedule is None:
+        return plan_schedule(world, None, now)
+    bundle = gather_bundle(view, schedule)
+    left = find_used(world.cron_job, bundle.owner) - bundle.repositories.keys()
+    return plan_schedule(world, replace(bundle, left=gather_targets(view, schedule.metadata.namespace, left)), now)
 
 
 SCHEDULE = Reconciler(
@@ -79,7 +85,8 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     # Times that never come keep nobody from running it by hand; a CronJob that is there goes on as it last was valid.
     keeping = (*problems, *never) if world.cron_job else problems
     if keeping or is_foreign:
-        desired = render_held(world, bundle.owner, keeping, workload, suspend=spec.suspend)
+        targets = (*workload.targets, *bundle.left)
+        desired = render_held(world, bundle.owner, keeping, targets, suspend=spec.suspend)
     lasting = derive_lasting(world.cron_job, desired, refused)
     clock = derive_clock(world.cron_job, lasting, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)

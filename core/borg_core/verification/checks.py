@@ -108,7 +108,7 @@ def plan_checks(
     refused = tuple(find_cron_job_problems(world, owner, name))
     is_foreign = world.cron_job is not None and current is None
     if problems:
-        desired = render_held(world, owner, problems, workload)
+        desired = render_held(world, owner, problems, workload.targets)
     elif is_foreign:
         desired = None
     else:

@@ -44,6 +44,8 @@ class Bundle:
     """All claims of the namespace, where a source chooses by labels."""
     same: Mapping[str, tuple[BorgRepository, ...]] = field(default_factory=dict)
     """By the name of a repository, others that are one borg repository with it."""
+    left: tuple[Target, ...] = ()
+    """Repositories to which it refers no more, and that its CronJob may go on to use as long as that is held."""
 
     @property
     def targets(self) -> tuple[BorgRepository, ...]:
@@ -137,6 +139,12 @@ def gather_bundle(view: View, schedule: BorgSchedule) -> Bundle:
         plain.candidates,
         {name: gather_same(view, repository) for name, repository in repositories.items()},
     )
+
+
+def gather_targets(view: View, namespace: str, names: Iterable[str]) -> tuple[Target, ...]:
+    """Return those of the repositories that exist, as far as their damage is asked for."""
+    found = (view.get(REPOSITORIES, namespace, name) for name in sorted(names))
+    return tuple(Target(repository, same=gather_same(view, repository)) for repository in found if repository)
 
 
 def gather_same(view: View, repository: BorgRepository) -> tuple[BorgRepository, ...]:

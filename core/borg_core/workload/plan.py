@@ -1,6 +1,7 @@
 """The runner's plan of a workload: names resolved, secrets turned into the paths of mounted files."""
 
 import json
+from collections.abc import Iterable
 
 from borg_contract.codec import encode
 from borg_contract.plan import HookPlan, HooksPlan, RepositoryPlan, RunPlan, SecretFile, SourcePlan, SshPlan, StreamPlan
@@ -39,10 +40,15 @@ def render_plan(workload: Workload, *, cluster: str) -> RunPlan:
     )
 
 
-def tell_damage(plan: str, workload: Workload) -> str:
+def read_names(plan: str) -> list[str]:
+    """Return the names of the repositories in a plan that was rendered before, by whatever version."""
+    return [repository["name"] for repository in json.loads(plan)["repositories"]]
+
+
+def tell_damage(plan: str, targets: Iterable[Target]) -> str:
     """Return a plan that was rendered before, by whatever version, with the damage that is known by now."""
     told = json.loads(plan)
-    known = {target.repository.metadata.name: describe_damage(target.names) for target in workload.targets}
+    known = {target.repository.metadata.name: describe_damage(target.names) for target in targets}
     for repository in told["repositories"]:
         if damage := known.get(repository["name"], repository.get("damage")):
             repository["damage"] = damage
