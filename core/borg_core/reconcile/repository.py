@@ -8,7 +8,7 @@ from borg_contract.archives.ids import ID, pack_ids
 from borg_contract.archives.plan import LITTLE_ROOM, ROOM, ListingPlan
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation
-from borg_core.actions import Action, PatchStatus, Plan, RecordEvent, object_of
+from borg_core.actions import Action, PatchStatus, Plan, RecordEvent
 from borg_core.archives.plan import ArchivesPlan, Observed, plan_archives
 from borg_core.archives.told import Account
 from borg_core.archives.vanished import keep_finders
@@ -124,13 +124,16 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
     # told is in its pod alone: it is recorded as done once the objects are there.
     before, after = (said, ()) if archives.has_news else ((), said)
-    of_runs = [action for action in runs.actions if not _concerns(action, archives.unsettled)]
+    of_runs = [action for action in runs.actions if not _tells(action, archives.unsettled)]
     actions = (*checks.actions, *drills.actions, *before, *archives.actions, *of_runs, *after)
     return Plan(actions, derive_requeue((*checks.refused, *drills.refused), *waits))
 
 
-def _concerns(action: Action, runs: Collection[Reference]) -> bool:
-    return object_of(action) in runs or (isinstance(action, RecordEvent) and action.about in runs)
+def _tells(action: Action, runs: Collection[Reference]) -> bool:
+    """Tell whether it says how one of the runs ended."""
+    if isinstance(action, RecordEvent):
+        return action.about in runs
+    return isinstance(action, PatchStatus) and action.target in runs
 
 
 def _find_problems(
