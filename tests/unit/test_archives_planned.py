@@ -13,7 +13,7 @@ from borg_contract.codec import decode_plan
 from borg_contract.pod import PLAN_ENV
 from borg_contract.run import Operation
 from borg_core import labels
-from borg_core.actions import Action, CreateJob, CreateRun, DeleteArchive
+from borg_core.actions import Action, CreateJob, CreateRun, DeleteArchive, PatchStatus
 from borg_core.archives.asking import FIRST_PAUSE, LONGEST_PAUSE
 from borg_core.kinds.archive import ARCHIVES
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
@@ -138,6 +138,20 @@ def test_where_all_is_known_nothing_is_asked_for_and_beyond_the_limit_the_oldest
     [asked] = [a for a in plan(store_with(repository(100, **told), 99)) if isinstance(a, CreateRun)]
     assert asked.manifest["metadata"]["name"] == "main-list-1"
     assert asked.manifest["spec"] == {"repositoryRef": {"name": "main"}, "operation": "List"}
+
+
+@pytest.mark.parametrize(
+    ("uid", "is_told"), [("uid-look", True), ("of the one before", False), ("", True)], ids=["its", "another's", "none"]
+)
+def test_what_vanished_is_told_as_long_as_the_run_is_there_that_found_it(uid: str, *, is_told: bool) -> None:
+    vanished = {"runName": "look", "runUid": uid, "count": 1, "archives": ["db-0"]}
+    told = {"repositoryId": "ab" * 32, "newest": known(100, 100), "time": "2026-03-02T00:00:00Z", "vanished": vanished}
+    at = "2026-03-01T12:00:00Z"
+    status = {"phase": "Completed", "startTime": at, "completionTime": at}
+    look = builders.run("look", status, scheduleRef=None, repositoryRef={"name": "main"}, operation="List")
+    actions = plan(store_with(repository(100, **told), 100, look))
+    [said] = [action.status["conditions"] for action in actions if isinstance(action, PatchStatus)]
+    assert ("RolledBack" in {condition["type"] for condition in said}) is is_told
 
 
 @pytest.mark.parametrize(("newest", "asks"), [("another", True), (known(100, 100), False)])

@@ -30,7 +30,7 @@ def derive_vanished(
     before: VanishedArchives | None, judged: Judged, entries: Sequence[Entry]
 ) -> VanishedArchives | None:
     """Return what is told of vanished archives, until somebody deletes the run that found the last of them gone."""
-    if before and before.run_uid not in {entry.uid for entry in entries}:
+    if before and not any(_found(entry, before) for entry in entries):
         before = None
     if not judged.vanished:
         return before
@@ -39,6 +39,10 @@ def derive_vanished(
     return VanishedArchives(
         run_name=judged.run_name, run_uid=judged.run_uid, count=count, archives=tuple(names[:_NAMED])
     )
+
+
+def _found(entry: Entry, told: VanishedArchives) -> bool:
+    return entry.name == told.run_name and told.run_uid in (entry.uid, "")  # an earlier version told no uid
 
 
 def find_vanished(vanished: VanishedArchives | None) -> Finding | None:
