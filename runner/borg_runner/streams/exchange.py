@@ -43,6 +43,8 @@ class Exchange(threading.Thread):
         self.container, self.moved = container, 0
         self.broken = False
         """Whether the side that reads has gone before it had read all."""
+        self.is_read = False
+        """Whether the end of what the side that writes had to write was seen."""
         self.said = ""
         """How the command ended, as the helper says it; empty before that, and when its container has gone."""
         self.has_ended = False
@@ -82,7 +84,8 @@ class Exchange(threading.Thread):
     @property
     def is_whole(self) -> bool:
         """Whether the command, which has ended, wrote something and did all that it was to do."""
-        return self.succeeded and self.moved > 0 and not (self.lingers or self.broken or self.was_stopped)
+        is_given = self.succeeded and self.is_read and self.moved > 0
+        return is_given and not (self.lingers or self.broken or self.was_stopped)
 
     @property
     def last_words(self) -> str:
@@ -106,14 +109,17 @@ class Exchange(threading.Thread):
 
     def run(self) -> None:
         """Attend to the pipes until the command has ended and all was read."""
+        is_done = False
         try:
             self._attend()
+            is_done = True
         finally:  # whatever went wrong: what is not told to be whole is not
-            self.has_ended = True
+            if not is_done:
+                self._give_up()
             self._take_line(self._rest)
             for end in (self._source, self._errors):
                 os.close(end)
-            if self._direction is Direction.TO_COMMAND or self.is_whole:
+            if self.has_ended if self._direction is Direction.TO_COMMAND else self.is_whole:
                 self._close_sink()
 
     def _attend(self) -> None:
@@ -141,6 +147,15 @@ class Exchange(threading.Thread):
                 self._end_input()
             if self.said or self.has_ended:
                 open_ends -= self._leave_behind(open_ends)
+
+    def _give_up(self) -> None:
+        """End the command, which would take a part for the whole if it saw the end of that before."""
+        self.broken = self.broken or self._direction is Direction.TO_COMMAND
+        self.container.stop()
+        until = time.monotonic() + _STOP_SECONDS
+        while not self.has_ended and time.monotonic() < until:
+            if select.select([self.container.fileno()], [], [], _TICK)[0]:
+                self._hear_helper()
 
     def _end_input(self) -> None:
         """Let the command see the end of what it was given, all of which is in the pipe, once it has taken that."""
@@ -188,8 +203,8 @@ class Exchange(threading.Thread):
         """End the command if it is still there, and close our end. The side that reads must have ended by then."""
         self.stop()
         self.join(_STOP_SECONDS)
-        if not self.is_alive():  # else its container is frozen, and ends with the pod
-            self._close_sink()
+        if not self.is_alive() and (self.has_ended or self._direction is Direction.FROM_COMMAND):
+            self._close_sink()  # else its container is frozen, and ends with the pod
 
     def _move(self) -> bool:
         """Move on what is there; return whether there may be more. Raises BlockingIOError when there is no room."""
@@ -201,6 +216,7 @@ class Exchange(threading.Thread):
                 self.stop()
             return False
         self.moved += moved
+        self.is_read = not moved
         return bool(moved)
 
     def _hear(self) -> bool:

@@ -47,4 +47,6 @@ def _find_lack(exchange: Exchange) -> str:
         return f"well, and left something running that keeps its output open, {silence}"
     if exchange.broken:
         return "well, but before it had read all that it was given"
+    if not exchange.is_read:
+        return "well, but what it wrote could not be read to its end: the log of the container borg says why"
     return "well, but wrote nothing"
