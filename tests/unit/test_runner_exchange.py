@@ -10,7 +10,6 @@ import pytest
 
 from borg_contract.plan import StreamPlan
 from borg_runner.log import Log
-from borg_runner.streams import exchange as module
 from borg_runner.streams.exchange import Direction, Exchange
 
 SIZE = 60_000
@@ -80,7 +79,7 @@ def _splice_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         moved.append(splice(source, sink, PART, flags=flags))
         return moved[0]
 
-    monkeypatch.setattr(module.os, "splice", move)
+    monkeypatch.setattr(os, "splice", move)
 
 
 def test_what_was_not_read_to_its_end_never_looks_whole_though_its_command_ended_well(
