@@ -308,6 +308,8 @@ def said(world: Case, now: Any = NOW) -> tuple[str | None, str | None, str]:
         (ticked(snapshot(), job=replace(TICK, suspended=False, at_rest=False, started=NOW)), []),
         (ticked(job=replace(TICK, suspended=False, at_rest=False, started=NOW)), [CreateSnapshot]),
         (ticked(snapshot(is_ready=True), job=replace(TICK, succeeded=False)), [DeleteSnapshot]),
+        (ticked(snapshot(), snapshot(job_uid="", name="before-the-upgrade")), []),
+        (ticked(snapshot(job_uid="")), [DeleteSnapshot]),
     ],
     ids=[
         "nothing is there",
@@ -320,6 +322,8 @@ def said(world: Case, now: Any = NOW) -> tuple[str | None, str | None, str]:
         "somebody else let the Job begin, it is being taken",
         "somebody else let the Job begin",
         "the Job has ended",
+        "somebody made one like ours for themselves",
+        "somebody took the owner from one",
     ],
 )
 def test_a_snapshot_is_taken_in_steps_each_of_which_may_be_the_last(world: Case, expected: list[type]) -> None:
@@ -470,11 +474,13 @@ def test_a_snapshot_of_which_no_volume_could_be_made_is_released_once_nothing_is
         ({"deleting_since": NOW, "finalizers": FORGOTTEN}, True),
         ({}, True),
         ({"deleting_since": NOW, "finalizers": FORGOTTEN[1:]}, False),
+        ({"job_uid": ""}, False),
+        ({"job_uid": "", "deleting_since": NOW, "finalizers": FORGOTTEN}, False),
     ],
-    ids=["the provisioner's finalizer", "not deleted yet", "kept by somebody else"],
+    ids=["the provisioner's finalizer", "not deleted yet", "kept by somebody else", "somebody's own", "and leaving"],
 )
 def test_a_snapshot_that_is_to_go_is_looked_at_also_when_its_job_is_gone(of: dict[str, Any], looks: bool) -> None:
-    alone = find_next_look(replace(READY, snapshots=(snapshot(**FORMER, **of),)))
+    alone = find_next_look(replace(READY, snapshots=(snapshot(**{**FORMER, **of}),)))
     assert (alone is not None) is looks
 
 

@@ -111,7 +111,7 @@ def plan_copies(world: World, entries: Sequence[Entry], now: datetime) -> Iterat
             # Somebody else let it begin, one that queues Jobs: its pod waits until the snapshots are there.
             yield from prepare(world, job, now).actions
     needed = _find_needed(world)
-    for snapshot in world.snapshots:
+    for snapshot in _find_ours(world):
         if snapshot.job_uid not in needed and not snapshot.deleting:
             yield DeleteSnapshot(snapshot.reference, snapshot.uid)
         elif snapshot.deleting and snapshot.name not in world.copying and SOURCE_PROTECTION in snapshot.finalizers:
@@ -124,7 +124,7 @@ def find_next_look(world: World) -> float | None:
     needed = _find_needed(world)
     kept = (
         SOURCE_PROTECTION in snapshot.finalizers if snapshot.deleting else snapshot.job_uid not in needed
-        for snapshot in world.snapshots
+        for snapshot in _find_ours(world)
     )
     return LEAVING_SECONDS if any(kept) else None
 
@@ -155,6 +155,12 @@ def _will_be_own(world: World, job: ObservedJob, name: str, snapshot: ObservedSn
     if snapshot is None:
         return Reference(SNAPSHOTS.kind, job.namespace, name) not in world.refusals
     return snapshot.job_uid == job.uid and not snapshot.deleting
+
+
+def _find_ours(world: World) -> list[ObservedSnapshot]:
+    """Return the snapshots taken for Jobs: one that bears no more than our labels is somebody's own, made like them."""
+    names = {copy.snapshot for job in world.jobs for copy in job.copies}
+    return [snapshot for snapshot in world.snapshots if snapshot.job_uid or snapshot.name in names]
 
 
 def _find_needed(world: World) -> set[str]:
