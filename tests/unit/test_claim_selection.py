@@ -163,6 +163,18 @@ def test_of_many_claims_to_copy_the_one_without_a_driver_is_left_out_and_told(co
     assert "no copy of it" in found.left_out[0].why
 
 
+def test_what_one_selector_cannot_take_and_a_later_one_does_is_not_left_out() -> None:
+    copied, plain = {**CHOSEN, "copy": "Clone"}, {"name": "all", "claimSelector": {}}
+    found = select(claim("a"), given=(copied, plain))
+    assert (pairs(found), found.left_out, found.unmatched) == ([("a", "a")], (), ())
+    assert find_selected([found]).message == "1 claim: a"
+
+
+def test_what_is_left_out_of_one_repository_and_goes_into_another_is_told() -> None:
+    found = [select(claim("a"), given=({**CHOSEN, "copy": "Clone"},)), select(claim("a"))]
+    assert "left out" in find_selected(found).message
+
+
 def test_no_repository_is_backed_up_into_itself_because_of_its_labels() -> None:
     found = select(
         claim("repo-main", {}), claim("a", {}), given=({"name": "all", "claimSelector": {}},), written=["repo-main"]

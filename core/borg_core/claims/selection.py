@@ -64,26 +64,24 @@ def select_sources(
     ordered = sorted(claims, key=lambda claim: claim.name)
     chosen: dict[str, Source] = {}
     left_out: dict[str, LeftOut] = {}
-    unmatched: list[str] = []
+    matched: dict[str, set[str]] = {}
     for source in wanted:
         if source.claim_selector is None:
             continue
-        is_met = False
+        found = matched.setdefault(f'"{source.name}" ({source.claim_selector.describe() or "any claim"})', set())
         for claim in ordered:
             if claim.ignored or claim.name in written or not source.claim_selector.matches(claim.labels):
                 continue
+            found.add(claim.name)
             if claim.name not in own and claim.name not in chosen:
                 if why := _find_hindrance(claim, source, named):
                     left_out[claim.name] = why
-                    continue
-                chosen[claim.name] = _render(claim, source, named)
-            is_met = True
-        if not is_met:
-            unmatched.append(f'"{source.name}" ({source.claim_selector.describe() or "any claim"})')
+                else:
+                    chosen[claim.name] = _render(claim, source, named)
     return Selection(
         (*plain, *(chosen[name] for name in sorted(chosen))),
-        tuple(left_out[name] for name in sorted(left_out)),
-        tuple(unmatched),
+        tuple(left_out[name] for name in sorted(left_out.keys() - chosen.keys())),
+        tuple(name for name, found in matched.items() if not found & (own | chosen.keys())),
         tuple(sorted(chosen)),
     )
 
