@@ -183,9 +183,8 @@ def _let_begin(turns: Turns, world: World, job: ObservedJob, status: BorgRunStat
     if pod := _pod_of_this_second(world, job, now):
         turns.requeue_after = (pod.created + _SECOND - now).total_seconds()
     elif is_outgrown(world, job):
-        turns.actions.append(
-            DeleteJob(job.reference, job.uid)
-        )  # another one is made, that asks for as much as there is
+        # Another one is made, whose volumes are as large as the claims are by now.
+        turns.actions.append(DeleteJob(job.reference, job.uid))
     elif (copies := prepare(world, job, now)).words:
         turns.actions += copies.actions
         turns.requeue_after = SNAPSHOT_LOOK_SECONDS
