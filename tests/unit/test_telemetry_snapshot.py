@@ -295,7 +295,7 @@ def test_restores_are_told_by_the_claim_that_they_restore_into() -> None:
     )
 
     def of(claim: str) -> tuple[float | None, ...]:
-        labels = {"namespace": "team", "persistentvolumeclaim": claim}
+        labels = {"namespace": "team", "persistentvolumeclaim": claim, "restore": ""}
         names = ("active", "last_timestamp_seconds", "failed", "held_since_timestamp_seconds", "stopped_workloads")
         return tuple(found.get_sample_value(f"borg_restore_{name}", labels) for name in names)
 
@@ -304,3 +304,19 @@ def test_restores_are_told_by_the_claim_that_they_restore_into() -> None:
     assert of("other") == (0, four, 0, None, 0)
     assert of("new") == (1, None, None, None, 0)
     assert of("looked-at") == (None,) * 5
+
+
+def test_of_restores_into_commands_each_is_told_by_itself() -> None:
+    def into_command(number: int, phase: str) -> BorgRestore:
+        made = restore(number, phase)
+        stream = {"stream": {"image": "docker.io/library/postgres:16", "command": ["pg_restore"]}}
+        spec = {**made.spec.model_dump(by_alias=True, exclude_none=True), "paths": ["db"], "target": stream}
+        return BorgRestore.model_validate({**made.model_dump(by_alias=True, exclude_none=True), "spec": spec})
+
+    found = see(restores=(into_command(1, "Failed"), into_command(2, "Completed")))
+
+    def failed(name: str) -> float | None:
+        labels = {"namespace": "team", "persistentvolumeclaim": "", "restore": name}
+        return found.get_sample_value("borg_restore_failed", labels)
+
+    assert (failed("r1"), failed("r2"), failed("")) == (1, 0, None)

@@ -1,11 +1,14 @@
-"""Restores in numbers, by the claim that they restore into: there may be any number of BorgRestores."""
+"""Restores in numbers, by the claim that they restore into: there may be any number of BorgRestores.
+
+Of those into commands each is by itself: nothing tells that two mean the same database.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from borg_core.kinds.restore import BorgRestore
 from borg_core.kinds.restore_status import RestorePhase
-from borg_core.readings.reading import Key, derive_seconds
+from borg_core.readings.reading import derive_seconds
 
 _ENDED = (RestorePhase.COMPLETED, RestorePhase.COMPLETED_WITH_WARNINGS, RestorePhase.FAILED)
 """One that was cancelled tells nothing of whether it would have gone well."""
@@ -17,6 +20,8 @@ class RestoreReading:
 
     namespace: str
     claim: str
+    restore: str
+    """The BorgRestore's name, of one into a command."""
     active: int
     last: float | None
     """When the newest ended that was not cancelled."""
@@ -29,18 +34,21 @@ class RestoreReading:
 
 
 def derive_restore_readings(restores: Iterable[BorgRestore]) -> Iterator[RestoreReading]:
-    """Yield the numbers of each claim into which there are restores; previews alone are none."""
-    by_claim: dict[Key, list[BorgRestore]] = {}
+    """Yield the numbers of each claim into which there are restores, or of a command; previews alone are none."""
+    by_target: dict[tuple[str, str, str], list[BorgRestore]] = {}
     for restore in restores:
         if restore.spec.approve or not restore.spec.preview:
-            by_claim.setdefault((restore.metadata.namespace, restore.claim_name), []).append(restore)
-    for (namespace, claim), found in by_claim.items():
+            metadata, claim = restore.metadata, restore.claim_name
+            target = (metadata.namespace, claim, "" if claim else metadata.name)
+            by_target.setdefault(target, []).append(restore)
+    for (namespace, claim, name), found in by_target.items():
         ended = [restore for restore in found if restore.status.phase in _ENDED]
         newest = max(ended, key=lambda restore: restore.status.completion_time or "", default=None)
         held = [since for restore in found if (since := derive_seconds(restore.status.held_since)) is not None]
         yield RestoreReading(
             namespace=namespace,
             claim=claim,
+            restore=name,
             active=sum(restore.status.phase in (RestorePhase.PENDING, RestorePhase.RUNNING) for restore in found),
             last=derive_seconds(newest.status.completion_time) if newest else None,
             failed=newest.status.phase is RestorePhase.FAILED if newest else None,

@@ -123,10 +123,10 @@ class Snapshot(Collector):
             ),
         )
         restores = [
-            ({"namespace": reading.namespace, "persistentvolumeclaim": reading.claim}, reading)
-            for reading in derive_restore_readings(self.restores)
+            ({"namespace": item.namespace, "persistentvolumeclaim": item.claim, "restore": item.restore}, item)
+            for item in derive_restore_readings(self.restores)
         ]
-        yield from _families("borg_restore_", ("namespace", "persistentvolumeclaim"), RESTORE, restores)
+        yield from _families("borg_restore_", ("namespace", "persistentvolumeclaim", "restore"), RESTORE, restores)
         yield _family(
             "borg_claim_protected",
             "Whether a schedule that is Ready and not suspended backs it up; absent where it is to be ignored.",

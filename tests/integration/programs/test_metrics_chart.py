@@ -1,6 +1,7 @@
 """What the chart brings for Prometheus and Grafana: chosen by their labels, changed by values, each install its own."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,13 @@ def test_the_dashboard_is_the_file_with_the_label_that_the_sidecar_looks_for() -
     (board,) = (item for item in found if item["metadata"]["labels"].get("grafana_dashboard") == "1")
     assert board["metadata"]["namespace"] == "monitoring"
     assert json.loads(board["data"]["borg.json"]) == json.loads(Path(CHART / "files/dashboards/borg.json").read_text())
+
+
+def test_the_dashboard_keeps_clusters_apart_that_have_the_same_names() -> None:
+    board = json.loads(Path(CHART / "files/dashboards/borg.json").read_text())
+    targets = [target for panel in board["panels"] for target in panel.get("targets", ())]
+    assert len(targets) > 40
+    for target in targets:
+        for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", target["expr"]):
+            assert "cluster" in labels or not {"namespace", "instance"} & set(labels.split(", ")), target["expr"]
+        assert "* on (job" not in target["expr"]  # of two of the same name there is no one to multiply by
