@@ -15,6 +15,8 @@ from borg_api.picture.picture import Picture
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import ApiError, Busy, Forbidden, Unauthorized, Unreachable
 from borg_core.kinds.schedule import SCHEDULES
+from support.builders import NAMESPACE
+from support.rest_world import World
 
 LIST = Permission("list", SCHEDULES)
 
@@ -185,3 +187,14 @@ def test_a_facade_that_may_look_nowhere_is_not_ready() -> None:
         await picture.stop()
 
     asyncio.run(look())
+
+
+def test_of_a_namespace_that_refuses_the_facade_nothing_is_shown_as_if_it_were_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(page=True)
+    monkeypatch.setattr(Picture, "refuses", lambda _picture, namespace: namespace == NAMESPACE)
+    answer = asyncio.run(world("GET", "/api/schedule/"))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert f'may not look into namespace \\"{NAMESPACE}\\"' in answer.text
+    assert asyncio.run(world("GET", "/livez")).status_code == 200
