@@ -109,6 +109,7 @@ class Reason(StrEnum):
     ARCHIVE_GONE = "ArchiveGone"
     REPOSITORY_LOCKED = "RepositoryLocked"
     NOT_SIGNED = "NotSigned"
+    NOT_IN_TIME = "NotInTime"
     NOT_ALLOWED = "NotAllowed"
     BUSY = "Busy"
 

@@ -43,25 +43,25 @@ class Authority:
         now = self._clock()
         issued, expires, jti = claims["iat"], claims["exp"], claims["jti"]
         if not all(type(value) is int for value in (issued, expires)) or not isinstance(jti, str):
-            raise _not_signed("Its claims are none.")
+            raise _not_obeyed("Its claims are none.")
         if not 0 < len(jti) <= _JTI_LENGTH:
-            raise _not_signed("Its claims are none.")
+            raise _not_obeyed("Its claims are none.")
         if not issued < expires <= issued + LIFETIME_SECONDS:
-            raise _not_signed("It is good for too long.")
+            raise _not_obeyed("It is good for too long.")
         if issued > now + CLOCK_SECONDS:
-            raise _not_signed("It comes out of the future: do the clocks of the nodes agree?")
+            raise _not_obeyed("It comes out of the future: do the clocks of the nodes agree?", Reason.NOT_IN_TIME)
         if expires <= now:
-            raise _not_signed("It comes too late.")
+            raise _not_obeyed("It comes too late.", Reason.NOT_IN_TIME)
         self._forget(now)
         if jti in self._seen:
-            raise _not_signed("It was seen before.")
+            raise _not_obeyed("It was seen before.")
         if claims[READ_CLAIM] != read:
             raise RefusedError(Reason.NOT_ALLOWED, "The request asks for something else than was signed.")
         self._seen[jti] = expires
 
     def _verify(self, authorization: str) -> dict[str, Any]:
         if not authorization.lower().startswith(_SCHEME):
-            raise _not_signed("It has no signature.")
+            raise _not_obeyed("It has no signature.")
         token = authorization[len(_SCHEME) :].strip()
         for key in self._keys:
             try:
@@ -77,10 +77,10 @@ class Authority:
             except jwt.InvalidSignatureError:
                 continue
             except jwt.InvalidAudienceError:
-                raise _not_signed("It is meant for another session.") from None
+                raise _not_obeyed("It is meant for another session.") from None
             except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
                 break
-        raise _not_signed("Nobody whom this session knows has signed it.")
+        raise _not_obeyed("Nobody whom this session knows has signed it.")
 
     def _forget(self, now: float) -> None:
         """Forget what would be refused as late anyway; few are good at a time."""
@@ -97,5 +97,5 @@ def parse_public_key(text: str) -> Ed25519PublicKey:
         raise ValueError(f"a public key of the plan is none: {error}") from error
 
 
-def _not_signed(why: str) -> RefusedError:
-    return RefusedError(Reason.NOT_SIGNED, f"The request is not obeyed. {why}")
+def _not_obeyed(why: str, reason: Reason = Reason.NOT_SIGNED) -> RefusedError:
+    return RefusedError(reason, f"The request is not obeyed. {why}")

@@ -7,6 +7,7 @@ from borg_runner.fault import Fault
 _UNAVAILABLE = 503
 _STATUS = {
     Reason.NOT_SIGNED: 401,
+    Reason.NOT_IN_TIME: 401,
     Reason.NOT_ALLOWED: 403,
     Reason.ARCHIVE_GONE: 404,
     Reason.ARCHIVE_NOT_FOUND: 404,

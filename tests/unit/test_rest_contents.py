@@ -447,6 +447,15 @@ def test_a_pod_that_obeys_another_key_is_replaced_and_no_more_than_one(
     assert len(created(world)) == 1
 
 
+def test_a_pod_whose_clock_differs_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "PAGE_SECONDS", 30.0)
+    late = answers.Refusal("NotInTime", "The request is not obeyed. It comes too late.")
+    answer, _ = ask(world, BROWSE, lambda _: (401, late))
+    assert (answer.status_code, "It comes too late" in answer.json()["detail"]) == (503, True)
+    assert ("BorgSession", "main-1") in world.cluster.objects
+    assert created(world) == []
+
+
 def test_a_facade_that_does_not_look_into_archives_says_so() -> None:
     world = World(looks=False)
     answer = asyncio.run(world("GET", BROWSE))

@@ -23,6 +23,7 @@ from borg_api.edge.errors import (
 )
 from borg_api.keys import Keys
 from borg_contract.codec import decode_answer
+from borg_contract.reasons import Reason
 from borg_contract.session.answers import Pending, Refusal
 from borg_contract.session.plan import SESSION_PORT
 from borg_contract.session.request import ALGORITHM, ReadRequest, make_claims, render_target
@@ -46,7 +47,11 @@ class AwayError(Exception):
 
 
 class NotObeyedError(Exception):
-    """The pod does not know the facade's key: it began with another one."""
+    """The pod does not know the facade's key, as it began with another one; or `is_late`: its clock differs."""
+
+    def __init__(self, message: str, *, is_late: bool = False) -> None:
+        super().__init__(message)
+        self.is_late = is_late
 
 
 @dataclass(frozen=True)
@@ -168,5 +173,5 @@ async def _refusal(response: aiohttp.ClientResponse) -> Exception:
     except (ValueError, json.JSONDecodeError):
         return AwayError(f"it answers {response.status}")
     if response.status in _NOT_OBEYED:
-        return NotObeyedError(told.message)
+        return NotObeyedError(told.message, is_late=told.reason == Reason.NOT_IN_TIME)
     return _ERRORS.get(response.status, UnavailableError)(sentence(told.message))

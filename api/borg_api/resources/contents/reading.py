@@ -148,7 +148,7 @@ class Reader:
                     is_silent = True
                 except NotObeyedError as error:
                     refused += 1
-                    await self._mend(session, str(error), refused)
+                    await self._mend(session, error, refused)
                 else:
                     if not isinstance(found, Pending):
                         return found
@@ -159,18 +159,18 @@ class Reader:
                 return Opening(session, entries)
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _mend(self, session: BorgSession, words: str, refused: int) -> None:
+    async def _mend(self, session: BorgSession, error: NotObeyedError, refused: int) -> None:
         """Do something about a pod that does not obey: the key may be another one by now, or that with which it began.
 
-        Raises UnavailableError where that has not helped: clocks that differ, say.
+        Raises UnavailableError where that has not helped, or cannot: others look through the same pod.
         """
         if refused == 1:
             await self.keys.renew()
-        elif refused == _REFUSALS:
+        elif refused == _REFUSALS and not error.is_late:
             with contextlib.suppress(ApiError):  # of a caller who may not, it ends when nobody looks any more
                 await self.writer.delete(session.metadata.name, session.metadata.uid)
         else:
-            raise UnavailableError(f"The session's pod does not obey the facade: {words}", seconds=30)
+            raise UnavailableError(f"The session's pod does not obey the facade: {error}", seconds=30)
 
 
 def _target_of(session: BorgSession) -> Target | None:
