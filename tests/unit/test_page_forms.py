@@ -111,6 +111,14 @@ def test_the_form_shows_the_parameters_of_the_chosen_script_without_saving(world
     assert writes_of(world) == []
 
 
+def test_the_parameters_of_a_script_that_was_just_chosen_have_their_defaults(world: World, browser: Browser) -> None:
+    world.cluster.add("BorgScript", "opt", {"content": "x", "parameters": [{"name": "MODE", "default": "full"}]})
+    chosen = {"name": "X", "pre_script": "opt", "again": "scripts"}
+    assert 'name="pre.MODE" type="text" value="full"' in browser.post("/schedules", chosen).text
+    emptied = browser.post("/schedules", {**chosen, "pre.MODE": ""}).text
+    assert 'name="pre.MODE" type="text" value=""' in emptied
+
+
 @pytest.mark.parametrize(
     "change",
     [{"name": "n" * 254}, {"timezone": "Z" * 65}, {"cron_expression": "0 2 * * *" + " " * 600 + "x"}],

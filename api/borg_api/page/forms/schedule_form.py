@@ -132,8 +132,8 @@ def _read_choice(when: str, entered: Mapping[str, str], view: View, before: Hook
         key = f"{when}.{parameter.name}"
         if parameter.type is ParameterType.PASSWORD:
             values[parameter.name] = (entered.get(f"{key}.secret", "").strip(), entered.get(f"{key}.key", "").strip())
-        else:
-            values[parameter.name] = entered.get(key, "")
+        elif key in entered:  # else the form did not ask for it yet
+            values[parameter.name] = entered[key]
     known = before.parameters if before and before.script_ref.name == name else ()
     return Choice(name, script, values, frozenset(item.name for item in known if item.value == ""))
 
