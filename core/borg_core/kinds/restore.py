@@ -219,6 +219,7 @@ RESTORES = Kind(
             _stays_once_ended("cancel", "false"),
         ),
         columns=(
+            Column("Repository", ".spec.repositoryRef.name", wide=True),
             Column("Archive", ".status.resolved.archive", description="The archive that was meant."),
             Column("Claim", ".status.claimName", description="Into which claim."),
             Column("Image", ".spec.target.stream.image", description="Or into a command of which image.", wide=True),
