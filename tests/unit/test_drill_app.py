@@ -16,7 +16,7 @@ from borg_core.policies.permissions import is_forbidden
 from borg_core.reconcile.repository import plan_repository
 from borg_core.registry import Reference
 from borg_core.repositories.surroundings import Surroundings
-from borg_core.runs.run_status import derive_run_status
+from borg_core.runs.status.run_status import derive_run_status
 from borg_core.runs.world import World
 from borg_core.settings import Settings
 from borg_core.workload.app import render_app

@@ -15,7 +15,7 @@ from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.repository_status import derive_repository_status
 from borg_core.reconcile.schedule_status import derive_schedule_status
 from borg_core.runs.entry import Entry
-from borg_core.runs.run_status import derive_run_conditions
+from borg_core.runs.status.run_status import derive_run_conditions
 from support import builders
 from support.builders import NOW
 

@@ -268,7 +268,9 @@ def test_what_was_ticked_stands_in_the_form_however_many_there_are() -> None:
     assert ">sources/a b\nc</textarea>" in some.text
     assert 'name="undo" value="on" checked' in some.text
     assert "ticked" not in some.text
-    many = browser.post("/new/restore", {**TICKED, "path": [f"sources/{'é' * 25}-{number:03}" for number in range(300)]})
+    many = browser.post(
+        "/new/restore", {**TICKED, "path": [f"sources/{'é' * 25}-{number:03}" for number in range(300)]}
+    )
     assert many.status_code == 200
     assert "300 were ticked, and a restore names 256 at the most: go back and tick their folder" in many.text
     every = browser.post("/new/restore", {**TICKED, "path": [str(number) for number in range(500)]})

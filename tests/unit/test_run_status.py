@@ -15,7 +15,7 @@ from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun, BorgRunStatus, Trigger
 from borg_core.native.job import ObservedJob, parse_job
 from borg_core.native.pod import Ending, ObservedPod, parse_pod
-from borg_core.runs.run_status import derive_run_status, derive_trigger
+from borg_core.runs.status.run_status import derive_run_status, derive_trigger
 from borg_runner.fault import Fault
 from borg_runner.run.summary import add_post_fault, summarize, summarize_so_far
 from support import builders

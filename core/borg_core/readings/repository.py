@@ -14,7 +14,7 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType
 from borg_core.readings.reading import Key, derive_seconds, derive_truth
-from borg_core.runs.run_status import is_own_listing
+from borg_core.runs.status.run_status import is_own_listing
 from borg_core.verification.checks import CHECKS, DRILLS, CronJobKind
 
 Outcome = tuple[str, bool]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from borg_core.formats import format_time
 from borg_core.kinds.repository import BorgRepositoryStatus
-from borg_core.runs.moment import derive_latest, find_to_come
+from borg_core.runs.status.moment import derive_latest, find_to_come
 
 _LAST = tuple(f"last_{what}_time" for what in ("backup", "check", "compact", "data_check", "drill", "verified"))
 _TIMES = (*_LAST, "checks_since", "drills_since")

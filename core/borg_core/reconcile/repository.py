@@ -32,7 +32,7 @@ from borg_core.repositories.surroundings import Surroundings, gather_surrounding
 from borg_core.repositories.workload import render_workload
 from borg_core.runs.entry import Entry
 from borg_core.runs.plan import plan_runs
-from borg_core.runs.run_status import is_automatic
+from borg_core.runs.status.run_status import is_automatic
 from borg_core.runs.world import Host, World
 from borg_core.verification.checks import (
     CHECKS,

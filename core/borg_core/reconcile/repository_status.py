@@ -25,8 +25,8 @@ from borg_core.reconcile.identity import (
     select_begun,
     select_standing,
 )
-from borg_core.runs.moment import Moment, derive_latest, derive_moment
-from borg_core.runs.run_status import is_own_listing
+from borg_core.runs.status.moment import Moment, derive_latest, derive_moment
+from borg_core.runs.status.run_status import is_own_listing
 from borg_core.verification.status import NEVER, Timed, derive_verification, find_damaged, find_untold, find_verified
 
 _ANOTHER_OR_NONE = frozenset({Reason.REPOSITORY_MISSING.value, Reason.REPOSITORY_REPLACED.value})

@@ -28,7 +28,7 @@ from borg_core.restores.workload import render_workload
 from borg_core.restores.writers import describe_stopped, give_back
 from borg_core.runs.plan import plan_runs
 from borg_core.runs.records import patch_run, render_run
-from borg_core.runs.run_status import derive_ended
+from borg_core.runs.status.ended import derive_ended
 from borg_core.runs.world import Host, World
 from borg_core.view import View
 from borg_core.workload.owner import Owner

@@ -15,8 +15,8 @@ from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.cron_job import is_waiting
 from borg_core.reconcile.foretold import Times, derive_disagreement
 from borg_core.runs.entry import Entry
-from borg_core.runs.moment import Moment, derive_latest, find_to_come
-from borg_core.runs.run_status import describe_end
+from borg_core.runs.status.ended import describe_end
+from borg_core.runs.status.moment import Moment, derive_latest, find_to_come
 from borg_core.runs.world import World
 
 _NEVER = Moment(believed=False, time="")

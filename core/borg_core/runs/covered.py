@@ -7,7 +7,7 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
 from borg_core.kinds.run import BorgRunStatus, Trigger
 from borg_core.runs.entry import Entry
-from borg_core.runs.run_status import derive_ended
+from borg_core.runs.status.ended import derive_ended
 
 WAITING_LIMIT = 10
 """So many equal runs wait at most: somebody may ask again and again while nothing can begin."""

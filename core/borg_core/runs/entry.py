@@ -16,8 +16,8 @@ from borg_core.formats import format_time
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod
-from borg_core.runs.moment import Moment, derive_moment
-from borg_core.runs.run_status import derive_run_status, is_automatic
+from borg_core.runs.status.moment import Moment, derive_moment
+from borg_core.runs.status.run_status import derive_run_status, is_automatic
 from borg_core.runs.world import World
 
 _NUMBER = re.compile("[0-9]{1,9}")

@@ -28,8 +28,9 @@ from borg_core.native.pod import ObservedPod
 from borg_core.policies.problem import Problem, Severity
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
-from borg_core.runs.moment import derive_latest
-from borg_core.runs.run_status import derive_run_conditions, derive_trigger, describe_end
+from borg_core.runs.status.ended import describe_end
+from borg_core.runs.status.moment import derive_latest
+from borg_core.runs.status.run_status import derive_run_conditions, derive_trigger
 from borg_core.runs.vanished import derive_told
 from borg_core.runs.world import Host, World
 from borg_core.workload.owner import Owner, render_owners

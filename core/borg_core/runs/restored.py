@@ -13,7 +13,7 @@ from borg_core import labels
 from borg_core.kinds.run import BorgRun, Trigger
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
-from borg_core.runs.run_status import derive_ended
+from borg_core.runs.status.ended import derive_ended
 from borg_core.runs.world import Host
 
 _MESSAGE = (

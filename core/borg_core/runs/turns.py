@@ -33,7 +33,7 @@ from borg_core.native.pod import ObservedPod
 from borg_core.registry import Reference
 from borg_core.runs.covered import derive_covered, describe_wait, is_alike
 from borg_core.runs.entry import Entry
-from borg_core.runs.run_status import derive_copying, derive_trigger
+from borg_core.runs.status.run_status import derive_copying, derive_trigger
 from borg_core.runs.world import Host, Refusal, World
 from borg_core.workload.job import render_job
 from borg_core.workload.owner import Owner

@@ -16,7 +16,7 @@ from borg_core.kinds.session import SessionPhase
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import Ending, ObservedPod
 from borg_core.policies.problem import Problem
-from borg_core.runs.death import explain_death
+from borg_core.runs.status.death import explain_death
 from borg_core.runs.world import World
 from borg_core.sessions.facts import Facts
 from borg_core.sessions.priority import find_run_that_waits

@@ -15,7 +15,7 @@ from borg_core.native.event import EVENTS
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod, advise
 from borg_core.reconcile.cron_job import derive_clock, find_overdue
-from borg_core.runs.run_status import NOTICES
+from borg_core.runs.status.run_status import NOTICES
 from borg_operator.store import Store
 
 _SILENCE = timedelta(seconds=10)

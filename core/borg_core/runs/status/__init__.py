@@ -1,0 +1,1 @@
+"""What a BorgRun says: while it waits, works and after it ended."""
