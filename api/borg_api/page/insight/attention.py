@@ -226,7 +226,8 @@ def _of_restore(restore: RestoreRecord, now: datetime) -> Iterator[Matter]:
             Level.LOOK, "What was restored differs from the archive", "See its warnings; restore these files again."
         )
     elif restore.phase is RestorePhase.COMPLETED_WITH_WARNINGS and recent:
-        yield tell(Level.LOOK, "It has warnings", "What a warning names may not be as it was. The restore has all of them.")
+        to_do = "What a warning names may not be as it was. The restore has all of them."
+        yield tell(Level.LOOK, "It has warnings", to_do)
     elif restore.phase is RestorePhase.PREVIEWED and restore.previews:
         yield tell(Level.DECIDE, "It waits for approval", "Look at what it would do, then approve or discard it.")
     elif restore.phase is RestorePhase.PENDING and status.reason:

@@ -53,7 +53,9 @@ class Proof:
     whole: str | None
 
 
-def derive_verdict(view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime, *, bare: int | None) -> Verdict:
+def derive_verdict(
+    view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime, *, bare: int | None
+) -> Verdict:
     """Return the sentence that says whether all is well; `bare`: how many claims nobody backs up, if that is known."""
     others = sum(matter.level in (Level.LOOK, Level.DECIDE) for matter in matters)
     good: Tone = "good" if bare == 0 and not others else "warn"

@@ -28,6 +28,7 @@ async def list_claims(
     caller: TheCaller,
     view: TheView,
     timetable: Annotated[Timetable, Depends(provide(Timetable))],
+    *,
     q: Words = "",
     page: Number = 1,
 ) -> Response:

@@ -12,7 +12,6 @@ from borg_api.page.insight.attention import find_matters
 from borg_api.page.insight.history import backups_of, space_of, states_of
 from borg_api.page.insight.matter import WORDS
 from borg_api.page.insight.overview import derive_verdict, find_proof, find_underway
-from borg_api.picture.picture import View
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.archives.route import LIST as LIST_ARCHIVES
 from borg_api.resources.claims.listing import NEEDED, Glance, cover, glance_at_claims

@@ -73,14 +73,15 @@ async def restore_ticked(request: Request, view: TheView, caller: TheCaller) -> 
     """Show the form for what was ticked in an archive: too much for an address, with long names."""
     form = read_form(request)
     chosen, paths = dict(form), [value for name, value in form if name == "path"]
-    hint = _NONE_TICKED if not paths else _MANY_TICKED.format(count=len(paths)) if len(paths) > _MOST_PATHS else ""
+    hint = "" if paths else _NONE_TICKED
+    if len(paths) > _MOST_PATHS:
+        hint = _MANY_TICKED.format(count=len(paths), most=_MOST_PATHS)
     draft = offer_draft(view, chosen.get("repository", ""), chosen.get("archive", ""), paths, hint=hint)
     return await show_form(request, caller, view, draft)
 
 
 _MANY_TICKED = (
-    "{count} were ticked, and a restore names %d at the most: go back and tick their folder, or name it below."
-    % _MOST_PATHS
+    "{count} were ticked, and a restore names {most} at the most: go back and tick their folder, or name it below."
 )
 _NONE_TICKED = "Nothing was ticked: as it is, this restores all of the archive. Go back and tick, or name it below."
 
