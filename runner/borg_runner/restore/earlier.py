@@ -104,6 +104,14 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
         )
 
 
+def leave_alone(task: Task, meant: Meant, changes: Changes, late: set[str]) -> None:
+    """Leave what others made since the target was looked at, as OnlyMissing does."""
+    changes.create -= late
+    changes.keep |= late
+    _keep_below(meant, changes, late)
+    _tell_left(task, late, doubtful=set())
+
+
 def _keep_below(meant: Meant, changes: Changes, kept: set[str]) -> set[str]:
     """Leave out, and return, what was to be made in folders in whose place something else is, and stays."""
     entries = meant.selection.entries

@@ -1,6 +1,6 @@
-"""What others wrote into the target since the restore began, between an attempt that was killed and this one.
+"""What others wrote into the target since the restore began: while its undo archive was made, or between two attempts.
 
-The undo archive is of before, so it has nothing of that. What the attempt itself had begun to write is not of others.
+The undo archive is of before, so it has nothing of that. What an attempt itself had begun to write is not of others.
 """
 
 import os
@@ -30,12 +30,12 @@ class Late:
         return self.written | self.touched
 
 
-def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> Late:
+def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes, *, is_again: bool) -> Late:
     """Return what others wrote since the restore began.
 
     Of what was to be made nothing was there before, so all that is there came since. Raises FaultError, OSError.
     """
-    root, lost = task.target.root, changes.overwrite | changes.delete
+    root, lost = task.target.root, changes.written | changes.delete
     since = read_began(root, journal)
     try:
         signs = read_list(root, journal.restore)
@@ -50,7 +50,8 @@ def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> L
             late.add(path)
             if signs.get(path) != "+" and found.st_mtime_ns <= since:
                 touched.add(path)
-    late -= find_ours(task, meant, late)
+    if is_again:
+        late -= find_ours(task, meant, late)
     return Late(late - touched, late & touched)
 
 
@@ -115,5 +116,5 @@ def tell_late_before(task: Task, undo_archives: Iterable[str]) -> None:
     """Warn of what earlier attempts archived."""
     names = ", ".join(f'"{name}"' for name in undo_archives)
     task.repository.warn(
-        f"What was written between its attempts, and was replaced, is in the undo archives {names}: {_BACK_AGAIN}."
+        f"What others wrote since it began, and was replaced, is in the undo archives {names}: {_BACK_AGAIN}."
     )

@@ -23,6 +23,7 @@ from borg_runner.restore.earlier import (
     find_of_same,
     find_own,
     hold_to_list,
+    leave_alone,
     list_earlier,
     name_undo_archives,
     tell_unfinished,
@@ -92,8 +93,8 @@ def _restore(task: Task, before: list[Journal]) -> None:
         journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
     try:
         with _telling_what_is_half(None if is_again else journal):
-            if journal is not None and is_again and not (journal.is_of_this_boot and plan.mode is Mode.ONLY_MISSING):
-                journal = _keep_late(task, meant, journal, changes)
+            if journal is not None:
+                journal = _keep_late(task, meant, journal, changes, is_again=is_again)
             change(task, meant, changes)
             finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
     finally:
@@ -160,14 +161,22 @@ def _begin(
     return journal
 
 
-def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes) -> Journal:
+def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes, *, is_again: bool) -> Journal:
     """Archive what others wrote since the restore began and is replaced now: the undo archive is of before."""
-    late = find_late(task, meant, journal, changes)
+    only_missing = task.plan.mode is Mode.ONLY_MISSING
+    if is_again and only_missing and journal.is_of_this_boot:  # it was told from what the attempt itself wrote
+        return journal
+    late = find_late(task, meant, journal, changes, is_again=is_again)
     if not late.paths:
+        return journal
+    if only_missing and not is_again:
+        leave_alone(task, meant, changes, late.paths)
         return journal
     undo_archive = ""
     if task.plan.undo:
-        undo_archive = _archive_before(task, meant, Changes(overwrite=late.paths), so_far="Nothing more was changed")
+        undo_archive = _archive_before(
+            task, meant, Changes(overwrite=late.paths), so_far=f"Nothing {'more ' if is_again else ''}was changed"
+        )
         journal = replace(journal, late=(*journal.late, undo_archive))
         try:
             with held_times(task.target, {""}):

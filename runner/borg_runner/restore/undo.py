@@ -6,6 +6,7 @@ what the restore had made goes.
 
 import datetime as dt
 import stat
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from borg_contract.ownership import UndoOf, derive_undo_name, render_undo_commen
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import DAMAGE, Reason
 from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
+from borg_runner.borg.exit_codes import NAME_TAKEN
 from borg_runner.fault import Fault, FaultError
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.patterns import Choice, write_patterns
@@ -23,6 +25,8 @@ from borg_runner.verbs.repository import Repository
 
 _KEPT = (Reason.INTERRUPTED, Reason.KILLED, Reason.CONNECTION_LOST, *DAMAGE)
 """By these the operator tries once more, or knows of damage."""
+
+_SECOND = 1.0
 
 _FILE_CHANGED = 100
 """Borg's exit code for a file that was written to while it was read: it is in the archive all the same."""
@@ -43,10 +47,8 @@ def make_undo_archive(
     `so_far`: what is said of the target if that fails. Raises FaultError, also where a path could not be archived or
     not be read back: then nothing is to be changed.
     """
-    name = derive_undo_name(undo.restore, dt.datetime.now(dt.UTC))
-    comment = render_undo_comment(undo, run_name or "-")
+    name, comment = "", render_undo_comment(undo, run_name or "-")
     given = sorted(paths)
-    repository.log.say(f'making the undo archive "{name}" of {len(given):,} files and folders')
     # Borg takes a carriage return in its list of paths for a line break: then it looks through the folder instead.
     by_list = not any("\r" in path for path in given)
     scratch.mkdir(mode=0o700, exist_ok=True)
@@ -57,13 +59,22 @@ def make_undo_archive(
     else:
         choice = Choice(frozenset(given), is_only=True)
         words, changes = write_patterns(choice, Selection(""), scratch / "patterns", creates=True), {}
+
+    def make_arguments(lock_wait: int) -> list[str]:
+        nonlocal name
+        name = derive_undo_name(undo.restore, dt.datetime.now(dt.UTC))
+        repository.log.say(f'making the undo archive "{name}" of {len(given):,} files and folders')
+        return [
+            *make_undo_arguments(repository.plan, name, comment, words, lock_wait=lock_wait),
+            *([] if by_list else ["."]),
+        ]
+
+    inside = repository.with_borg(directory=str(root), **changes)
     try:
-        outcome = repository.with_borg(directory=str(root), **changes).try_borg(
-            lambda lock_wait: [
-                *make_undo_arguments(repository.plan, name, comment, words, lock_wait=lock_wait),
-                *([] if by_list else ["."]),
-            ]
-        )
+        outcome = inside.try_borg(make_arguments)
+        if outcome.exit_code == NAME_TAKEN:  # names are of the second, and the one before may be of this one too
+            time.sleep(_SECOND)
+            outcome = inside.try_borg(make_arguments)
         if not outcome.warned or outcome.exit_code == _FILE_CHANGED:
             repository.accept(outcome)
             _read_back(repository, name)

@@ -1,4 +1,4 @@
-"""What others write while a restore is half done, between an attempt that was killed and the next one."""
+"""What others write while a restore is under way: beside its undo archive, and between two of its attempts."""
 
 import json
 import os
@@ -10,7 +10,8 @@ import pytest
 
 from borg_contract.restore.plan import Mode, RestorePlan
 from borg_contract.run import Operation
-from runner_kit.pod import Pod
+from runner_kit.borg_binary import find_borg
+from runner_kit.pod import Ended, Pod, during
 from runner_kit.restoring import back_up, fail_after, fail_in_a_file, failed, restored, run
 
 
@@ -68,7 +69,7 @@ def test_it_is_named_by_every_attempt_that_follows(pod: Pod, target: Path) -> No
     fail_in_a_file(pod, plan, target / "hello.txt")
     (target / "changed").write_text("of the application, later")
     warnings = run(pod, Operation.RESTORE, plan).result.repositories[0].warnings
-    assert any("What was written between its attempts" in text for text in warnings)
+    assert any("What others wrote since it began" in text for text in warnings)
     assert any("written since the restore began" in text for text in warnings)
 
 
@@ -311,3 +312,49 @@ def test_a_forged_journal_is_none(pod: Pod, target: Path) -> None:
     plan = RestorePlan(name="back", archive=back_up(pod))
     (target / ".borg-restore.x.json").write_text('{"restore": "x", "earlier": null}')
     restored(run(pod, Operation.RESTORE, plan))
+
+
+def restore_beside(pod: Pod, plan: RestorePlan, script: str) -> Ended:
+    """Restore, and let a shell do what the script says once the undo archive has read the target."""
+    during(
+        pod,
+        "extract",
+        f'case "$*" in *--dry-run*) [ -e {pod.root}/did ] || {{ {script}; touch {pod.root}/did; }} ;; esac',
+    )
+    ended = run(pod, Operation.RESTORE, plan)
+    pod.borg = find_borg()
+    return ended
+
+
+@pytest.mark.parametrize("mode", [Mode.MERGE, Mode.MIRROR])
+def test_what_is_written_once_the_undo_archive_has_read_it_is_archived_too(pod: Pod, target: Path, mode: Mode) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod), mode=mode)
+    names = ["hello.txt", "changed", *(["surplus"] if mode is Mode.MIRROR else [])]
+    ended = restore_beside(pod, plan, "; ".join(f"echo precious >{target}/{name}" for name in names))
+    first = restored(ended).undo_archive
+    assert (target / "hello.txt").read_text() == "hello\n"
+    [told] = ended.result.repositories[0].warnings
+    assert "written since the restore began, and replaced now" in told
+    _, late, *_ = told.split('"')
+    assert late != first
+    restored(run(pod, Operation.RESTORE, RestorePlan(name="again", archive=late)))
+    assert {(target / name).read_text() for name in names} == {"precious\n"}
+
+
+def test_only_missing_leaves_alone_what_came_while_the_undo_archive_was_made(pod: Pod, target: Path) -> None:
+    (pod.data / "sub").mkdir()
+    (pod.data / "sub/in").write_text("of the archive")
+    plan = RestorePlan(name="back", archive=back_up(pod), mode=Mode.ONLY_MISSING)
+    ended = restore_beside(pod, plan, f"echo precious >{target}/hello.txt; echo precious >{target}/sub")
+    restored(ended)
+    assert (target / "hello.txt").read_text() == (target / "sub").read_text() == "precious\n"
+    assert (target / "link").is_symlink()
+    assert any("so left alone, as OnlyMissing does" in text for text in ended.result.repositories[0].warnings)
+
+
+@pytest.mark.usefixtures("target")
+def test_nothing_more_is_archived_where_nobody_writes(pod: Pod) -> None:
+    ended = run(pod, Operation.RESTORE, RestorePlan(name="back", archive=back_up(pod), mode=Mode.MIRROR))
+    restored(ended)
+    assert ended.result.repositories[0].warnings == ()
+    assert len(pod.archives(pod.repository())) == 2
