@@ -35,6 +35,7 @@ CHECKPOINT = ".checkpoint"
 RECREATED = ".recreate"
 """Behind the name of an archive that `borg recreate` writes anew, as long as that has not ended."""
 
+_RENAME = "let no dot come before that word, or give the resource another name"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TIMES = re.compile("|".join(shape.replace("d", r"[0-9]") for shape in _SHAPES.values()) + "(?![0-9])")
 _TOKEN = re.compile(r"\[0-9\]|\[(.)\]|(.)", re.DOTALL)
@@ -48,13 +49,17 @@ def render_archive_name(template: str, *, schedule: str, repository: str, now: d
     return "".join(literal + (values[name] if name else "") for literal, name in _checked_parts(template))
 
 
-def find_length_problem(template: str, *, schedule: str, repository: str) -> str | None:
-    """Return what is wrong with names that become too long, to follow "The template …"; the template is a valid one."""
+def find_name_problem(template: str, *, schedule: str, repository: str) -> str | None:
+    """Return what is wrong with the names that a valid template gives, to follow "The template …"."""
     anytime = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-    length = len(render_archive_name(template, schedule=schedule, repository=repository, now=anytime))
-    if length <= NAME_LIMIT:
-        return None
-    return f"gives names of {length} characters, of which borg takes {NAME_LIMIT}: shorten it"
+    name = render_archive_name(template, schedule=schedule, repository=repository, now=anytime)
+    if len(name) > NAME_LIMIT:
+        return f"gives names of {len(name)} characters, of which borg takes {NAME_LIMIT}: shorten it"
+    if CHECKPOINT in name:
+        return f'gives names such as "{name}", and borg hides what has "{CHECKPOINT}" in it as unfinished: {_RENAME}'
+    if name.endswith(RECREATED):
+        return f'gives names such as "{name}", and "{RECREATED}" ends those of what borg writes anew: {_RENAME}'
+    return None
 
 
 def find_template_problems(template: str, *, prune: bool = False) -> list[str]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from borg_contract.archive_name import CHECKPOINT
 from borg_contract.archives.ids import ID
 
 _COMMENT = re.compile(
@@ -25,6 +26,7 @@ _UNDO = re.compile(
     r"(?: cluster=(?P<cluster>\S+))? of=(?P<archive_id>" + ID.pattern + r")"
 )
 _UNDO_NAME = re.compile(r".+-undo-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_SHOWN_CHECKPOINT = CHECKPOINT.replace(".", "-")
 _SUSPECT = " suspect"
 _UID_LENGTH = 8
 OTHERS = "*"
@@ -96,8 +98,8 @@ def render_comment(owner: ArchiveOwner, run: str, content: ArchiveContent | None
 
 
 def derive_undo_name(restore: str, now: dt.datetime) -> str:
-    """Return the name of the undo archive that the restore makes `now`, in UTC."""
-    return f"{restore}-undo-{now:%Y-%m-%dT%H:%M:%SZ}"
+    """Return the name of the undo archive that the restore makes `now`, in UTC. What borg would hide is shown."""
+    return f"{restore.replace(CHECKPOINT, _SHOWN_CHECKPOINT)}-undo-{now:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def is_undo_name(name: str) -> bool:

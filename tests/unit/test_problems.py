@@ -121,6 +121,18 @@ CASES: dict[str, tuple[Bundle, str, str, Severity]] = {
         "gives names of 241 characters, of which borg takes 240: shorten it",
         Severity.INVALID,
     ),
+    "a name that makes of a template one of borg's unfinished archives": (
+        bundle(schedule("ml.checkpoints")),
+        "InvalidArchiveName",
+        'gives names such as "ml.checkpoints-2000-01-01T00:00:00", and borg hides what has ".checkpoint" in it',
+        Severity.INVALID,
+    ),
+    "a name that makes of a template one that borg writes anew": (
+        bundle(schedule("recreate", archiveNameTemplate="{now}.{job_name}")),
+        "InvalidArchiveName",
+        'gives names such as "2000-01-01T00:00:00.recreate", and ".recreate" ends those of what borg writes anew',
+        Severity.INVALID,
+    ),
     "the title of an older schedule": (
         bundle(schedule(title="Daily"), namesakes=(older("first", title="Daily"),)),
         "TitleTaken",

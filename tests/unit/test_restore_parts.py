@@ -265,6 +265,8 @@ def test_an_undo_archive_says_so_and_is_no_schedules() -> None:
     assert name == "back-undo-2026-11-24T03:00:05Z"
     assert is_undo_name(name)
     assert not is_undo_name("nightly-2026-11-24T03:00:05")
+    hidden = derive_undo_name("undo.checkpoint", dt.datetime(2026, 11, 24, 3, 0, 5, tzinfo=dt.UTC))
+    assert hidden == "undo-checkpoint-undo-2026-11-24T03:00:05Z", "borg lists nothing that has .checkpoint in its name"
 
 
 def listed(name: str, hour: int, comment: str) -> ListedArchive:

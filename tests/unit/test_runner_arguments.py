@@ -28,7 +28,12 @@ from borg_runner.verbs.create import Request, make_comment_arguments, make_creat
 from borg_runner.verbs.delete import make_delete_arguments
 from borg_runner.verbs.info import RepositorySizes, make_info_arguments, parse_info_output
 from borg_runner.verbs.init import make_init_arguments
-from borg_runner.verbs.list import make_held_arguments, make_list_arguments, parse_list_output
+from borg_runner.verbs.list import (
+    make_held_arguments,
+    make_list_arguments,
+    parse_list_output,
+    parse_names_output,
+)
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.operation import Surroundings, work_on_repository
 
@@ -68,19 +73,22 @@ def create(repository: RepositoryPlan) -> list[str]:
         ),
         (make_check_arguments(LOCAL, lock_wait=7), ["check", *COMMON, "--info", "--progress", LOCAL.location]),
         (make_break_lock_arguments(LOCAL), ["break-lock", "--log-json", "--lock-wait", "1", LOCAL.location]),
-        (make_list_arguments(LOCAL, lock_wait=7), ["list", *COMMON, "--json", LOCAL.location]),
+        (
+            make_list_arguments(LOCAL, lock_wait=7),
+            ["list", *COMMON, "--json", "--consider-checkpoints", LOCAL.location],
+        ),
         (make_info_arguments(LOCAL, lock_wait=7), ["info", *COMMON, "--json", LOCAL.location]),
         (
             make_connection_arguments(replace(REMOTE, upload_rate_limit_kib=512), lock_wait=7),
-            [*COMMON, "--remote-path", "borg-1.4", "--upload-ratelimit", "512"],
+            [*COMMON, "--remote-path=borg-1.4", "--upload-ratelimit", "512"],
         ),
         (
             make_comment_arguments(LOCAL, "db-1", "a {b}", lock_wait=7),
             ["recreate", *COMMON, "--comment=a {{b}}", f"{LOCAL.location}::db-1"],
         ),
         (
-            make_rename_arguments(LOCAL, "db-1.recreate", "db-1", lock_wait=7),
-            ["rename", *COMMON, f"{LOCAL.location}::db-1.recreate", "db-1"],
+            make_rename_arguments(LOCAL, "-1.recreate", "-1", lock_wait=7),
+            ["rename", *COMMON, "--", f"{LOCAL.location}::-1.recreate", "-1"],
         ),
         (
             make_held_arguments(LOCAL, "db-1", "/sources/re:x", lock_wait=7),
@@ -219,10 +227,13 @@ def test_freed_space_is_read_from_borgs_words(text: str, expected: int | None) -
 def test_list_and_info_tell_how_many_archives_there_are_and_how_large_they_are() -> None:
     output = (
         '{"archives": [{"archive": "a", "id": "1", "time": "2026-01-02T03:04:05.000000"},'
-        '{"archive": "b", "id": "2", "time": "2026-01-03"}]}'
+        '{"archive": "b.checkpoints", "id": "2", "time": "2026-01-03"},'
+        '{"archive": "b.checkpoint", "id": "3", "time": "2026-01-03"},'
+        '{"archive": "b.checkpoint.1", "id": "4", "time": "2026-01-03"}]}'
     )
     times = {name: archive.time for name, archive in parse_list_output(output).items()}
-    assert times == {"a": "2026-01-02T03:04:05Z", "b": "2026-01-03T00:00:00Z"}
+    assert times == {"a": "2026-01-02T03:04:05Z", "b.checkpoints": "2026-01-03T00:00:00Z"}
+    assert parse_names_output(output) == {"1": "a", "2": "b.checkpoints"}
     output = '{"cache": {"stats": {"total_size": 30, "unique_csize": 20}}, "repository": {"id": "ab"}}'
     assert parse_info_output(output) == RepositorySizes(original=30, deduplicated=20, repository_id="ab")
 

@@ -113,8 +113,8 @@ def find_archive_name_problems(bundle: Bundle, *, prune: bool) -> Iterator[Probl
         return
     name = bundle.schedule.metadata.name
     for ref in bundle.schedule.spec.repository_refs:
-        if too_long := archive_name.find_length_problem(template, schedule=name, repository=ref.name):
-            yield Problem(Reason.INVALID_ARCHIVE_NAME, f'archiveNameTemplate "{template}" {too_long}')
+        if problem := archive_name.find_name_problem(template, schedule=name, repository=ref.name):
+            yield Problem(Reason.INVALID_ARCHIVE_NAME, f'archiveNameTemplate "{template}" {problem}')
             return
     yield from _overlapping_names(bundle, prune=prune)
 

@@ -7,7 +7,7 @@ def make_connection_arguments(repository: RepositoryPlan, *, lock_wait: int) -> 
     """Return the options that every borg verb takes; `lock_wait` in seconds."""
     arguments = ["--log-json", "--lock-wait", str(lock_wait)]
     if repository.remote_path:
-        arguments += ["--remote-path", escape_placeholders(repository.remote_path)]
+        arguments += [f"--remote-path={escape_placeholders(repository.remote_path)}"]
     if repository.upload_rate_limit_kib:
         arguments += ["--upload-ratelimit", str(repository.upload_rate_limit_kib)]
     return arguments

@@ -130,6 +130,7 @@ def make_rename_arguments(repository: RepositoryPlan, archive: str, name: str, *
     return [
         "rename",
         *make_connection_arguments(repository, lock_wait=lock_wait),
+        "--",
         name_archive(repository, archive),
         escape_placeholders(name),
     ]

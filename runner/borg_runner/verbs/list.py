@@ -36,6 +36,10 @@ _FOLDER = "d"
 _T = TypeVar("_T")
 
 
+def _is_checkpoint(name: str) -> bool:
+    return _CHECKPOINT.search(name) is not None
+
+
 @dataclass(frozen=True)
 class ListedArchive:
     """An archive, or what is left of one: of an interrupted `borg create` a checkpoint, of a `borg recreate` a copy."""
@@ -50,7 +54,7 @@ class ListedArchive:
 
     @property
     def is_checkpoint(self) -> bool:
-        return _CHECKPOINT.search(self.name) is not None
+        return _is_checkpoint(self.name)
 
     @property
     def original(self) -> str | None:
@@ -105,8 +109,17 @@ def fetch_archives(repository: Repository, *, glob: str) -> list[ListedArchive]:
 
 
 def fetch_newest_archives(repository: Repository, *, count: int) -> list[ListedArchive]:
-    """Return the newest `count` whole archives, whatever their names. Raises FaultError."""
-    return _fetch(repository, glob="*", newest=count)
+    """Return the newest `count` whole archives, whatever their names; fewer where there are no more.
+
+    Raises FaultError.
+    """
+    asked = count
+    while True:
+        found = _fetch(repository, glob="*", newest=asked)
+        whole = [archive for archive in found if not archive.is_checkpoint]
+        if len(whole) >= count or len(found) < asked:
+            return whole
+        asked *= 2
 
 
 def fetch_named_archives(repository: Repository, name: str) -> list[ListedArchive]:
@@ -161,12 +174,16 @@ def ask_newest_archives(repository: Repository, *, glob: str, count: int) -> lis
 def make_archives_arguments(
     repository: RepositoryPlan, *, glob: str, lock_wait: int, newest: int | None = None
 ) -> list[str]:
-    """Return the arguments that print, as JSON, the archives that match `glob`: all, or the `newest` whole ones."""
+    """Return the arguments that print, as JSON, the archives that match `glob`: all, or the `newest`.
+
+    Checkpoints are asked for too: borg takes what has `.checkpoint` anywhere in its name for one, and hides it.
+    """
     return [
         "list",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         "--json",
-        *(["--consider-checkpoints"] if newest is None else [f"--last={newest}"]),
+        "--consider-checkpoints",
+        *([] if newest is None else [f"--last={newest}"]),
         "--format={id}{comment}{command_line}{start}",
         f"--glob-archives={escape_placeholders(glob)}",
         escape_placeholders(repository.location),
@@ -210,21 +227,24 @@ def make_list_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[s
         "list",
         *make_connection_arguments(repository, lock_wait=lock_wait),
         "--json",
+        "--consider-checkpoints",
         escape_placeholders(repository.location),
     ]
 
 
 def parse_list_output(output: str) -> dict[str, StoredArchive]:
-    """Return the archives by their names. Raises ValueError, KeyError or TypeError."""
+    """Return the whole archives by their names. Raises ValueError, KeyError or TypeError."""
     return {
         item["archive"]: StoredArchive(str(item["id"]), render_time(dt.datetime.fromisoformat(item["time"])))
         for item in json.loads(output)["archives"]
+        if not _is_checkpoint(item["archive"])
     }
 
 
 def parse_names_output(output: str) -> dict[str, str]:
-    """Return the name of each archive by its id. Raises ValueError, KeyError or TypeError."""
-    return {str(item["id"]): str(item["archive"]) for item in json.loads(output)["archives"]}
+    """Return the name of each whole archive by its id. Raises ValueError, KeyError or TypeError."""
+    archives = ((str(item["id"]), str(item["archive"])) for item in json.loads(output)["archives"])
+    return {id_: name for id_, name in archives if not _is_checkpoint(name)}
 
 
 def ask_held(repository: Repository, archive: str, path: str) -> int | None:

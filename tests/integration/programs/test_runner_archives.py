@@ -11,6 +11,7 @@ from borg_contract.archives.plan import ListingPlan
 from borg_contract.archives.result import ListingResult
 from borg_contract.ownership import parse_comment
 from borg_contract.plan import RepositoryPlan
+from borg_contract.restore.plan import RestorePlan
 from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
@@ -122,6 +123,32 @@ def test_a_damaged_archive_takes_the_comments_of_no_other(pod: Pod) -> None:
     rows = unpack_part(ended.result.part).rows
     told = {row.id: row.comment for row in rows}
     assert told == {result.archive_id: result.comment if result is not made[1] else "" for result in made}, ended.log
+
+
+def test_what_has_checkpoint_in_its_name_and_is_whole_is_told_and_found(pod: Pod) -> None:
+    repository = pod.repository()
+    back_up(pod, repository, archive_name_template="night")
+    for name in ("a.checkpoints", "b.checkpoint", "c.checkpoint.1"):
+        pod.ask_borg(repository, "create", "REPO::" + name, str(pod.data))
+    _, rows, _, told = look(pod, repository)
+    assert told.archives == 2
+    assert {row.name for row in rows} == {"night", "a.checkpoints"}
+    assert all(row.comment for row in rows if row.name == "night")
+    (pod.root / "target").mkdir()
+    plan = RestorePlan(name="back", archive="a.checkpoints")
+    ended = pod.run(pod.plan(repository, operation=Operation.PREVIEW, restore=plan))
+    assert ended.result.phase is Phase.COMPLETED, ended.log
+
+
+def test_a_name_that_begins_like_an_option_is_a_name(pod: Pod) -> None:
+    repository = pod.repository()
+    template, prune = "-{job_name}-{timestamp}", Retention.only(keep_daily=7)
+    made = back_up(pod, repository, archive_name_template=template)
+    marked = ["recreate", f"--target={made.archive}.recreate", f"--comment={made.comment} suspect"]
+    pod.ask_borg(repository, *marked, f"REPO::{made.archive}")  # as a kill between borg's two commits leaves it
+    back_up(pod, repository, archive_name_template=template, prune=prune)
+    assert made.archive in listed(pod, repository)
+    assert f"{made.archive}.recreate" not in listed(pod, repository)
 
 
 def test_a_backup_tells_its_archives_id_what_it_pruned_and_what_there_is(pod: Pod) -> None:
