@@ -5,7 +5,15 @@ import json
 
 import pytest
 
-from borg_runner.borg.listener import KEPT_ERROR_CHARACTERS, LAST_ERRORS, LOGGED_ERRORS, Listener
+from borg_runner.borg.listener import (
+    KEPT_ERROR_CHARACTERS,
+    KEPT_REMOTE_CHARACTERS,
+    LAST_ERRORS,
+    LAST_REMOTE,
+    LOGGED_ERRORS,
+    LOGGED_REMOTE,
+    Listener,
+)
 from borg_runner.log import Log
 from borg_runner.process import Exit, Stream
 
@@ -30,6 +38,21 @@ def test_of_a_flood_of_errors_the_first_and_the_last_are_kept_and_all_counted() 
     assert outcome.errors_not_kept + len(outcome.errors) == count + 1
     assert log.getvalue().count("  error: ") == LOGGED_ERRORS
     assert f"of {count + 1:,} errors" in log.getvalue()
+
+
+def test_of_a_server_that_prints_without_end_the_first_and_the_last_lines_are_kept() -> None:
+    log = io.StringIO()
+    listener = Listener(log=Log(log))
+    size, count = 1000, 3 * KEPT_REMOTE_CHARACTERS // 1000
+    for number in range(count):
+        line = {"type": "log_message", "levelname": "WARNING", "name": "root"}
+        listener.hear(Stream.ERROR, json.dumps({**line, "message": f"Remote: {number:06} {'x' * size}"}))
+    listener.close()
+    remote = listener.outcome(Exit(2)).remote
+    assert (remote[0][:6], remote[-1][:6]) == ("000000", f"{count - 1:06}")
+    assert sum(map(len, remote)) < KEPT_REMOTE_CHARACTERS + LAST_REMOTE * 2 * size
+    assert log.getvalue().count("Remote: ") == LOGGED_REMOTE
+    assert f"of {count:,} lines of the server" in log.getvalue()
 
 
 def test_of_few_errors_all_are_kept() -> None:

@@ -21,6 +21,10 @@ KEPT_ERROR_CHARACTERS = 4_000_000
 """A badly damaged repository gives an error for each object. Of what comes after so many, the last are kept."""
 LAST_ERRORS = 50
 """Among them borg says what it ended with."""
+LOGGED_REMOTE = 1000
+KEPT_REMOTE_CHARACTERS = 1_000_000
+"""A server that prints and prints must not cost the pod its memory. Of what comes after so many, the last are kept."""
+LAST_REMOTE = 50
 
 _REMOTE = "Remote: "
 
@@ -43,7 +47,10 @@ class Listener:
     last_errors: deque[BorgMessage] = field(default_factory=lambda: deque(maxlen=LAST_ERRORS))
     error_count: int = 0
     error_room: int = KEPT_ERROR_CHARACTERS
-    remote: list[str] = field(default_factory=list)
+    first_remote: list[str] = field(default_factory=list)
+    last_remote: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_REMOTE))
+    remote_count: int = 0
+    remote_room: int = KEPT_REMOTE_CHARACTERS
     notes: list[BorgMessage] = field(default_factory=list)
     refused: bool = False
     reads_sources: bool = False
@@ -52,6 +59,11 @@ class Listener:
     said_at: float = field(default_factory=time.monotonic)
     heard: int = 0
     """Bytes that borg has said."""
+
+    @property
+    def remote(self) -> tuple[str, ...]:
+        """What ssh, or a shell over there, said: the first lines and the last."""
+        return (*self.first_remote, *self.last_remote)
 
     def hear(self, stream: Stream, line: str) -> None:
         self.heard += len(line.encode("utf-8", "replace")) + 1
@@ -77,8 +89,7 @@ class Listener:
         """Take what ssh said when it was asked once more."""
         self.refused = answer.refused
         for line in answer.lines:
-            self.remote.append(line)
-            self.log.say(line, "  ssh: ")
+            self._keep_remote(line, line, "  ssh: ")
 
     def close(self) -> None:
         """Say how many warnings the log does not show."""
@@ -86,6 +97,8 @@ class Listener:
             self.log.say(f"… and {self.warning_count - LOGGED_WARNINGS:,} more warnings")
         if self.error_count > LOGGED_ERRORS:
             self.log.say(f"… of {self.error_count:,} errors, the first {LOGGED_ERRORS:,} are shown")
+        if self.remote_count > LOGGED_REMOTE:
+            self.log.say(f"… of {self.remote_count:,} lines of the server, the first {LOGGED_REMOTE:,} are shown")
 
     def outcome(self, ending: Exit, *, greeted: bool = True) -> BorgOutcome:
         """Return how the process ended, with all that it said."""
@@ -97,7 +110,7 @@ class Listener:
             warning_count=self.warning_count,
             errors=errors,
             errors_not_kept=self.error_count - len(errors),
-            remote=tuple(self.remote),
+            remote=self.remote,
             notes=tuple(self.notes),
             interrupted=ending.interrupted,
             refused=self.refused,
@@ -107,8 +120,7 @@ class Listener:
 
     def _keep(self, message: BorgMessage) -> None:
         if message.logger == "root" and message.text.startswith(_REMOTE):  # ssh or a shell, not the server's borg
-            self.remote.append(message.text.removeprefix(_REMOTE))
-            self.log.say(message.text, "  ")
+            self._keep_remote(message.text.removeprefix(_REMOTE), message.text, "  ")
         elif message.is_warning:
             self.warning_count += 1
             if self.warning_count <= KEPT_WARNINGS:
@@ -132,6 +144,13 @@ class Listener:
         self.error_count += 1
         self.error_room -= len(message.text)
         (self.errors if self.error_room >= 0 else self.last_errors).append(message)
+
+    def _keep_remote(self, line: str, text: str, prefix: str) -> None:
+        self.remote_count += 1
+        self.remote_room -= len(line)
+        (self.first_remote if self.remote_room >= 0 else self.last_remote).append(line)
+        if self.remote_count <= LOGGED_REMOTE:
+            self.log.say(text, prefix)
 
     def _show_progress(self, text: str) -> None:
         now = time.monotonic()

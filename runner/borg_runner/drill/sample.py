@@ -51,7 +51,8 @@ def choose_sample(
     sizes = {entry.path: masters.get(entry.master, entry.size) for entry in files}
     oversize = tuple(sorted(path for path, size in sizes.items() if size > plan.max_bytes))
     # Hard links to one file are one group's: they are restored together.
-    digests = {entry.path: _digest(entry.master or entry.path) for entry in files if entry.path not in set(oversize)}
+    apart = frozenset(oversize)
+    digests = {entry.path: _digest(entry.master or entry.path) for entry in files if entry.path not in apart}
     if not digests:
         return None
     rounds = _count_rounds(digests, sizes, plan)
