@@ -355,6 +355,7 @@ def test_each_rule_is_applied_to_all_and_to_the_good_ones_alone() -> None:
     assert stay(keep_daily=2) == ["day-5", "day-6", "day-8", "day-9"]
     assert stay(keep_within="2d") == ["day-5", "day-6", "day-9"]  # good ones do not go while no other comes
     assert stay(keep_weekly=1) == ["day-6", "day-9"]
+    assert stay(keep_within="3000y") == stay(keep_within="999999999y") == [f"day-{day}" for day in range(10)]
     assert sorted(find_staying(archives[7:], suspect, Retention.only(keep_daily=1), now=when(10))) == ["day-9"]
 
 

@@ -39,7 +39,10 @@ def find_kept(
         local = {name: localize(moment) for name, moment in times.items()}
     rules = retention.rules
     if within := str(rules.get("within", "")):
-        after = now - dt.timedelta(hours=int(within[:-1]) * _HOURS[within[-1]])
+        try:
+            after = now - dt.timedelta(hours=int(within[:-1]) * _HOURS[within[-1]])
+        except OverflowError:  # longer than years are counted
+            after = dt.datetime.min.replace(tzinfo=now.tzinfo)
         for name in newest_first:
             if times[name] > after:
                 kept[name] = f"within #{len(kept) + 1}"
