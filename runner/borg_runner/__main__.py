@@ -6,6 +6,7 @@ the termination message in each case.
 
 import io
 import os
+import resource
 import sys
 
 from borg_contract.codec import decode_plan
@@ -14,13 +15,13 @@ from borg_contract.pod import GRACE_SECONDS, PLAN_ENV
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Phase
+from borg_runner.fault import explain_error
 from borg_runner.identity import derive_identity
 from borg_runner.interruption import Interruption
 from borg_runner.log import Log
 from borg_runner.places import Places, derive_places
 from borg_runner.run.report import Report
 from borg_runner.run.run import run_plan
-from borg_runner.work.operation import explain_error
 
 EXIT_COMPLETED = 0
 EXIT_FAILED = 1
@@ -31,6 +32,8 @@ def main() -> int:
     """Run, write the result, return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no locale may make a log line fatal
+    # The memory of this and of what it starts holds secrets. 1: no core either where the node gives it to a program.
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
     log = Log()
     interruption = Interruption(GRACE_SECONDS)
     interruption.listen()

@@ -66,6 +66,29 @@ _BY_ERRNO: dict[int, tuple[Reason, str]] = {
     **dict.fromkeys(_STORAGE_ERRORS, (Reason.VOLUME_FAILED, _STORAGE)),
     **dict.fromkeys(_EXHAUSTION_ERRORS, (Reason.NODE_EXHAUSTED, _EXHAUSTED)),
 }
+_OF_TARGET: dict[int, tuple[Reason, str]] = {
+    **_BY_ERRNO,
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT),
+        (Reason.NOT_ENOUGH_SPACE, "Enlarge the claim that is restored into, or restore into a new one."),
+    ),
+    errno.EROFS: (
+        Reason.VOLUME_FAILED,
+        "The claim that is restored into is mounted read-only: mount it writable, and look at its health.",
+    ),
+    errno.EACCES: (
+        Reason.PERMISSION_DENIED,
+        (
+            "Let the pod's user write to the claim that is restored into (`job.runAsUser`, `job.fsGroup`; "
+            "`ownership: Keep` runs as root), or leave this out (`exclude`)."
+        ),
+    ),
+    errno.EPERM: (
+        Reason.PERMISSION_DENIED,
+        "Look at the owners and attributes (`lsattr`) of what is in the claim that is restored into.",
+    ),
+}
+"""Of what a restore reads and writes in its target."""
 _BY_WORDS = {os.strerror(number): known for number, known in _BY_ERRNO.items()}
 
 
@@ -74,7 +97,18 @@ def explain_system_words(message: str) -> tuple[Reason, str] | None:
     return next((known for words, known in _BY_WORDS.items() if words in message), None)
 
 
-def explain_os_error(error: OSError) -> Fault:
+def explain_os_error(error: OSError, *, of_target: bool = False) -> Fault:
     """Return the fault of a file or folder of the pod that could not be read or written."""
-    reason, advice = _BY_ERRNO.get(error.errno or 0, (Reason.VOLUME_FAILED, "Look at the volumes of the pod."))
+    reason, advice = (_OF_TARGET if of_target else _BY_ERRNO).get(
+        error.errno or 0, (Reason.VOLUME_FAILED, "Look at the volumes of the pod.")
+    )
     return Fault(reason, f"{error}. {advice}")
+
+
+def explain_error(error: Exception, executable: str = "borg", *, of_target: bool = False) -> Fault:
+    """Return what an error means that was raised while a repository was prepared or worked on."""
+    if not isinstance(error, OSError):
+        return Fault(Reason.INTERNAL_ERROR, f"The runner failed: {error!r}.")
+    if isinstance(error, FileNotFoundError) and error.filename == executable:
+        return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
+    return explain_os_error(error, of_target=of_target)

@@ -18,11 +18,10 @@ from borg_contract.pod import RESULT_LIMIT_BYTES
 from borg_contract.reasons import Reason
 from borg_contract.session.answers import Refusal
 from borg_contract.session.plan import SESSION_PLAN_ENV, SESSION_PORT, SessionPlan
-from borg_runner.fault import FaultError
+from borg_runner.fault import FaultError, explain_error
 from borg_runner.log import Log, make_printable
 from borg_runner.places import Places, derive_places
 from borg_runner.scratch import scratch_folder
-from borg_runner.work.operation import explain_error
 from borg_session.authority import Authority
 from borg_session.opening import Opened, prepare
 from borg_session.refusal import RefusedError, refuse

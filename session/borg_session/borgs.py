@@ -14,10 +14,9 @@ from typing import TypeVar
 from borg_contract.reasons import Reason
 from borg_runner.borg.exit_codes import ARCHIVE_ABSENT
 from borg_runner.borg.outcome import BorgOutcome
-from borg_runner.fault import FaultError
+from borg_runner.fault import FaultError, explain_error
 from borg_runner.interruption import Interruption
 from borg_runner.verbs.repository import Repository, Warnings
-from borg_runner.work.operation import explain_error
 from borg_session.refusal import RefusedError, gone, refuse
 
 CONTENTS = 2

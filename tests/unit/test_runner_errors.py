@@ -7,7 +7,7 @@ import pytest
 
 from borg_contract.reasons import Reason
 from borg_runner.borg.exit_codes import explain_exit
-from borg_runner.work.operation import explain_error
+from borg_runner.fault import explain_error
 
 KINDS = {
     errno.ESTALE: Reason.VOLUME_FAILED,

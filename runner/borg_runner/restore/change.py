@@ -47,7 +47,7 @@ def change(task: Task, meant: Meant, changes: Changes) -> None:
     if task.plan.verify:
         _verify(task, meant, changes, outcome)
     elif outcome is not None and outcome.warned:
-        findings = verify_attributes(meant.selection, task.target, changes.written, uid=task.uid)
+        findings = verify_attributes(meant.selection, task.target, changes.written, uid=task.uid, grain=task.grain)
         _raise_for(task, meant, findings, outcome, Reason.EXTRACT_FAILED)
 
 
@@ -155,8 +155,8 @@ def _extract(task: Task, meant: Meant, changes: Changes) -> BorgOutcome | None:
 
 
 def _is_back(task: Task, meant: Meant, path: str) -> bool:
-    found = task.target.look(path)
-    return found is not None and found.st_mtime_ns == meant.selection.entries[path].mtime
+    found, grain = task.target.look(path), task.grain
+    return found is not None and found.st_mtime_ns // grain == meant.selection.entries[path].mtime // grain
 
 
 def _drop_inherited(task: Task, meant: Meant, written: set[str]) -> None:
@@ -189,7 +189,7 @@ def _verify(task: Task, meant: Meant, changes: Changes, outcome: BorgOutcome | N
     repository, selection = task.repository, meant.selection
     paths = (changes.written | changes.same) & selection.entries.keys()
     repository.log.say(f"reading back {len(paths):,} files and folders")
-    findings = verify_attributes(selection, task.target, paths, uid=task.uid)
+    findings = verify_attributes(selection, task.target, paths, uid=task.uid, grain=task.grain)
     count = verify_content(
         repository,
         meant.archive.name,

@@ -16,6 +16,9 @@ from pathlib import Path
 from borg_runner.restore.archive.scope import OWN_FILES
 
 _JOURNAL, _LIST = ".json", ".list"
+_GRAINS = (1, 100, 1000, 10**6, 10**7, 10**9, 2 * 10**9)
+_ODD = 1_000_000_001_999_999_999
+"""A time, in nanoseconds since 1970, of which each file system that is less exact keeps another one."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -109,6 +112,15 @@ def write_journal(folder: Path, journal: Journal) -> None:
     _write(folder, _journal_name(journal.restore), json.dumps(asdict(journal), indent=1).encode())
 
 
+def measure_grain(folder: Path, journal: Journal) -> int:
+    """Return how exact times are in the folder, in nanoseconds, by those of the journal. Raises OSError."""
+    path = folder / _journal_name(journal.restore)
+    with contextlib.suppress(PermissionError):  # an earlier attempt wrote it, as another user
+        os.utime(path, ns=(_ODD, _ODD))
+    kept = path.stat().st_mtime_ns
+    return next((grain for grain in _GRAINS if _ODD - _ODD % grain == kept), 1)
+
+
 def remove_list(folder: Path, restore: str) -> None:
     """Remove the list alone. Raises OSError."""
     (folder / list_name(restore)).unlink(missing_ok=True)
@@ -146,10 +158,14 @@ def _write(folder: Path, name: str, data: bytes) -> None:
     fresh = folder / f"{name}.new"
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # which names no file
+        fresh.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(fresh)) from error
     fresh.rename(folder / name)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

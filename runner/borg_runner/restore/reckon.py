@@ -20,7 +20,15 @@ from borg_runner.restore.archive.resolve import find_fuller, resolve
 from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, is_own, select
 from borg_runner.restore.compare import Changes, Rules, compare, count_bytes
 from borg_runner.restore.journal import list_name, parse_list
-from borg_runner.restore.room import Powers, check_flags, check_owners, check_space, find_losses, read_powers
+from borg_runner.restore.room import (
+    Powers,
+    check_flags,
+    check_mounts,
+    check_owners,
+    check_space,
+    find_losses,
+    read_powers,
+)
 from borg_runner.restore.target import Target
 from borg_runner.verbs.list import ListedArchive
 from borg_runner.verbs.repository import Repository
@@ -48,6 +56,8 @@ class Task:
     """Counts the archives anew: whoever knows them has to hear of one more."""
     result: RestoreResult = field(default_factory=RestoreResult)
     powers: Powers = field(default_factory=read_powers)
+    grain: int = 1
+    """How exact the target keeps times, in nanoseconds."""
 
     def add(self, **facts: object) -> None:
         """Take over facts, by the names of the result's fields."""
@@ -192,6 +202,7 @@ def check(task: Task, meant: Meant, changes: Changes) -> None:
     """Warn of what this pod cannot bring back. Raises FaultError where it cannot be done; OSError."""
     check_owners(meant.selection, changes, task.plan.ownership, task.powers)
     check_flags(changes, task.target)
+    check_mounts(changes, task.target)
     written = (meant.selection.entries[path] for path in sorted(changes.written) if path in meant.selection.entries)
     for loss in find_losses(written, task.powers):
         task.repository.warn(f"{len(loss.paths):,} files ({describe_paths(loss.paths)}): {loss.what}")

@@ -31,6 +31,7 @@ from borg_runner.restore.earlier import (
 from borg_runner.restore.journal import (
     Journal,
     list_name,
+    measure_grain,
     read_boot_id,
     read_journals,
     remove_list,
@@ -52,6 +53,9 @@ from borg_runner.restore.reckon import (
 from borg_runner.restore.target import Target
 from borg_runner.restore.undo import find_linked, make_undo_archive
 
+_EXACT = 10**6
+"""Nanoseconds. Nobody misses what is less."""
+
 
 def restore(task: Task) -> None:
     """Do it. Raises FaultError, whose text says what is half done, if anything is; OSError before any change."""
@@ -61,7 +65,7 @@ def restore(task: Task) -> None:
         task.add(undo_archive=half.undo_archive or None)
         if half.undo_archive:
             task.count()
-    with _telling_what_is_half(half):
+    with _telling_what_is_half(task, half):
         _restore(task, before)
 
 
@@ -92,8 +96,9 @@ def _restore(task: Task, before: list[Journal]) -> None:
     if journal is None and not changes.is_nothing:
         journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
     try:
-        with _telling_what_is_half(None if is_again else journal):
+        with _telling_what_is_half(task, None if is_again else journal):
             if journal is not None:
+                _heed_grain(task, journal)
                 journal = _keep_late(task, meant, journal, changes, is_again=is_again)
             change(task, meant, changes)
             finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
@@ -103,14 +108,17 @@ def _restore(task: Task, before: list[Journal]) -> None:
 
 
 @contextlib.contextmanager
-def _telling_what_is_half(journal: Journal | None) -> Iterator[None]:
+def _telling_what_is_half(task: Task, journal: Journal | None) -> Iterator[None]:
     """Raise FaultErrors, and OSErrors as such, with what is half done and how to go on: as the journal tells."""
     try:
         yield
     except (FaultError, OSError) as error:
         if journal is None:
             raise
-        fault = error.fault if isinstance(error, FaultError) else explain_os_error(error)
+        if isinstance(error, FaultError):
+            fault = error.fault
+        else:
+            fault = explain_os_error(error, of_target=task.target.holds(error))
         # What an attempt says of itself would be read as of the restore.
         said = fault.text.replace("Nothing was changed", "This attempt changed nothing")
         raise FaultError(replace(fault, text=f"{said} {_describe_half(journal)}")) from error
@@ -159,6 +167,13 @@ def _begin(
         if undo_archive:
             task.count()
     return journal
+
+
+def _heed_grain(task: Task, journal: Journal) -> None:
+    task.grain = measure_grain(task.target.root, journal)
+    if task.grain > _EXACT:
+        seconds = task.grain / 10**9
+        task.repository.warn(f"The target keeps times to {seconds:g} s: what comes back has no more exact ones")
 
 
 def _keep_late(task: Task, meant: Meant, journal: Journal, changes: Changes, *, is_again: bool) -> Journal:

@@ -125,6 +125,29 @@ def check_flags(changes: Changes, target: Target) -> None:
     raise FaultError(Fault(Reason.PERMISSION_DENIED, text))
 
 
+def check_mounts(changes: Changes, target: Target) -> None:
+    """Raise FaultError where a folder is to go in which another file system is mounted: nobody can remove it."""
+    root = target.look("")
+    device = root.st_dev if root is not None else None
+    mounted = [
+        path
+        for path in sorted(changes.delete | changes.clear)
+        if (found := target.look(path)) is not None
+        and found.st_dev != device
+        and (above := target.look(posixpath.dirname(path))) is not None
+        and found.st_dev != above.st_dev
+    ]
+    if not mounted:
+        return
+    named = ", ".join(map(make_printable, mounted[:_SHOWN]))
+    more = f" and {len(mounted) - _SHOWN:,} more" if len(mounted) > _SHOWN else ""
+    text = (
+        f"{named}{more} in the target: another file system is mounted there, so that nobody can delete it. Nothing was "
+        "changed. Leave it out (`exclude`), or unmount it."
+    )
+    raise FaultError(Fault(Reason.INVALID_ARGUMENT, text))
+
+
 def check_space(selection: Selection, changes: Changes, target: Target) -> str | None:
     """Return a warning where it may get tight. Raises FaultError where there is no room; OSError."""
     at = target.root

@@ -62,6 +62,11 @@ class Target:
         """Tell whether it is the runner's or the file system's, and nobody's data."""
         return is_own(path) or (not self.folder and (path == LOST_AND_FOUND or path.startswith(f"{LOST_AND_FOUND}/")))
 
+    def holds(self, error: OSError) -> bool:
+        """Tell whether it is of a file in here. Names alone are of what was asked for in one of its folders."""
+        name = error.filename
+        return isinstance(name, str) and (not name.startswith("/") or Path(name).is_relative_to(self.volume))
+
     @property
     def is_empty(self) -> bool:
         """Whether there is no folder, or nothing in it. Raises OSError."""

@@ -66,8 +66,10 @@ class Findings:
             self.different[path] = what
 
 
-def verify_attributes(selection: Selection, target: Target, paths: set[str], *, uid: int | None) -> Findings:
-    """Return what of the `paths` is not as in the archive, their content aside."""
+def verify_attributes(
+    selection: Selection, target: Target, paths: set[str], *, uid: int | None, grain: int = 1
+) -> Findings:
+    """Return what of the `paths` is not as in the archive, their content aside; `grain`: see `find_differences`."""
     findings = Findings()
     files: dict[str, tuple[int, int]] = {}
     for path in sorted(paths):
@@ -80,7 +82,8 @@ def verify_attributes(selection: Selection, target: Target, paths: set[str], *, 
                 findings.add(path, MISSING)
                 findings.missing.add(path)
                 continue
-            if what := ", ".join(find_differences(entry, target.join(path), size=size, uid=uid, found=found)):
+            differences = find_differences(entry, target.join(path), size=size, uid=uid, found=found, grain=grain)
+            if what := ", ".join(differences):
                 findings.add(path, what)
         except OSError as error:
             findings.add(path, error.strerror or "cannot be looked at")

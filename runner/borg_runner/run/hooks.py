@@ -191,8 +191,8 @@ def _describe(ending: Exit, hook: HookPlan, interruption: Interruption) -> str:
         return "was stopped because the pod is being stopped."
     if ending.timed_out:
         return (
-            f"did not end within {hook.timeout_seconds} s (timeoutSeconds of the BorgScript) and was killed, with all "
-            "that it started."
+            f"did not end within {hook.timeout_seconds} s (timeoutSeconds of the BorgScript) and was killed, with what "
+            "it started (but for what made a session of its own: `setsid`)."
         )
     if ending.code < 0:
         return f"was killed by signal {-ending.code}."

@@ -7,6 +7,7 @@ from pathlib import Path
 from borg_contract.plan import RepositoryPlan, RunPlan
 from borg_contract.result import RepositoryResult
 from borg_contract.run import Phase
+from borg_runner.fault import explain_error
 from borg_runner.identity import Identity
 from borg_runner.interruption import Interruption
 from borg_runner.locks.belonging import make_giver
@@ -20,7 +21,7 @@ from borg_runner.run.secrets import RepositorySecrets
 from borg_runner.streams.container import Container
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.listing.part import Tell
-from borg_runner.work.operation import Surroundings, explain_error, work_on_repository
+from borg_runner.work.operation import Surroundings, work_on_repository
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from borg_contract.ownership import parse_content
 from borg_contract.reasons import Reason
 from borg_contract.retention import Retention
-from borg_runner.fault import Fault, FaultError
+from borg_runner.fault import Fault, FaultError, explain_error
 from borg_runner.verbs.list import StoredArchive, ask_stored
 from borg_runner.verbs.repository import Repository
 from borg_runner.work.archive import Backup, Written, raise_for_nothing, write_archive
@@ -143,7 +143,8 @@ def _follow_up(repository: Repository, record: Record, failure: Fault, step: Cal
     try:
         repository.raise_when_interrupted()
         return step()
-    except FaultError as error:
+    except Exception as error:
+        cause = error.fault if isinstance(error, FaultError) else explain_error(error, repository.borg.executable)
         reason = Reason.INTERRUPTED if repository.borg.interruption.requested else failure.reason
-        text = f'Archive "{record.archive}" was written, but {failure.text}: {error}'
-        raise FaultError(Fault(reason, text, error.fault.locked_by)) from error
+        text = f'Archive "{record.archive}" was written, but {failure.text}: {cause.text}'
+        raise FaultError(Fault(reason, text, cause.locked_by)) from error

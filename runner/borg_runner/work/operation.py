@@ -16,7 +16,7 @@ from borg_contract.result import RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
 from borg_runner.drill.drill import drill
-from borg_runner.fault import Fault, FaultError, explain_os_error
+from borg_runner.fault import Fault, FaultError, explain_error
 from borg_runner.restore.command.deliver import deliver, preview_delivery
 from borg_runner.restore.reckon import Task, preview
 from borg_runner.restore.restore import restore
@@ -132,15 +132,6 @@ def _threshold_of(plan: RunPlan) -> int:
     return DEFAULT_THRESHOLD if plan.compact_threshold is None else plan.compact_threshold
 
 
-def explain_error(error: Exception, executable: str = "borg") -> Fault:
-    """Return what an error means that was raised while a repository was prepared or worked on."""
-    if not isinstance(error, OSError):
-        return Fault(Reason.INTERNAL_ERROR, f"The runner failed: {error!r}.")
-    if isinstance(error, FileNotFoundError) and error.filename == executable:
-        return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
-    return explain_os_error(error)
-
-
 def _restore(plan: RunPlan, repository: Repository, record: Record, around: Surroundings) -> None:
     if plan.restore is None:
         text = f"The plan asks for {plan.operation} and does not say of what. Do operator and runner have one version?"
@@ -164,7 +155,11 @@ def _restore(plan: RunPlan, repository: Repository, record: Record, around: Surr
     )
     is_preview = plan.operation is Operation.PREVIEW
     if plan.stream is None:
-        (preview if is_preview else restore)(task)
+        try:
+            (preview if is_preview else restore)(task)
+        except OSError as error:
+            of_target = task.target.holds(error)
+            raise FaultError(explain_error(error, repository.borg.executable, of_target=of_target)) from error
     elif is_preview:
         preview_delivery(task, plan.stream)
     else:

@@ -90,6 +90,12 @@ def test_a_script_that_hangs_does_not_stop_the_run_for_ever(pod: Pod) -> None:
     assert "did not end within 1 s" in ended.result.message
 
 
+def test_what_a_run_starts_leaves_no_core_in_which_secrets_are(pod: Pod) -> None:
+    ended = pod.run(pod.plan(hooks=HooksPlan(post_backup=hook("grep core /proc/self/limits"))))
+    [line] = [line for line in ended.log.splitlines() if "Max core file size" in line]
+    assert line.split()[-3:] == ["1", "1", "bytes"]
+
+
 def test_no_secret_is_in_an_argument_an_environment_of_borg_a_log_or_a_result(pod: Pod, tmp_path: Path) -> None:
     secret = pod.secret("nas", "token", SECRET)
     script = 'echo "$TOKEN"; echo $$ > "$PID"; while [ ! -e "$GO" ]; do sleep 0.1; done; exit 1'

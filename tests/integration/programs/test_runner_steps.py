@@ -13,7 +13,7 @@ from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.result import CompactResult, PreviousArchive, RepositoryResult
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from runner_kit.pod import Ended, Pod
+from runner_kit.pod import Ended, Pod, during
 from runner_kit.ssh_server import SshServer, serve_ssh
 
 OLD_REPOSITORIES = Path(__file__).parents[2] / "runner_kit/old_repositories"
@@ -126,6 +126,13 @@ def test_a_result_says_which_repository_it_is_and_which_archive_was_the_newest_b
     assert third.previous.time >= second.previous.time > "2026"
     [listed] = pod.run(pod.plan(repository, operation=Operation.LIST)).result.repositories
     assert (listed.repository_id, listed.previous) == (identity, None)
+
+
+def test_whatever_ends_prune_the_archive_is_told_to_be_there(pod: Pod) -> None:
+    during(pod, "create", f"rm {pod.root}/bin/borg")
+    [result] = pod.run(pod.plan(prune=Retention.only(keep_daily=1))).result.repositories
+    assert result.reason == "PruneFailed"
+    assert f'Archive "{result.archive}" was written, but prune failed: ' in (result.error or "")
 
 
 def result_of(pod: Pod, repository: RepositoryPlan, **changes: object) -> RepositoryResult:

@@ -23,10 +23,13 @@ _OF_THE_NODE = frozenset({"security.selinux"})
 """Given by the node to its files, whatever an archive says."""
 
 
-def find_differences(entry: Entry, path: str, *, size: int, uid: int | None, found: os.stat_result) -> Iterator[str]:
+def find_differences(
+    entry: Entry, path: str, *, size: int, uid: int | None, found: os.stat_result, grain: int = 1
+) -> Iterator[str]:
     """Yield what of a file is not as the archive has it, in a word or two each; `size` is that of its content.
 
-    `uid`: to whom it is to belong; None: to whom the archive says. Raises OSError where it cannot be looked at.
+    `uid`: to whom it is to belong; None: to whom the archive says. `grain`: how exact times are there, in nanoseconds.
+    Raises OSError where it cannot be looked at.
     """
     if stat.S_IFMT(found.st_mode) != stat.S_IFMT(entry.mode):
         yield "kind"
@@ -40,7 +43,7 @@ def find_differences(entry: Entry, path: str, *, size: int, uid: int | None, fou
         yield "mode"
     if entry.is_device and found.st_rdev != entry.extra.rdev:
         yield "device"
-    if found.st_mtime_ns != entry.mtime:
+    if found.st_mtime_ns // grain != entry.mtime // grain:
         yield "time"
     if (found.st_uid, found.st_gid) != (entry.uid, entry.gid) if uid is None else found.st_uid != uid:
         yield "owner"
