@@ -33,7 +33,8 @@ class Late:
 def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes, *, is_again: bool) -> Late:
     """Return what others wrote since the restore began.
 
-    Of what was to be made nothing was there before, so all that is there came since. Raises FaultError, OSError.
+    Of what was to be made nothing was there before, so all that is there came since. Of all else the time of the last
+    change (ctime) tells, which no program sets. Raises FaultError, OSError.
     """
     root, lost = task.target.root, changes.written | changes.delete
     since = read_began(root, journal)
@@ -46,7 +47,7 @@ def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes, *, i
         found = task.target.look(path)
         if found is None or stat.S_ISDIR(found.st_mode):
             continue
-        if signs.get(path) == "+" or max(found.st_mtime_ns, found.st_ctime_ns) > since:
+        if signs.get(path) == "+" or found.st_ctime_ns > since:
             late.add(path)
             if signs.get(path) != "+" and found.st_mtime_ns <= since:
                 touched.add(path)
