@@ -199,7 +199,7 @@ class Index(Generic[T]):
         return self._remove((namespace, name), uid, known.version if known else 0)
 
     def retain(self, alive: set[str], version: int, namespace: str | None = None) -> list[Change[T]]:
-        """Take away what a whole listing, of one namespace or all, does not have: all but `alive` uids and what is newer."""
+        """Take away what a whole listing (of a namespace) lacks: all but the uids `alive`, and what is newer."""
         known = [(key, entry.uid, entry.version) for key, entry in self._entries.items()]
         known += [(key, fault.uid, fault.version) for key, fault in self._unreadable.items()]
         changes: list[Change[T]] = []
