@@ -132,7 +132,10 @@ COPY --from=session-dependencies /opt/session /opt/session
 COPY session/borg_session /opt/session/code/borg_session
 COPY contract/borg_contract /usr/lib/python3/dist-packages/borg_contract
 COPY runner/borg_runner /usr/lib/python3/dist-packages/borg_runner
-RUN python3 -m compileall -q /opt/session/code \
+# A checkout that was made with a strict umask is for its owner alone, and pods run as somebody else.
+RUN chmod -R a+rX /opt/session/code \
+      /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \
+ && python3 -m compileall -q /opt/session/code \
       /usr/lib/python3/dist-packages/borg_contract /usr/lib/python3/dist-packages/borg_runner \
  && printf '#!/bin/sh\nexec python3 -m borg_runner "$@"\n' >/usr/local/bin/borg-runner \
  && printf '#!/bin/sh\n%s\n%s\n' 'export PYTHONPATH=/opt/session/code:/usr/lib/python3/dist-packages' \
