@@ -5,6 +5,19 @@ say() { printf '==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# What `step` does when it is told to end: began in the background, its command would go on without anybody.
+abandon() {
+  local ends=("$1") children
+  # A shell would leave behind what it waits for.
+  if [[ /proc/$1/exe -ef /proc/$$/exe ]]; then
+    read -ra children <"/proc/$1/task/$1/children" || true
+    ends+=("${children[@]}")
+  fi
+  kill "${ends[@]}" || true
+  wait "$1" || true
+  exit 130
+}
+
 # step <what> <command…>: runs a command quietly; a line every 20 seconds shows it is alive, its output shows if it fails.
 step() {
   local what=$1 begin=$SECONDS log pid ticks=0
@@ -13,11 +26,13 @@ step() {
   say "$what"
   "$@" >"$log" 2>&1 &
   pid=$!
+  trap 'rm -f "$log"; abandon "$pid"' INT TERM HUP
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
     ticks=$((ticks + 1))
     ((ticks % 100)) || note "still at it after $((SECONDS - begin)) s: $(tail -n 1 "$log" | tr -dc '[:print:]' | cut -c 1-90)"
   done
+  trap - INT TERM HUP
   if wait "$pid"; then
     note "done in $((SECONDS - begin)) s"
     rm -f "$log"
