@@ -1,9 +1,9 @@
 # Every name, version and folder of the development cluster, in one place. Sourced, never run.
 # shellcheck shell=bash disable=SC2034  # the sourcing scripts use what is set here
 
-REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 STATE=${BORG_DEV_STATE:-$REPO/dev/.state}
-CACHE=${BORG_DEV_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/borg-operator}
+CACHE=${BORG_DEV_CACHE:-${XDG_CACHE_HOME:-${HOME:?is not set, and neither is BORG_DEV_CACHE}/.cache}/borg-operator}
 UV_VERSION=0.13.9                 # installed where there is none, or only one older than UV_OLDEST
 UV_OLDEST=0.13.0
 
@@ -22,9 +22,12 @@ DEMO_NAMESPACE=borg-demo          # where a newcomer plays; `make up` creates it
 OURS=borg-dev/made-by=make-up     # the label of namespaces that may go with `make down`
 
 # The facade's port on nodes; and on this machine, where that is another one, so that several checkouts do not meet.
-CHECKOUT=$(cksum <<<"$REPO" | cut -d ' ' -f 1)
+# A checkout that was moved keeps the name that its cluster got; a copy of one that is still there gets its own.
+PLACE=$(cat "$STATE/place" 2>/dev/null || echo "$REPO")
+[[ $PLACE -ef $REPO || ! -e $PLACE/dev/cluster ]] || PLACE=$REPO
+CHECKOUT=$(cksum <<<"$PLACE" | cut -d ' ' -f 1)
 FACADE_NODE_PORT=30500
-FACADE_HOST_PORT=$((20000 + CHECKOUT % 10000))
+FACADE_HOST_PORT=${BORG_DEV_FACADE_PORT:-$((20000 + CHECKOUT % 10000))}
 
 # What dev/tools builds, by what it was built from: kubectl, helm, kind and, for the local driver, Kubernetes.
 TOOLS=$CACHE/tools-$KUBERNETES_VERSION-$(cat "$REPO"/dev/tools/{build,programs,go.mod,go.sum,*/main.go} | sha256sum | cut -c 1-10)

@@ -129,6 +129,38 @@ def test_another_kind_of_cluster_counts_after_down_only(checkout: Checkout) -> N
     assert "rm --force --volumes 0123456789ab" in checkout.asked()
 
 
+def test_there_are_three_kinds_of_cluster(checkout: Checkout) -> None:
+    (checkout.state / "driver").unlink()
+    assert "not one of: existing, kind, local" in checkout.cluster("up", BORG_DEV_CLUSTER="../drivers/kind").stderr
+
+
+def test_up_says_what_to_do_while_docker_does_not_answer(checkout: Checkout) -> None:
+    checkout.docker(None)
+    assert "Docker does not answer: start it" in checkout.cluster("up").stderr
+
+
+def test_images_are_not_built_for_a_cluster_that_is_not_there(checkout: Checkout) -> None:
+    checkout.docker("")
+    assert "run make up" in checkout.script("images").stderr
+    assert checkout.asked() == []
+
+
+def test_a_checkout_is_the_same_by_whichever_way_it_is_reached(checkout: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "way").symlink_to(checkout.root)
+    assert _name(checkout, tmp_path / "way") == _name(checkout, checkout.root)
+
+
+def test_a_moved_checkout_keeps_its_cluster_s_name_and_a_copy_gets_its_own(checkout: Checkout, tmp_path: Path) -> None:
+    before = _name(checkout, checkout.root)
+    copy = tmp_path / "copy"
+    shutil.copytree(checkout.root / "dev", copy / "dev")
+    assert _name(checkout, copy) != before
+    (checkout.state / "place").write_text(f"{checkout.root}\n")
+    assert _name(checkout, copy) != before
+    (checkout.root / "dev").rename(tmp_path / "old")
+    assert _name(checkout, copy) == before
+
+
 def test_clean_removes_what_is_ours_by_name(checkout: Checkout) -> None:
     checkout.docker("")
     cache = checkout.root / "cache"
@@ -253,6 +285,11 @@ def test_packages_are_root_s_to_install_and_others_are_told_what_to_type() -> No
     wanted = "as root, type: apt-get update && apt-get install --no-install-recommends python3-venv gcc\n"
     assert done.stderr.endswith(wanted)
     assert done.stdout == ""
+
+
+def _name(checkout: Checkout, root: Path) -> str:
+    command = ["bash", "-c", f"source {root}/dev/lib/settings.sh; echo $KIND_CLUSTER"]
+    return subprocess.run(command, env=checkout.environment, capture_output=True, text=True, check=True).stdout
 
 
 def _bash(checkout: Checkout, command: str, *libraries: str) -> bool:
