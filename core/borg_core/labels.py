@@ -48,8 +48,8 @@ COPY_OF = "borgoperator.io/copy-of"
 """Annotation on a claim that was made for one pod: of which claim it is a copy."""
 
 OWN_SNAPSHOTS = "borgoperator.io/own-snapshots"
-"""Annotation on a Job that reads snapshots, with the value `true`: its own were asked for, and no others were there of
-which its pod's volumes could be made.
+"""Annotation on a Job that reads snapshots: `false` as it is made, and `true` once its own were asked for and no others
+were there of which its pod's volumes could be made.
 """
 
 RENDERED = "borgoperator.io/rendered"

@@ -14,6 +14,7 @@ from borg_cluster.connection import connect
 from borg_operator.cluster_name import find_cluster
 from borg_operator.configuration import Configuration, ConfigurationError, read_configuration
 from borg_operator.keys import PublicKeys
+from borg_operator.kopf.ending import Ending
 from borg_operator.kopf.listings import Listings
 from borg_operator.kopf.resync import Resync
 from borg_operator.kopf.settings import configure
@@ -67,6 +68,7 @@ async def _run(configuration: Configuration) -> bool:
     applier = Applier(store, api, prover, api.clock.now)
     controller = Controller(store, gatherer, applier, limits, metrics=metrics, clock=api.clock.now)
     listings = Listings(api, namespaces, metrics.refuses)
+    ending = Ending(listings.changed)
     if namespaces:
         namespaces = await listings.await_kinds()
     server = MetricsServer(
@@ -95,6 +97,7 @@ async def _run(configuration: Configuration) -> bool:
 
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings, clusterwide=not namespaces)
+        ending.take_over()
         await server.start()
         tasks.append(asyncio.create_task(work(), name="work"))
         tasks.append(asyncio.create_task(listings.await_refused(), name="refused"))
@@ -118,7 +121,7 @@ async def _run(configuration: Configuration) -> bool:
         namespaces=namespaces,
         stop_flag=listings.changed,
     )
-    return listings.changed.is_set()
+    return listings.changed.is_set() and not ending.is_wanted
 
 
 def _end_at_once() -> None:

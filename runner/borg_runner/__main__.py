@@ -32,8 +32,7 @@ def main() -> int:
     """Run, write the result, return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no locale may make a log line fatal
-    # The memory of this and of what it starts holds secrets. 1: no core either where the node gives it to a program.
-    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    _leave_no_core()
     log = Log()
     interruption = Interruption(GRACE_SECONDS)
     interruption.listen()
@@ -42,6 +41,14 @@ def main() -> int:
     code, result = _run(log, interruption, places, report)
     report.write(result)
     return code
+
+
+def _leave_no_core() -> None:
+    """Let nothing write the memory of this, or of what it starts, to a disk: it holds secrets."""
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    # 1 and not 0: by the kernel's rules that keeps it also from a program to which the node gives cores.
+    limit = 1 if most == resource.RLIM_INFINITY else min(1, most)
+    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 def _run(log: Log, interruption: Interruption, places: Places, report: Report) -> tuple[int, RunResult]:

@@ -264,6 +264,7 @@ TICK = builders.job(
     suspended=True,
     at_rest=True,
     copies=(SNAPPED,),
+    reads_own=False,
 )
 REFUSED = {"uid-db-29000000": NOW}
 """Since when its run says that its copy is refused."""
@@ -765,9 +766,16 @@ def replace_uid(claim: ObservedClaim, change: dict[str, Any]) -> ObservedClaim:
 
 
 def test_a_job_says_whether_its_snapshots_can_only_be_its_own() -> None:
-    for value, expected in (("true", True), ("", False), ("false", False)):
+    for value, expected in (("true", True), ("", True), ("false", False)):
         notes = {"borgoperator.io/own-snapshots": value}
         assert parse_job({"metadata": builders.metadata("db-1", annotations=notes)}).reads_own is expected
+
+
+def test_a_job_that_is_made_to_read_snapshots_is_not_vouched_for() -> None:
+    for copy, expected in (("Snapshot", "false"), ("Clone", None)):
+        of = bundle(copy)
+        template = render_job_template(of.workload(Operation.BACKUP), of.owner.reference, SETTINGS)
+        assert template["metadata"]["annotations"].get("borgoperator.io/own-snapshots") == expected
 
 
 def test_a_rendered_job_is_known_again_by_its_copies() -> None:

@@ -1,8 +1,13 @@
-"""The operator says what is wrong with its settings and ends with 2, so that a restart is known to be useless."""
+"""The operator says what is wrong with its settings and ends with 2, as a restart is useless then; signals end it."""
+
+import asyncio
+import os
+import signal
 
 import pytest
 
 from borg_operator.__main__ import main
+from borg_operator.kopf.ending import Ending
 
 
 @pytest.mark.parametrize(
@@ -27,3 +32,29 @@ def test_a_wrong_setting_ends_it_with_2_and_a_sentence(
         main()
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_end_is_remembered_whatever_ends_it_besides(number: int) -> None:
+    async def end() -> tuple[bool, bool]:
+        stop = asyncio.Event()
+        ending = Ending(stop)
+        ending.take_over()
+        stop.set()  # other namespaces can be looked into: all is to begin anew
+        before = ending.is_wanted
+        os.kill(os.getpid(), number)
+        while not ending.is_wanted:  # noqa: ASYNC110 - the event is set already
+            await asyncio.sleep(0)
+        return before, ending.is_wanted
+
+    assert asyncio.run(end()) == (False, True)
+
+
+def test_a_signal_ends_it_at_once_while_it_waits_for_what_it_is_to_look_after() -> None:
+    async def wait() -> None:
+        Ending(asyncio.Event())
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(10)
+
+    with pytest.raises(SystemExit):
+        asyncio.run(wait())

@@ -49,6 +49,7 @@ def describe_unvouched(job: ObservedJob, pod: ObservedPod | None, copied: Contai
     """Return what is said of a run whose snapshots may have been those of an earlier one, empty of others.
 
     `copied`: uids of pods whose volumes are made. Somebody else let such a Job begin while no operator was there.
+    Nothing is said of Jobs that an earlier version made.
     """
     read = next((copy for copy in job.copies if copy.snapshot), None)
     if read is None or job.reads_own or (job.suspended and not job.finished):
@@ -56,9 +57,9 @@ def describe_unvouched(job: ObservedJob, pod: ObservedPod | None, copied: Contai
     if not (pod.began or pod.uid in copied if pod else job.succeeded):
         return ""
     return (
-        f'{NOT_COPIED} "{read.claim}" of which it is known that it is of this run: its pod got a volume before this '
-        f"operator had taken VolumeSnapshot {read.snapshot}, from that of an earlier run perhaps. Do not trust an "
-        "archive of this run; whoever lets suspended Jobs begin should do so only while the operator is there"
+        f'{NOT_COPIED} "{read.claim}" of which it is known that it is of this run: its pod got a volume before it was '
+        f"noted that VolumeSnapshot {read.snapshot} is of this run, from that of an earlier one perhaps. Do not trust "
+        "an archive of this run; whoever lets suspended Jobs begin should do so only while the operator is there"
     )
 
 

@@ -46,8 +46,8 @@ class ObservedJob:
     deleting: bool = False
     copies: tuple[CopyVolume, ...] = ()
     """What its pod reads copies of."""
-    reads_own: bool = False
-    """Whether the snapshots among them can be no others than its own."""
+    reads_own: bool = True
+    """Whether the snapshots among them can be no others than its own, as far as is said of it."""
     claims: frozenset[str] = frozenset()
     """The claims that its pod mounts."""
     has_stream: bool = False
@@ -100,7 +100,7 @@ def parse_job(body: Body) -> ObservedJob:
         at_rest="Suspended" in held,
         deleting="deletionTimestamp" in metadata,
         copies=find_copies(spec.get("template", {}).get("spec", {})),
-        reads_own=notes.get(labels.OWN_SNAPSHOTS) == "true",
+        reads_own=notes.get(labels.OWN_SNAPSHOTS) != "false",
         claims=kept_once(frozenset(_claims(spec.get("template", {}).get("spec", {})))),
         has_stream=_has_stream(spec.get("template", {}).get("spec", {})),
     )

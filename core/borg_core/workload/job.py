@@ -9,6 +9,7 @@ from typing import Any
 from borg_core import labels
 from borg_core.clock import CronSchedule, derive_deadline
 from borg_core.copies.volume import HISTORY_LIMIT, render_job_rules
+from borg_core.native.copy import find_copies
 from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.job import JOBS
 from borg_core.registry import Reference
@@ -28,7 +29,12 @@ def render_job_template(workload: Workload, subject: Reference, settings: Settin
     template = render_pod_template(workload, settings, own_labels)
     deadline = deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None
     spec = render_job_spec(template, deadline, once=workload.gives_to_command)
-    return {"metadata": {"labels": own_labels}, "spec": {**spec, **render_job_rules(workload)}}
+    reads_snapshots = any(copy.snapshot for copy in find_copies(template["spec"]))
+    annotations = {labels.OWN_SNAPSHOTS: "false"} if reads_snapshots else {}
+    return {
+        "metadata": {"labels": own_labels, "annotations": annotations},
+        "spec": {**spec, **render_job_rules(workload)},
+    }
 
 
 def render_job_spec(template: dict[str, Any], deadline_seconds: int | None, *, once: bool = False) -> dict[str, Any]:
@@ -61,7 +67,11 @@ def render_job(
     """
     template = render_job_template(workload, subject, settings)
     by_cron_job = controller.kind == CRON_JOBS.kind
-    annotations = {labels.RUN_UID: run_uid, **({labels.INSTANTIATE: "manual"} if by_cron_job else {})}
+    annotations = {
+        **template["metadata"]["annotations"],
+        labels.RUN_UID: run_uid,
+        **({labels.INSTANTIATE: "manual"} if by_cron_job else {}),
+    }
     return {
         "apiVersion": JOBS.api_version,
         "kind": JOBS.kind,
@@ -92,7 +102,7 @@ def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload,
     template = render_job_template(workload, owner.reference, settings)
     # As many as BorgRuns: while the operator is away, finished Jobs are the only record.
     history_limit = min(timing.history_limit, HISTORY_LIMIT) if workload.copied else timing.history_limit
-    template["metadata"]["annotations"] = {labels.TIMES: f"{timing.time_zone} {timing.schedule}"}
+    template["metadata"]["annotations"][labels.TIMES] = f"{timing.time_zone} {timing.schedule}"
     spec = {
         "schedule": timing.schedule,
         "timeZone": timing.time_zone,

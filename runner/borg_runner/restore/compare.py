@@ -38,6 +38,8 @@ class Rules:
     """Of what is not in the archive, what a Mirror may delete; None: all of it."""
     since: int | None = None
     """Nanoseconds: what was changed later and agrees else was restored by an earlier attempt. None: there was none."""
+    grain: int = 1
+    """Nanoseconds: how exact times are in the target, as far as an earlier attempt can tell."""
 
 
 @dataclass
@@ -230,7 +232,7 @@ class _Comparison:
             size = first.size
         if (
             found.st_mode != entry.mode
-            or found.st_mtime_ns != entry.mtime
+            or found.st_mtime_ns // self.rules.grain != entry.mtime // self.rules.grain
             or (stat.S_ISREG(entry.mode) and found.st_size != size)
             or (entry.is_device and found.st_rdev != entry.extra.rdev)
         ):

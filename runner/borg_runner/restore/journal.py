@@ -116,8 +116,8 @@ def measure_grain(folder: Path, journal: Journal) -> int:
     """Return how exact times are in the folder, in nanoseconds, by those of the journal. Raises OSError."""
     path = folder / _journal_name(journal.restore)
     with contextlib.suppress(PermissionError):  # an earlier attempt wrote it, as another user
-        os.utime(path, ns=(_ODD, _ODD))
-    kept = path.stat().st_mtime_ns
+        os.utime(path, ns=(_ODD, _ODD), follow_symlinks=False)
+    kept = path.lstat().st_mtime_ns
     return next((grain for grain in _GRAINS if _ODD - _ODD % grain == kept), 1)
 
 

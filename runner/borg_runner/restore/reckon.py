@@ -188,7 +188,8 @@ def reckon(task: Task, meant: Meant, *, since: int | None = None) -> Changes:
             "was changed. Name another folder."
         )
         raise FaultError(Fault(Reason.INVALID_ARGUMENT, text))
-    changes = compare(meant.selection, target, meant.scope, Rules(task.plan.mode, task.uid, meant.made, since))
+    rules = Rules(task.plan.mode, task.uid, meant.made, since, task.grain)
+    changes = compare(meant.selection, target, meant.scope, rules)
     for paths, what in (
         (changes.stuck, "are not restored, as what is in their way must stay"),
         (meant.selection.repeated, "are in the archive twice: the later one counts, and is not read back"),

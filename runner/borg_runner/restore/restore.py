@@ -34,6 +34,7 @@ from borg_runner.restore.journal import (
     measure_grain,
     read_boot_id,
     read_journals,
+    remove_journal,
     remove_list,
     write_journal,
     write_list,
@@ -75,6 +76,8 @@ def _restore(task: Task, before: list[Journal]) -> None:
     journal = find_own(task, before, meant)
     former = [item for item in before if item.restore == plan.name and item.uid != plan.uid]
     since = journal.began if journal is not None and journal.is_of_this_boot else None
+    if journal is not None:
+        _heed_grain(task, journal)
     changes = reckon(task, meant, since=since)
     digest = journal.digest if journal is not None else derive_digest(task, meant, changes)
     if plan.digest and digest != plan.digest:
@@ -95,11 +98,12 @@ def _restore(task: Task, before: list[Journal]) -> None:
         root.mkdir(parents=True, exist_ok=True)
     if journal is None and not changes.is_nothing:
         journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
+        _heed_grain(task, journal)
     try:
-        with _telling_what_is_half(task, None if is_again else journal):
-            if journal is not None:
-                _heed_grain(task, journal)
+        if journal is not None:
+            with contextlib.nullcontext() if is_again else _begun_in_vain(task):
                 journal = _keep_late(task, meant, journal, changes, is_again=is_again)
+        with _telling_what_is_half(task, None if is_again else journal):
             change(task, meant, changes)
             finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
     finally:
@@ -122,6 +126,17 @@ def _telling_what_is_half(task: Task, journal: Journal | None) -> Iterator[None]
         # What an attempt says of itself would be read as of the restore.
         said = fault.text.replace("Nothing was changed", "This attempt changed nothing")
         raise FaultError(replace(fault, text=f"{said} {_describe_half(journal)}")) from error
+
+
+@contextlib.contextmanager
+def _begun_in_vain(task: Task) -> Iterator[None]:
+    """Take back that the restore began where it cannot go on, and nothing is changed yet."""
+    try:
+        yield
+    except (FaultError, OSError):
+        with contextlib.suppress(OSError), held_times(task.target, {""}):
+            remove_journal(task.target.root, task.plan.name)
+        raise
 
 
 def _explain_outdated(wanted: str, found: str) -> Fault:

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ _FILE_CAPABILITY = "security.capability"
 _KEPT_FLAGS = 0x2 | 0x4
 """Immutable and append-only, as BSD numbers them."""
 _SHOWN = 3
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 @dataclass(frozen=True)
@@ -126,26 +128,25 @@ def check_flags(changes: Changes, target: Target) -> None:
 
 
 def check_mounts(changes: Changes, target: Target) -> None:
-    """Raise FaultError where a folder is to go in which another file system is mounted: nobody can remove it."""
-    root = target.look("")
-    device = root.st_dev if root is not None else None
-    mounted = [
-        path
-        for path in sorted(changes.delete | changes.clear)
-        if (found := target.look(path)) is not None
-        and found.st_dev != device
-        and (above := target.look(posixpath.dirname(path))) is not None
-        and found.st_dev != above.st_dev
-    ]
+    """Raise FaultError where something is to go on which something is mounted: nobody can remove it."""
+    root, mounts = os.path.realpath(target.root), _read_mounts()
+    inside = {mount[len(root) + 1 :] for mount in mounts if mount.startswith(f"{root}/")}
+    mounted = sorted(inside & (changes.delete | changes.clear))
     if not mounted:
         return
     named = ", ".join(map(make_printable, mounted[:_SHOWN]))
     more = f" and {len(mounted) - _SHOWN:,} more" if len(mounted) > _SHOWN else ""
     text = (
-        f"{named}{more} in the target: another file system is mounted there, so that nobody can delete it. Nothing was "
+        f"{named}{more} in the target: something is mounted there, so that nobody can delete it. Nothing was "
         "changed. Leave it out (`exclude`), or unmount it."
     )
     raise FaultError(Fault(Reason.INVALID_ARGUMENT, text))
+
+
+def _read_mounts() -> set[str]:
+    """Return where something is mounted. A device of its own tells less: a subvolume of btrfs has one, too."""
+    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    return {_OCTAL.sub(lambda found: chr(int(found[1], 8)), line.split(" ")[4]) for line in lines}
 
 
 def check_space(selection: Selection, changes: Changes, target: Target) -> str | None:

@@ -358,3 +358,30 @@ def test_nothing_more_is_archived_where_nobody_writes(pod: Pod, target: Path) ->
     restored(ended)
     assert ended.result.repositories[0].warnings == ()
     assert len(pod.archives(pod.repository())) == 2
+
+
+@pytest.mark.parametrize("mode", [Mode.MERGE, Mode.MIRROR])
+def test_what_a_link_leads_to_is_not_what_is_replaced(pod: Pod, target: Path, mode: Mode) -> None:
+    (pod.data / "d").mkdir()
+    (pod.data / "d/in").write_text("of the archive")
+    elsewhere = pod.root / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "in").write_text("of the pod")
+    (target / "d").symlink_to(elsewhere)
+    ended = run(pod, Operation.RESTORE, RestorePlan(name="back", archive=back_up(pod), mode=mode))
+    restored(ended)
+    assert ended.result.repositories[0].warnings == ()
+    assert (target / "d/in").read_text() == "of the archive"
+    assert (elsewhere / "in").read_text() == "of the pod"
+    assert len(pod.archives(pod.repository())) == 2
+
+
+def test_nothing_is_called_half_restored_where_what_came_meanwhile_cannot_be_archived(pod: Pod, target: Path) -> None:
+    plan = RestorePlan(name="back", archive=back_up(pod))
+    repository = pod.root / "repositories/main"
+    script = f"echo precious >{target}/hello.txt; chmod a-w {repository} {repository}/data {repository}/data/0"
+    told = failed(restore_beside(pod, plan, script))
+    assert "Nothing was changed" in (told.error or "")
+    assert "half restored" not in (told.error or "")
+    assert (target / "hello.txt").read_text() == "precious\n"
+    assert [path.name for path in target.iterdir() if path.name.startswith(".borg-restore")] == []

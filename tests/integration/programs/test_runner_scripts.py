@@ -7,7 +7,7 @@ import pytest
 from borg_contract.plan import HooksPlan
 from borg_contract.run import Phase
 from runner_kit.borg_binary import find_borg
-from runner_kit.pod import PASSPHRASE, Pod, hook, process_arguments, wait_until
+from runner_kit.pod import PASSPHRASE, Pod, hook, powerless, process_arguments, wait_until
 
 SECRET = 'the token\'s "value" $(id)'
 WRITE_FACTS = 'env | grep ^BORG_ | sort > "$WHERE"'
@@ -94,6 +94,11 @@ def test_what_a_run_starts_leaves_no_core_in_which_secrets_are(pod: Pod) -> None
     ended = pod.run(pod.plan(hooks=HooksPlan(post_backup=hook("grep core /proc/self/limits"))))
     [line] = [line for line in ended.log.splitlines() if "Max core file size" in line]
     assert line.split()[-3:] == ["1", "1", "bytes"]
+
+
+def test_a_node_that_allows_no_core_at_all_is_no_hindrance(pod: Pod) -> None:
+    pod.user = ["prlimit", "--core=0:0", *powerless()]
+    assert pod.run(pod.plan()).result.phase is Phase.COMPLETED
 
 
 def test_no_secret_is_in_an_argument_an_environment_of_borg_a_log_or_a_result(pod: Pod, tmp_path: Path) -> None:
