@@ -13,7 +13,7 @@ abandon() {
     read -ra children <"/proc/$1/task/$1/children" || true
     ends+=("${children[@]}")
   fi
-  kill "${ends[@]}" || true
+  kill "${ends[@]}" 2>/dev/null || true
   wait "$1" || true
   exit 130
 }

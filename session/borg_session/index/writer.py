@@ -62,6 +62,7 @@ class Writer:
         self._key = key
         self._open = [_Open(ROOT, b"")]
         self._batch: list[tuple[Any, ...]] = []
+        self._contents: dict[bytes, int] = {}  # of the files in the batch, by path
         self._owners: dict[tuple[bytes, bytes], int] = {}
         self._next_id = ROOT + 1
         self._commit_at = time.monotonic() + FIRST_SECONDS
@@ -112,6 +113,7 @@ class Writer:
             link = (row.link, row.healthy, row.content, row.other)
             owner = self._find_owner(row)
             self._batch.append((self._take_id(), folder.id, LEAF, name, row.mode, row.size, row.mtime, owner, *link))
+            self._contents[path] = row.content
         if len(self._batch) >= _BATCH:
             self._flush()
         if not self.entries % 100 and time.monotonic() >= self._commit_at:
@@ -121,10 +123,10 @@ class Writer:
         """Return what the content of a hard link adds to the sum of its folder, where it is not in that by itself."""
         if not row.link or row.is_symlink or row.link.rpartition(b"/")[0] == folder:
             return 0
-        if (first := find_path(self._database, row.link)) is None:
-            self._flush()  # it may have come just now
-            first = find_path(self._database, row.link)
-        return digest_linked(row, first.content, self._key) if first else 0
+        content = self._contents.get(row.link)
+        if content is None and (first := find_path(self._database, row.link)):
+            content = first.content
+        return 0 if content is None else digest_linked(row, content, self._key)
 
     def _enter(self, path: bytes) -> _Open:
         """Return the folder, open: those beside it are left, those above it opened."""
@@ -178,6 +180,7 @@ class Writer:
     def _flush(self) -> None:
         self._database.executemany(_INSERT, self._batch)
         self._batch.clear()
+        self._contents.clear()
 
     def _commit(self) -> None:
         self._flush()
