@@ -8,6 +8,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 # What `step` does when it is told to end: began in the background, its command would go on without anybody.
 abandon() {
   local ends=("$1") children
+  [[ -n $1 ]] || exit 130
   # A shell would leave behind what it waits for.
   if [[ /proc/$1/exe -ef /proc/$$/exe ]]; then
     read -ra children <"/proc/$1/task/$1/children" || true
@@ -20,13 +21,14 @@ abandon() {
 
 # step <what> <command…>: runs a command quietly; a line every 20 seconds shows it is alive, its output shows if it fails.
 step() {
-  local what=$1 begin=$SECONDS log pid ticks=0
+  local what=$1 begin=$SECONDS log pid='' ticks=0
   shift
   log=$(mktemp)
   say "$what"
+  # Set before the command begins, whose number is not in `pid` yet if the signal comes just then.
+  trap 'rm -f "$log"; abandon "${pid:-${!:-}}"' INT TERM HUP
   "$@" >"$log" 2>&1 &
   pid=$!
-  trap 'rm -f "$log"; abandon "$pid"' INT TERM HUP
   while kill -0 "$pid" 2>/dev/null; do
     sleep 0.2
     ticks=$((ticks + 1))
