@@ -14,7 +14,8 @@ from support.cluster import REPOSITORY
 @pytest.mark.parametrize("command", ["sleep 321", "work"])
 def test_a_step_that_is_told_to_end_leaves_no_process(how: signal.Signals, command: str) -> None:
     script = f"set -e; source {REPOSITORY}/dev/lib/progress.sh; work() {{ sleep 321; echo on; }}; step it {command}"
-    shell = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True)
+    # Whoever runs the tests may ignore signals (nohup does), and a shell cannot catch what was ignored when it began.
+    shell = subprocess.Popen(["env", "--default-signal", "bash", "-c", script], stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 20
     while not (begun := _sleepers(shell.pid)):
         assert time.monotonic() < deadline
