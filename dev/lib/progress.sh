@@ -5,6 +5,13 @@ say() { printf '==> %s\n' "$*"; }
 note() { printf '    %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# alone <script> <folder>: waits until no other such script works on the folder. The lock is descriptor 9 of this process, and
+# whatever outlives that must not inherit it.
+alone() {
+  exec 9<"$2"
+  flock --nonblock 9 || { note "waiting for another $1 to end"; flock 9; }
+}
+
 # What `step` does when it is told to end: began in the background, its command would go on without anybody.
 abandon() {
   local ends=("$1") children

@@ -4,12 +4,14 @@ import os
 import re
 import sys
 from collections import deque
+from collections.abc import Iterable
 from typing import TextIO
 
 SHORTEST_SECRET = 3
 """Values below this length are not concealed: doing so would blacken half of each line and protect nothing."""
 
 TAIL_CHARACTERS = 500
+_SHOWN_PATHS = 3
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _INVISIBLE = re.compile(
@@ -82,6 +84,13 @@ def make_printable(text: str) -> str:
     """Return `text` on one line that UTF-8 can carry: names of files may hold newlines, escapes and broken bytes."""
     escaped = _INVISIBLE.sub(_escape, text)
     return escaped.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def describe_paths(paths: Iterable[str]) -> str:
+    """Return, for people, how many there are and which come first."""
+    named = list(paths)
+    more = f" and {len(named) - _SHOWN_PATHS:,} more" if len(named) > _SHOWN_PATHS else ""
+    return f"{', '.join(map(make_printable, named[:_SHOWN_PATHS]))}{more}"
 
 
 def join_lines(text: str) -> str:

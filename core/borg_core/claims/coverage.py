@@ -63,6 +63,8 @@ def derive_coverage(
     schedules: Iterable[BorgSchedule], repositories: Iterable[BorgRepository], claims: Sequence[ObservedClaim]
 ) -> list[Coverage]:
     """Return the coverage of each of the claims; all three are of one namespace."""
+    if not claims:  # nobody may list them, say: what each schedule reads is then looked at for nothing
+        return []
     by_name = {repository.metadata.name: repository for repository in repositories}
     covers: dict[str, list[Cover]] = {}
     for schedule in sorted(schedules, key=lambda schedule: schedule.metadata.name):

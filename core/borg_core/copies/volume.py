@@ -61,5 +61,5 @@ def render_job_rules(workload: Workload) -> dict[str, Any]:
     """
     if not workload.copied:
         return {}
-    waits = any(source.copy_ is Copy.SNAPSHOT for source in workload.copied)
+    waits = workload.reads_snapshots
     return {"ttlSecondsAfterFinished": KEPT_SECONDS, **({"suspend": True} if waits else {})}

@@ -9,7 +9,6 @@ from typing import Any
 from borg_core import labels
 from borg_core.clock import CronSchedule, derive_deadline
 from borg_core.copies.volume import HISTORY_LIMIT, render_job_rules
-from borg_core.native.copy import find_copies
 from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.job import JOBS
 from borg_core.registry import Reference
@@ -29,8 +28,7 @@ def render_job_template(workload: Workload, subject: Reference, settings: Settin
     template = render_pod_template(workload, settings, own_labels)
     deadline = deadline + DEADLINE_SLACK_SECONDS if deadline is not None else None
     spec = render_job_spec(template, deadline, once=workload.gives_to_command)
-    reads_snapshots = any(copy.snapshot for copy in find_copies(template["spec"]))
-    annotations = {labels.OWN_SNAPSHOTS: "false"} if reads_snapshots else {}
+    annotations = {labels.OWN_SNAPSHOTS: "false"} if workload.reads_snapshots else {}
     return {
         "metadata": {"labels": own_labels, "annotations": annotations},
         "spec": {**spec, **render_job_rules(workload)},

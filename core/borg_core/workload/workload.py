@@ -12,7 +12,7 @@ from borg_core.kinds.parts.containers.stream import StreamCommand
 from borg_core.kinds.parts.hooks import Hook, Hooks
 from borg_core.kinds.parts.job import JobOptions
 from borg_core.kinds.parts.verification import DrillApp
-from borg_core.kinds.parts.volumes import Source, VolumeSource
+from borg_core.kinds.parts.volumes import Copy, Source, VolumeSource
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.script import BorgScript
 from borg_core.native.claim import ObservedClaim
@@ -116,6 +116,11 @@ class Workload:
         if self.operation is not Operation.BACKUP:
             return ()
         return tuple(source for target in self.targets for source in target.sources if source.is_copied)
+
+    @property
+    def reads_snapshots(self) -> bool:
+        """Whether a copy is made from a VolumeSnapshot, which the operator takes before the Job begins."""
+        return any(source.copy_ is Copy.SNAPSHOT for source in self.copied)
 
     @property
     def has_group(self) -> bool:

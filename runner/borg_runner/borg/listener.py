@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from borg_runner.borg.exit_codes import derive_exit_code
 from borg_runner.borg.message import BorgMessage, parse_message
@@ -28,6 +29,28 @@ LAST_REMOTE = 50
 
 _REMOTE = "Remote: "
 
+_T = TypeVar("_T")
+
+
+class _Kept(Generic[_T]):
+    """The first things that were said, as long as there is room for so many characters, and the `last` after these."""
+
+    def __init__(self, room: int, last: int) -> None:
+        self._room = room
+        self._first: list[_T] = []
+        self._last: deque[_T] = deque(maxlen=last)
+        self.count = 0
+        """Of all that were said."""
+
+    def take(self, item: _T, size: int) -> None:
+        self.count += 1
+        self._room -= size
+        (self._first if self._room >= 0 else self._last).append(item)
+
+    @property
+    def items(self) -> tuple[_T, ...]:
+        return (*self._first, *self._last)
+
 
 @dataclass(kw_only=True)
 class Listener:
@@ -43,14 +66,8 @@ class Listener:
     output: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     warning_count: int = 0
-    errors: list[BorgMessage] = field(default_factory=list)
-    last_errors: deque[BorgMessage] = field(default_factory=lambda: deque(maxlen=LAST_ERRORS))
-    error_count: int = 0
-    error_room: int = KEPT_ERROR_CHARACTERS
-    first_remote: list[str] = field(default_factory=list)
-    last_remote: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_REMOTE))
-    remote_count: int = 0
-    remote_room: int = KEPT_REMOTE_CHARACTERS
+    errors: _Kept[BorgMessage] = field(default_factory=lambda: _Kept(KEPT_ERROR_CHARACTERS, LAST_ERRORS))
+    said_remotely: _Kept[str] = field(default_factory=lambda: _Kept(KEPT_REMOTE_CHARACTERS, LAST_REMOTE))
     notes: list[BorgMessage] = field(default_factory=list)
     refused: bool = False
     reads_sources: bool = False
@@ -63,7 +80,7 @@ class Listener:
     @property
     def remote(self) -> tuple[str, ...]:
         """What ssh, or a shell over there, said: the first lines and the last."""
-        return (*self.first_remote, *self.last_remote)
+        return self.said_remotely.items
 
     def hear(self, stream: Stream, line: str) -> None:
         self.heard += len(line.encode("utf-8", "replace")) + 1
@@ -95,21 +112,21 @@ class Listener:
         """Say how many warnings the log does not show."""
         if self.warning_count > LOGGED_WARNINGS:
             self.log.say(f"… and {self.warning_count - LOGGED_WARNINGS:,} more warnings")
-        if self.error_count > LOGGED_ERRORS:
-            self.log.say(f"… of {self.error_count:,} errors, the first {LOGGED_ERRORS:,} are shown")
-        if self.remote_count > LOGGED_REMOTE:
-            self.log.say(f"… of {self.remote_count:,} lines of the server, the first {LOGGED_REMOTE:,} are shown")
+        if self.errors.count > LOGGED_ERRORS:
+            self.log.say(f"… of {self.errors.count:,} errors, the first {LOGGED_ERRORS:,} are shown")
+        if (count := self.said_remotely.count) > LOGGED_REMOTE:
+            self.log.say(f"… of {count:,} lines of the server, the first {LOGGED_REMOTE:,} are shown")
 
     def outcome(self, ending: Exit, *, greeted: bool = True) -> BorgOutcome:
         """Return how the process ended, with all that it said."""
-        errors = (*self.errors, *self.last_errors)
+        errors = self.errors.items
         return BorgOutcome(
             exit_code=derive_exit_code(ending.code, (error.msgid for error in errors)),
             output="\n".join(self.output),
             warnings=tuple(self.warnings),
             warning_count=self.warning_count,
             errors=errors,
-            errors_not_kept=self.error_count - len(errors),
+            errors_not_kept=self.errors.count - len(errors),
             remote=self.remote,
             notes=tuple(self.notes),
             interrupted=ending.interrupted,
@@ -128,9 +145,9 @@ class Listener:
             if self.warning_count <= LOGGED_WARNINGS:
                 self.log.say(message.text, "  warning: ")
         elif message.is_error:
-            self._keep_error(message)
+            self.errors.take(message, len(message.text))
             # An error that has a name is told by the fault made of it.
-            if self.error_count > LOGGED_ERRORS:
+            if self.errors.count > LOGGED_ERRORS:
                 return
             if message.msgid in ("", "Exception") or "Traceback" in message.text:
                 self.log.say(message.text, "  error: ")
@@ -140,16 +157,9 @@ class Listener:
             if self.on_note is not None:
                 self.on_note(message)
 
-    def _keep_error(self, message: BorgMessage) -> None:
-        self.error_count += 1
-        self.error_room -= len(message.text)
-        (self.errors if self.error_room >= 0 else self.last_errors).append(message)
-
     def _keep_remote(self, line: str, text: str, prefix: str) -> None:
-        self.remote_count += 1
-        self.remote_room -= len(line)
-        (self.first_remote if self.remote_room >= 0 else self.last_remote).append(line)
-        if self.remote_count <= LOGGED_REMOTE:
+        self.said_remotely.take(line, len(line))
+        if self.said_remotely.count <= LOGGED_REMOTE:
             self.log.say(text, prefix)
 
     def _show_progress(self, text: str) -> None:

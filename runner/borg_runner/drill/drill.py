@@ -19,7 +19,7 @@ from borg_contract.restore.proof import Drilled, DrillPlan, DrillResult
 from borg_contract.restore.sizes import describe_size
 from borg_runner.drill.sample import Sample, add_always, choose_sample, find_files
 from borg_runner.fault import Fault, FaultError
-from borg_runner.log import make_printable
+from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive.attributes import MISSING
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry
@@ -28,7 +28,6 @@ from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, describe_age
 from borg_runner.restore.archive.scope import Scope, Selection, make_scope, select
 from borg_runner.restore.extract import extract
-from borg_runner.restore.reckon import describe_paths
 from borg_runner.restore.target import Target
 from borg_runner.restore.verify import Findings, verify_content
 from borg_runner.scratch import remove_tree

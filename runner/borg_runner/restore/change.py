@@ -14,7 +14,7 @@ from borg_contract.restore.plan import Mode
 from borg_contract.restore.result import Verified
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
-from borg_runner.log import make_printable
+from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive import acl
 from borg_runner.restore.archive.attributes import set_root, strip_folder
 from borg_runner.restore.archive.damage import accept
@@ -22,7 +22,7 @@ from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.compare import Changes, count_bytes
 from borg_runner.restore.extract import extract
 from borg_runner.restore.journal import Journal, remove_journal, remove_list, write_journal
-from borg_runner.restore.reckon import Meant, Task, describe_paths
+from borg_runner.restore.reckon import Meant, Task
 from borg_runner.restore.room import find_losses
 from borg_runner.restore.target import NO_LINK, Target
 from borg_runner.restore.verify import Findings, verify_attributes, verify_content

@@ -9,10 +9,11 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from borg_runner.log import describe_paths
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.compare import Changes
 from borg_runner.restore.journal import Journal, read_began, read_list
-from borg_runner.restore.reckon import Meant, Task, describe_paths
+from borg_runner.restore.reckon import Meant, Task
 from borg_runner.restore.target import Target
 from borg_runner.restore.verify import Findings, find_contents, verify_content
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -14,7 +14,7 @@ from borg_contract.restore.plan import Mode, Ownership, RestorePlan
 from borg_contract.restore.result import ResolvedArchive, RestorePreview, RestoreResult
 from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
-from borg_runner.log import make_printable
+from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive.listing import fetch_file, fetch_items, read_items
 from borg_runner.restore.archive.resolve import find_fuller, resolve
 from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, is_own, select
@@ -252,13 +252,6 @@ def say_changes(task: Task, changes: Changes, preview: RestorePreview) -> None:
     )
     if changes.begun:
         log.say(f"earlier attempts did some of it: {len(changes.written | changes.delete):,} are left")
-
-
-def describe_paths(paths: Iterable[str]) -> str:
-    """Return, for people, how many there are and which come first."""
-    named = list(paths)
-    more = f" and {len(named) - _SHOWN:,} more" if len(named) > _SHOWN else ""
-    return f"{', '.join(map(make_printable, named[:_SHOWN]))}{more}"
 
 
 def preview(task: Task) -> None:

@@ -14,6 +14,7 @@ from borg_contract.ownership import UndoOf
 from borg_contract.reasons import Reason
 from borg_contract.restore.plan import Mode
 from borg_runner.fault import Fault, FaultError, explain_os_error
+from borg_runner.log import describe_paths
 from borg_runner.restore.change import change, find_folders_above, finish, held_times
 from borg_runner.restore.compare import Changes
 from borg_runner.restore.earlier import (
@@ -46,7 +47,6 @@ from borg_runner.restore.reckon import (
     check,
     derive_digest,
     describe,
-    describe_paths,
     find_meant,
     reckon,
     say_changes,

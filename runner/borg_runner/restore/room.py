@@ -13,7 +13,7 @@ from borg_contract.reasons import Reason
 from borg_contract.restore.plan import Ownership
 from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
-from borg_runner.log import make_printable
+from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive.attributes import FLAGS, MISSING, is_held
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.scope import Selection
@@ -118,11 +118,10 @@ def check_flags(changes: Changes, target: Target) -> None:
     )
     if not held:
         return
-    named = ", ".join(make_printable(path or ".") for path in held[:_SHOWN])
-    more = f" and {len(held) - _SHOWN:,} more" if len(held) > _SHOWN else ""
     text = (
-        f"{named}{more} in the target: immutable or append-only, so that nobody can replace, delete or make what is to "
-        "be (see `lsattr -d`). Nothing was changed. Take the flag away (`chattr -i -a`), or leave it out (`exclude`)."
+        f"{describe_paths(path or '.' for path in held)} in the target: immutable or append-only, so that nobody can "
+        "replace, delete or make what is to be (see `lsattr -d`). Nothing was changed. Take the flag away "
+        "(`chattr -i -a`), or leave it out (`exclude`)."
     )
     raise FaultError(Fault(Reason.PERMISSION_DENIED, text))
 
@@ -134,11 +133,9 @@ def check_mounts(changes: Changes, target: Target) -> None:
     mounted = sorted(inside & (changes.delete | changes.clear))
     if not mounted:
         return
-    named = ", ".join(map(make_printable, mounted[:_SHOWN]))
-    more = f" and {len(mounted) - _SHOWN:,} more" if len(mounted) > _SHOWN else ""
     text = (
-        f"{named}{more} in the target: something is mounted there, so that nobody can delete it. Nothing was "
-        "changed. Leave it out (`exclude`), or unmount it."
+        f"{describe_paths(mounted)} in the target: something is mounted there, so that nobody can delete it. Nothing "
+        "was changed. Leave it out (`exclude`), or unmount it."
     )
     raise FaultError(Fault(Reason.INVALID_ARGUMENT, text))
 

@@ -12,11 +12,11 @@ from borg_contract.reasons import Reason
 from borg_contract.restore.result import RestorePreview
 from borg_contract.restore.sizes import describe_size
 from borg_runner.fault import Fault, FaultError
-from borg_runner.log import make_printable
+from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.listing import make_file_arguments
-from borg_runner.restore.reckon import Meant, Task, describe_paths, find_meant
+from borg_runner.restore.reckon import Meant, Task, find_meant
 from borg_runner.streams.container import Container
 from borg_runner.streams.delivery import Delivery
 
