@@ -20,9 +20,9 @@ from borg_operator.kopf.resync import Resync
 from borg_operator.kopf.settings import configure
 from borg_operator.kopf.watches import Watches
 from borg_operator.loop.apply import Applier
+from borg_operator.loop.asked.proof import Prover
 from borg_operator.loop.controller import Controller
 from borg_operator.loop.gather import Gatherer
-from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 from borg_operator.telemetry.health import HealthServer
 from borg_operator.telemetry.metrics import Metrics

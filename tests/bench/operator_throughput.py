@@ -24,7 +24,7 @@ from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.native.claim import CLAIMS
 from borg_core.native.cron_job import CRON_JOBS
-from borg_core.native.event import EVENTS
+from borg_core.native.unwatched import EVENTS
 from borg_core.registry import ResourceType
 from integration import resources
 from support import cluster

@@ -10,8 +10,8 @@ from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Reference, find_kind, watched_kinds
 from borg_core.runs.world import Refusal
 from borg_operator.loop.apply import Applier
+from borg_operator.loop.asked.proof import Prover
 from borg_operator.loop.gather import Gatherer
-from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 from support.builders import NOW, SETTINGS
 from support.recorder import News, Recorder

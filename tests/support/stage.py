@@ -21,9 +21,9 @@ from borg_core.kinds.run import RUNS
 from borg_core.kinds.schedule import SCHEDULES
 from borg_core.native.claim import CLAIMS
 from borg_core.native.cron_job import CRON_JOBS
-from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS
 from borg_core.native.pod import PODS
+from borg_core.native.unwatched import EVENTS
 from borg_core.registry import ResourceType, watched_kinds
 from integration import resources
 from support import process

@@ -19,7 +19,7 @@ from borg_core.repositories.surroundings import Surroundings
 from borg_core.runs.status.run_status import derive_run_status
 from borg_core.runs.world import World
 from borg_core.settings import Settings
-from borg_core.workload.app import render_app
+from borg_core.workload.containers import render_app
 from support import builders
 from support.builders import NOW
 

@@ -12,8 +12,8 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.policies.problem import Problem, Severity
-from borg_core.reconcile.repository_status import derive_repository_status
-from borg_core.reconcile.schedule_status import derive_schedule_status
+from borg_core.reconcile.status.repository import derive_repository_status
+from borg_core.reconcile.status.schedule import derive_schedule_status
 from borg_core.runs.entry import Entry
 from borg_core.runs.status.run_status import derive_run_conditions
 from support import builders

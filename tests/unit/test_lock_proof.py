@@ -9,7 +9,7 @@ from borg_cluster.errors import Forbidden
 from borg_contract.pod import digest_node, lock_holder, session_lock_holder
 from borg_core import labels
 from borg_core.runs.world import Doubt
-from borg_operator.loop.proof import MEMORY_SECONDS, OUT_OF_SERVICE, PATIENCE_SECONDS, Prover
+from borg_operator.loop.asked.proof import MEMORY_SECONDS, OUT_OF_SERVICE, PATIENCE_SECONDS, Prover
 from borg_operator.store import Store
 from support.builders import NOW
 from support.operator import Operator, run

@@ -33,10 +33,11 @@ from borg_runner.restore.archive.entry import Entry, parse_item
 from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, find_nearest
 from borg_runner.restore.archive.scope import Selection, derive_scope, is_safe, select
-from borg_runner.restore.compare import Changes, Rules, compare
 from borg_runner.restore.extract import Work
-from borg_runner.restore.room import count_freed
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.changes import Changes
+from borg_runner.restore.preview.compare import Rules, compare
+from borg_runner.restore.preview.room import count_freed
+from borg_runner.restore.preview.target import Target
 from borg_runner.run.report import encode_result
 from borg_runner.verbs.list import ListedArchive
 

@@ -11,9 +11,8 @@ from borg_contract.plan import RepositoryPlan, RunPlan, SecretFile, SourcePlan, 
 from borg_contract.restore.sizes import describe_size
 from borg_contract.retention import Retention
 from borg_contract.run import Operation, Phase
-from borg_runner.borg.arguments import make_connection_arguments
 from borg_runner.borg.client import Borg
-from borg_runner.borg.environment import make_borg_environment
+from borg_runner.borg.invocation import make_borg_environment, make_connection_arguments
 from borg_runner.borg.message import BorgMessage, parse_message
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.interruption import Interruption

@@ -13,7 +13,7 @@ from borg_core.kinds.status import ConditionType
 from borg_core.labels import SCHEDULED_TIMESTAMP, TIMES
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.native.job import ObservedJob, parse_job
-from borg_core.reconcile.schedule_status import derive_schedule_status
+from borg_core.reconcile.status.schedule import derive_schedule_status
 from support import builders
 from support.builders import planned, settled
 

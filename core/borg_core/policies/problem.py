@@ -1,5 +1,6 @@
 """What keeps a workload from running, in words that say how to mend it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,3 +23,8 @@ class Problem:
     reason: Reason
     message: str
     severity: Severity = Severity.INVALID
+
+
+def is_waiting(problems: Iterable[Problem]) -> bool:
+    """Tell whether all that is wrong may become good by itself."""
+    return all(problem.severity in (Severity.WAITING, Severity.HELD) for problem in problems)

@@ -196,11 +196,6 @@ def derive_requeue(refused: Sequence[Problem], *waits: float | None) -> float | 
     return min((wait for wait in (*waits, _TAKEN_SECONDS if taken else None) if wait is not None), default=None)
 
 
-def is_waiting(problems: Sequence[Problem]) -> bool:
-    """Tell whether all that is wrong may become good by itself."""
-    return all(problem.severity in (Severity.WAITING, Severity.HELD) for problem in problems)
-
-
 def _is_edited(current: ObservedCronJob) -> bool:
     """Tell whether somebody edited it since it was last rendered; writing it takes their names out of it."""
     return bool(current.foreign_managers) or current.rendered == _EDITED

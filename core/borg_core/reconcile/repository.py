@@ -22,11 +22,11 @@ from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_never_problems, find_time_problems
 from borg_core.policies.workload import find_claim_problems
 from borg_core.reconcile.cron_job import derive_requeue
-from borg_core.reconcile.foretold import derive_disagreement, tell_disagreement
-from borg_core.reconcile.forget import forget_future
-from borg_core.reconcile.identity import select_begun
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
-from borg_core.reconcile.repository_status import derive_repository_status, read_runs
+from borg_core.reconcile.status.foretold import derive_disagreement, tell_disagreement
+from borg_core.reconcile.status.forget import forget_future
+from borg_core.reconcile.status.identity import select_begun
+from borg_core.reconcile.status.repository import derive_repository_status, read_runs
 from borg_core.registry import Reference
 from borg_core.repositories.surroundings import Surroundings, gather_surroundings
 from borg_core.repositories.workload import render_workload

@@ -30,9 +30,9 @@ from borg_core.reconcile.cron_job import (
     plan_cron_job,
     render_held,
 )
-from borg_core.reconcile.foretold import tell_disagreement
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
-from borg_core.reconcile.schedule_status import derive_schedule_status
+from borg_core.reconcile.status.foretold import tell_disagreement
+from borg_core.reconcile.status.schedule import derive_schedule_status
 from borg_core.runs.plan import plan_runs
 from borg_core.runs.records import find_refused_records
 from borg_core.runs.world import Host, World

@@ -2,8 +2,8 @@
 
 Borg's locks live in the repository and name the Job and the node of the pod that took them. When a pod dies suddenly
 (out of memory, node lost, deleted), the lock stays, and the next run waits for it. Whoever is suspected here is looked
-at afresh (`borg_operator.loop.proof`), and only one that is proven dead gets a BreakLock run, which breaks no other
-holder's lock. That proof needs no record of the dead run: the lock says all.
+at afresh (`borg_operator.loop.asked.proof`), and only one that is proven dead gets a BreakLock run, which breaks no
+other holder's lock. That proof needs no record of the dead run: the lock says all.
 
 Such a run may be killed like any other. It is made again, some times and with longer and longer pauses.
 """

@@ -18,7 +18,7 @@ from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.session import SESSIONS, BorgSession
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.native.job import JOBS
-from borg_core.native.network_policy import NETWORK_POLICIES
+from borg_core.native.unwatched import NETWORK_POLICIES
 from borg_core.sessions.facts import Facts
 from borg_core.settings import FacadePods, Settings
 from borg_core.workload.job import DEADLINE_SLACK_SECONDS, render_job_spec

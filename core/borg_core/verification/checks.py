@@ -32,7 +32,7 @@ from borg_core.reconcile.cron_job import (
     plan_cron_job,
     render_held,
 )
-from borg_core.reconcile.foretold import Times
+from borg_core.reconcile.status.foretold import Times
 from borg_core.runs.world import World
 from borg_core.workload.job import Timing, render_cron_job, render_cron_job_manifest
 from borg_core.workload.owner import Owner

@@ -9,7 +9,7 @@ from borg_core.copies.volume import render_copy
 from borg_core.kinds.parts.base import SecretKeyRef
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.kinds.repository import BorgRepository
-from borg_core.workload.streams import render_stream_volumes
+from borg_core.workload.containers import render_stream_volumes
 from borg_core.workload.workload import Workload
 
 

@@ -20,11 +20,10 @@ from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.kinds.parts.job import FileAccess, JobOptions
 from borg_core.settings import PodDefaults, Settings
-from borg_core.workload.app import derive_app_notes, render_app
+from borg_core.workload.containers import derive_app_notes, render_app, render_containers, render_init_containers
 from borg_core.workload.defaults import with_defaults
 from borg_core.workload.mounts import render_mounts
 from borg_core.workload.plan import render_plan
-from borg_core.workload.streams import render_containers, render_init_containers
 from borg_core.workload.workload import Workload
 
 _PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"

@@ -46,15 +46,14 @@ from borg_core.native.claim_user import SCALABLE
 from borg_core.native.copy import SNAPSHOTS
 from borg_core.native.cron_job import CRON_JOBS
 from borg_core.native.drift import covers
-from borg_core.native.event import EVENTS
 from borg_core.native.job import JOBS, parse_job
-from borg_core.native.network_policy import NETWORK_POLICIES
 from borg_core.native.pod import PODS
+from borg_core.native.unwatched import EVENTS, NETWORK_POLICIES
 from borg_core.registry import Kind, Reference, ResourceType, find_kind
-from borg_operator.loop.copies import let_go
+from borg_operator.loop.asked.copies import let_go
+from borg_operator.loop.asked.proof import Prover
 from borg_operator.loop.cron_jobs import CronJobs
 from borg_operator.loop.manifests import is_same, marked, meant, render_event
-from borg_operator.loop.proof import Prover
 from borg_operator.store import Store
 
 logger = logging.getLogger(__name__)

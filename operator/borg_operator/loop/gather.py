@@ -24,9 +24,9 @@ from borg_core.reconcile.reconciler import find_reconcilers
 from borg_core.registry import Reference
 from borg_core.runs.world import Doubt, Refusal, World
 from borg_core.settings import Settings
-from borg_operator.loop.copies import Snapshots
-from borg_operator.loop.users import fetch_scaled, fetch_users
-from borg_operator.loop.words import Words
+from borg_operator.loop.asked.copies import Snapshots
+from borg_operator.loop.asked.users import fetch_scaled, fetch_users
+from borg_operator.loop.asked.words import Words
 from borg_operator.store import Store
 
 

@@ -28,7 +28,7 @@ from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, describe_age
 from borg_runner.restore.archive.scope import Scope, Selection, make_scope, select
 from borg_runner.restore.extract import extract
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.target import Target
 from borg_runner.restore.verify import Findings, verify_content
 from borg_runner.scratch import remove_tree
 from borg_runner.verbs.list import ListedArchive, fetch_archives

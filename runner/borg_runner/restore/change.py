@@ -19,12 +19,12 @@ from borg_runner.restore.archive import acl
 from borg_runner.restore.archive.attributes import set_root, strip_folder
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.patterns import choose, write_patterns
-from borg_runner.restore.compare import Changes, count_bytes
 from borg_runner.restore.extract import extract
 from borg_runner.restore.journal import Journal, remove_journal, remove_list, write_journal
-from borg_runner.restore.reckon import Meant, Task
-from borg_runner.restore.room import find_losses
-from borg_runner.restore.target import NO_LINK, Target
+from borg_runner.restore.preview.changes import Changes, count_bytes
+from borg_runner.restore.preview.reckon import Meant, Task
+from borg_runner.restore.preview.room import find_losses
+from borg_runner.restore.preview.target import NO_LINK, Target
 from borg_runner.restore.verify import Findings, verify_attributes, verify_content
 
 _SHOWN = 5

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from borg_contract.restore.plan import Mode, RestorePlan
 from borg_runner.log import describe_paths
-from borg_runner.restore.compare import Changes
 from borg_runner.restore.journal import Journal, NoFileError, read_journals, read_list
 from borg_runner.restore.late import find_ours, tell_late_before
-from borg_runner.restore.reckon import Meant, Task
+from borg_runner.restore.preview.changes import Changes
+from borg_runner.restore.preview.reckon import Meant, Task
 
 
 def find_of_same(plan: RestorePlan, found: Iterable[Journal]) -> Journal | None:

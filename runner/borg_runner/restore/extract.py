@@ -14,7 +14,7 @@ from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.restore.progress import Progress, describe_progress
-from borg_runner.borg.arguments import make_connection_arguments, name_archive
+from borg_runner.borg.invocation import make_connection_arguments, name_archive
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.verbs.repository import Repository
 

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from borg_runner.restore.archive.scope import OWN_FILES
+from borg_runner.restore.preview.changes import list_name, parse_list
 
-_JOURNAL, _LIST = ".json", ".list"
+_JOURNAL = ".json"
 _GRAINS = (1, 100, 1000, 10**6, 10**7, 10**9, 2 * 10**9)
 _ODD = 1_000_000_001_999_999_999
 """A time, in nanoseconds since 1970, of which each file system that is less exact keeps another one."""
@@ -61,11 +62,6 @@ def read_boot_id() -> str:
     return _BOOT_ID.read_text().strip()
 
 
-def list_name(restore: str) -> str:
-    """Return the name of the list of what was to be changed; an undo archive holds it too."""
-    return f"{OWN_FILES}{restore}{_LIST}"
-
-
 def read_journals(folder: Path) -> list[Journal]:
     """Return the journals in the folder; what is none is passed over. Raises OSError."""
     found = []
@@ -94,12 +90,6 @@ def write_list(folder: Path, restore: str, lines: Iterator[str]) -> None:
     """Write each change, with its sign, into the list. Raises OSError."""
     data = b"".join(line.encode("utf-8", "surrogateescape") + b"\0" for line in lines)
     _write(folder, list_name(restore), data)
-
-
-def parse_list(data: bytes) -> dict[str, str]:
-    """Return the sign of each change by its path."""
-    lines = (line.decode("utf-8", "surrogateescape") for line in data.split(b"\0") if line)
-    return {line[2:]: line[:1] for line in lines}
 
 
 def read_list(folder: Path, restore: str) -> dict[str, str]:

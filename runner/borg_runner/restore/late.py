@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from borg_runner.log import describe_paths
 from borg_runner.restore.archive.entry import Entry
-from borg_runner.restore.compare import Changes
 from borg_runner.restore.journal import Journal, read_began, read_list
-from borg_runner.restore.reckon import Meant, Task
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.changes import Changes
+from borg_runner.restore.preview.reckon import Meant, Task
+from borg_runner.restore.preview.target import Target
 from borg_runner.restore.verify import Findings, find_contents, verify_content
 
 _BACK_AGAIN = "restore that with `mode: Merge` to have it back"

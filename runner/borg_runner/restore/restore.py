@@ -16,7 +16,6 @@ from borg_contract.restore.plan import Mode
 from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.log import describe_paths
 from borg_runner.restore.change import change, find_folders_above, finish, held_times
-from borg_runner.restore.compare import Changes
 from borg_runner.restore.earlier import (
     digest_selection,
     find_covered,
@@ -31,7 +30,6 @@ from borg_runner.restore.earlier import (
 )
 from borg_runner.restore.journal import (
     Journal,
-    list_name,
     measure_grain,
     read_boot_id,
     read_journals,
@@ -41,7 +39,8 @@ from borg_runner.restore.journal import (
     write_list,
 )
 from borg_runner.restore.late import find_late, tell_late
-from borg_runner.restore.reckon import (
+from borg_runner.restore.preview.changes import Changes, list_name
+from borg_runner.restore.preview.reckon import (
     Meant,
     Task,
     check,
@@ -51,7 +50,7 @@ from borg_runner.restore.reckon import (
     reckon,
     say_changes,
 )
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.target import Target
 from borg_runner.restore.undo import find_linked, make_undo_archive
 
 _EXACT = 10**6

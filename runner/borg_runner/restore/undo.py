@@ -14,13 +14,13 @@ from pathlib import Path
 from borg_contract.ownership import UndoOf, derive_undo_name, render_undo_comment
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import DAMAGE, Reason
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.borg.exit_codes import NAME_TAKEN
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.fault import Fault, FaultError
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.patterns import Choice, write_patterns
 from borg_runner.restore.archive.scope import Selection
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.target import Target
 from borg_runner.verbs.repository import Repository
 
 _KEPT = (Reason.INTERRUPTED, Reason.KILLED, Reason.CONNECTION_LOST, *DAMAGE)

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.restore.progress import describe_progress
-from borg_runner.borg.arguments import make_connection_arguments, name_archive
+from borg_runner.borg.invocation import make_connection_arguments, name_archive
 from borg_runner.log import Log
 from borg_runner.restore.archive.attributes import MISSING, find_differences
 from borg_runner.restore.archive.damage import accept
@@ -26,7 +26,7 @@ from borg_runner.restore.archive.listing import read_items
 from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.scope import Selection
 from borg_runner.restore.extract import PROGRESS_SECONDS, Work
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.target import Target
 from borg_runner.verbs.repository import Repository
 
 _BLOCK_BYTES = 1 << 18

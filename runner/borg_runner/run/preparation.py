@@ -6,7 +6,7 @@ from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
 from borg_runner.borg.client import Borg
-from borg_runner.borg.environment import make_borg_environment
+from borg_runner.borg.invocation import make_borg_environment
 from borg_runner.interruption import Interruption
 from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log

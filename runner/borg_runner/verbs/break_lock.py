@@ -1,7 +1,7 @@
 """`borg break-lock`: removes the locks of repository and cache, whoever holds them."""
 
 from borg_contract.plan import RepositoryPlan
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments
 from borg_runner.locks.holder import Holder
 from borg_runner.verbs.repository import Repository
 

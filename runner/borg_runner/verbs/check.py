@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
 from borg_contract.restore.proof import CheckPlan, CheckResult
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.borg.exit_codes import ADVICE_FOR_DAMAGE, ADVICE_FOR_UNSIGNED_ARCHIVES, ADVICE_FOR_UNSIGNED_MANIFEST
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.log import make_printable

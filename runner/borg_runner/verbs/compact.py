@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.restore.sizes import describe_size
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments
 from borg_runner.borg.message import BorgMessage
 from borg_runner.verbs.repository import Repository
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from borg_contract.archive_name import without_times
 from borg_contract.plan import RepositoryPlan
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.borg.exit_codes import NAME_TAKEN
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.borg.patterns import UnusedPatterns
 from borg_runner.streams.dumps import Dumps

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from borg_contract.plan import RepositoryPlan
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments
 from borg_runner.verbs.repository import Repository
 
 _AT_ONCE = 500

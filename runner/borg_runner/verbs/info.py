@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments
 from borg_runner.borg.exit_codes import ALREADY_EXISTS
 from borg_runner.borg.failure import explain_failure, explain_missing
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments
 from borg_runner.borg.layout import CONFIG, FIRST_SEGMENTS
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository

@@ -20,8 +20,8 @@ from borg_contract.ownership import (
 )
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
-from borg_runner.borg.arguments import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.borg.failure import explain_stop
+from borg_runner.borg.invocation import escape_placeholders, make_connection_arguments, name_archive
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import Fault, FaultError
 from borg_runner.verbs.repository import Repository

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from borg_contract.session.request import quote
-from borg_runner.borg.arguments import make_connection_arguments, name_archive
+from borg_runner.borg.invocation import make_connection_arguments, name_archive
 from borg_session.borgs import Borgs
 from borg_session.index.query import Found
 from borg_session.stream import Stream, start_stream

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from borg_runner.borg.client import Borg
-from borg_runner.borg.environment import make_borg_environment
+from borg_runner.borg.invocation import make_borg_environment
 from borg_runner.interruption import Interruption
 from borg_runner.locks.reading import read_exclusive
 from borg_runner.log import Log

@@ -12,8 +12,8 @@ import pytest
 from borg_contract.plan import RepositoryPlan, SshPlan
 from borg_contract.reasons import Reason
 from borg_runner.borg.client import Borg
-from borg_runner.borg.environment import make_borg_environment
 from borg_runner.borg.failure import explain_failure
+from borg_runner.borg.invocation import make_borg_environment
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.interruption import Interruption
 from borg_runner.locks.reading import read_exclusive

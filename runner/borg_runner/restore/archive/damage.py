@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from borg_contract.reasons import DAMAGE
-from borg_runner.borg.arguments import make_connection_arguments, name_archive
+from borg_runner.borg.invocation import make_connection_arguments, name_archive
 from borg_runner.borg.message import BorgMessage
 from borg_runner.borg.outcome import BorgOutcome
 from borg_runner.fault import FaultError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from borg_contract.plan import RepositoryPlan
 from borg_contract.reasons import Reason
-from borg_runner.borg.arguments import make_connection_arguments, name_archive
+from borg_runner.borg.invocation import make_connection_arguments, name_archive
 from borg_runner.borg.items import unpack
 from borg_runner.fault import Fault, FaultError
 from borg_runner.restore.archive.damage import accept

@@ -16,7 +16,7 @@ from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.listing import make_file_arguments
-from borg_runner.restore.reckon import Meant, Task, find_meant
+from borg_runner.restore.preview.reckon import Meant, Task, find_meant
 from borg_runner.streams.container import Container
 from borg_runner.streams.delivery import Delivery
 

@@ -11,9 +11,8 @@ from borg_core.formats import format_time
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.kinds.statuses.schedule import ACTIVE_LIMIT, BorgScheduleStatus
-from borg_core.policies.problem import Problem, Severity
-from borg_core.reconcile.cron_job import is_waiting
-from borg_core.reconcile.foretold import Times, derive_disagreement
+from borg_core.policies.problem import Problem, Severity, is_waiting
+from borg_core.reconcile.status.foretold import Times, derive_disagreement
 from borg_core.runs.entry import Entry
 from borg_core.runs.status.ended import describe_end
 from borg_core.runs.status.moment import Moment, derive_latest, find_to_come

@@ -17,8 +17,8 @@ from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive.attributes import FLAGS, MISSING, is_held
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.scope import Selection
-from borg_runner.restore.compare import Changes, count_bytes
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.changes import Changes, count_bytes
+from borg_runner.restore.preview.target import Target
 
 _CHOWN, _IMMUTABLE, _MKNOD, _SETFCAP = 0, 9, 27, 31
 """Numbers of Linux's capabilities."""

@@ -11,9 +11,9 @@ from borg_core.copies.words import NOT_COPIED, describe_copy
 from borg_core.native.claim import CLAIMS
 from borg_core.native.copy import CopyVolume
 from borg_core.native.cron_job import ObservedCronJob
-from borg_core.native.event import EVENTS
 from borg_core.native.job import ObservedJob
 from borg_core.native.pod import ObservedPod, advise
+from borg_core.native.unwatched import EVENTS
 from borg_core.reconcile.cron_job import derive_clock, find_overdue
 from borg_core.runs.status.run_status import NOTICES
 from borg_operator.store import Store

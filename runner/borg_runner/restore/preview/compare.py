@@ -4,17 +4,17 @@ Something is the same when all agrees that can be seen without reading it, the t
 cannot be set, so nobody has touched it since it was archived. All else is replaced.
 """
 
-import hashlib
 import posixpath
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from os import stat_result
 from typing import Protocol
 
 from borg_contract.restore.plan import Mode
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.scope import Scope, Selection
+from borg_runner.restore.preview.changes import Changes
 
 
 class Place(Protocol):
@@ -40,74 +40,6 @@ class Rules:
     """Nanoseconds: what was changed later and agrees else was restored by an earlier attempt. None: there was none."""
     grain: int = 1
     """Nanoseconds: how exact times are in the target, as far as an earlier attempt can tell."""
-
-
-@dataclass
-class Changes:
-    """By paths. What is in none of these is not there and not in the archive, or left alone as it is."""
-
-    create: set[str] = field(default_factory=set)
-    overwrite: set[str] = field(default_factory=set)
-    delete: set[str] = field(default_factory=set)
-    same: set[str] = field(default_factory=set)
-    keep: set[str] = field(default_factory=set)
-    clear: set[str] = field(default_factory=set)
-    """Of `overwrite`, what is of another kind than what comes: it is removed before, as what it holds is."""
-    stuck: set[str] = field(default_factory=set)
-    """Of `keep`, what cannot be restored as what is there must stay."""
-    begun: dict[str, str] = field(default_factory=dict)
-    """What earlier attempts did, or began to do: by path the sign when the restore began, `=`: none."""
-
-    @property
-    def resumed(self) -> set[str]:
-        """Of `same`, what earlier attempts brought back."""
-        return self.same & self.begun.keys()
-
-    @property
-    def of_all_attempts(self) -> "Changes":
-        """What the restore changes in all, as it would if no attempt had been before this one."""
-        met = self.begun.keys()
-        signs = self.begun.items()
-        made, replaced, gone, same = ({path for path, sign in signs if sign == each} for each in "+~-=")
-        create, overwrite = made | self.create - met, replaced | self.overwrite - met
-        return replace(self, create=create, overwrite=overwrite, delete=gone | self.delete, same=self.same - met | same)
-
-    @property
-    def written(self) -> set[str]:
-        return self.create | self.overwrite
-
-    @property
-    def is_nothing(self) -> bool:
-        return not (self.create or self.overwrite or self.delete)
-
-    def lines(self) -> Iterator[str]:
-        """Yield each change with its sign, in a fixed order: deletions, replacements, creations."""
-        for sign, paths in (("-", self.delete), ("~", self.overwrite), ("+", self.create)):
-            for path in sorted(paths):
-                yield f"{sign} {path}"
-
-    def digest(self, *facts: str) -> str:
-        """Return what tells these changes, with the `facts`, from all others: 64 hexadecimal digits."""
-        made = hashlib.sha256("\0".join(facts).encode("utf-8", "surrogateescape"))
-        for line in self.lines():
-            made.update(b"\0" + line.encode("utf-8", "surrogateescape"))
-        return made.hexdigest()
-
-
-def count_bytes(selection: Selection, paths: set[str], *, least: bool = False) -> int:
-    """Return the bytes of the content of these, hard links to one file counted once."""
-    total, counted = 0, set()
-    for path in paths:
-        entry = selection.entries.get(path)
-        if entry is None:
-            continue
-        if master := selection.group_of(entry):
-            if master in counted:
-                continue
-            counted.add(master)
-            entry = selection.masters.get(master, entry)
-        total += entry.least if least else entry.size
-    return total
 
 
 def compare(selection: Selection, place: Place, scope: Scope, rules: Rules) -> Changes:

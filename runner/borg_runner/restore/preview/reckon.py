@@ -18,9 +18,9 @@ from borg_runner.log import describe_paths, make_printable
 from borg_runner.restore.archive.listing import fetch_file, fetch_items, read_items
 from borg_runner.restore.archive.resolve import find_fuller, resolve
 from borg_runner.restore.archive.scope import Scope, Selection, derive_scope, is_own, select
-from borg_runner.restore.compare import Changes, Rules, compare, count_bytes
-from borg_runner.restore.journal import list_name, parse_list
-from borg_runner.restore.room import (
+from borg_runner.restore.preview.changes import Changes, count_bytes, list_name, parse_list
+from borg_runner.restore.preview.compare import Rules, compare
+from borg_runner.restore.preview.room import (
     Powers,
     check_flags,
     check_mounts,
@@ -29,7 +29,7 @@ from borg_runner.restore.room import (
     find_losses,
     read_powers,
 )
-from borg_runner.restore.target import Target
+from borg_runner.restore.preview.target import Target
 from borg_runner.verbs.list import ListedArchive
 from borg_runner.verbs.repository import Repository
 

@@ -16,8 +16,8 @@ from borg_core.kinds.parts.verification import VerificationStatus
 from borg_core.kinds.repository import BorgRepository, BorgRepositoryStatus
 from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
-from borg_core.reconcile.blame import had_the_lock, speaks_against_it, tells_of_it
-from borg_core.reconcile.identity import (
+from borg_core.reconcile.status.blame import had_the_lock, speaks_against_it, tells_of_it
+from borg_core.reconcile.status.identity import (
     derive_identity,
     find_missing,
     find_replacement,

@@ -1,24 +1,35 @@
-"""The containers whose commands write what is archived, or are given what was: beside the runner's, in the same pod.
+"""The containers beside the runner's, in the same pod, whose commands are those of the pod's owner.
 
-Each has the image and the environment that its owner named, nothing of the repository's, and as its first process our
-helper, which an init container puts into a volume: the image need not even have a shell.
+Those of streams write what is archived, or are given what was. Each has the image and the environment that its owner
+named, nothing of the repository's, and as its first process our helper, which an init container puts into a volume: the
+image need not even have a shell.
+
+The application of a drill tries what was restored: `borg` is an init container of such a pod. So the application's own
+image needs no program of ours to wait for the files, and its exit code is in the pod's status, where the operator reads
+it.
 """
 
 from typing import Any
 
 from borg_contract.pod import (
+    APP_NAME,
+    CONTAINER_NAME,
     HELPER,
     HELPER_DIR,
     HELPER_IN_IMAGE,
+    RESTORED_DIR,
     RUNNER_UID,
     SCRATCH_DIR,
     STREAM_CONTAINER_PREFIX,
     STREAM_DIR,
     STREAM_SOCKET,
     STREAMS_DIR,
+    TERMINATION_LOG,
 )
+from borg_core import labels
 from borg_core.kinds.parts.containers.stream import StreamCommand
 from borg_core.kinds.parts.job import FileAccess, JobOptions
+from borg_core.kinds.parts.verification import DrillApp
 from borg_core.workload.workload import Workload
 
 _HELPER = "helper"
@@ -75,6 +86,35 @@ def render_containers(workload: Workload, runner: dict[str, Any]) -> list[dict[s
         }
         for stream, command in workload.streams.items()
     ]
+
+
+def render_app(app: DrillApp, borg: dict[str, Any]) -> dict[str, Any]:
+    """Return the container. `borg`: that of the runner, which has to fit the same quotas.
+
+    What it last printed, the kubelet keeps beside its exit code if it fails: not where that may hold a Secret.
+    """
+    container = {
+        "name": APP_NAME,
+        "image": app.image,
+        "imagePullPolicy": borg["imagePullPolicy"],
+        "command": list(app.command),
+        "args": list(app.args),
+        "env": [variable.render(optional=False) for variable in app.env],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [
+            {"name": "restored", "mountPath": RESTORED_DIR, "readOnly": True},
+            {"name": "app", "mountPath": SCRATCH_DIR},
+        ],
+        "terminationMessagePath": TERMINATION_LOG,
+        "terminationMessagePolicy": "File" if app.is_told_secrets else "FallbackToLogsOnError",
+        "resources": borg.get("resources"),
+    }
+    return {key: value for key, value in container.items() if value}
+
+
+def derive_app_notes(app: DrillApp) -> dict[str, str]:
+    """Return the annotations of its pod."""
+    return {labels.APP_SECONDS: str(app.timeout_seconds), labels.DEFAULT_CONTAINER: CONTAINER_NAME}
 
 
 def _render_command(command: StreamCommand) -> list[str]:

@@ -1,6 +1,6 @@
-"""Borg's own environment values: complete, so that it never prompts, and without any secret.
+"""What borg is given at each call: the options of every verb, texts that it must not expand, and its environment.
 
-Which prompts are answered how:
+The environment is complete, so that borg never prompts, and without any secret. Which prompts are answered how:
 
 - A repository at another place than last time: yes. The place comes from the BorgRepository, whose edit is the consent.
 - An unencrypted repository never seen before: yes where the BorgRepository says `none` or `authenticated`, else no.
@@ -13,6 +13,26 @@ from borg_contract.plan import RepositoryPlan
 
 UNENCRYPTED_MODES = ("none", "authenticated", "authenticated-blake2")
 """Modes of which borg says that data is not encrypted."""
+
+
+def make_connection_arguments(repository: RepositoryPlan, *, lock_wait: int) -> list[str]:
+    """Return the options that every borg verb takes; `lock_wait` in seconds."""
+    arguments = ["--log-json", "--lock-wait", str(lock_wait)]
+    if repository.remote_path:
+        arguments += [f"--remote-path={escape_placeholders(repository.remote_path)}"]
+    if repository.upload_rate_limit_kib:
+        arguments += ["--upload-ratelimit", str(repository.upload_rate_limit_kib)]
+    return arguments
+
+
+def escape_placeholders(text: str) -> str:
+    """Return `text` so that borg, which expands {hostname} and the like nearly everywhere, takes it literally."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def name_archive(repository: RepositoryPlan, archive: str) -> str:
+    """Return the words that name the archive to borg."""
+    return f"{escape_placeholders(repository.location)}::{escape_placeholders(archive)}"
 
 
 def make_borg_environment(

@@ -1,0 +1,1 @@
+"""What objects say about themselves: pure functions from what was observed to their status."""
