@@ -221,6 +221,14 @@ def test_another_kind_in_the_way_is_removed_with_all_it_holds_or_kept() -> None:
     assert (changes.keep, changes.stuck, changes.delete) == ({"a", "b", "b/x"}, {"b/x"}, set())
 
 
+def test_files_are_compared_however_deep_they_lie_below_folders_of_which_the_archive_tells_nothing() -> None:
+    deep = "/".join("d" * 2000)
+    assert reckon([entry(f"{deep}/x")], [], MERGE).create == {f"{deep}/x"}
+    there = [entry("d", FOLDER), entry("d/d")]
+    assert reckon([entry(f"{deep}/x")], there, MERGE).delete == {"d/d"}
+    assert reckon([entry(f"{deep}/x")], there, MISSING).stuck == {f"{deep}/x"}
+
+
 def test_a_mirror_deletes_the_rest_but_not_what_is_left_out_nor_what_holds_it() -> None:
     there = [
         entry("a"),

@@ -123,19 +123,25 @@ class _Comparison:
 
     def _stands(self, path: str) -> bool | None:
         """Tell whether the folder is there and stays; None where something else is there and stays."""
-        if path in self.folders:
-            return self.folders[path]
-        stands = self._stands(posixpath.dirname(path))
-        if stands:  # a folder of which the archive tells nothing
-            found = self.place.look(path)
-            stands = found is not None and stat.S_ISDIR(found.st_mode)
-            if found is not None and not stands:
-                if self.rules.mode is Mode.ONLY_MISSING:
-                    stands = None
-                else:
-                    self.changes.delete.add(path)
-        self.folders[path] = stands
+        unknown = []
+        while path not in self.folders:
+            unknown.append(path)
+            path = posixpath.dirname(path)
+        stands = self.folders[path]
+        for path in reversed(unknown):
+            stands = stands and self._stays(path)
+            self.folders[path] = stands
         return stands
+
+    def _stays(self, path: str) -> bool | None:
+        """Tell the same of a folder of which the archive tells nothing, in one that is there."""
+        found = self.place.look(path)
+        if found is None or stat.S_ISDIR(found.st_mode):
+            return found is not None
+        if self.rules.mode is Mode.ONLY_MISSING:
+            return None
+        self.changes.delete.add(path)
+        return False
 
     def _clear(self, path: str, *, is_folder: bool) -> bool:
         """Plan to remove what is there, with all that it holds; return False where something in it must stay."""
