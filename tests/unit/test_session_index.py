@@ -300,6 +300,13 @@ def changes(
         after = page.next
 
 
+def test_what_changed_is_told_however_deep_it_lies(make: Any) -> None:
+    deep = [b"/".join([b"d"] * depth) for depth in range(1, 1200)]
+    one = make(*(folder(path) for path in deep), file(deep[-1] + b"/x", 1, b"1"))
+    other = make(*(folder(path) for path in deep), file(deep[-1] + b"/x", 1, b"2"))
+    assert changes(one, other) == [(deep[-1] + b"/x", "modified")]
+
+
 @pytest.mark.parametrize("limit", [1, 3, 1000])
 def test_what_changed_is_told_once_whatever_the_pages(make: Any, limit: int) -> None:
     before = make(

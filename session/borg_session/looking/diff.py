@@ -75,8 +75,22 @@ class _Comparison:
         rest = path[len(top.path) :].strip(b"/")
         yield from self._walk(top, rest.split(b"/") if rest else [], leaf)
 
-    def _walk(self, folder: _Pair, behind: list[bytes], leaf: int) -> Iterator[_Pair]:
+    def _walk(self, top: _Pair, behind: list[bytes], leaf: int) -> Iterator[_Pair]:
         """Yield what is in the folder, and below, behind the path `behind`, of which `leaf` is told."""
+        opened = [self._look_into(top, behind, leaf)]
+        while opened:
+            found = next(opened[-1], None)
+            if found is None:
+                opened.pop()
+                continue
+            pair, kind, was_there = found
+            if not was_there:
+                yield pair
+            if kind == FOLDER:
+                opened.append(self._look_into(pair, behind[len(opened) :] if was_there else [], leaf))
+
+    def _look_into(self, folder: _Pair, behind: list[bytes], leaf: int) -> Iterator[tuple[_Pair, int, bool]]:
+        """Yield what is in the folder, of which kind, and whether it is on the way to what came last."""
         before, after = _folder_of(folder.before), _folder_of(folder.after)
         if before is not None and after is not None and (before.tally, before.below) == (after.tally, after.below):
             return
@@ -87,11 +101,7 @@ class _Comparison:
                 continue
             begins_at = first if kind == (leaf if is_last else FOLDER) else b""
             for pair in self._merge(folder.path, before, after, kind, begins_at):
-                was_there = bool(behind) and begins_at != b"" and pair.path.rpartition(b"/")[2] == first
-                if not was_there:
-                    yield pair
-                if kind == FOLDER:
-                    yield from self._walk(pair, behind[1:] if was_there else [], leaf)
+                yield pair, kind, bool(behind) and begins_at != b"" and pair.path.rpartition(b"/")[2] == first
 
     def _merge(
         self, above: bytes, before: Found | None, after: Found | None, leaf: int, first: bytes
