@@ -275,6 +275,12 @@ class Team:
         exports = f"export BORG_REPO=/repositories/{repository} BORG_PASSPHRASE={shlex.quote(passphrase)}"
         return self.work(f"mkdir -p {folder}; cd {folder}; {exports} BORG_BASE_DIR=/tmp/borg; {_BORG} {arguments}")
 
+    def lock_holders(self, repository: str) -> str:
+        """Return whom the repository's locks name. Others may work there, as soon as nothing is in their way."""
+        return self.work(
+            f"cd /repositories/{repository}; ls lock.exclusive 2>/dev/null || true; cat lock.roster 2>/dev/null || true"
+        )
+
     def archives(self, repository: str, options: str = "") -> list[str]:
         """Return the names of all archives of a repository, oldest first, as borg itself lists them."""
         return self.borg(repository, f"list --short {options}").split()

@@ -55,7 +55,7 @@ def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_suc
     fragile.work("rm -f /repositories/frozen")
     fragile.begin("killed", "night")
     fragile.work("timeout 60 sh -c 'until [ -e /repositories/frozen ]; do sleep 0.1; done'")
-    assert fragile.work("ls /repositories/main/lock.exclusive").startswith("borgoperator.io_")
+    assert "_killed_" in fragile.lock_holders("main")
 
     fragile("delete", "pod", "--selector=batch.kubernetes.io/job-name=killed", "--grace-period=0", "--force")
 
@@ -68,7 +68,7 @@ def test_after_a_pod_was_killed_the_lock_it_left_is_removed_and_the_next_run_suc
     assert (unlock["phase"], unlock["trigger"]) == ("Completed", "Automatic"), fragile.story()
     assert fragile.get("brun", "killed-unlock")["spec"]["operation"] == "BreakLock"
     assert 'run "killed"' in fragile.log("killed-unlock")
-    assert fragile.work("ls /repositories/main | grep lock || true") == ""
+    assert "_killed_" not in fragile.lock_holders("main")
     fragile.completed("after", "night")
     made = {name for name in fragile.names("brun", "borgoperator.io/schedule=night") if not name.startswith("struck")}
     assert made == {"killed", "killed-unlock", "after"}
@@ -95,7 +95,7 @@ def test_a_removal_of_a_lock_that_is_killed_itself_is_made_again(fragile: Team) 
     )  # no pod proves it by now
     again = fragile.finished("struck-unlock-2")
     assert (again["phase"], again["trigger"]) == ("Completed", "Automatic"), fragile.story()
-    assert fragile.work("ls /repositories/main | grep lock || true") == ""
+    assert "_struck_" not in fragile.lock_holders("main")
 
 
 def test_a_cancelled_run_stops_with_a_checkpoint_and_the_post_backup_script_and_the_next_run_goes_on(
@@ -110,7 +110,7 @@ def test_a_cancelled_run_stops_with_a_checkpoint_and_the_post_backup_script_and_
     assert "spec.cancel" in status["message"]
     assert is_over(fragile.items("pods", fragile.pods_of("regretted"))[0])
     assert "Interrupted" in fragile.log("regretted")
-    _expect_checkpoint(fragile)
+    _expect_checkpoint(fragile, "regretted")
     assert fragile.work("cat /repositories/told; rm /repositories/told") == "told: Failed\n"
     assert fragile.get("bsched", "long")["status"]["lastRunPhase"] == "Cancelled"
 
@@ -152,7 +152,7 @@ def test_deleting_the_job_leaves_a_checkpoint_and_a_run_that_says_so(fragile: Te
     fragile.eventually(
         lambda: fragile.names("pods", fragile.pods_of("orphaned")), "its pod is gone", holds=lambda names: not names
     )
-    _expect_checkpoint(fragile, before)
+    _expect_checkpoint(fragile, "orphaned", before)
     fragile.repository("long", sources=source("long"), compression="none")
     (repository,) = fragile.completed("patient", "long")["repositories"]
     assert repository["originalSize"] >= LONG
@@ -198,8 +198,8 @@ def _begin_long(team: Team, name: str) -> None:
     team.grown("long", 5_000_000)
 
 
-def _expect_checkpoint(team: Team, before: frozenset[str] | set[str] = frozenset()) -> None:
-    """Expect that the lock is gone, and that a new checkpoint is in the repository."""
-    assert team.work("ls /repositories/long | grep lock || true") == ""
+def _expect_checkpoint(team: Team, run: str, before: frozenset[str] | set[str] = frozenset()) -> None:
+    """Expect that the lock of the run is gone, and that a new checkpoint is in the repository."""
+    assert f"_{run}_" not in team.lock_holders("long")
     new = set(team.archives("long", "--consider-checkpoints")) - before
     assert [name for name in new if ".checkpoint" in name]
