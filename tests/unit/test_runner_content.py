@@ -39,7 +39,8 @@ from borg_runner.work.content import (
     has_good_of_late,
     has_shrunk,
 )
-from borg_runner.work.sources import Excluded, Survey, derive_excluded, survey_sources
+from borg_runner.work.sources.folder import Excluded, derive_excluded
+from borg_runner.work.sources.survey import Survey, survey_sources
 
 OWNER = ArchiveOwner("team", "db", "main", "3f9a")
 
@@ -58,8 +59,76 @@ def data(tmp_path: Path) -> Path:
 def test_paths_are_absolute_and_each_is_backed_up_once(tmp_path: Path, data: Path) -> None:
     (data / "a").mkdir()
     (tmp_path / "more").mkdir()
-    sources = (SourcePlan("data", (".", "a", "./a/")), SourcePlan("more"))
-    assert survey_sources(sources, tmp_path).paths == [f"{data}", f"{data}/a", f"{tmp_path}/more"]
+    (data / "b/file").parent.mkdir()
+    (data / "b/file").touch()
+    sources = (SourcePlan("data", ("b", "a", "./b/")), SourcePlan("more"))
+    found = survey_sources(sources, tmp_path)
+    assert found.paths == [f"{data}/b", f"{data}/a", f"{tmp_path}/more"]
+    assert found.files == {"data": 1, "more": 0}
+
+
+@pytest.mark.parametrize("paths", [(".", "a", "a/b/file"), ("a/b/file", "a", "."), ("a/b", ".")])
+def test_what_borg_comes_to_by_another_path_is_given_to_it_once_and_counted_once(
+    tmp_path: Path, data: Path, paths: tuple[str, ...]
+) -> None:
+    (data / "a/b").mkdir(parents=True)
+    (data / "a/b/file").touch()
+    os.link(data / "a/b/file", data / "hard")
+    found = survey_sources((SourcePlan("data", paths),), tmp_path, excluded=derive_excluded((), 3))
+    assert (found.paths, found.files, found.regular) == ([f"{data}"], {"data": 2}, 2)
+    assert not found.derive_content(2).suspect
+    assert found.derive_content(3).suspect
+
+
+@pytest.mark.parametrize(
+    ("patterns", "given"),
+    [
+        (["re:a$"], [".", "a/b"]),
+        (["pf:{data}/a"], [".", "a/b"]),
+        (["re:data$"], [".", "a/b"]),
+        (["re:b$"], ["."]),  # borg leaves it out in any case
+        (["re:x$"], ["."]),
+    ],
+)
+def test_what_lies_in_a_folder_that_is_left_out_is_given_to_borg(
+    tmp_path: Path, data: Path, patterns: list[str], given: list[str]
+) -> None:
+    (data / "a/b").mkdir(parents=True)
+    (data / "a/b/file").touch()
+    for min_files in (None, 0):
+        excluded = derive_excluded([pattern.format(data=data) for pattern in patterns], min_files)
+        found = survey_sources((SourcePlan("data", (".", "a/b")),), tmp_path, excluded=excluded)
+        assert found.paths == [os.path.normpath(data / path) for path in given]
+
+
+@pytest.mark.parametrize("paths", [("alias/inner", "real"), ("hard", "real"), ("alias/inner", "hard", "real", "other")])
+def test_borg_is_given_nothing_before_a_folder_that_has_it_by_another_name(
+    tmp_path: Path, data: Path, paths: tuple[str, ...]
+) -> None:
+    (data / "real/inner").mkdir(parents=True)
+    (data / "real/inner/file").touch()
+    (data / "other").mkdir()
+    (data / "alias").symlink_to("real")
+    os.link(data / "real/inner/file", data / "hard")
+    found = survey(tmp_path, *paths).paths
+    assert sorted(found) == sorted(str(data / path) for path in paths)
+    assert found.index(f"{data}/real") < min(found.index(f"{data}/{path}") for path in paths if path[0] in "ah")
+
+
+@pytest.mark.parametrize("paths", [("real", "alias/real"), ("hard", "real/file")])
+def test_of_one_folder_or_file_by_two_names_borg_is_given_one_and_the_other_is_told(
+    tmp_path: Path, data: Path, paths: tuple[str, ...]
+) -> None:
+    (data / "real").mkdir()
+    (data / "real/file").touch()
+    (data / "alias").symlink_to(".")
+    os.link(data / "real/file", data / "hard")
+    found = survey(tmp_path, *paths)
+    assert found.paths == [f"{data}/{paths[0]}"]
+    assert found.files == {"data": 1}
+    fault = explain_unreadable(found, "night")
+    assert fault is not None
+    assert f"{data}/{paths[1]} is the same as {data}/{paths[0]}, and borg archives it once" in fault.text
 
 
 @pytest.mark.parametrize("path", ["..", "a/../../x", "/etc", "link/passwd"])

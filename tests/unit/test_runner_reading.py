@@ -18,8 +18,8 @@ from borg_runner.locks.wait import LockWait
 from borg_runner.log import Log
 from borg_runner.notice import Notice
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.reading import read_watched
-from borg_runner.work.sources import Survey
+from borg_runner.work.sources.reading import read_watched
+from borg_runner.work.sources.survey import Survey
 
 SURVEY = Survey(())
 
@@ -86,7 +86,7 @@ def test_a_folder_of_which_much_is_asked_is_none_that_hangs(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("borg_runner.work.reading.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("borg_runner.work.sources.reading.time", SimpleNamespace(monotonic=lambda: now))
     told: list[str] = []
     monkeypatch.setattr(Notice, "post", lambda _, words: told.append(words))
 

@@ -28,6 +28,7 @@ from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, describe_age
 from borg_runner.restore.archive.scope import Scope, Selection, make_scope, select
 from borg_runner.restore.extract import extract
+from borg_runner.restore.preview.reckon import explain_knots
 from borg_runner.restore.preview.target import Target
 from borg_runner.restore.verify import Findings, verify_content
 from borg_runner.scratch import remove_tree
@@ -106,6 +107,8 @@ def _drill_archive(this: _Drill, schedule: str, archive: ListedArchive, folder: 
     repository, plan = this.repository, this.plan
     fetch_items(repository, archive.name, folder / "items")
     selection = select(read_items(folder / "items"), "", Scope((), lambda _: False))
+    if selection.knots:
+        raise FaultError(explain_knots(archive.name, selection.knots, "The next backup has them once."))
     files = find_files(selection.entries[path] for path in selection.entries.keys() - selection.repeated)
     if len(files) < plan.min_files:
         text = f'Archive "{archive.name}" holds {len(files):,} files, and `drill.minFiles` asks for {plan.min_files:,}.'

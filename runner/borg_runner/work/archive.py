@@ -33,10 +33,11 @@ from borg_runner.work.content import (
     find_losses,
     find_suspicions,
 )
-from borg_runner.work.reading import read_watched
 from borg_runner.work.recognition import compare_after
 from borg_runner.work.record import Record
-from borg_runner.work.sources import Survey, derive_excluded, survey_sources
+from borg_runner.work.sources.folder import derive_excluded
+from borg_runner.work.sources.reading import read_watched
+from borg_runner.work.sources.survey import Survey, survey_sources
 from borg_runner.work.steps import keep_unused_excludes, owner_of
 from borg_runner.work.unfinished import remove_unfinished
 

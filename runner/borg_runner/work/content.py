@@ -14,7 +14,7 @@ from borg_contract.reasons import Reason
 from borg_contract.retention import Retention
 from borg_runner.fault import Fault
 from borg_runner.verbs.prune import find_kept
-from borg_runner.work.sources import SourcePath, Survey
+from borg_runner.work.sources.survey import SourcePath, Survey
 
 MEMORY = dt.timedelta(days=7)
 """For so long a source that became small is compared with what it was: the time that a person has to see it."""
@@ -155,7 +155,7 @@ def find_doubts(before: Survey, after: Survey, *, archived: int | None) -> Itera
     meanwhile and came back. Borg counts hard links once, so it may seem to lack some and does not.
     """
     pairs = [Doubt(*pair) for pair in zip(before.found, after.found, strict=True) if pair[0].problem is None]
-    there = sum(min(doubt.before.regular, doubt.after.regular) for doubt in pairs)
+    there = sum(min(doubt.before.regular, doubt.after.regular) for doubt in pairs if not doubt.before.is_within)
     lacking = 0 if archived is None else there - archived
     for doubt in pairs:
         files = doubt.least(excludes=False)

@@ -44,6 +44,8 @@ class Selection:
     """What else the source has in the archive."""
     repeated: set[str] = field(default_factory=set)
     """What the archive has twice, as of paths that overlap; the second is meant."""
+    knots: set[str] = field(default_factory=set)
+    """Of these, what the archive has as a hard link to itself: borg would remove the file, and then fail."""
     is_alone: bool = True
     """Whether the archive has nothing but this source."""
 
@@ -201,7 +203,8 @@ class _Choosing:
             selection.repeated.add(path)
             if before.mode != entry.mode:
                 self.forged.add(path)
-            if entry.link == path and not entry.is_symlink:  # the same file, of paths that overlap: a link to itself
+            if entry.link == path and not entry.is_symlink:
+                selection.knots.add(path)
                 return
         selection.entries[path] = entry
 

@@ -201,6 +201,8 @@ def reckon(task: Task, meant: Meant, *, since: int | None = None) -> Changes:
 
 def check(task: Task, meant: Meant, changes: Changes) -> None:
     """Warn of what this pod cannot bring back. Raises FaultError where it cannot be done; OSError."""
+    if knots := changes.written & meant.selection.knots:
+        raise FaultError(explain_knots(meant.archive.name, knots, "Nothing was changed."))
     check_owners(meant.selection, changes, task.plan.ownership, task.powers)
     check_flags(changes, task.target)
     check_mounts(changes, task.target)
@@ -209,6 +211,16 @@ def check(task: Task, meant: Meant, changes: Changes) -> None:
         task.repository.warn(f"{len(loss.paths):,} files ({describe_paths(loss.paths)}): {loss.what}")
     if task.plan.has_target and (tight := check_space(meant.selection, changes, task.target)):
         task.repository.warn(tight)
+
+
+def explain_knots(archive: str, knots: set[str], outcome: str) -> Fault:
+    """Return the fault of files that borg cannot bring back; see `Selection.knots`."""
+    text = (
+        f'Archive "{archive}" has {describe_paths(sorted(knots))} twice, the second time as hard links to themselves: '
+        f"it was made of paths that overlap, by an earlier version, and borg cannot bring these back. {outcome} Leave "
+        "them out (`exclude`), and bring back each by `borg extract --stdout`, see docs/restore.md."
+    )
+    return Fault(Reason.EXTRACT_FAILED, text)
 
 
 def derive_digest(task: Task, meant: Meant, changes: Changes) -> str:

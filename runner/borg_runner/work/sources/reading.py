@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from borg_contract.pod import NOTICE_OF_VOLUME
 from borg_runner.verbs.repository import Repository
-from borg_runner.work.sources import Survey
+from borg_runner.work.sources.survey import Survey
 
 PATIENCE_SECONDS = 60.0
 """Without a sign of a next folder, or of a next path to ask about; to list a million files takes a second or two."""

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from borg_contract.ownership import ArchiveContent, digest_paths
 from borg_contract.plan import SourcePlan
-from borg_runner.borg.patterns import compile_patterns
-from borg_runner.places import LOST_AND_FOUND
+from borg_runner.work.sources.folder import NOBODY, NOTHING, Excluded, Met, Node, count_folder, try_to_open
 
 
 @dataclass(frozen=True)
@@ -37,26 +36,20 @@ class SourcePath:
     """How many of its files `exclude` does not leave out, as far as they were looked for: see `Excluded`."""
     is_link: bool = False
     """Whether the path itself is a symbolic link: borg keeps that, and nothing of what it leads to."""
-    identity: tuple[int, int] | None = None
-    """Of a folder its device and inode: another one by the same name has others."""
+    is_folder: bool = False
     is_dump: bool = False
     """Whether a command writes it: it is in no volume."""
+    node: Node | None = None
+    """What it is, by whatever name."""
+    met: Met = NOBODY
+    """What of the other paths is in the folder."""
+    is_within: bool = False
+    """Whether borg comes to it by another path: it is neither given to borg nor counted once more."""
 
-
-@dataclass(frozen=True)
-class Excluded:
-    """What the patterns of `exclude` leave out. Of each path, `enough` files that they do not leave out are sought."""
-
-    leaves_out: Callable[[str], bool] = lambda _: False
-    enough: int = 1
-
-
-NOTHING = Excluded()
-
-
-def derive_excluded(patterns: Sequence[str], min_files: int | None) -> Excluded:
-    """Return what is to be known of the patterns, for a repository whose archives must hold `min_files`."""
-    return NOTHING if min_files == 0 else Excluded(compile_patterns(patterns), max(1, min_files or 0))
+    @property
+    def identity(self) -> Node | None:
+        """Of a folder what it is: another one by the same name is another."""
+        return self.node if self.is_folder else None
 
 
 @dataclass(frozen=True)
@@ -69,8 +62,14 @@ class Survey:
 
     @property
     def paths(self) -> list[str]:
-        """What borg is given of volumes: each path once."""
-        return list(dict.fromkeys(item.path for item in self.found if item.problem is None and not item.is_dump))
+        """What borg is given of volumes: each path once, and none after another one that is in it.
+
+        Borg is done with what it was given: whatever is the same, a hard link or a folder that is mounted twice, it
+        passes over afterwards without a word.
+        """
+        given = {item.path: item for item in self._counted if item.problem is None and not item.is_dump}
+        nodes = [item.met.nodes for item in given.values()]
+        return sorted(given, key=lambda path: sum(given[path].node in each for each in nodes))
 
     @property
     def dumps(self) -> list[str]:
@@ -100,7 +99,7 @@ class Survey:
     def files(self) -> dict[str, int]:
         """How many files there are by the source's name."""
         counts: dict[str, int] = {}
-        for item in self.found:
+        for item in self._counted:
             counts[item.source] = counts.get(item.source, 0) + item.files
         return counts
 
@@ -112,15 +111,19 @@ class Survey:
 
     @property
     def regular(self) -> int:
-        return sum(item.regular for item in self.found)
+        return sum(item.regular for item in self._counted)
 
     @property
     def sockets(self) -> int:
-        return sum(item.sockets for item in self.found)
+        return sum(item.sockets for item in self._counted)
+
+    @property
+    def _counted(self) -> list[SourcePath]:
+        return [item for item in self.found if not item.is_within]
 
     def derive_content(self, min_files: int | None) -> ArchiveContent:
         """Return what the archive's comment says of the sources."""
-        too_few = sum(item.kept for item in self.found) < (min_files or 0)
+        too_few = sum(item.kept for item in self._counted) < (min_files or 0)
         suspect = bool(self.unreadable or too_few or ((self.empty or self.left_out) and min_files != 0))
         return ArchiveContent(self.files, suspect, self.asked)
 
@@ -133,42 +136,54 @@ def survey_sources(
     on_folder: Callable[[], None] = lambda: None,
 ) -> Survey:
     """Look at all paths of the sources. `on_folder` is called before each folder is read, and may raise."""
-    found = tuple(_survey_path(source, path, root, excluded, on_folder) for source in sources for path in source.paths)
+    seen = [_look_at(source, path, root) for source in sources for path in source.paths]
+    given = {item.path: item.node for item in seen if item.node is not None}
+    found = _settle([_count(item, given, excluded, on_folder) for item in seen], excluded.leaves_out)
     digests = {source.name: digest_paths(source.paths) for source in sources}
     return Survey(found, {name: digest for name, digest in digests.items() if digest})
 
 
-def _survey_path(
-    source: SourcePlan, path: str, root: Path, excluded: Excluded, on_folder: Callable[[], None]
-) -> SourcePath:
+def _look_at(source: SourcePlan, path: str, root: Path) -> SourcePath:
+    """Return what the path is; how many files it holds is still to be counted."""
     folder = root / source.name
-    if source.dump is not None:  # one file, and nobody knows before whether it comes
-        dump = os.path.normpath(folder / path)
-        return SourcePath(source.name, dump, files=1, regular=1, kept=1, is_dump=True)
     joined = os.path.normpath(folder / path)
+    if source.dump is not None:  # one file, and nobody knows before whether it comes
+        return SourcePath(source.name, joined, files=1, regular=1, kept=1, is_dump=True)
     if _leads_out(joined, folder):
         problem = f'the path "{path}" leads out of the volume: name a path inside it'
         return SourcePath(source.name, joined, problem=problem)
     try:
         status = os.lstat(joined)
-        mode = status.st_mode
-        if stat.S_ISDIR(mode):
-            found = _survey_folder(source.name, joined, excluded, on_folder)
-            return replace(found, identity=(status.st_dev, status.st_ino))
-        if stat.S_ISREG(mode):
-            _open(joined)
+        if stat.S_ISREG(status.st_mode):
+            try_to_open(joined)
     except OSError as error:
         return SourcePath(source.name, joined, problem=f"{joined}: {error.strerror}")
-    sockets = int(stat.S_ISSOCK(mode))
+    is_file, is_folder, is_socket = (test(status.st_mode) for test in (stat.S_ISREG, stat.S_ISDIR, stat.S_ISSOCK))
     return SourcePath(
         source.name,
         joined,
-        files=1 - sockets,
-        regular=int(stat.S_ISREG(mode)),
-        sockets=sockets,
-        kept=int(not sockets and not excluded.leaves_out(joined)),
-        is_link=stat.S_ISLNK(mode),
+        files=int(not is_socket and not is_folder),
+        regular=int(is_file),
+        sockets=int(is_socket),
+        is_link=stat.S_ISLNK(status.st_mode),
+        is_folder=is_folder,
+        node=(status.st_dev, status.st_ino),
     )
+
+
+def _count(
+    item: SourcePath, given: Mapping[str, Node], excluded: Excluded, on_folder: Callable[[], None]
+) -> SourcePath:
+    if item.problem is not None or item.is_dump:
+        return item
+    if not item.is_folder:
+        is_left_out = excluded.enough and excluded.leaves_out(item.path)
+        return replace(item, kept=0 if is_left_out else item.files)
+    try:
+        counts = count_folder(item.path, given, excluded, on_folder)
+    except OSError as error:
+        return replace(item, problem=f"{item.path}: {error.strerror}", node=None)
+    return replace(item, **vars(counts))
 
 
 def _leads_out(path: str, folder: Path) -> bool:
@@ -180,68 +195,32 @@ def _leads_out(path: str, folder: Path) -> bool:
     return not lexical or not physical
 
 
-def _survey_folder(source: str, path: str, excluded: Excluded, on_folder: Callable[[], None]) -> SourcePath:
-    """Count what the folder holds, and look for one file that can be opened. Raises OSError of the folder itself."""
-    files, regular, sockets, readable, refused = 0, 0, 0, False, ""
-    search = _Search(excluded)
-    folders = [(path, search.lacks(path))]
-    while folders:
-        on_folder()
-        folder, is_left_out = folders.pop()
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append((entry.path, is_left_out or search.lacks(entry.path)))
-                    elif entry.is_file(follow_symlinks=False):
-                        files, regular = files + 1, regular + 1
-                        search.take(entry.path, is_left_out)
-                        if not readable:
-                            problem = _try_to_open(entry)
-                            readable, refused = not problem, refused or problem
-                    elif _is_socket(entry):
-                        sockets += 1
-                    else:
-                        files += 1
-                        search.take(entry.path, is_left_out)
-        except OSError as error:
-            if folder == path and not files:
-                raise
-            if os.path.relpath(folder, path) != LOST_AND_FOUND:
-                refused = refused or f"{folder}: {error.strerror}"
-    return SourcePath(source, path, files, regular, sockets, None if readable or not refused else refused, search.found)
+def _settle(found: Sequence[SourcePath], leaves_out: Callable[[str], bool]) -> tuple[SourcePath, ...]:
+    """Return them with what is to be known where they overlap."""
+    first: dict[Node, SourcePath] = {}
+    settled = []
+    for item in found:
+        if item.node is None or item.problem is not None:
+            settled.append(item)
+            continue
+        is_within = any(_leads_to(other, item, leaves_out) for other in found)
+        twin = item if is_within else first.setdefault(item.node, item)
+        if twin.path == item.path:
+            settled.append(replace(item, is_within=is_within or twin is not item))
+        else:
+            is_same = f"{item.path} is the same as {twin.path}, and borg archives it once"
+            problem = f"{is_same}: name the folder above, or one of them"
+            settled.append(replace(item, problem=problem, files=0, regular=0, sockets=0, kept=0))
+    return tuple(settled)
 
 
-@dataclass
-class _Search:
-    """Looks for files that `exclude` does not leave out, until it has found enough of them."""
-
-    excluded: Excluded
-    found: int = 0
-
-    def lacks(self, folder: str) -> bool:
-        """Tell whether more is to be found, and not in this folder, for it is left out with all that is in it."""
-        return self.found < self.excluded.enough and self.excluded.leaves_out(folder)
-
-    def take(self, path: str, is_left_out: bool) -> None:
-        """Take note of a file; `is_left_out`: its folder is."""
-        if not is_left_out and self.found < self.excluded.enough and not self.excluded.leaves_out(path):
-            self.found += 1
-
-
-def _is_socket(entry: "os.DirEntry[str]") -> bool:
-    return not entry.is_symlink() and stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode)
-
-
-def _try_to_open(entry: "os.DirEntry[str]") -> str:
-    """Return why the file cannot be opened, empty when it can."""
-    try:
-        _open(entry.path)
-    except OSError as error:
-        return f"{entry.path}: {error.strerror}"
-    return ""
-
-
-def _open(path: str) -> None:
-    """Raise OSError for a file that cannot be opened. What another user may not read only the file itself tells."""
-    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+def _leads_to(other: SourcePath, item: SourcePath, leaves_out: Callable[[str], bool]) -> bool:
+    """Tell whether borg comes to it by the other one: where it is, and no folder on the way is left out."""
+    if other.problem is not None or item.path not in other.met.paths:
+        return False
+    above = item.path
+    while above != other.path:
+        above = os.path.dirname(above)  # noqa: PTH120 - lexical
+        if leaves_out(above):
+            return False
+    return True
