@@ -74,6 +74,11 @@ OF_DEAD_JOB = "borgoperator.io/dead-job-uid"
 TIMES = "borgoperator.io/times"
 """Annotation on a CronJob's Jobs: time zone and schedule that the CronJob had when it made them."""
 
+IMAGES = "borgoperator.io/images"
+"""Annotation on a CronJob's Jobs: which images their owner asked for, with spaces between; not what admission made of
+them, nor the image of the runner.
+"""
+
 APP_SECONDS = "borgoperator.io/app-seconds"
 """Annotation on a drill's pod: how long the container `app` has, once `borg` has ended."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from borg_contract.pod import APP_NAME, CONTAINER_NAME, STREAM_CONTAINER_PREFIX
 from borg_contract.reasons import Reason
+from borg_core import labels
 from borg_core.kinds.parts.volumes import VolumeSource
 from borg_core.policies.problem import Problem, Severity
 from borg_core.settings import Settings
@@ -40,13 +41,19 @@ def find_forbidden(workload: Workload, settings: Settings) -> Iterator[Problem]:
 
 
 def is_forbidden(cron_job_spec: dict[str, Any], settings: Settings) -> bool:
-    """Tell whether a CronJob, kept as it last was valid, runs what the installer has forbidden since."""
+    """Tell whether a CronJob, kept as it last was valid, runs what the installer has forbidden since.
+
+    Of images, those that its owner asked for are judged: the runner's may be moved, and admission may name a mirror.
+    """
     pod = cron_job_spec["jobTemplate"]["spec"]["template"]["spec"]
     if not settings.allow_host_path and any("hostPath" in volume for volume in pod.get("volumes", ())):
         return True
+    asked = cron_job_spec["jobTemplate"].get("metadata", {}).get("annotations", {}).get(labels.IMAGES)
+    if asked is not None:
+        return not all(map(settings.allows_image, asked.split()))
+    # An earlier version rendered it.
     containers = (*pod.get("initContainers", ()), *pod.get("containers", ()))
     images = (item.get("image", "") for item in containers if _is_own(item.get("name", "")))
-    # An earlier version of the runner's image is not foreign: it is replaced together with the rest of the spec.
     return any(not settings.allows_image(image) and not settings.is_runner(image) for image in images)
 
 

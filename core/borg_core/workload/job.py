@@ -100,7 +100,10 @@ def render_cron_job(name: str, owner: Owner, timing: Timing, workload: Workload,
     template = render_job_template(workload, owner.reference, settings)
     # As many as BorgRuns: while the operator is away, finished Jobs are the only record.
     history_limit = min(timing.history_limit, HISTORY_LIMIT) if workload.copied else timing.history_limit
-    template["metadata"]["annotations"][labels.TIMES] = f"{timing.time_zone} {timing.schedule}"
+    template["metadata"]["annotations"] |= {
+        labels.TIMES: f"{timing.time_zone} {timing.schedule}",
+        labels.IMAGES: " ".join(sorted(workload.images)),
+    }
     spec = {
         "schedule": timing.schedule,
         "timeZone": timing.time_zone,

@@ -106,6 +106,13 @@ class Workload:
         return dumps
 
     @property
+    def images(self) -> frozenset[str]:
+        """Which images its owner asks for, and the installer has to allow."""
+        app = self.app.image if self.app else None
+        asked = (self.options.image, app, *(command.image for command in self.streams.values()))
+        return frozenset(image for image in asked if image)
+
+    @property
     def gives_to_command(self) -> bool:
         """Whether a command is given what is brought back: what that does twice, only its owner knows."""
         return self.stream is not None and self.operation is Operation.RESTORE
