@@ -28,6 +28,7 @@ class Reason(StrEnum):
     PLAN_TOO_LARGE = "PlanTooLarge"
     CRON_JOB_NAME_TAKEN = "CronJobNameTaken"
     CRON_JOB_EDITED = "CronJobEdited"
+    CRON_JOB_OVERRULED = "CronJobOverruled"
     REFUSED_BY_API_SERVER = "RefusedByApiServer"
     SAME_PLACE = "SamePlace"
     SAME_REPOSITORY = "SameRepository"

@@ -38,7 +38,7 @@ class Operator:
         self.store = Store()
         self.prover = Prover(self.store, recorder, SETTINGS.cluster, self._seconds)
         self.gatherer = Gatherer(self.store, recorder, SETTINGS, self.prover.doubts)
-        self.applier = Applier(self.store, recorder, self.prover)
+        self.applier = Applier(self.store, recorder, self.prover, lambda: recorder.now)
         self.late = late
         self.news: dict[str, deque[News]] = {kind.kind: deque() for kind in watched_kinds()}
         for kind in watched_kinds():

@@ -223,6 +223,119 @@ def test_a_cron_job_that_the_clusters_admission_changes_is_not_repaired_for_ever
     run_virtually(work())
 
 
+def by_admission(cluster: Cluster, name: str, change: dict[str, Any]) -> Callable[[], None]:
+    """Let a policy change the CronJob whenever it is written; return what ends that."""
+    recorder = cluster.recorder
+    replacing, storing = recorder._replace, recorder._store
+    on = [True]
+
+    def changed(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        is_meant = on[0] and kind == "CronJob" and body["metadata"]["name"] == name
+        return {**body, "spec": {**body["spec"], **change}} if is_meant else body
+
+    recorder._replace = lambda key, body: replacing(key, changed(key[0], body))  # type: ignore[method-assign]
+    recorder._store = lambda kind, body, **more: storing(kind, changed(kind, body), **more)  # type: ignore[method-assign]
+    return lambda: on.__setitem__(0, False)
+
+
+@pytest.mark.parametrize(
+    ("change", "differs", "suspended", "next_run"),
+    [
+        ({"suspend": True}, "spec.suspend is true, not false", "True", None),
+        ({"schedule": "0 5 * * 0"}, 'spec.schedule is "0 5 * * 0", not "52 11 * * *"', "False", "2026-03-08T05:00:00Z"),
+    ],
+)
+def test_times_that_the_clusters_admission_will_have_otherwise_are_told_and_asked_for_with_patience(
+    change: dict[str, Any], differs: str, suspended: str, next_run: str | None
+) -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        end = by_admission(cluster, "db", change)
+        await begin(cluster)
+        await cluster.live(PATIENCE_SECONDS)
+        told = conditions(cluster)
+        assert told["Ready"][:2] == ("False", "CronJobOverruled")
+        assert differs in told["Ready"][2]
+        assert "admission policy" in told["Ready"][2]
+        assert (told["Suspended"][0], "Stalled" in told) == (suspended, False)
+        assert cluster.schedule.status.next_run_time == next_run
+        assert attempts(cluster, "replace", "CronJob") <= MOST_ATTEMPTS
+        assert sum(event.startswith("CronJobOverruled") for event in cluster.events) == 1
+        cluster.add(run_by_hand(at=cluster.recorder.now))
+        await cluster.live(30)
+        assert [run.status.phase for run in cluster.runs] == ["Completed"], "runs by hand begin"
+        end()
+        await cluster.live(400)
+        assert conditions(cluster)["Ready"][0] == "True"
+        assert suspended == "False" or len(cluster.runs) == 1, "what was missed meanwhile is not made up for"
+        await cluster.stop()
+
+    run_virtually(work())
+
+
+@pytest.mark.parametrize(
+    ("change", "ready", "events"),
+    [
+        ({"suspend": True}, ("False", "CronJobOverruled"), 1),
+        ({"successfulJobsHistoryLimit": 1}, ("True", "Scheduled"), 0),
+    ],
+    ids=["when it runs", "what tells nobody anything"],
+)
+def test_a_cron_job_that_somebody_else_changes_back_each_time_is_let_be_and_told(
+    change: dict[str, Any], ready: tuple[str, str], events: int
+) -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        await begin(cluster)
+        await cluster.live(3)
+        for _ in range(600):
+            await cluster.live(1)
+            spec = cluster.recorder.find("CronJob", "db")["spec"]
+            if any(spec.get(key) != value for key, value in change.items()):
+                cluster.recorder.edit("CronJob", "db", {"spec": change}, manager="kyverno")
+        told = conditions(cluster)["Ready"]
+        assert told[:2] == ready
+        assert attempts(cluster, "replace", "CronJob") <= MOST_ATTEMPTS
+        assert sum(event.startswith("CronJobOverruled") for event in cluster.events) == events
+        if events:
+            assert "spec.suspend is true, not false; kyverno changes it back" in told[2]
+            assert conditions(cluster)["Suspended"][0] == "True"
+            assert cluster.schedule.status.next_run_time is None
+        cluster.recorder.edit("BorgSchedule", "db", {"spec": {"schedule": "0 3 * * *"}})
+        await cluster.live(5)
+        assert cluster.recorder.find("CronJob", "db")["spec"]["schedule"] == "0 3 * * *", "another spec is sent at once"
+        assert conditions(cluster)["Ready"][0] == "True"
+        await cluster.stop()
+
+    run_virtually(work())
+
+
+@pytest.mark.parametrize(
+    ("cron_job", "condition"), [("main-check", "ChecksScheduled"), ("main-drill", "DrillsScheduled")]
+)
+def test_checks_that_the_clusters_admission_suspends_are_told(cron_job: str, condition: str) -> None:
+    async def work() -> None:
+        cluster = Cluster()
+        by_admission(cluster, cron_job, {"suspend": True})
+        cluster.add(
+            builders.local_repository(
+                verification={"check": {"schedule": "0 4 * * *"}, "drill": {"schedule": "0 5 * * *"}}
+            )
+        )
+        for claim in claims():
+            cluster.recorder.add("PersistentVolumeClaim", claim)
+        await cluster.begin()
+        await cluster.live(PATIENCE_SECONDS)
+        status = cluster.recorder.find("BorgRepository", "main")["status"]
+        (told,) = (item for item in status["conditions"] if item["type"] == condition)
+        assert (told["status"], told["reason"]) == ("False", "CronJobOverruled")
+        assert "spec.suspend is true, not false" in told["message"]
+        assert sum(event.startswith("CronJobOverruled") for event in cluster.events) == 1
+        await cluster.stop()
+
+    run_virtually(work())
+
+
 def test_a_cluster_where_nothing_happens_is_asked_nothing() -> None:
     async def work() -> None:
         cluster = Cluster()

@@ -193,6 +193,41 @@ def test_a_cron_job_that_is_edited_while_it_is_held_is_suspended_until_it_can_be
     assert renewed.forget_missed_before == NOW
 
 
+@pytest.mark.parametrize("moved", ["by the installer", "by admission"])
+def test_the_runners_image_under_another_name_suspends_no_cron_job_that_is_held(moved: str) -> None:
+    ready = settled(builders.world(builders.bundle()))
+    missing = replace(ready, bundle=builders.bundle(repositories=()))
+    if moved == "by the installer":
+        missing = replace(missing, settings=replace(builders.SETTINGS, runner_image="mirror.local/runner:2"))
+    else:
+        spec = ready.cron_job.spec  # type: ignore[union-attr]
+        spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["image"] = "mirror.local/runner:1"
+        missing = replace(missing, cron_job=builders.with_spec(ready.cron_job, **spec))  # type: ignore[arg-type]
+    assert not planned(missing, RepairCronJob)
+    assert conditions(missing)["Suspended"]["status"] == "False"
+
+
+@pytest.mark.parametrize("mirror", ["", "mirror.local/"])
+def test_an_image_that_is_forbidden_by_now_is_not_run_on_by_a_cron_job_that_is_held(mirror: str) -> None:
+    named = builders.bundle(builders.schedule(job={"image": "own/runner:1"}))
+    allowing = replace(builders.SETTINGS, allowed_images=("own/*",))
+    ready = settled(builders.world(named, settings=allowing))
+    spec = ready.cron_job.spec  # type: ignore[union-attr]
+    spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["image"] = f"{mirror}own/runner:1"
+    forbidden = replace(
+        ready,
+        settings=builders.SETTINGS,
+        cron_job=builders.with_spec(ready.cron_job, **spec),  # type: ignore[arg-type]
+        bundle=builders.bundle(repositories=()),
+    )
+    (repair,) = planned(forbidden, RepairCronJob)
+    assert repair.manifest["spec"]["suspend"] is True
+    said = conditions(forbidden)["Suspended"]
+    assert said["status"] == "True"
+    assert "the installer of the operator does not allow" in said["message"]
+    assert not planned(replace(forbidden, settings=allowing), RepairCronJob)
+
+
 def test_a_cron_job_of_somebody_else_is_left_alone() -> None:
     world = settled(builders.world(builders.bundle()), owner_uid="uid-of-another")
     assert not planned(world, RepairCronJob)

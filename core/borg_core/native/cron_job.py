@@ -103,6 +103,13 @@ def times_of(spec: dict[str, Any]) -> tuple[str, str, bool]:
     return spec.get("schedule", ""), spec.get("timeZone") or "Etc/UTC", bool(spec.get("suspend"))
 
 
+def tell_other_times(live: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Return in what the spec differs of when it begins runs; empty where it does not."""
+    names = ("spec.schedule", "spec.timeZone", "spec.suspend")
+    pairs = zip(names, times_of(live), times_of(wanted), strict=True)
+    return ", ".join(f"{name} is {json.dumps(is_)}, not {json.dumps(was)}" for name, is_, was in pairs if is_ != was)
+
+
 def _references(cron_job: ObservedCronJob) -> list[Reference]:
     return [cron_job.subject] if cron_job.subject else []
 

@@ -118,9 +118,16 @@ def find_cron_job_problems(world: World, owner: Owner, name: str) -> Iterator[Pr
             f"or rename it, or give the {kind} another name"
         )
         yield Problem(Reason.CRON_JOB_NAME_TAKEN, message, Severity.WAITING)
-    elif refusal:
+    elif refusal and not refusal.overruled:
         message = f"the API server refused the CronJob, and is asked again: {refusal.message}"
         yield Problem(Reason.REFUSED_BY_API_SERVER, message, Severity.WAITING)
+
+
+def find_overruling(world: World, owner: Owner, name: str) -> Iterator[Problem]:
+    """Yield that something else in the cluster will have the CronJob of that name otherwise: runs by hand begin."""
+    refusal = world.refusals.get(Reference(CRON_JOBS.kind, owner.namespace, name))
+    if refusal and refusal.overruled:
+        yield Problem(Reason.CRON_JOB_OVERRULED, refusal.message, Severity.WAITING)
 
 
 def find_tick_problems(world: World, clock: Clock | None, now: datetime) -> Iterator[Problem]:
@@ -174,6 +181,11 @@ def derive_times(desired: dict[str, Any] | None) -> tuple[str, str] | None:
         return None
     schedule, time_zone, _ = times_of(desired["spec"])
     return time_zone, schedule
+
+
+def is_suspended(desired: dict[str, Any] | None) -> bool | None:
+    """Tell whether the CronJob is to be suspended; None where there is none."""
+    return None if desired is None else times_of(desired["spec"])[2]
 
 
 def is_kept(world: World, owner: Owner, refused: Sequence[Problem]) -> bool:

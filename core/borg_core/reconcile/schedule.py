@@ -23,10 +23,12 @@ from borg_core.reconcile.cron_job import (
     derive_wait_for_tick,
     find_cron_job_problems,
     find_edit,
+    find_overruling,
     find_tick_problems,
     find_used,
     is_kept,
     is_ours,
+    is_suspended,
     plan_cron_job,
     render_held,
 )
@@ -87,11 +89,13 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     if keeping or is_foreign:
         targets = (*workload.targets, *bundle.left)
         desired = render_held(world, bundle.owner, keeping, targets, suspend=spec.suspend)
-    lasting = derive_lasting(world.cron_job, desired, refused)
+    overruled = tuple(find_overruling(world, bundle.owner, schedule.metadata.name))
+    lasting = derive_lasting(world.cron_job, desired, (*refused, *overruled))
     clock = derive_clock(world.cron_job, lasting, now)
     runs = plan_runs(world, _host(bundle, blocked, clock), now)
     edits = tuple(find_edit(world, bundle.owner, keeping))
-    said = (*blocked, *never, *edits, *find_tick_problems(world, clock, now), *find_refused_records(world))
+    ticks = find_tick_problems(world, clock, now)
+    said = (*blocked, *never, *overruled, *edits, *ticks, *find_refused_records(world))
     kept = is_kept(world, bundle.owner, refused)
     firing = clock if kept else None
     times = derive_times(lasting) if kept and not edits else None
@@ -102,6 +106,7 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
         runs.entries,
         clock=firing,
         times=times,
+        suspended=is_suspended(lasting) if kept else None,
         claims=len(derive_claims(workload)[1]),
         others=[find_selected(bundle.selections.values())] if bundle.selects else (),
         now=now,

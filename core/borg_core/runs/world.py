@@ -21,10 +21,14 @@ from borg_core.workload.workload import Workload
 
 @dataclass(frozen=True)
 class Refusal:
-    """The API server refused to create or change an object of ours. `taken`: another owner's object has its name."""
+    """The API server refused to create or change an object of ours. `taken`: another owner's object has its name.
+
+    `overruled`: it took it, and something else in the cluster made another one of it.
+    """
 
     message: str
     taken: bool = False
+    overruled: bool = False
 
 
 @dataclass(frozen=True)

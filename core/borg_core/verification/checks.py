@@ -26,6 +26,7 @@ from borg_core.reconcile.cron_job import (
     derive_wait_for_tick,
     find_cron_job_problems,
     find_edit,
+    find_overruling,
     find_tick_problems,
     is_kept,
     is_ours,
@@ -43,6 +44,9 @@ HISTORY_LIMIT = 10
 
 DEADLINE_SECONDS = 12 * 3600
 """A check that the operator's absence or an outage delayed is made up for within half a day."""
+
+_TOLD = frozenset({Reason.JOB_REFUSED.value, Reason.CRON_JOB_OVERRULED.value})
+"""What of their CronJobs is told in an Event."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,8 @@ def plan_checks(
     name_is_taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
     scheduled = desired is not None and not name_is_taken
     kept = is_kept(world, owner, refused)
-    lasting = derive_lasting(current, desired, refused)
+    overruled = tuple(find_overruling(world, owner, name))
+    lasting = derive_lasting(current, desired, (*refused, *overruled))
     clock = derive_clock(current, lasting, now) if kept else None
     edits = find_edit(world, owner, problems)
     ticks = find_tick_problems(replace(world, cron_job=current), clock, now)
@@ -134,18 +139,18 @@ def plan_checks(
         times=derive_times(lasting) if kept else None,
         scheduled=scheduled,
         hindrances=refused if scheduled else (),
-        finding=_find(kind, times, desired, (*problems, *refused, *edits, *ticks)),
+        finding=_find(kind, times, desired, (*problems, *refused, *overruled, *edits, *ticks)),
         refused=refused,
         wait=derive_wait_for_tick(current, clock, now),
     )
 
 
 def tell_ticks(owner: Owner, before: Sequence[Condition], after: Sequence[Condition]) -> Iterator[RecordEvent]:
-    """Yield the Events on the owner when a tick has just been refused, or is made up for."""
+    """Yield the Events on the owner when a tick is refused, or a CronJob overruled, and when that is mended."""
     types = (CHECKS.condition.value, DRILLS.condition.value)
-    refused = {item.type for item in (*before, *after) if item.reason == Reason.JOB_REFUSED.value}
+    told = {item.type for item in (*before, *after) if item.reason in _TOLD}
     for said in after:
-        if said.type in types and said.type in refused and has_changed(said.type, before, after):
+        if said.type in types and said.type in told and has_changed(said.type, before, after):
             yield RecordEvent(owner.reference, owner.uid, said.reason, said.message, warning=said.status != "True")
 
 

@@ -82,10 +82,10 @@ class Applier:
         self._api = api
         self._prover = prover
         self._clock = clock
-        self._cron_jobs = CronJobs(store, api)
+        self._cron_jobs = CronJobs(store, api, clock)
 
     async def apply(self, action: Action) -> None:  # noqa: C901, PLR0912 - an arm for each action
-        """Log the action and carry it out. Raises TakenError, Refused, or another ApiError."""
+        """Log the action and carry it out. Raises TakenError, OverruledError, Refused, or another ApiError."""
         logger.info("%s", describe(action))
         match action:
             case CreateCronJob(manifest) | CreateJob(manifest):

@@ -9,7 +9,7 @@ from typing import Any
 
 from borg_cluster.errors import ApiError, Conflict, Refused
 from borg_cluster.index import Change
-from borg_core.actions import Action, DeleteJob, Plan, RecordEvent, ReserveTurn, StartJob, object_of
+from borg_core.actions import Action, DeleteJob, Plan, RecordEvent, RepairCronJob, ReserveTurn, StartJob, object_of
 from borg_core.formats import format_time
 from borg_core.kinds.run import RUNS
 from borg_core.reconcile.cron_job import OVERDUE_AFTER
@@ -18,6 +18,7 @@ from borg_core.registry import Kind, Reference
 from borg_core.runs.world import Refusal
 from borg_operator.loop.apply import Applier, TakenError
 from borg_operator.loop.concerned import derive_concerned, reference_of
+from borg_operator.loop.cron_jobs import OverruledError
 from borg_operator.loop.gather import Gatherer
 from borg_operator.loop.queue import FIRST_RETRY_SECONDS, WorkQueue
 from borg_operator.store import Store
@@ -183,6 +184,8 @@ class Controller:
         if last is None or isinstance(action, DeleteJob) or _loop_seconds() >= last.again:
             return False
         # Another action (an edited spec) is another question; but all steps of a run's turn are one.
+        if isinstance(action, RepairCronJob) and isinstance(last.action, RepairCronJob):
+            return action.manifest == last.action.manifest  # from when it is to reckon is another time at each look
         return action == last.action or isinstance(last.action, ReserveTurn | StartJob)
 
     async def _plan(self, key: Reference, refused: Mapping[Reference, Attempt]) -> Plan:
@@ -198,6 +201,8 @@ class Controller:
                 await self._applier.apply(action)
             except TakenError as error:
                 return Attempt(action, Refusal(str(error), taken=True), _loop_seconds())
+            except OverruledError as error:
+                return Attempt(action, Refusal(str(error), overruled=True), _loop_seconds())
             except Refused as error:
                 return Attempt(action, Refusal(error.message), _loop_seconds())
         return None

@@ -2,14 +2,16 @@
 
 import contextlib
 import logging
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from borg_cluster.client import ApiServer
 from borg_cluster.errors import NotFound
+from borg_core import labels
 from borg_core.actions import RecordTick, ReserveTurn
 from borg_core.formats import format_time
-from borg_core.native.cron_job import CRON_JOBS, parse_cron_job
+from borg_core.native.cron_job import CRON_JOBS, parse_cron_job, tell_other_times
 from borg_core.native.drift import covers
 from borg_core.native.job import JOBS, parse_job
 from borg_core.registry import Reference
@@ -19,27 +21,48 @@ from borg_operator.store import Store
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+
+_FEW = 5
+_SOON = timedelta(minutes=10)
+_LONG = timedelta(hours=1)
+"""What somebody else changes so often, each time so soon after it was undone, is let be for so long."""
+
+_ADVICE = f"keep that from CronJobs with the label {labels.OURS}"
+
+
+class OverruledError(Exception):
+    """Something else in the cluster will have a CronJob begin runs at other times, or none."""
+
 
 class CronJobs:
     """All methods raise ApiError."""
 
-    def __init__(self, store: Store, api: ApiServer) -> None:
+    def __init__(self, store: Store, api: ApiServer, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._api = api
+        self._clock = clock
         self._changed_by_others: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         """By uid of a CronJob that the cluster's admission changes: what was sent last, and what came of it."""
+        self._undone: dict[str, tuple[dict[str, Any], tuple[datetime, ...]]] = {}
+        """By uid of a CronJob that others write to: what was sent, and when, each time soon after the other."""
 
     async def repair(self, manifest: dict[str, Any], forget_missed_before: datetime | None) -> None:
-        """Make the CronJob what the manifest says: see `actions.RepairCronJob`."""
+        """Make the CronJob what the manifest says: see `actions.RepairCronJob`. Raises OverruledError."""
         metadata = manifest["metadata"]
         target = Reference(CRON_JOBS.kind, metadata["namespace"], metadata["name"])
         known = self._store.get(CRON_JOBS, target.namespace, target.name)
-        if known and self._changed_by_others.get(known.uid) == (manifest, known.spec):
+        again = known is not None and self._changed_by_others.get(known.uid) == (manifest, known.spec)
+        if known and again and not tell_other_times(known.spec, manifest["spec"]):
             return  # the cluster's admission changes what we send: sending it again would never end
         body = await self._api.get(CRON_JOBS, target.namespace, target.name)
         if body is None or not (is_same(body["metadata"], metadata) or is_orphan(body["metadata"], metadata)):
             return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
-        if forget_missed_before:
+        if self._is_let_be(body, manifest):
+            return
+        # What admission has begin runs at other times is asked again and again: it is not to lose one of them by that.
+        if forget_missed_before and (not again or body["spec"].get("suspend")):
             status = {"lastScheduleTime": format_time(forget_missed_before)}
             patch = as_read(body, {"status": status})
             body = await self._api.merge(CRON_JOBS, target.namespace, target.name, patch, "status")
@@ -49,11 +72,38 @@ class CronJobs:
         uid = live["metadata"]["uid"]
         if covers(live["spec"], manifest["spec"]) and not parse_cron_job(live).foreign_managers:
             self._changed_by_others.pop(uid, None)
-        else:
-            logger.warning("CronJob %s/%s is not what was applied: something changes it", target.namespace, target.name)
-            self._changed_by_others[uid] = (manifest, live["spec"])
-            alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}
-            self._changed_by_others = {uid: pair for uid, pair in self._changed_by_others.items() if uid in alive}
+            return
+        logger.warning("CronJob %s/%s is not what was applied: something changes it", target.namespace, target.name)
+        self._changed_by_others[uid] = (manifest, live["spec"])
+        self._changed_by_others = self._alive(self._changed_by_others)
+        if other := tell_other_times(live["spec"], manifest["spec"]):
+            by = "an admission policy or webhook of the cluster changes it whenever it is written"
+            raise OverruledError(f'CronJob "{target.name}" is not as it should be: {other}; {by}: {_ADVICE}')
+
+    def _is_let_be(self, body: dict[str, Any], manifest: dict[str, Any]) -> bool:
+        """Tell whether somebody else has changed the CronJob back so often that it is left to them for a while.
+
+        Raises OverruledError where it then begins runs at other times.
+        """
+        live, now = parse_cron_job(body), self._clock()
+        if not live.foreign_managers:
+            return False
+        sent, times = self._undone.get(live.uid, ({}, ()))
+        since = now - times[-1] if sent == manifest else None
+        if since is not None and len(times) >= _FEW and since < _LONG:
+            other = tell_other_times(live.spec, manifest["spec"])
+            if not other:
+                return True
+            by = f"{', '.join(sorted(set(live.foreign_managers)))} changes it back whenever the operator has written it"
+            raise OverruledError(f'CronJob "{live.name}" is not as it should be: {other}; {by}: {_ADVICE}')
+        goes_on = since is not None and since < (2 * _LONG if len(times) >= _FEW else _SOON)
+        self._undone[live.uid] = (manifest, (*(times if goes_on else ()), now)[-_FEW:])
+        self._undone = self._alive(self._undone)
+        return False
+
+    def _alive(self, noted: dict[str, T]) -> dict[str, T]:
+        alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}
+        return {uid: note for uid, note in noted.items() if uid in alive}
 
     async def reserve_turn(self, turn: ReserveTurn) -> None:
         """Enter the Job and a placeholder: see `runs.turns`."""

@@ -32,6 +32,7 @@ def derive_schedule_status(
     *,
     clock: Clock | None,
     times: Times | None = None,
+    suspended: bool | None = None,
     claims: int | None = None,
     others: Iterable[Finding] = (),
     now: datetime,
@@ -41,7 +42,7 @@ def derive_schedule_status(
     `claims`: how many it backs up; `others`: what there is to say besides.
 
     `clock` is that of its CronJob, None if it does not fire; `times` are those that it has, None where there is no
-    CronJob.
+    CronJob. `suspended`: whether that is, whoever did it; None where there is none.
 
     What runs that are no longer kept have left in the status stays there: times only move forward.
     """
@@ -62,7 +63,7 @@ def derive_schedule_status(
             ended = []  # how it ended still holds, whatever those before it say
     next_run = clock.next_after(now) if clock else None
     findings = (
-        *_findings(schedule, problems, now),
+        *_findings(schedule, problems, now, suspended=suspended),
         *others,
         *_last_run_findings(_find_unrecorded(world, backups, last[0], clock, now), ended),
     )
@@ -128,33 +129,47 @@ def _is_backup(entry: Entry) -> bool:
     return entry.operation is Operation.BACKUP and entry.status.phase is not Phase.SKIPPED
 
 
-def _findings(schedule: BorgSchedule, problems: Sequence[Problem], now: datetime) -> tuple[Finding, ...]:
-    suspended = _suspended(schedule, problems)
+def _findings(
+    schedule: BorgSchedule, problems: Sequence[Problem], now: datetime, *, suspended: bool | None
+) -> tuple[Finding, ...]:
+    held = _finding_suspended(schedule, problems, suspended=suspended)
     if not problems:
-        return _finding(ConditionType.READY, True, Reason.SCHEDULED, _ready_message(schedule, now)), suspended
+        return _finding(ConditionType.READY, True, Reason.SCHEDULED, _ready_message(schedule, now)), held
     reason = problems[0].reason
     message = "; ".join(problem.message for problem in problems)
     ready = _finding(ConditionType.READY, False, reason, message)
     # What waits for something may become good by itself: kstatus is to read it as in progress, not as failed.
     if is_waiting(problems):
-        return ready, suspended
-    return ready, _finding(ConditionType.STALLED, True, reason, message), suspended
+        return ready, held
+    return ready, _finding(ConditionType.STALLED, True, reason, message), held
 
 
-def _suspended(schedule: BorgSchedule, problems: Sequence[Problem]) -> Finding:
-    if schedule.spec.suspend:
-        message = "spec.suspend is true: it runs only by hand"
-        return _finding(ConditionType.SUSPENDED, True, Reason.SUSPENDED, message)
-    if any(problem.severity is Severity.FORBIDDEN for problem in problems):
-        message = "held back: the installer of the operator does not allow what it asks for"
-        return _finding(ConditionType.SUSPENDED, True, Reason.SUSPENDED, message)
-    if any(problem.reason is Reason.CRON_JOB_EDITED for problem in problems):
-        message = "held back: somebody edited its CronJob, which cannot be renewed now"
-        return _finding(ConditionType.SUSPENDED, True, Reason.SUSPENDED, message)
+def _finding_suspended(schedule: BorgSchedule, problems: Sequence[Problem], *, suspended: bool | None) -> Finding:
+    """Return whether it is suspended, and why: what its CronJob is counts, not what it is meant to be."""
+    if why := _why_suspended(schedule, problems, suspended=suspended):
+        return _finding(ConditionType.SUSPENDED, True, Reason.SUSPENDED, why)
     message = "it runs by its schedule"
     if problems:  # it may have no CronJob yet
         message = "it is not suspended; the condition Ready tells what is in its way"
     return _finding(ConditionType.SUSPENDED, False, Reason.ACTIVE, message)
+
+
+def _why_suspended(schedule: BorgSchedule, problems: Sequence[Problem], *, suspended: bool | None) -> str | None:
+    severities, reasons = ({problem.severity for problem in problems}, {problem.reason for problem in problems})
+    whys = [
+        (schedule.spec.suspend, "spec.suspend is true: it runs only by hand"),
+        (Severity.FORBIDDEN in severities, "held back: the installer of the operator does not allow what it asks for"),
+    ]
+    if suspended:
+        stuck = {Reason.CRON_JOB_OVERRULED, Reason.REFUSED_BY_API_SERVER} & reasons
+        edited = "held back: somebody edited its CronJob, which cannot be renewed now"
+        whys += [
+            (Reason.CRON_JOB_EDITED in reasons, edited),
+            (bool(stuck), "its CronJob is suspended, and the operator cannot change that: see the condition Ready"),
+            (Severity.HELD in severities, "held back until what the condition Ready tells of is over"),
+            (True, "held back: the installer of the operator does not allow what it ran before"),
+        ]
+    return None if suspended is False else next((words for holds, words in whys if holds), None)
 
 
 def _ready_message(schedule: BorgSchedule, now: datetime) -> str:
