@@ -41,6 +41,7 @@ class Reason(StrEnum):
 
     SCHEDULE_NOT_FOUND = "ScheduleNotFound"
     WAITING_FOR_RUN = "WaitingForRun"
+    JOB_SUSPENDED = "JobSuspended"
     WAITING_FOR_POD = "WaitingForPod"
     WAITING_FOR_COPY = "WaitingForCopy"
     WAITING_FOR_LOCK = "WaitingForLock"

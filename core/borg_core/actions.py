@@ -72,7 +72,7 @@ class RecordTick:
 
 @dataclass(frozen=True)
 class StartJob:
-    """Let a suspended Job begin, unless a fresh look finds another one of its `subject` at work."""
+    """Let a suspended Job begin, this once, unless a fresh look finds another one of its `subject` at work."""
 
     job: Reference
     uid: str
@@ -89,7 +89,7 @@ class SuspendJob:
 
 @dataclass(frozen=True)
 class MarkJob:
-    """Note on the Job which BorgRun records it, or that its pod can read no snapshots but its own."""
+    """Note on the Job which BorgRun records it, that its pod reads its own snapshots alone, or that it had its turn."""
 
     job: Reference
     uid: str

@@ -52,6 +52,13 @@ OWN_SNAPSHOTS = "borgoperator.io/own-snapshots"
 were there of which its pod's volumes could be made.
 """
 
+TURN = "borgoperator.io/turn"
+TURN_GIVEN = "given"
+TURN_TAKEN_BACK = "taken-back"
+"""Annotation on a Job, and its values: it had its turn, so whoever suspends it from then on is somebody else; or the
+operator suspended it until its turn comes. See `native.job.ObservedJob.paused`.
+"""
+
 RENDERED = "borgoperator.io/rendered"
 """Annotation on a CronJob: a digest of what was asked for when it was written.
 

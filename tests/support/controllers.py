@@ -15,6 +15,7 @@ from borg_contract.run import Phase
 from borg_core import labels
 from borg_core.clock import Clock, CronSchedule
 from borg_core.formats import format_time, parse_time
+from borg_core.native.metadata import holds
 from support import builders
 from support.recorder import Recorder, copied
 
@@ -173,8 +174,8 @@ class Node:
             self._began[pod["metadata"]["uid"]] = self.recorder.now
 
     def _pause(self, job: Object) -> None:
-        if not job["status"].get("conditions"):
-            paused = {"type": "Suspended", "status": "True"}
+        if not any(holds(condition) for condition in job["status"].get("conditions", [])):
+            paused = {"type": "Suspended", "status": "True", "lastTransitionTime": format_time(self.recorder.now)}
             self.recorder.edit("Job", job["metadata"]["name"], {"status": {"conditions": [paused], "ready": 0}})
         for pod in self.pods_of(job["metadata"]["uid"]):
             gone = {"deletionTimestamp": format_time(self.recorder.now)}

@@ -85,6 +85,8 @@ class Recorder(ApiServer):
     on_news: Callable[[News], None] = lambda _: None
     on_request: Callable[[Request], None] = lambda _: None
     """Told before each request is done: what else may happen in the cluster meanwhile."""
+    admit: Callable[[str, Object], Object] = lambda _, body: body
+    """What admission makes of an object of that kind that is created."""
 
     def __post_init__(self) -> None:
         self.objects: dict[Key, Object] = {}
@@ -255,7 +257,7 @@ class Recorder(ApiServer):
                 raise Conflict(message)
 
     def _store(self, kind: str, body: Object, *, generated: bool = True) -> Object:
-        made = copied(body)
+        made = self.admit(kind, copied(body))
         metadata = made["metadata"]
         if generated:
             made.pop("status", None)

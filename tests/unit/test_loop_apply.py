@@ -60,6 +60,15 @@ def body(kind: str, uid: str = "", name: str = "x", **more: Any) -> dict[str, An
     return {**made, **more}
 
 
+def paused(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the Job as it is once it was let begin, and somebody suspended it."""
+    return {
+        **job,
+        "metadata": {**job["metadata"], "annotations": {"borgoperator.io/turn": "given"}},
+        "spec": {"suspend": True},
+    }
+
+
 ACTIONS: dict[str, tuple[Action, list[dict[str, Any]], list[str]]] = {
     "CreateCronJob": (CreateCronJob(manifest("CronJob")), [], ["create CronJob x"]),
     "RepairCronJob": (RepairCronJob(manifest("CronJob")), [body("CronJob")], ["replace CronJob x"]),
@@ -78,6 +87,16 @@ ACTIONS: dict[str, tuple[Action, list[dict[str, Any]], list[str]]] = {
     "StartJob while another is at work": (
         StartJob(JOB, "Job-x", DB),
         [body("Job", spec={"suspend": True}), body("Job", "other", "other")],
+        [],
+    ),
+    "StartJob while another is suspended by somebody else": (
+        StartJob(JOB, "Job-x", DB),
+        [body("Job", spec={"suspend": True}), paused(body("Job", "other", "other"))],
+        [],
+    ),
+    "StartJob of one that somebody suspended meanwhile": (
+        StartJob(JOB, "Job-x", DB),
+        [paused(body("Job"))],
         [],
     ),
     "StartJob while locks are broken": (
@@ -227,6 +246,19 @@ def test_a_job_that_was_not_seen_yet_is_known_from_the_fresh_look() -> None:
     operator.apply(StartJob(JOB, "Job-x", DB))
     assert operator.store.get(JOBS, "team", "other")
     assert recorder.find("Job", "x")["spec"]["suspend"] is True
+
+
+@pytest.mark.parametrize(
+    ("action", "suspended", "turn"),
+    [(StartJob(JOB, "Job-x", DB), False, "given"), (SuspendJob(JOB, "Job-x"), True, "taken-back")],
+)
+def test_a_job_says_that_it_was_the_operator_who_let_it_begin_or_took_it_back(
+    action: Action, turn: str, *, suspended: bool
+) -> None:
+    recorder, operator = with_bodies(body("Job", spec={"suspend": not suspended}))
+    operator.apply(action)
+    job = recorder.find("Job", "x")
+    assert (job["spec"]["suspend"], job["metadata"]["annotations"]) == (suspended, {"borgoperator.io/turn": turn})
 
 
 def test_what_others_added_to_a_cron_job_goes_and_what_admission_adds_stays() -> None:

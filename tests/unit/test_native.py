@@ -309,6 +309,78 @@ def test_a_job_that_is_to_go_on_has_no_start_until_its_controller_says_so(held: 
     assert (job.started, job.working, job.at_rest) == (started, True, held == "True")
 
 
+SNAPSHOT = {
+    "template": {
+        "spec": {
+            "volumes": [
+                {
+                    "name": "source-0",
+                    "ephemeral": {
+                        "volumeClaimTemplate": {
+                            "metadata": {"annotations": {"borgoperator.io/copy-of": "app-data"}},
+                            "spec": {"dataSource": {"kind": "VolumeSnapshot", "name": "db.app-data"}},
+                        }
+                    },
+                }
+            ]
+        }
+    }
+}
+BY_HAND = {"batch.kubernetes.io/cronjob-scheduled-timestamp": None}
+OF_A_RUN = {"kind": "BorgRun", "name": "now", "uid": "uid-now", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("turn", "notes", "owner", "spec", "paused"),
+    [
+        (None, {}, {}, {}, True),
+        (None, {}, {}, SNAPSHOT, False),
+        (None, BY_HAND, {}, {}, False),
+        (None, BY_HAND, OF_A_RUN, {}, True),
+        ("given", {}, {}, SNAPSHOT, True),
+        ("given", BY_HAND, {}, {}, True),
+        ("taken-back", BY_HAND, {}, {}, False),
+        ("given", BY_HAND, {}, {"suspend": False}, False),
+    ],
+    ids=[
+        "a tick",
+        "a tick that waits for its snapshot",
+        "by hand, and waits for its turn",
+        "of a run that no CronJob controls",
+        "a tick that was let begin",
+        "by hand, and was let begin",
+        "taken back by the operator",
+        "at work",
+    ],
+)
+def test_a_job_that_was_not_made_to_wait_or_had_its_turn_is_suspended_by_somebody_else(
+    turn: str | None, notes: dict[str, Any], owner: dict[str, Any], spec: dict[str, Any], *, paused: bool
+) -> None:
+    known = {**METADATA["annotations"], **notes, "borgoperator.io/turn": turn}
+    metadata = {**METADATA, "annotations": {key: text for key, text in known.items() if text is not None}}
+    metadata["ownerReferences"] = [owner] if owner else METADATA["ownerReferences"]
+    body = {"metadata": metadata, "spec": {"suspend": True, **spec}}
+    job = parse_job(body)
+    assert (job.paused, job.working) == (paused, paused or not job.suspended)
+    ended = parse_job({**body, "status": BODIES["Job"]["status"]})
+    assert (ended.paused, ended.working) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("entry", "by"),
+    [
+        ({"manager": "kueue", "fieldsV1": {"f:spec": {"f:suspend": {}}}}, "kueue"),
+        ({"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:parallelism": {}}}}, ""),
+        ({"manager": "kubectl-label", "fieldsV1": {"f:metadata": {}}}, ""),
+        ({"manager": "borg-operator", "fieldsV1": {"f:spec": {"f:suspend": {}}}}, ""),
+        ({"manager": "kube-controller-manager", "fieldsV1": {"f:spec": {"f:suspend": {}}}}, ""),
+    ],
+)
+def test_who_suspended_a_job_is_told_where_it_is_neither_of_the_controllers(entry: dict[str, Any], by: str) -> None:
+    body = {**BODIES["Job"], "metadata": {**METADATA, "managedFields": [entry]}}
+    assert parse_job(body).suspended_by == by
+
+
 def test_of_two_pods_of_one_second_the_one_that_is_not_on_its_way_out_counts() -> None:
     leaving = {**METADATA, "name": "db-1-z", "deletionTimestamp": AT}
     pods = [

@@ -165,6 +165,7 @@ QUOTA = 'FailedCreate: pods "first" is forbidden: exceeded quota: none, requeste
         ("WaitingForPod", 6, True),
         ("RefusedByApiServer", 6, True),
         ("CopyFailed", 6, True),
+        ("JobSuspended", 6, True),
         ("WaitingForPod", 3, False),
         ("WaitingForRun", 600, False),
         ("WaitingForLock", 600, False),

@@ -11,6 +11,7 @@ from borg_core.actions import (
     Action,
     CreateJob,
     DeleteRun,
+    MarkJob,
     MergeMetadata,
     PatchStatus,
     RecordEvent,
@@ -406,11 +407,25 @@ UNLOCK = builders.job("unlock", owner_uid="uid-unlock", scheduled=None, operatio
         (MANUAL, (UNLOCK,), (), ReserveTurn),
         (MANUAL, (BEFORE,), (), SuspendJob),
         (MANUAL, (BEFORE,), (MANUAL.uid,), None),
+        (replace(MANUAL, turn="given"), (BEFORE,), (), SuspendJob),
+        (replace(MANUAL, turn="taken-back"), (BEFORE,), (), ReserveTurn),
+        (replace(MANUAL, turn="given", suspended=True), (BEFORE,), (), ReserveTurn),
         (replace(MANUAL, succeeded=True), (), (), None),
         (replace(MANUAL, owner_uid="another"), (), (), None),
         (replace(MANUAL, scheduled=NOW), (), (), None),
     ],
-    ids=["alone", "locks are broken", "a tick at work", "has its turn", "over", "not ours", "a tick"],
+    ids=[
+        "alone",
+        "locks are broken",
+        "a tick at work",
+        "has its turn",
+        "lost its turn",
+        "was taken back, and let begin by somebody else",
+        "suspended by somebody else",
+        "over",
+        "not ours",
+        "a tick",
+    ],
 )
 def test_a_job_that_somebody_made_of_the_cron_job_gets_its_turn(
     job: ObservedJob, others: tuple[ObservedJob, ...], active: tuple[str, ...], step: type[Action] | None
@@ -418,6 +433,30 @@ def test_a_job_that_somebody_made_of_the_cron_job_gets_its_turn(
     world = asked(job, *others, active=frozenset(active), run="manual")
     found = [action for action in plan(world, NOW).actions if isinstance(action, ReserveTurn | SuspendJob)]
     assert [(type(action), action.job.name) for action in found] == ([(step, "manual")] if step else [])
+
+
+@pytest.mark.parametrize(
+    ("job", "active", "noted"),
+    [
+        (MANUAL, {MANUAL.uid}, True),
+        (MANUAL, set(), False),
+        (replace(MANUAL, turn="given"), {MANUAL.uid}, False),
+        (replace(MANUAL, turn="taken-back"), {MANUAL.uid}, True),
+        (replace(MANUAL, suspended=True), {MANUAL.uid}, False),
+    ],
+    ids=["begun", "not entered yet", "noted", "let begin by somebody else", "waits for its turn"],
+)
+def test_of_a_job_that_somebody_else_let_begin_it_is_noted_that_it_had_its_turn(
+    job: ObservedJob, active: set[str], *, noted: bool
+) -> None:
+    note = MarkJob(MANUAL.reference, MANUAL.uid, {"borgoperator.io/turn": "given"})
+    assert (note in plan(asked(job, active=frozenset(active), run="manual"), NOW).actions) is noted
+
+
+def test_a_job_that_somebody_else_suspended_keeps_the_next_run_waiting() -> None:
+    world = asked(replace(BEFORE, suspended=True), active=frozenset({TICK.uid}))
+    assert steps(world) == []
+    assert waits(world) == ("WaitingForRun", 'Waits until BorgRun "db-29000000" has finished')
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,8 @@ from typing import Any
 
 from borg_core import labels
 from borg_core.clock import Clock, CronSchedule
-from borg_core.native.metadata import controller_of, subject_of, time_of
+from borg_core.native.metadata import controller_of, is_foreign, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
-
-_CONTROLLERS = frozenset({labels.MANAGER, "kube-controller-manager"})
 
 
 @dataclass(frozen=True)
@@ -90,12 +88,6 @@ def parse_cron_job(body: Body) -> ObservedCronJob:
 def deadline_of(seconds: int | None) -> timedelta | None:
     """Return a CronJob's `startingDeadlineSeconds` as a time."""
     return None if seconds is None else timedelta(seconds=seconds)
-
-
-def is_foreign(entry: dict[str, Any]) -> bool:
-    """Tell whether an entry of `managedFields` says that somebody else than the controllers holds fields of `spec`."""
-    theirs = entry.get("manager") not in _CONTROLLERS and not entry.get("subresource")
-    return theirs and "f:spec" in entry.get("fieldsV1", {})
 
 
 def times_of(spec: dict[str, Any]) -> tuple[str, str, bool]:

@@ -10,7 +10,15 @@ from borg_core import labels
 from borg_core.formats import parse_time
 from borg_core.kinds.parts.base import OwnerReference
 from borg_core.native.copy import CopyVolume, find_copies
-from borg_core.native.metadata import controller_of, holds, kept_once, owners_beside, subject_of, time_of
+from borg_core.native.metadata import (
+    controller_of,
+    holds,
+    is_foreign,
+    kept_once,
+    owners_beside,
+    subject_of,
+    time_of,
+)
 from borg_core.registry import Body, Kind, Reference
 
 
@@ -43,6 +51,11 @@ class ObservedJob:
     suspended: bool = False
     at_rest: bool = False
     """Its controller has taken up that it is suspended: no pod comes, and those there were are on their way out."""
+    rests_since: datetime | None = None
+    suspended_by: str = ""
+    """The field manager that suspended it, where it is told and is none of the operator's or of Kubernetes' own."""
+    turn: str = ""
+    """What `labels.TURN` says of it."""
     deleting: bool = False
     copies: tuple[CopyVolume, ...] = ()
     """What its pod reads copies of."""
@@ -64,7 +77,24 @@ class ObservedJob:
     @property
     def working(self) -> bool:
         """Whether a pod of it may be at work, now or in a moment."""
-        return not self.finished and not self.suspended
+        return not self.finished and (not self.suspended or self.paused)
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody else suspended it, Kueue or a person, who lets it begin at any moment.
+
+        The operator lets begin only what was made to wait for it, and that once: else the two would go on for ever, and
+        each time a pod would be killed.
+        """
+        if self.finished or not self.suspended:
+            return False
+        return self.turn == labels.TURN_GIVEN or not (self.turn or self.made_to_wait)
+
+    @property
+    def made_to_wait(self) -> bool:
+        """Whether it may have been made suspended: by the operator for a run by hand, or by a CronJob for snapshots."""
+        by_hand = self.scheduled is None and self.owner_kind != "BorgRun"
+        return by_hand or any(copy.snapshot for copy in self.copies)
 
     @property
     def by_clock(self) -> bool:
@@ -98,12 +128,20 @@ def parse_job(body: Body) -> ObservedJob:
         ready=status.get("ready") or 0,
         suspended=bool(spec.get("suspend")),
         at_rest="Suspended" in held,
+        rests_since=time_of(held.get("Suspended", {}).get("lastTransitionTime")),
+        suspended_by=kept_once(_suspender(metadata)),
+        turn=kept_once(notes.get(labels.TURN, "")),
         deleting="deletionTimestamp" in metadata,
         copies=find_copies(spec.get("template", {}).get("spec", {})),
         reads_own=notes.get(labels.OWN_SNAPSHOTS) != "false",
         claims=kept_once(frozenset(_claims(spec.get("template", {}).get("spec", {})))),
         has_stream=_has_stream(spec.get("template", {}).get("spec", {})),
     )
+
+
+def _suspender(metadata: Body) -> str:
+    held = (entry for entry in metadata.get("managedFields", []) if is_foreign(entry))
+    return next((entry["manager"] for entry in held if "f:suspend" in entry["fieldsV1"]["f:spec"]), "")
 
 
 def _claims(pod_spec: Body) -> Iterator[str]:

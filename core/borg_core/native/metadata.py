@@ -12,6 +12,8 @@ from borg_core.registry import Reference
 
 T = TypeVar("T", bound=Hashable)
 
+_CONTROLLERS = frozenset({labels.MANAGER, "kube-controller-manager"})
+
 
 def kept_once(value: T) -> T:
     """Return the same object for equal values: few there are, and very many objects have them."""
@@ -39,6 +41,12 @@ def subject_of(metadata: dict[str, Any]) -> Reference | None:
     marks = metadata.get("labels", {})
     named = ((kind, marks.get(label)) for kind, label in labels.SUBJECTS.items())
     return next((Reference(kind, metadata["namespace"], name) for kind, name in named if name), None)
+
+
+def is_foreign(entry: dict[str, Any]) -> bool:
+    """Tell whether an entry of `managedFields` says that somebody else than the controllers holds fields of `spec`."""
+    theirs = entry.get("manager") not in _CONTROLLERS and not entry.get("subresource")
+    return theirs and "f:spec" in entry.get("fieldsV1", {})
 
 
 def holds(condition: dict[str, Any]) -> bool:

@@ -111,10 +111,10 @@ class Entry:
 
     @property
     def waiting(self) -> bool:
-        """It was asked for, and nothing of it has begun."""
+        """It was asked for, and nothing of it has begun, nor may before it is its turn."""
         if self.run is None or self.finished or self.left_behind:
             return False
-        return self.job is None or self.job.suspended
+        return self.job is None or (self.job.suspended and not self.job.paused)
 
     @property
     def working(self) -> bool:

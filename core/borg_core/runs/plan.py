@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from borg_contract.reasons import Reason
 from borg_core.actions import Action
 from borg_core.copies.snapshots import find_next_look, plan_copies
 from borg_core.runs.entry import Entry, derive_entries
@@ -59,9 +60,14 @@ def plan_runs(world: World, host: Host | None, now: datetime) -> RunsPlan:
 def _requeue_after(entries: Sequence[Entry], now: datetime, *asked: float | None) -> float | None:
     at_work = [entry for entry in entries if entry.working and not entry.finished]
     waiting = [entry for entry in at_work if entry.pod and entry.pod.waits]
-    starting = any(not (entry.pod and entry.pod.began) for entry in at_work)
+    starting = any(_is_starting(entry) for entry in at_work)
     untold = any(not entry.status.message for entry in waiting)
     deadlines = (entry.pod.app_deadline for entry in at_work if entry.pod and entry.pod.app_deadline)
     ends = (max(1.0, (deadline - now).total_seconds()) for deadline in deadlines)
     looks = (*asked, *ends, LOOK_SECONDS if starting or untold else None, WAIT_LOOK_SECONDS if waiting else None)
     return min((seconds for seconds in looks if seconds is not None), default=None)
+
+
+def _is_starting(entry: Entry) -> bool:
+    """Tell whether something may keep it from beginning without an event: who suspended it makes one."""
+    return not (entry.pod and entry.pod.began) and entry.status.reason != Reason.JOB_SUSPENDED

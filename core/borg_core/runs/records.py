@@ -40,7 +40,12 @@ REFERENCES = {"BorgSchedule": "scheduleRef", "BorgRepository": "repositoryRef", 
 
 _UID_LENGTH = 8
 _LISTINGS_KEPT = 3
-_STUCK = (Reason.WAITING_FOR_POD.value, Reason.REFUSED_BY_API_SERVER.value, Reason.COPY_FAILED.value)
+_STUCK = (
+    Reason.WAITING_FOR_POD.value,
+    Reason.JOB_SUSPENDED.value,
+    Reason.REFUSED_BY_API_SERVER.value,
+    Reason.COPY_FAILED.value,
+)
 _UNSCHEDULABLE = "Unschedulable"
 _DIGITS = re.compile(r"\d+")
 

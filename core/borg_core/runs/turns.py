@@ -13,6 +13,9 @@ after each of them:
 
 If the operator dies between steps 2 and 3, the Job holds up ticks until the operator is back. So a run is entered only
 when no other one is at work and step 3 can follow at once, or when a tick has overtaken it before.
+
+Each Job is let begin once. One that is suspended after that is somebody else's to let begin, and keeps its turn: see
+`ObservedJob.paused`.
 """
 
 import re
@@ -22,7 +25,8 @@ from datetime import datetime, timedelta
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Operation, Phase
-from borg_core.actions import Action, CreateJob, DeleteJob, ReserveTurn, StartJob, SuspendJob
+from borg_core import labels
+from borg_core.actions import Action, CreateJob, DeleteJob, MarkJob, ReserveTurn, StartJob, SuspendJob
 from borg_core.copies.snapshots import SNAPSHOT_LOOK_SECONDS, is_outgrown, prepare
 from borg_core.formats import parse_time
 from borg_core.kinds.run import RUNS, BorgRunStatus
@@ -126,19 +130,27 @@ def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatu
 def plan_strangers(world: World, entries: Sequence[Entry]) -> Iterator[Action]:
     """Yield what makes Jobs take turns that people started with `kubectl create job --from`, at once and beside others.
 
-    One that is alone is entered as if it had had its turn; one beside another is suspended.
+    One that is alone is entered as if it had had its turn; one beside another is suspended, once: whoever lets it begin
+    again means it. It is noted of each that is entered and begun, also where Kueue or a person let it begin before us.
     """
     cron_job = world.cron_job
     for entry in entries:
         job = entry.job
-        if not (cron_job and job and entry.holds_turn and job.owner_uid == cron_job.uid):
+        if not (cron_job and job and entry.holds_turn and job.owner_uid == cron_job.uid) or job.deleting:
             continue
-        if job.scheduled or job.deleting or job.uid in cron_job.active:
+        if job.uid in cron_job.active:
+            if job.made_to_wait and job.turn != labels.TURN_GIVEN:
+                yield MarkJob(job.reference, job.uid, {labels.TURN: labels.TURN_GIVEN})
+        elif job.scheduled:
             continue
-        if any(other.holds_turn for other in entries if other is not entry):
+        elif _takes_back(job) and any(other.holds_turn for other in entries if other is not entry):
             yield SuspendJob(job.reference, job.uid)
         else:
             yield ReserveTurn(cron_job.reference, cron_job.uid, job.reference, job.uid)
+
+
+def _takes_back(job: ObservedJob) -> bool:
+    return not job.suspended and job.turn != labels.TURN_TAKEN_BACK
 
 
 def _take_turn(

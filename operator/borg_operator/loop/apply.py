@@ -53,7 +53,7 @@ from borg_core.registry import Kind, Reference, ResourceType, find_kind
 from borg_operator.loop.asked.copies import let_go
 from borg_operator.loop.asked.proof import Prover
 from borg_operator.loop.cron_jobs import CronJobs
-from borg_operator.loop.manifests import is_same, marked, meant, render_event
+from borg_operator.loop.manifests import is_same, marked, meant, render_event, render_turn
 from borg_operator.store import Store
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Applier:
             case StartJob(job, uid, subject):
                 await self._start_job(job, uid, subject)
             case SuspendJob(job, uid):
-                await self._merge(JOBS, job, meant(uid, {"spec": {"suspend": True}}))
+                await self._merge(JOBS, job, meant(uid, render_turn(labels.TURN_TAKEN_BACK)))
             case MarkJob(job, uid, annotations):
                 await self._merge(JOBS, job, meant(uid, {"metadata": {"annotations": annotations}}))
             case DeleteJob(job, uid):
@@ -173,14 +173,14 @@ class Applier:
         is_there = False
         for body in await self._api.list_labelled(JOBS, job.namespace, selector):
             other = parse_job(body)
-            is_there = is_there or other.uid == uid
+            is_there = is_there or (other.uid == uid and not other.paused)
             # What breaks locks is in nobody's way, also where it cannot start itself.
             if other.working and other.uid != uid and other.operation is not Operation.BREAK_LOCK:
                 logger.info("%s %s/%s waits: Job %s has begun", job.kind, job.namespace, job.name, other.name)
                 self._store.put_answer(JOBS, body)
                 return
         if is_there:
-            await self._merge(JOBS, job, meant(uid, {"spec": {"suspend": False}}))
+            await self._merge(JOBS, job, meant(uid, render_turn(labels.TURN_GIVEN)))
 
     async def _delete(self, kind: ResourceType, target: Reference, uid: str, propagation: str) -> None:
         try:

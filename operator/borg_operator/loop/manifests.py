@@ -6,9 +6,8 @@ from typing import Any
 from borg_core import labels
 from borg_core.actions import RecordEvent
 from borg_core.kinds.parts.base import API_VERSION
-from borg_core.native.cron_job import is_foreign
 from borg_core.native.drift import covers
-from borg_core.native.metadata import controller_of
+from borg_core.native.metadata import controller_of, is_foreign
 
 _EVENT_NOTE_LIMIT = 1024
 
@@ -21,6 +20,14 @@ def meant(uid: str, patch: dict[str, Any]) -> dict[str, Any]:
 def as_read(body: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     """Return the merge patch so that it changes the object as it was read, and no later state of it."""
     return {**patch, "metadata": {"resourceVersion": body["metadata"]["resourceVersion"]}}
+
+
+def render_turn(turn: str) -> dict[str, Any]:
+    """Return the merge patch by which a Job is let begin, or taken back, with the note that it was the operator."""
+    return {
+        "metadata": {"annotations": {labels.TURN: turn}},
+        "spec": {"suspend": turn == labels.TURN_TAKEN_BACK},
+    }
 
 
 def is_same(live: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """What a BorgRun says: from its Job and from what the Job's pod told before it ended."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from borg_contract.pod import NOTICE_OF_COMMAND, NOTICE_OF_CONTAINER, NOTICE_OF_LOCK, NOTICE_OF_SERVER, NOTICE_OF_VOLUME
 from borg_contract.reasons import Reason
@@ -31,6 +31,8 @@ NOTICES = {
     NOTICE_OF_COMMAND: Reason.WAITING_FOR_COMMAND,
 }
 """By the beginning of what the runner says that it waits for, the reason."""
+_PAUSE = timedelta(seconds=10)
+"""So long somebody else may suspend a Job before that is told: Kueue does each for a moment, also where it has room."""
 _NOTES_OF_AUTOMATIC_RUNS = (labels.DEAD_HOLDER, labels.OF_DEAD_JOB, labels.LISTING)
 _STOPPING = "Is being stopped, as spec.cancel is set: borg writes a checkpoint first if it can, for two minutes at most"
 _ORPHANED = "Its Job was deleted and left its pod, which works on: the run ends with that, whatever its deadline was"
@@ -57,7 +59,7 @@ def derive_run_status(
     if job is None:
         before = before.model_copy(update={"trigger": before.trigger or derive_trigger(run, None)})
         return _without_job(before, pod, now, cancel=cancel)
-    if job.suspended and not job.finished:
+    if job.suspended and not (job.finished or job.paused):
         # Nothing of it has begun, and its Job may still be deleted: `turns` adds what it waits for.
         due = format_time(job.scheduled) if job.scheduled else before.scheduled_time
         update = {"phase": Phase.PENDING, "trigger": derive_trigger(run, job), "scheduled_time": due}
@@ -70,10 +72,11 @@ def derive_run_status(
             "start_time": format_time(job.started) if job.started else before.start_time,
         }
     )
-    copying = _copying(known, job, pod, words, now, in_vain=has_lost_patience(words, refused, now))
+    held_up = _pausing(known, job, now)
+    held_up = held_up or _copying(known, job, pod, words, now, in_vain=has_lost_patience(words, refused, now))
     ending = pod.ending if pod and not (pod.disrupted and not job.finished) else None
-    if copying or ending or job.finished:
-        return copying or derive_end(known, job, pod, ending or Ending(), now, cancel=cancel)
+    if held_up or ending or job.finished:
+        return held_up or derive_end(known, job, pod, ending or Ending(), now, cancel=cancel)
     if pod and pod.began:
         reason = None
         if words and not cancel:
@@ -144,6 +147,23 @@ def _copying(
     if failed:
         known = limit_start(known, derive_latest(now))
     return derive_copying(known if began else take_back_start(known), words, now, failed=failed)
+
+
+def _pausing(known: BorgRunStatus, job: ObservedJob, now: datetime) -> BorgRunStatus | None:
+    """Return the status of a run whose Job somebody else suspended, None where that is not so."""
+    if not job.paused:
+        return None
+    if job.rests_since is None or now - job.rests_since < _PAUSE:
+        return known.model_copy(update={"phase": Phase.PENDING, "reason": None, "message": ""})
+    by = f" ({job.suspended_by})" if job.suspended_by else ""
+    message = (
+        f"Somebody else{by} suspended its Job, so the operator does not let it begin. Kueue does so when its queue has "
+        f"room, see kubectl -n {job.namespace} get workloads; a person does with kubectl -n {job.namespace} patch job "
+        f'{job.name} --type merge -p \'{{"spec":{{"suspend":false}}}}\'. Others wait for this run until then; if it is '
+        "not wanted, set its spec.cancel"
+    )
+    told = {"phase": Phase.PENDING, "reason": Reason.JOB_SUSPENDED.value, "message": message}
+    return known.model_copy(update=told)
 
 
 def _without_job(before: BorgRunStatus, pod: ObservedPod | None, now: datetime, *, cancel: bool) -> BorgRunStatus:

@@ -60,7 +60,7 @@ class Words:
             silent = pod is None or not (pod.began or pod.ending or pod.waiting)
             if pod and pod.waits and not pod.ending and now - (pod.running_since or now) >= _SILENCE:
                 words[pod.uid] = await self._fetch_notice(pod)
-            elif job.working and silent and now - job.created >= _SILENCE:
+            elif job.working and not job.suspended and silent and now - job.created >= _SILENCE:
                 uid, since = (pod.uid, pod.created) if pod else (job.uid, job.created)
                 said = await self._fetch_warning(job.namespace, uid)
                 if not said and now - since >= _OWN_WORDS:
