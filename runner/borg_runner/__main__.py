@@ -6,7 +6,6 @@ the termination message in each case.
 
 import io
 import os
-import resource
 import sys
 
 from borg_contract.codec import decode_plan
@@ -15,6 +14,7 @@ from borg_contract.pod import GRACE_SECONDS, PLAN_ENV
 from borg_contract.reasons import Reason
 from borg_contract.result import RunResult
 from borg_contract.run import Phase
+from borg_runner.environment import leave_no_core
 from borg_runner.fault import explain_error
 from borg_runner.identity import derive_identity
 from borg_runner.interruption import Interruption
@@ -32,7 +32,7 @@ def main() -> int:
     """Run, write the result, return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no locale may make a log line fatal
-    _leave_no_core()
+    leave_no_core()
     log = Log()
     interruption = Interruption(GRACE_SECONDS)
     interruption.listen()
@@ -41,14 +41,6 @@ def main() -> int:
     code, result = _run(log, interruption, places, report)
     report.write(result)
     return code
-
-
-def _leave_no_core() -> None:
-    """Let nothing write the memory of this, or of what it starts, to a disk: it holds secrets."""
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    # 1 and not 0: by the kernel's rules that keeps it also from a program to which the node gives cores.
-    limit = 1 if most == resource.RLIM_INFINITY else min(1, most)
-    resource.setrlimit(resource.RLIMIT_CORE, (limit, limit))
 
 
 def _run(log: Log, interruption: Interruption, places: Places, report: Report) -> tuple[int, RunResult]:

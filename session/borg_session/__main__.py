@@ -18,6 +18,7 @@ from borg_contract.pod import RESULT_LIMIT_BYTES
 from borg_contract.reasons import Reason
 from borg_contract.session.answers import Refusal
 from borg_contract.session.plan import SESSION_PLAN_ENV, SESSION_PORT, SessionPlan
+from borg_runner.environment import leave_no_core
 from borg_runner.fault import FaultError, explain_error
 from borg_runner.log import Log, make_printable
 from borg_runner.places import Places, derive_places
@@ -41,6 +42,7 @@ def main() -> int:
     """Run, write why it failed if it did, return the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    leave_no_core()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn ends in order, and then raises the signal once more
     log, places = Log(), derive_places(os.environ)
     try:

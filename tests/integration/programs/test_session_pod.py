@@ -144,6 +144,20 @@ def test_told_to_end_it_ends_its_borgs_and_leaves_no_lock(pod: Pod, repository: 
     assert list((pod.root / "tmp").glob("run-*")) == []
 
 
+def test_what_it_starts_leaves_no_core_in_which_secrets_are(pod: Pod, repository: RepositoryPlan) -> None:
+    with session_of(pod, repository) as session:
+        session.folder("one")
+        request = ReadRequest(SessionOperation.FILE, archive="one", path="data/big")
+        with session.client.stream(
+            "GET", session.url(request), headers={"authorization": f"Bearer {session.sign(request)}"}
+        ) as answer:
+            next(answer.iter_bytes(1 << 16))
+            for pid in (session.process.pid, *borgs_of(session)):
+                limits = Path(f"/proc/{pid}/limits").read_text().split("\n")
+                [line] = [line for line in limits if "Max core file size" in line]
+                assert line.split()[-3:] == ["1", "1", "bytes"]
+
+
 def test_a_download_that_is_broken_off_ends_its_borg(pod: Pod, repository: RepositoryPlan) -> None:
     with session_of(pod, repository) as session:
         session.folder("one")
