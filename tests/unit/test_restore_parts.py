@@ -34,9 +34,10 @@ from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, find_nearest
 from borg_runner.restore.archive.scope import Selection, derive_scope, is_safe, select
 from borg_runner.restore.extract import Work
+from borg_runner.restore.preview import room
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.compare import Rules, compare
-from borg_runner.restore.preview.room import count_freed
+from borg_runner.restore.preview.room import check_mounts, count_freed
 from borg_runner.restore.preview.target import Target
 from borg_runner.run.report import encode_result
 from borg_runner.verbs.list import ListedArchive
@@ -353,3 +354,15 @@ def test_room_is_freed_by_what_goes_for_good_and_by_no_folder_that_stays(tmp_pat
     assert count_freed(Changes(overwrite={"a", "b"}), target) == 0, "c holds it"
     assert count_freed(Changes(overwrite={"a", "b"}, delete={"c", "alone"}), target) == 2 * size
     assert count_freed(Changes(delete={"folder"}), target) == (tmp_path / "folder").stat().st_blocks * 512
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\x1c", "\r", "\f", r"\012"], ids=ascii)
+def test_a_mount_is_found_whatever_its_path_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    table = tmp_path / "mountinfo"
+    line = "36 35 98:0 / {} rw,noatime master:1 - ext4 /dev/root rw\n"
+    table.write_bytes(os.fsencode(line.format("/") + line.format(f"{tmp_path}/a{end}b")))
+    monkeypatch.setattr(room, "_MOUNTS", table)
+    with pytest.raises(FaultError, match="something is mounted there"):
+        check_mounts(Changes(delete={f"a{end}b".replace(r"\012", "\n")}), Target(tmp_path, ""))

@@ -22,7 +22,7 @@ from borg_runner.restore.preview.target import Target
 
 _CHOWN, _IMMUTABLE, _MKNOD, _SETFCAP = 0, 9, 27, 31
 """Numbers of Linux's capabilities."""
-_STATUS = Path("/proc/self/status")
+_STATUS, _MOUNTS = Path("/proc/self/status"), Path("/proc/self/mountinfo")
 _FILE_CAPABILITY = "security.capability"
 _KEPT_FLAGS = 0x2 | 0x4
 """Immutable and append-only, as BSD numbers them."""
@@ -142,7 +142,7 @@ def check_mounts(changes: Changes, target: Target) -> None:
 
 def _read_mounts() -> set[str]:
     """Return where something is mounted. A device of its own tells less: a subvolume of btrfs has one, too."""
-    lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
+    lines = os.fsdecode(_MOUNTS.read_bytes()).removesuffix("\n").split("\n")  # a path may hold what else ends a line
     return {_OCTAL.sub(lambda found: chr(int(found[1], 8)), line.split(" ")[4]) for line in lines}
 
 
