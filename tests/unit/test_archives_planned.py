@@ -15,12 +15,14 @@ from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.actions import Action, CreateJob, CreateRun, DeleteArchive, PatchStatus
 from borg_core.archives.asking import FIRST_PAUSE, LONGEST_PAUSE
-from borg_core.kinds.archive import ARCHIVES
+from borg_core.archives.vanished import is_finder
+from borg_core.kinds.archive import ARCHIVES, VanishedArchives
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
-from borg_core.kinds.run import RUNS, BorgRun
+from borg_core.kinds.run import RUNS, BorgRun, BorgRunStatus
 from borg_core.native.claim import CLAIMS
 from borg_core.reconcile.repository import reconcile_repository
 from borg_core.registry import Reference
+from borg_core.runs.entry import Entry
 from borg_core.runs.world import World
 from borg_core.workload.identity import derive_own_place
 from borg_operator.store import Store
@@ -152,6 +154,13 @@ def test_what_vanished_is_told_as_long_as_the_run_is_there_that_found_it(uid: st
     actions = plan(store_with(repository(100, **told), 100, look))
     [said] = [action.status["conditions"] for action in actions if isinstance(action, PatchStatus)]
     assert ("RolledBack" in {condition["type"] for condition in said}) is is_told
+
+
+def test_what_was_told_without_a_uid_is_of_no_run_of_another_name() -> None:
+    told = VanishedArchives(run_name="look", run_uid="", count=1)
+    look = builders.run("look", scheduleRef=None, repositoryRef={"name": "main"}, operation="List")
+    assert is_finder(Entry(look, None, None, look.status), told)
+    assert not is_finder(Entry(None, builders.job("another"), None, BorgRunStatus()), told)
 
 
 @pytest.mark.parametrize(("newest", "asks"), [("another", True), (known(100, 100), False)])

@@ -15,7 +15,7 @@ from borg_core.actions import Action, CreateArchive, DeleteArchive
 from borg_core.archives.asking import State, derive_ask
 from borg_core.archives.objects import Naming, archive_name, maker_of, render_archive, row_of
 from borg_core.archives.told import Account, Told, read_accounts
-from borg_core.archives.vanished import Judged, derive_vanished, find_vanished, tell_vanished
+from borg_core.archives.vanished import Judged, derive_vanished, find_vanished, is_finder, tell_vanished
 from borg_core.kinds.archive import ARCHIVES, KnownArchive, RepositoryListing
 from borg_core.kinds.repository import BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun
@@ -91,7 +91,7 @@ def plan_archives(
         if (part := _part_of(entry)) is not None:
             judged = judged.followed_by(books.take(part, entry, observed))
             telling.add(Reference(RUNS.kind, owner.namespace, entry.name))
-            if told.listing.vanished and told.listing.vanished.run_uid == entry.uid:
+            if told.listing.vanished and is_finder(entry, told.listing.vanished):
                 judged = replace(judged, vanished=())  # told before, and not all of them could be deleted then
     vanished = derive_vanished(told.listing.vanished, judged, observed.entries)
     listing = told.listing.model_copy(update={"vanished": vanished})

@@ -30,7 +30,7 @@ def derive_vanished(
     before: VanishedArchives | None, judged: Judged, entries: Sequence[Entry]
 ) -> VanishedArchives | None:
     """Return what is told of vanished archives, until somebody deletes the run that found the last of them gone."""
-    if before and not any(_found(entry, before) for entry in entries):
+    if before and not any(is_finder(entry, before) for entry in entries):
         before = None
     if not judged.vanished:
         return before
@@ -41,7 +41,8 @@ def derive_vanished(
     )
 
 
-def _found(entry: Entry, told: VanishedArchives) -> bool:
+def is_finder(entry: Entry, told: VanishedArchives) -> bool:
+    """Tell whether it is the run that found the last of them gone."""
     return entry.name == told.run_name and told.run_uid in (entry.uid, "")  # an earlier version told no uid
 
 
