@@ -47,11 +47,12 @@ def main() -> None:
     # kopf tells every event it hands over; what was done is told by the operator itself.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the kubelet's probes
-    while asyncio.run(_run(configuration)):
+    ending = Ending()
+    while asyncio.run(_run(configuration, ending)):
         pass
 
 
-async def _run(configuration: Configuration) -> bool:
+async def _run(configuration: Configuration, ending: Ending) -> bool:
     """Return whether all is to begin anew: other namespaces can be looked into than at the start."""
     limits, namespaces = configuration.limits, configuration.namespaces
     metrics = Metrics()
@@ -68,17 +69,17 @@ async def _run(configuration: Configuration) -> bool:
     applier = Applier(store, api, prover, api.clock.now)
     controller = Controller(store, gatherer, applier, limits, metrics=metrics, clock=api.clock.now)
     listings = Listings(api, namespaces, metrics.refuses)
-    ending = Ending(listings.changed)
-    if namespaces:
-        namespaces = await listings.await_kinds()
     server = MetricsServer(
         store,
         metrics,
-        listings.complete.is_set,
+        listings.can_be_shown,
         port=configuration.metrics_port,
         with_claims=configuration.claim_metrics,
         clock=api.clock.now,
     )
+    await server.start()
+    if namespaces:
+        namespaces = await listings.await_kinds()
 
     def resynced(well: bool) -> None:
         if well:
@@ -97,8 +98,7 @@ async def _run(configuration: Configuration) -> bool:
 
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings, clusterwide=not namespaces)
-        ending.take_over()
-        await server.start()
+        ending.take_over(listings.changed)
         tasks.append(asyncio.create_task(work(), name="work"))
         tasks.append(asyncio.create_task(listings.await_refused(), name="refused"))
 
@@ -121,6 +121,7 @@ async def _run(configuration: Configuration) -> bool:
         namespaces=namespaces,
         stop_flag=listings.changed,
     )
+    ending.give_back()
     return listings.changed.is_set() and not ending.is_wanted
 
 

@@ -3,11 +3,15 @@
 import asyncio
 import os
 import signal
+import threading
 
 import pytest
 
 from borg_operator.__main__ import main
 from borg_operator.kopf.ending import Ending
+
+pytestmark = pytest.mark.usefixtures("own_signals")
+each_signal = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 
 @pytest.mark.parametrize(
@@ -34,27 +38,53 @@ def test_a_wrong_setting_ends_it_with_2_and_a_sentence(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@each_signal
 def test_a_signal_to_end_is_remembered_whatever_ends_it_besides(number: int) -> None:
     async def end() -> tuple[bool, bool]:
-        stop = asyncio.Event()
-        ending = Ending(stop)
-        ending.take_over()
+        stop, ending = asyncio.Event(), Ending()
+        asyncio.get_running_loop().add_signal_handler(number, pytest.fail)  # as kopf does
+        ending.take_over(stop)
         stop.set()  # other namespaces can be looked into: all is to begin anew
         before = ending.is_wanted
         os.kill(os.getpid(), number)
-        while not ending.is_wanted:  # noqa: ASYNC110 - the event is set already
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
         return before, ending.is_wanted
 
     assert asyncio.run(end()) == (False, True)
 
 
-def test_a_signal_ends_it_at_once_while_it_waits_for_what_it_is_to_look_after() -> None:
+@each_signal
+def test_a_signal_ends_what_waits_for_nothing_else(number: int) -> None:
+    async def end() -> None:
+        stop, ending = asyncio.Event(), Ending()
+        ending.take_over(stop)
+        threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
+        await asyncio.wait_for(stop.wait(), 10)
+
+    asyncio.run(end())
+
+
+@each_signal
+def test_a_signal_ends_it_at_once_while_it_waits_for_what_it_is_to_look_after(number: int) -> None:
     async def wait() -> None:
-        Ending(asyncio.Event())
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
         await asyncio.sleep(10)
 
+    Ending()
     with pytest.raises(SystemExit):
         asyncio.run(wait())
+
+
+@each_signal
+def test_a_signal_ends_it_at_once_between_two_event_loops(number: int) -> None:
+    ending = Ending()
+
+    async def end() -> None:
+        asyncio.get_running_loop().add_signal_handler(number, pytest.fail)
+        ending.take_over(asyncio.Event())
+        ending.give_back()
+
+    asyncio.run(end())
+    with pytest.raises(SystemExit):
+        os.kill(os.getpid(), number)
+    assert ending.is_wanted

@@ -43,8 +43,13 @@ class Listings:
         self._look_seconds = look_seconds
         self._retry_seconds = retry_seconds
         self._refused: list[str] = []
+        self._is_refused = False
         self.complete = asyncio.Event()
         self.changed = asyncio.Event()
+
+    def can_be_shown(self) -> bool:
+        """Tell whether the store holds all that can be seen: nothing, while every namespace refuses."""
+        return self.complete.is_set() or self._is_refused
 
     async def await_kinds(self) -> tuple[str, ...]:
         """Return the namespaces in which the API server shows all that is watched, once there are any."""
@@ -54,7 +59,8 @@ class Listings:
                 self._tell(namespace, bool(refusal))
                 if refusal:
                     logger.warning("namespace %s is not looked after: %s", namespace, refusal)
-            if not all(refusals.values()):
+            self._is_refused = all(refusals.values())
+            if not self._is_refused:
                 break
             await asyncio.sleep(self._look_seconds)
         self._refused = [namespace for namespace, refusal in refusals.items() if refusal]

@@ -24,7 +24,7 @@ _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MetricsServer:
-    """`/metrics`. 503 until the first listings are complete: half a picture would end alerts that go on."""
+    """`/metrics`. 503 until the picture is complete: half of one would end alerts that go on."""
 
     def __init__(
         self,

@@ -1,23 +1,27 @@
 """kopf itself, against a server that answers as the API server does: what it brings, and what is made up for."""
 
 import asyncio
+import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kopf
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import unused_port
 from kubernetes.aio import client
 
 from borg_cluster.client import ApiServer
 from borg_core.native.claim import CLAIMS
 from borg_core.registry import ResourceType, watched_kinds
 from borg_operator import __main__ as main
-from borg_operator.configuration import read_configuration
+from borg_operator.configuration import Configuration, read_configuration
 from borg_operator.kopf import session
+from borg_operator.kopf.ending import Ending
 from borg_operator.kopf.listings import Listings
 from borg_operator.kopf.resync import Resync
 from borg_operator.kopf.settings import configure
@@ -406,6 +410,45 @@ async def connect_to(configuration: client.Configuration) -> client.ApiClient:
     return client.ApiClient(configuration)
 
 
+def configuration_of(namespaces: str, metrics_port: int = 0) -> Configuration:
+    settings = {"RUNNER_IMAGE": "x", "NAMESPACES": namespaces, "CLUSTER_NAME": "x"}
+    ports = {"HEALTH_PORT": "0", "METRICS_PORT": str(metrics_port)}
+    return read_configuration({f"BORG_OPERATOR_{name}": value for name, value in {**settings, **ports}.items()})
+
+
+@pytest.mark.usefixtures("own_signals")
+def test_where_every_namespace_refuses_its_metrics_say_so(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    refused = [True]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await (refusal(403, "Forbidden", "no Role")(request) if refused else cluster.answer(request))
+
+    async def run() -> None:
+        port = unused_port()
+        async with connected(answer) as api, aiohttp.ClientSession() as asking, asyncio.timeout(60):
+            kubeconfig.write_text(_kubeconfig(api._api.configuration.host))  # noqa: ASYNC240 - a few bytes
+            monkeypatch.setattr(main, "connect", lambda _size: connect_to(api._api.configuration))
+
+            async def said() -> str:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with asking.get(f"http://127.0.0.1:{port}/metrics") as found:
+                        return await found.text() if found.status == 200 else ""
+                return ""
+
+            operator = asyncio.create_task(main._run(configuration_of("team", port), Ending()))
+            for value in ("1.0", "0.0"):
+                while f'borg_operator_namespace_refused{{namespace="team"}} {value}' not in await said():
+                    assert not operator.done()
+                    await asyncio.sleep(0.05)
+                refused.clear()
+            operator.cancel()
+            await asyncio.gather(operator, return_exceptions=True)
+
+    asyncio.run(run())
+
+
+@pytest.mark.usefixtures("own_signals")
 def test_the_operator_begins_anew_with_a_namespace_that_refuses_no_more(
     kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -424,21 +467,19 @@ def test_the_operator_begins_anew_with_a_namespace_that_refuses_no_more(
             await asyncio.Event().wait()
         return await body({**LISTED, "kind": "SomeList", "items": []})(request)
 
-    settings = {"RUNNER_IMAGE": "x", "NAMESPACES": "team,other", "CLUSTER_NAME": "x"}
-    ports = {"HEALTH_PORT": "0", "METRICS_PORT": "0"}
-    environment = {f"BORG_OPERATOR_{name}": value for name, value in {**settings, **ports}.items()}
-    configuration = read_configuration(environment)
+    configuration = configuration_of("team,other")
 
     async def run() -> None:
         async with connected(answer) as api, asyncio.timeout(60):
             kubeconfig.write_text(_kubeconfig(api._api.configuration.host))  # noqa: ASYNC240 - a few bytes
             monkeypatch.setattr(main, "connect", lambda _size: connect_to(api._api.configuration))
-            first = asyncio.create_task(main._run(configuration))
+            ending = Ending()
+            first = asyncio.create_task(main._run(configuration, ending))
             await until(lambda: any(plural == "borgruns" and "watch" in query for plural, query in cluster.asked))
             assert not first.done()
             refused.clear()
             assert await first
-            second = asyncio.create_task(main._run(configuration))
+            second = asyncio.create_task(main._run(configuration, ending))
             await until(lambda: len(watched) == len(watched_kinds()))
             second.cancel()
             await asyncio.gather(second, return_exceptions=True)
