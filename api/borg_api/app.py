@@ -89,6 +89,7 @@ def create_app(configuration: Configuration) -> FastAPI:
         lifespan=live,
         redirect_slashes=False,
         openapi_tags=[{"name": name} for name in _TAGS],
+        servers=[{"url": "."}],  # relative to the document, which an Ingress may serve below a path of its own
         docs_url=None,
         redoc_url=None,
     )

@@ -1,6 +1,7 @@
 """The OpenAPI document tells the truth: what is rendered has exactly the fields that it promises."""
 
 from typing import Any
+from urllib.parse import urljoin
 
 import orjson
 import pytest
@@ -76,6 +77,12 @@ def test_every_operation_has_a_description_and_tells_of_its_errors() -> None:
     bodies = [operation["requestBody"] for operation in operations.values() if "requestBody" in operation]
     names = {body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2] for body in bodies}
     assert all(document["components"]["schemas"][name].get("examples") for name in names)
+
+
+def test_paths_are_below_the_place_of_the_document() -> None:
+    document = create_app(Configuration("default")).openapi()
+    for place in ("https://backups.example/", "https://tools.example/borg/"):
+        assert [urljoin(f"{place}openapi.json", server["url"]) for server in document["servers"]] == [place]
 
 
 @pytest.mark.parametrize(
