@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,23 @@ from borg_runner.restore.archive import acl
 from borg_runner.restore.archive.entry import Entry, parse_item
 from borg_runner.restore.archive.patterns import Choice, choose, write_patterns
 from borg_runner.restore.archive.resolve import choose_latest, find_nearest
-from borg_runner.restore.archive.scope import Selection, derive_scope, is_safe, select
+from borg_runner.restore.archive.scope import Selection, derive_scope, is_own, is_safe, select
+from borg_runner.restore.change import find_folders_above
 from borg_runner.restore.extract import Work
+from borg_runner.restore.journal import (
+    Journal,
+    read_journals,
+    read_list_of,
+    remove_former,
+    remove_journal,
+    set_aside,
+    write_journal,
+    write_list,
+)
 from borg_runner.restore.preview import room
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.compare import Rules, compare
-from borg_runner.restore.preview.room import check_mounts, count_freed
+from borg_runner.restore.preview.room import check_flags, check_mounts, count_freed
 from borg_runner.restore.preview.target import Target
 from borg_runner.run.report import encode_result
 from borg_runner.verbs.list import ListedArchive
@@ -366,3 +378,39 @@ def test_a_mount_is_found_whatever_its_path_is_made_of(
     monkeypatch.setattr(room, "_MOUNTS", table)
     with pytest.raises(FaultError, match="something is mounted there"):
         check_mounts(Changes(delete={f"a{end}b".replace(r"\012", "\n")}), Target(tmp_path, ""))
+
+
+def test_nothing_is_asked_through_a_link_that_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere/sub").mkdir(parents=True)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/d").symlink_to(tmp_path / "elsewhere")
+    target = Target(tmp_path / "target", "")
+    changes = Changes(create={"d/sub/in"}, delete={"d"})
+    monkeypatch.setattr(room, "is_held", lambda path, *_, **__: path.endswith("/d/sub"))
+    assert find_folders_above(target, changes) == {""}
+    check_flags(changes, target)
+    (tmp_path / "target/d").unlink()
+    (tmp_path / "target/d/sub").mkdir(parents=True)
+    assert find_folders_above(target, Changes(create={"d/sub/in"})) == {"d/sub"}
+    with pytest.raises(FaultError):
+        check_flags(Changes(create={"d/sub/in"}), target)
+
+
+def test_a_journal_that_is_set_aside_keeps_its_list_beside_those_of_another_one_of_its_name(tmp_path: Path) -> None:
+    first = Journal("back", "night", "id", "digest", "undo", began=1, boot="boot", uid="first")
+    second = replace(first, uid="second")
+    write_list(tmp_path, "back", iter(["+ of-the-first"]))
+    write_journal(tmp_path, first)
+    for _ in range(2):
+        set_aside(tmp_path, first)
+        assert [journal.uid for journal in read_journals(tmp_path)] == ["first"]
+    write_list(tmp_path, "back", iter(["+ of-the-second"]))
+    write_journal(tmp_path, second)
+    assert {journal.uid for journal in read_journals(tmp_path)} == {"first", "second"}
+    assert read_list_of(tmp_path, first) == {"of-the-first": "+"}
+    assert read_list_of(tmp_path, second) == {"of-the-second": "+"}
+    assert all(is_own(path.name) for path in tmp_path.iterdir())
+    remove_former(tmp_path, first)
+    assert [journal.uid for journal in read_journals(tmp_path)] == ["second"]
+    remove_journal(tmp_path, "back")
+    assert not list(tmp_path.iterdir())

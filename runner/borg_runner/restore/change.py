@@ -20,11 +20,11 @@ from borg_runner.restore.archive.attributes import set_root, strip_folder
 from borg_runner.restore.archive.damage import accept
 from borg_runner.restore.archive.patterns import choose, write_patterns
 from borg_runner.restore.extract import extract
-from borg_runner.restore.journal import Journal, remove_journal, remove_list, write_journal
+from borg_runner.restore.journal import Journal, remove_former, remove_journal, set_aside
 from borg_runner.restore.preview.changes import Changes, count_bytes
 from borg_runner.restore.preview.reckon import Meant, Task
 from borg_runner.restore.preview.room import find_losses
-from borg_runner.restore.preview.target import NO_LINK, Target
+from borg_runner.restore.preview.target import NO_LINK, Folders, Target
 from borg_runner.restore.verify import Findings, verify_attributes, verify_content
 
 _SHOWN = 5
@@ -51,21 +51,21 @@ def change(task: Task, meant: Meant, changes: Changes) -> None:
         _raise_for(task, meant, findings, outcome, Reason.EXTRACT_FAILED)
 
 
-def finish(task: Task, covers: Iterable[str], leaves: Journal | None) -> None:
+def finish(task: Task, covers: Iterable[Journal], leaves: Iterable[Journal]) -> None:
     """Let the disk have all of it; remove the journals of this restore and of those that it covers. Raises OSError.
 
-    `leaves`: one of this name that is to stay, and takes the place of this restore's own.
+    `leaves`: those of this name that are to stay.
     """
     root = task.target.root
     if not root.is_dir():
         return
     _sync(task.target)
     with held_times(task.target, {""}):
-        if leaves is not None:
-            write_journal(root, leaves)
-            remove_list(root, leaves.restore)
-        for name in {task.plan.name, *covers} - {leaves.restore if leaves is not None else ""}:
-            remove_journal(root, name)
+        for journal in leaves:
+            set_aside(root, journal)
+        for journal in covers:
+            remove_former(root, journal)
+        remove_journal(root, task.plan.name)
 
 
 def _sets_root(task: Task, meant: Meant) -> bool:
@@ -77,7 +77,7 @@ def find_folders_above(target: Target, changes: Changes) -> set[str]:
     """Return the folders that are there, stay, and get another time when something in them is made or deleted."""
     changed = changes.create | changes.overwrite | changes.delete
     above = {posixpath.dirname(path) for path in changed} - changed
-    return {path for path in above if (found := target.look(path)) is not None and stat.S_ISDIR(found.st_mode)}
+    return set(filter(Folders(target).has, above))
 
 
 @contextlib.contextmanager

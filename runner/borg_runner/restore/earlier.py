@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from borg_contract.restore.plan import Mode, RestorePlan
 from borg_runner.log import describe_paths
-from borg_runner.restore.journal import Journal, NoFileError, read_journals, read_list
+from borg_runner.restore.journal import Journal, NoFileError, is_aside, read_journals, read_list, read_list_of
 from borg_runner.restore.late import find_ours, tell_late_before
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.reckon import Meant, Task
@@ -31,7 +31,8 @@ def find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | No
     """Return the journal of an earlier attempt at this very restore, after a warning of those of others."""
     own, plan = None, task.plan
     for journal in found:
-        if _is_of_same(journal, plan) and journal.archive_id == meant.archive.id:
+        is_own = _is_of_same(journal, plan) and journal.archive_id == meant.archive.id
+        if is_own and not is_aside(task.target.root, journal):
             own = journal
             task.repository.log.say(
                 f"an earlier attempt began to change the target: going on from there ({journal.digest[:12]}…)"
@@ -66,8 +67,12 @@ def name_undo_archives(journal: Journal) -> str:
 
 
 def list_earlier(former: Iterable[Journal]) -> tuple[str, ...]:
-    """Return the undo archives of BorgRestores that had this one's name, whose journal this one takes the place of."""
-    return tuple(name for item in former for name in (*item.earlier, item.undo_archive, *item.late) if name)
+    """Return the undo archives of the BorgRestores before this one of its name.
+
+    Each of these names those before it too: however they come, the first mention of each is in their order.
+    """
+    names = (name for item in former for name in (*item.earlier, item.undo_archive, *item.late) if name)
+    return tuple(dict.fromkeys(names))
 
 
 def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -> None:
@@ -153,15 +158,17 @@ def _note_begun(task: Task, changes: Changes, signs: Mapping[str, str]) -> None:
         changes.begun |= dict.fromkeys((path for path in changes.overwrite if path not in signs), "=")
 
 
-def tell_unfinished(task: Task, meant: Meant, changes: Changes) -> None:
-    """Warn of what an earlier restore of this name may have begun to write, and this one leaves alone."""
-    with contextlib.suppress(FileNotFoundError, NoFileError):
-        signs = read_list(task.target.root, task.plan.name)
-        if begun := sorted(_find_begun(task, meant, changes, signs)):
-            task.repository.warn(
-                f"{describe_paths(begun)}: not as in the archive, and left alone as OnlyMissing does; the earlier "
-                "restore may have written but a part of it. Look at it, or restore it with `mode: Merge`."
-            )
+def tell_unfinished(task: Task, meant: Meant, changes: Changes, former: Iterable[Journal]) -> None:
+    """Warn of what earlier restores of this name may have begun to write, and this one leaves alone."""
+    begun: set[str] = set()
+    for journal in former:
+        with contextlib.suppress(FileNotFoundError, NoFileError):
+            begun |= _find_begun(task, meant, changes, read_list_of(task.target.root, journal))
+    if begun:
+        task.repository.warn(
+            f"{describe_paths(sorted(begun))}: not as in the archive, and left alone as OnlyMissing does; the earlier "
+            "restore may have written but a part of it. Look at it, or restore it with `mode: Merge`."
+        )
 
 
 def _find_begun(task: Task, meant: Meant, changes: Changes, signs: Mapping[str, str]) -> set[str]:
@@ -180,25 +187,21 @@ def _stays_folder(task: Task, changes: Changes, path: str) -> bool:
     return path not in changes.clear and found is not None and stat.S_ISDIR(found.st_mode)
 
 
-def find_left(task: Task, former: Iterable[Journal]) -> Journal | None:
-    """Return the journal of an earlier restore of this name that left something half restored which is so still."""
+def find_covered(task: Task, meant: Meant) -> list[Journal]:
+    """Return the journals of the restores of which nothing is half restored once this one has ended."""
     plan = task.plan
-    for journal in former:
-        same = plan.mode is not Mode.ONLY_MISSING and journal.paths_digest == digest_selection(plan)
-        if not (_is_whole(plan) or same):
-            return journal
-    return None
-
-
-def find_covered(task: Task, meant: Meant) -> set[str]:
-    """Return the restores that left the target half restored and of which nothing is left once this one has ended."""
-    plan, journals = task.plan, read_journals(task.target.root)
     undoes = plan.mode is Mode.MIRROR and not (plan.paths or plan.exclude)
-    return {
-        journal.restore
-        for journal in journals
-        if _is_whole(plan) or (undoes and journal.undo_archive == meant.archive.name)
-    }
+    return [
+        journal
+        for journal in read_journals(task.target.root)
+        if _is_whole(plan) or _does_again(plan, journal) or (undoes and journal.undo_archive == meant.archive.name)
+    ]
+
+
+def _does_again(plan: RestorePlan, journal: Journal) -> bool:
+    """Tell whether it goes over all that the one of its name was to restore."""
+    is_same = journal.restore == plan.name and journal.paths_digest == digest_selection(plan)
+    return is_same and plan.mode is not Mode.ONLY_MISSING
 
 
 def digest_selection(plan: RestorePlan) -> str:

@@ -2,10 +2,12 @@
 
 Two files: the journal, and the list of all that was to be changed when the restore began. Both are written before the
 first change and removed after the last one, the journal first: who finds it knows that the folder may be half restored.
+Those of a former BorgRestore of the same name stay, under names of their own, until another one has gone over it.
 """
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -71,7 +73,8 @@ def read_journals(folder: Path) -> list[Journal]:
                 journal = Journal(**json.loads(_read(path)))
                 names = (*journal.late, *journal.earlier)  # raises where these are no lists
                 is_one = all(isinstance(name, str) for name in (*names, journal.restore, journal.undo_archive))
-                if is_one and path.name == _journal_name(journal.restore):  # what it names is removed later
+                places = (_journal_name(journal.restore), _journal_name(_stem_aside(journal)))
+                if is_one and path.name in places:  # what it names is removed later
                     found.append(journal)
     return found
 
@@ -97,6 +100,11 @@ def read_list(folder: Path, restore: str) -> dict[str, str]:
     return parse_list(_read(folder / list_name(restore)))
 
 
+def read_list_of(folder: Path, journal: Journal) -> dict[str, str]:
+    """Return the same of the restore that left this journal, whether it was set aside or not. Raises OSError."""
+    return read_list(folder, _find_stem(folder, journal))
+
+
 def write_journal(folder: Path, journal: Journal) -> None:
     """Write the journal; once this returns, it is there whatever happens. Raises OSError."""
     _write(folder, _journal_name(journal.restore), json.dumps(asdict(journal), indent=1).encode())
@@ -111,15 +119,38 @@ def measure_grain(folder: Path, journal: Journal) -> int:
     return next((grain for grain in _GRAINS if _ODD - _ODD % grain == kept), 1)
 
 
-def remove_list(folder: Path, restore: str) -> None:
-    """Remove the list alone. Raises OSError."""
-    (folder / list_name(restore)).unlink(missing_ok=True)
+def set_aside(folder: Path, journal: Journal) -> None:
+    """Let the names of journal and list be free for another restore of that name, and lose nothing. Raises OSError."""
+    stem, aside = _find_stem(folder, journal), _stem_aside(journal)
+    with contextlib.suppress(FileNotFoundError):  # it has no list
+        (folder / list_name(stem)).rename(folder / list_name(aside))
+    (folder / _journal_name(stem)).rename(folder / _journal_name(aside))
+
+
+def remove_former(folder: Path, journal: Journal) -> None:
+    """Remove this journal, wherever it is, and its list. Raises OSError."""
+    remove_journal(folder, _find_stem(folder, journal))
 
 
 def remove_journal(folder: Path, restore: str) -> None:
     """Remove journal and list. Raises OSError."""
     for name in (_journal_name(restore), list_name(restore)):
         (folder / name).unlink(missing_ok=True)
+
+
+def is_aside(folder: Path, journal: Journal) -> bool:
+    """Tell whether another restore of that name has set it aside."""
+    return os.path.lexists(folder / _journal_name(_stem_aside(journal)))
+
+
+def _find_stem(folder: Path, journal: Journal) -> str:
+    """Return what stands for the restore in the names of its files."""
+    return _stem_aside(journal) if is_aside(folder, journal) else journal.restore
+
+
+def _stem_aside(journal: Journal) -> str:
+    told = repr((journal.uid, journal.archive_id)).encode("utf-8", "surrogateescape")
+    return f"{journal.restore}.{hashlib.sha256(told).hexdigest()[:12]}"
 
 
 def _journal_name(restore: str) -> str:

@@ -4,7 +4,6 @@ The undo archive is of before, so it has nothing of that. What an attempt itself
 """
 
 import os
-import posixpath
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.journal import Journal, read_began, read_list
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.reckon import Meant, Task
-from borg_runner.restore.preview.target import Target
+from borg_runner.restore.preview.target import Folders
 from borg_runner.restore.verify import Findings, find_contents, verify_content
 
 _BACK_AGAIN = "restore that with `mode: Merge` to have it back"
@@ -45,7 +44,7 @@ def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes, *, i
         signs = read_list(root, journal.restore)
     except FileNotFoundError:  # the target was empty
         signs = dict.fromkeys(lost, "+")
-    late, touched, folders = set(), set(), _Folders(task.target)
+    late, touched, folders = set(), set(), Folders(task.target)
     for path in lost:
         found = task.target.look(path) if folders.hold(path) else None
         if found is None or stat.S_ISDIR(found.st_mode):
@@ -57,26 +56,6 @@ def find_late(task: Task, meant: Meant, journal: Journal, changes: Changes, *, i
     if is_again:
         late -= find_ours(task, meant, late)
     return Late(late - touched, late & touched)
-
-
-class _Folders:
-    """Tells what is in the target from what a link there leads to: what stands in the place of a folder may be one."""
-
-    def __init__(self, target: Target) -> None:
-        self._target = target
-        self._real = {"": True}
-
-    def hold(self, path: str) -> bool:
-        """Tell whether all above the path are folders. Raises OSError."""
-        folder, unknown = posixpath.dirname(path), []
-        while folder not in self._real:
-            unknown.append(folder)
-            folder = posixpath.dirname(folder)
-        real = self._real[folder]
-        for inner in reversed(unknown):
-            found = self._target.look(inner) if real else None
-            real = self._real[inner] = found is not None and stat.S_ISDIR(found.st_mode)
-        return real
 
 
 def find_ours(task: Task, meant: Meant, paths: set[str]) -> set[str]:

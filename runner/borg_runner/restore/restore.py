@@ -7,7 +7,7 @@ ends it leaves the journal behind, and the next attempt goes on by it.
 import contextlib
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from borg_contract.ownership import UndoOf
@@ -19,7 +19,6 @@ from borg_runner.restore.change import change, find_folders_above, finish, held_
 from borg_runner.restore.earlier import (
     digest_selection,
     find_covered,
-    find_left,
     find_of_same,
     find_own,
     hold_to_list,
@@ -34,7 +33,7 @@ from borg_runner.restore.journal import (
     read_boot_id,
     read_journals,
     remove_journal,
-    remove_list,
+    set_aside,
     write_journal,
     write_list,
 )
@@ -73,7 +72,7 @@ def _restore(task: Task, before: list[Journal]) -> None:
     meant = find_meant(task)
     root, plan = task.target.root, task.plan
     journal = find_own(task, before, meant)
-    former = [item for item in before if item.restore == plan.name and item.uid != plan.uid]
+    former = [item for item in before if item.restore == plan.name and item is not journal]
     since = journal.began if journal is not None and journal.is_of_this_boot else None
     if journal is not None:
         _heed_grain(task, journal)
@@ -85,8 +84,7 @@ def _restore(task: Task, before: list[Journal]) -> None:
     is_again = journal is not None
     if journal is not None:
         hold_to_list(task, meant, journal, changes)
-    elif former:
-        tell_unfinished(task, meant, changes)
+    tell_unfinished(task, meant, changes, former)
     found = describe(task, meant, changes, digest)
     task.add(preview=found)
     say_changes(task, changes, found)
@@ -95,16 +93,18 @@ def _restore(task: Task, before: list[Journal]) -> None:
     was_empty = task.target.is_empty
     if not changes.is_nothing or meant.selection.root is not None:
         root.mkdir(parents=True, exist_ok=True)
-    if journal is None and not changes.is_nothing:
-        journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
-        _heed_grain(task, journal)
     try:
         if journal is not None:
-            with contextlib.nullcontext() if is_again else _begun_in_vain(task):
-                journal = _keep_late(task, meant, journal, changes, is_again=is_again)
+            journal = _keep_late(task, meant, journal, changes, is_again=True)
+        elif not changes.is_nothing:
+            with _begun_in_vain(task, former):
+                journal = _begin(task, meant, changes, digest, was_empty=was_empty, earlier=list_earlier(former))
+                _heed_grain(task, journal)
+                journal = _keep_late(task, meant, journal, changes, is_again=False)
         with _telling_what_is_half(task, None if is_again else journal):
             change(task, meant, changes)
-            finish(task, covers=find_covered(task, meant), leaves=find_left(task, former))
+            covered = find_covered(task, meant)
+            finish(task, covers=covered, leaves=[item for item in former if item not in covered])
     finally:
         if journal is not None and (journal.undo_archive or journal.late):
             task.count()  # anew: others may have used the repository meanwhile, and this counts as of the run's end
@@ -128,8 +128,14 @@ def _telling_what_is_half(task: Task, journal: Journal | None) -> Iterator[None]
 
 
 @contextlib.contextmanager
-def _begun_in_vain(task: Task) -> Iterator[None]:
-    """Take back that the restore began where it cannot go on, and nothing is changed yet."""
+def _begun_in_vain(task: Task, former: Iterable[Journal]) -> Iterator[None]:
+    """Take back that the restore began where it cannot go on, and nothing is changed yet.
+
+    What `former` ones of its name left is set aside before: whatever ends this one, it says what they half restored.
+    """
+    with held_times(task.target, {""}):
+        for item in former:
+            set_aside(task.target.root, item)
     try:
         yield
     except (FaultError, OSError):
@@ -155,12 +161,7 @@ def _begin(
     with held_times(task.target, {""}):
         write_list(root, name, changes.lines())
     if task.plan.undo and not was_empty:
-        try:
-            undo_archive = _archive_before(task, meant, changes)
-        except FaultError:
-            with held_times(task.target, {""}):
-                remove_list(root, name)
-            raise
+        undo_archive = _archive_before(task, meant, changes)
         task.add(undo_archive=undo_archive)
     journal = Journal(
         restore=name,

@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from borg_contract.restore.plan import Mode, RestorePlan
+from borg_contract.result import RepositoryResult
 from borg_contract.run import Operation
 from runner_kit.borg_binary import find_borg
 from runner_kit.pod import Ended, Pod, during
@@ -376,12 +378,94 @@ def test_what_a_link_leads_to_is_not_what_is_replaced(pod: Pod, target: Path, mo
     assert len(pod.archives(pod.repository())) == 2
 
 
+@pytest.mark.parametrize("link", ["d", "d/sub"])
+def test_what_is_above_is_not_asked_for_through_a_link_that_goes(pod: Pod, link: str) -> None:
+    back_up(pod)
+    source, target, elsewhere = pod.root / "source", pod.root / "target", pod.root / "elsewhere"
+    (source / "d/sub/deep").mkdir(parents=True)
+    (source / "d/sub/deep/in").write_text("of the archive")
+    pod.ask_borg(pod.repository(), "create", "REPO::other", "d/sub/deep/in", directory=source)
+    for folder in (elsewhere / "sub/deep", elsewhere / "deep"):
+        folder.mkdir(parents=True)
+        os.utime(folder, (1_000_000_000, 1_000_000_000))
+    (target / link).parent.mkdir(parents=True)
+    (target / link).symlink_to(elsewhere)
+    undo = restored(run(pod, Operation.RESTORE, RestorePlan(name="back", archive="other"))).undo_archive
+    assert undo is not None
+    assert (target / "d/sub/deep/in").read_text() == "of the archive"
+    assert (target / "d/sub/deep").stat().st_mtime > 1_000_000_000, "that is the time of another folder"
+    ended = run(pod, Operation.RESTORE, RestorePlan(name="undo", archive=undo, mode=Mode.MIRROR))
+    restored(ended)
+    assert ended.result.repositories[0].warnings == ()
+    assert (target / link).is_symlink()
+
+
+def fail_to_archive_what_came(pod: Pod, plan: RestorePlan, script: str) -> RepositoryResult:
+    """Let a shell do what the script says once the undo archive has read the target, and no other archive be made."""
+    did = pod.root / "did"
+    during(
+        pod,
+        "create|extract",
+        f'case "$*" in create*) [ ! -e {did} ] || exit 2 ;; *--dry-run*) {script}; touch {did} ;; esac',
+    )
+    result = failed(run(pod, Operation.RESTORE, plan))
+    pod.borg = find_borg()
+    return result
+
+
 def test_nothing_is_called_half_restored_where_what_came_meanwhile_cannot_be_archived(pod: Pod, target: Path) -> None:
     plan = RestorePlan(name="back", archive=back_up(pod))
-    repository = pod.root / "repositories/main"
-    script = f"echo precious >{target}/hello.txt; chmod a-w {repository} {repository}/data {repository}/data/0"
-    told = failed(restore_beside(pod, plan, script))
+    told = fail_to_archive_what_came(pod, plan, f"echo precious >{target}/hello.txt")
+    assert (pod.root / "did").exists()
     assert "Nothing was changed" in (told.error or "")
     assert "half restored" not in (told.error or "")
     assert (target / "hello.txt").read_text() == "precious\n"
+    assert [path.name for path in target.iterdir() if path.name.startswith(".borg-restore")] == []
+
+
+def kill_at(pod: Pod, plan: RestorePlan, verb: str) -> None:
+    """Kill the runner once it starts borg for that, but not to read back."""
+    during(pod, verb, 'case "$*" in *--dry-run*|*--stdout*) ;; *) kill -9 $PPID; exit 2 ;; esac')
+    with pod.running(pod.plan(operation=Operation.RESTORE, restore=plan)) as process:
+        assert process.wait(60) == -signal.SIGKILL
+    pod.borg = find_borg()
+
+
+@pytest.mark.parametrize(
+    "how", ["undo fails", "late undo fails", "journal fails", "killed at undo", "killed and again"]
+)
+def test_what_an_earlier_one_half_restored_is_told_however_the_next_one_of_its_name_ended(
+    pod: Pod, target: Path, how: str
+) -> None:
+    plan = RestorePlan(name="back", uid="first", archive=back_up(pod))
+    fail_in_a_file(pod, plan, target / "hello.txt")
+    [journal] = target.glob(".borg-restore.*.json")
+    undo = json.loads(journal.read_text())["undo_archive"]
+    second, third = (replace(plan, uid=uid, mode=Mode.ONLY_MISSING) for uid in ("second", "third"))
+    match how:
+        case "undo fails":
+            during(pod, "create", "exit 2")
+            failed(run(pod, Operation.RESTORE, second))
+            pod.borg = find_borg()
+        case "late undo fails":
+            replaces = replace(second, mode=Mode.MERGE)
+            told = fail_to_archive_what_came(pod, replaces, f"echo precious >{target}/changed")
+            assert "Nothing was changed" in (told.error or "")
+        case "journal fails":
+            in_the_way = target / ".borg-restore.back.json.new"
+            in_the_way.mkdir()
+            failed(run(pod, Operation.RESTORE, second))
+            in_the_way.rmdir()
+        case "killed at undo":
+            kill_at(pod, second, "create")
+        case _:
+            kill_at(pod, second, "extract")
+            restored(run(pod, Operation.RESTORE, second))
+    ended = run(pod, Operation.RESTORE, third)
+    restored(ended)
+    assert (target / "hello.txt").read_text() == "he"
+    warnings = ended.result.repositories[0].warnings
+    assert any("hello.txt" in text and "not as in the archive" in text for text in warnings)
+    assert any(f'"{undo}"' in text for text in warnings)
+    restored(run(pod, Operation.RESTORE, replace(plan, uid="fourth")))
     assert [path.name for path in target.iterdir() if path.name.startswith(".borg-restore")] == []

@@ -18,7 +18,7 @@ from borg_runner.restore.archive.attributes import FLAGS, MISSING, is_held
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.scope import Selection
 from borg_runner.restore.preview.changes import Changes, count_bytes
-from borg_runner.restore.preview.target import Target
+from borg_runner.restore.preview.target import Folders, Target
 
 _CHOWN, _IMMUTABLE, _MKNOD, _SETFCAP = 0, 9, 27, 31
 """Numbers of Linux's capabilities."""
@@ -109,11 +109,12 @@ def check_flags(changes: Changes, target: Target) -> None:
     changed = changes.overwrite | changes.delete
     # Whatever is changed, the journal comes and goes in the root.
     above = {""} | {posixpath.dirname(path) for path in changes.written | changes.delete} - changes.create - changed
-    emptied = {posixpath.dirname(path) for path in changed}
+    emptied, folders = {posixpath.dirname(path) for path in changed}, Folders(target)
     held = sorted(
         path
         for path in changed | above
-        if (found := target.look(path)) is not None
+        if folders.hold(path)
+        and (found := target.look(path)) is not None
         and is_held(target.join(path), found, only_new=path != "" and path in above and path not in emptied)
     )
     if not held:

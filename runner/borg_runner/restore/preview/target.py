@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import posixpath
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -107,3 +108,27 @@ class Target:
                 os.rmdir(name, dir_fd=parent)
             else:
                 os.unlink(name, dir_fd=parent)
+
+
+class Folders:
+    """Tells what is in the target from what a link there leads to: what stands in the place of a folder may be one."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._real = {"": True}
+
+    def hold(self, path: str) -> bool:
+        """Tell whether all above the path are folders. Raises OSError."""
+        return self.has(posixpath.dirname(path))
+
+    def has(self, folder: str) -> bool:
+        """Tell whether it is a folder, and all above it are. Raises OSError."""
+        unknown = []
+        while folder not in self._real:
+            unknown.append(folder)
+            folder = posixpath.dirname(folder)
+        real = self._real[folder]
+        for inner in reversed(unknown):
+            found = self._target.look(inner) if real else None
+            real = self._real[inner] = found is not None and stat.S_ISDIR(found.st_mode)
+        return real
