@@ -468,3 +468,16 @@ def test_what_cannot_be_compared_is_not_said_to_be_deleted(world: World, tag: st
     world.cluster.add("BorgRun", "run", {"scheduleRef": {"name": "db"}})
     refused = send(world, "POST", "/api/backup/cancel/run", If_Match=tag)
     assert (refused.status_code, "no weak one" in refused.json()["detail"]) == (412, True)
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", PATH), ("POST", "/api/schedule/")])
+def test_a_schedule_that_waits_for_its_source_is_refused_in_words(world: World, method: str, path: str) -> None:
+    before = world.cluster.objects["BorgSchedule", "db"]["spec"]
+    form = {"name": "new", "repository": "main", "cron_expression": None, "availability_check_interval_minutes": 30}
+    answer = send(world, method, path, {**form, "schedule_mode": "availability"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/schedule_mode"), answer.text
+    assert "waits for no source" in answer.json()["detail"]
+    assert world.cluster.objects["BorgSchedule", "db"]["spec"] == before
+    for mode in ("cron", None):
+        taken = {**form, "name": f"by {mode}", "schedule_mode": mode, "cron_expression": "0 3 * * *"}
+        assert send(world, method, path, taken).status_code == 200

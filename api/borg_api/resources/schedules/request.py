@@ -1,11 +1,22 @@
 """What clients send about a schedule, as types. Absent, null and given are three things: see `given`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, create_model, with_config
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    create_model,
+    model_validator,
+    with_config,
+)
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
+from borg_api.edge.errors import InvalidValueError
 from borg_contract.retention import DEFAULTS
 from borg_core.kinds.parts.names import TITLE_LIMIT
 
@@ -88,6 +99,9 @@ class ScheduleFields(RuleFields):
     cron_expression: str | None = Field(
         default=None, min_length=1, max_length=512, description="What a Kubernetes CronJob takes."
     )
+    schedule_mode: Literal["cron"] | None = Field(
+        default=None, description="Of Borg UI's modes the one that there is: at the times of cron_expression."
+    )
     timezone: str | None = Field(default=None, min_length=1, max_length=64, description="IANA; default UTC.")
     repository: str | None = Field(
         default=None, max_length=4096, description="A repository's location or name; the first target."
@@ -110,6 +124,17 @@ class ScheduleFields(RuleFields):
     post_backup_script_parameters: Parameters | None = None
     run_prune_after: bool | None = Field(default=None, description="Default false.")
     run_compact_after: bool | None = Field(default=None, description="Default false.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_other_modes(cls, sent: Any) -> Any:
+        """Say that first: with another mode Borg UI's client sends no times, and those would seem to be at fault."""
+        if isinstance(sent, dict) and sent.get("schedule_mode") not in (None, "cron"):
+            raise InvalidValueError(
+                "A schedule runs at the times of its cron expression, and waits for no source: choose times for it.",
+                "/schedule_mode",
+            )
+        return sent
 
     @property
     def given(self) -> dict[str, Any]:
