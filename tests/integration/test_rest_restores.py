@@ -273,7 +273,11 @@ def test_regular_checks_are_edited_by_one_at_a_time(rest: Rest, kubectl: Kubectl
         rest("PUT", path, late, headers={"If-Match": written.headers["ETag"]}), 412
     )
     live = kubectl.get("-n", rest.namespace, "brepo", "main")["spec"]
-    assert live["verification"]["check"] == {"schedule": "0 3 * * 0", "timeZone": "Europe/Berlin"}
+    assert live["verification"]["check"] == {
+        "schedule": "0 3 * * 0",
+        "timeZone": "Europe/Berlin",
+        "maxDuration": "60m",
+    }
     assert live["compression"] == "lz4"
     ended = rest.send("PUT", path, {"cron_expression": ""})["repository"]
     assert ended["check_schedule_enabled"] is False

@@ -102,7 +102,7 @@ def test_regular_checks_are_begun_changed_and_ended(world: World) -> None:
     before = good(send(world, "GET", SCHEDULE))
     TypeAdapter(CheckSchedule).validate_python(before, strict=True)
     assert (before["check_cron_expression"], before["enabled"], before["timezone"]) == (None, False, "UTC")
-    form = {"cron_expression": "0 2 * * 0", "timezone": "Europe/Berlin", "max_duration": 3600, "check_extra_flags": ""}
+    form = {"cron_expression": "0 2 * * 0", "timezone": "Europe/Berlin", "max_duration": 0, "check_extra_flags": ""}
     written = good(send(world, "PUT", SCHEDULE, form))
     TypeAdapter(CheckScheduleWritten).validate_python(written, strict=True)
     assert verification(world) == {"check": {"schedule": "0 2 * * 0", "timeZone": "Europe/Berlin"}}
@@ -132,6 +132,11 @@ def test_regular_checks_are_begun_changed_and_ended(world: World) -> None:
         (False, {"timezone": "Europe/Berlin"}, 400, "/cron_expression"),
         (False, {"schedule_enabled": True}, 400, "/cron_expression"),
         (True, {"schedule_enabled": False}, 400, "/schedule_enabled"),
+        (True, {"check_extra_flags": "--verify-data"}, 400, "/check_extra_flags"),
+        (False, {"cron_expression": "0 2 * * 0", "extra_flags": "--repair"}, 400, "/check_extra_flags"),
+        (False, {"max_duration": 3600}, 400, "/cron_expression"),
+        (True, {"max_duration": -1}, 400, "/max_duration"),
+        (True, {"max_duration": "1h"}, 422, "/max_duration"),
         (True, {"timezone": "Mars/Olympus"}, 400, "/timezone"),
         (True, {"cron_expression": 5}, 422, "/cron_expression"),
     ],
@@ -146,6 +151,62 @@ def test_what_cannot_be_taken_changes_nothing(
     answer = send(world, "PUT", SCHEDULE, body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (status, pointer)
     assert verification(world) == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written", "shown"), [(3600, "60m", 3600), (90, "2m", 120), (7200.0, "120m", 7200)]
+)
+def test_how_long_one_check_may_take_is_told_in_seconds_and_kept_in_minutes(
+    world: World, seconds: float, written: str, shown: int
+) -> None:
+    known = {"schedule": "0 2 * * 0", "timeZone": "UTC"}
+    good(send(world, "PUT", SCHEDULE, {"cron_expression": "0 2 * * 0", "max_duration": seconds}))
+    assert verification(world)["check"] == {**known, "maxDuration": written}
+    assert good(send(world, "GET", SCHEDULE))["check_max_duration"] == shown
+    writes = len(world.cluster.requests)
+    for same in ({"check_max_duration": shown}, {"max_duration": None}):
+        good(send(world, "PUT", SCHEDULE, same))
+    assert len(world.cluster.requests) == writes
+    good(send(world, "PUT", SCHEDULE, {"timezone": "Europe/Berlin"}))
+    assert verification(world)["check"]["maxDuration"] == written
+    good(send(world, "PUT", SCHEDULE, {"max_duration": 0}))
+    assert verification(world)["check"] == {**known, "timeZone": "Europe/Berlin"}
+
+
+@pytest.mark.parametrize(
+    ("path", "wishes", "pointer"),
+    [
+        ("check", {"max_duration": 3600, "check_extra_flags": "--verify-data"}, "/check_extra_flags"),
+        ("restore-check", {"paths": ["sources/data/x"], "full_archive": False}, "/paths"),
+    ],
+)
+def test_what_a_check_would_leave_out_is_refused_when_it_is_asked_for(
+    world: World, path: str, wishes: dict[str, Any], pointer: str
+) -> None:
+    answer = send(world, "POST", f"{BASE}/{path}", wishes)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+    assert not runs(world)
+    nothing = {"max_duration": 3600, "check_extra_flags": " ", "paths": [], "full_archive": False}
+    good(send(world, "POST", f"{BASE}/{path}", nothing))
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"paths": ["sources/data/x"], "full_archive": False}, "/paths"),
+        ({"restore_check_paths": ["sources/data/x"]}, "/paths"),
+        ({"paths": [], "full_archive": False}, "/full_archive"),
+    ],
+    ids=["paths", "as answers call them", "canary"],
+)
+def test_kinds_of_restore_checks_that_there_are_not_are_refused(
+    world: World, body: dict[str, Any], pointer: str
+) -> None:
+    answer = send(world, "PUT", DRILLS, {"cron_expression": "0 5 * * 6", **body})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
+    assert "choose the full archive" in answer.json()["detail"]
+    assert verification(world) is None
+    good(send(world, "PUT", DRILLS, {"cron_expression": "0 5 * * 6", "paths": [], "full_archive": True}))
 
 
 def test_if_match_minds_edits_of_the_repository_and_not_its_status(world: World) -> None:

@@ -11,7 +11,7 @@ from borg_api.picture.records import edition_of
 from borg_api.resources.checks import response
 from borg_api.resources.checks.changes import change_times
 from borg_api.resources.checks.history import DrillJobs, Many, ScheduledOnly, choose_runs, render_drill
-from borg_api.resources.checks.request import CheckSchedule
+from borg_api.resources.checks.request import DrillSchedule, Wishes, refuse_canary, refuse_paths
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.response import derive_run_id
 from borg_api.resources.runs.route import LIST as LIST_RUNS
@@ -27,9 +27,14 @@ router = ApiRouter(prefix="/api/repositories/{repository_id}", route_class=Guard
 @router.post("/restore-check", responses=answers(Started, 404, 409, leads_to=OF_RUN))
 @requires(Permission("create", RUNS))
 async def drill_repository(
-    view: TheView, writer: RunWriter, repository_id: RepositoryId, idempotency_key: IdempotencyKey = None
+    view: TheView,
+    writer: RunWriter,
+    wishes: Wishes,
+    repository_id: RepositoryId,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Restore a part of the newest archives on trial, now. A body is not looked at: there is nothing to choose."""
+    """Restore a part of the newest archives on trial, now. A body may come along, but there is nothing to choose."""
+    refuse_paths(wishes.get("paths"))
     run = await start_check(view, writer, find_repository(view, repository_id), idempotency_key, Operation.DRILL)
     message = "Restore check job started successfully"
     body: Started = {"job_id": derive_run_id(run), "status": "pending", "message": message}
@@ -51,11 +56,13 @@ async def update_drill_schedule(
     writer: RepositoryWriter,
     *,
     repository_id: RepositoryId,
-    fields: CheckSchedule,
+    fields: DrillSchedule,
     if_match: IfMatch = None,
 ) -> Response:
     """Change when archives are restored on trial, or end that. What else drills are told stays as it is."""
     found = find_repository(view, repository_id)
+    refuse_paths(fields.paths)
+    refuse_canary(fields.full_archive)
     written = await change_times(writer, found, fields, editions_of(if_match), of="drill")
     body: response.DrillScheduleWritten = {"success": True, "repository": response.render_drilled(written)}
     return send(body, {"ETag": _etag_of(written)})

@@ -1,8 +1,16 @@
-"""What clients send about the regular checks of a repository."""
+"""What clients send about the regular checks and drills of a repository, and with one that is to begin now."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+import orjson
+from fastapi import Depends, Request
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from borg_api.edge.errors import InvalidValueError
+from borg_api.resources.schedules.request import as_whole
+
+_TIMES: dict[str, Any] = {"cron_expression": "0 3 * * 0", "timezone": "Europe/Berlin"}
+_LONGEST_SECONDS = 2**31
 
 
 def _as_answers_call_it(name: str) -> AliasChoices:
@@ -10,12 +18,10 @@ def _as_answers_call_it(name: str) -> AliasChoices:
     return AliasChoices(name, f"check_{name}", f"restore_check_{name}")
 
 
-class CheckSchedule(BaseModel):
-    """Absent and null mean unchanged. Unknown keys are ignored: there is no max_duration here, and no flag of borg."""
+class Times(BaseModel):
+    """Absent and null mean unchanged. Unknown keys are ignored."""
 
-    model_config = ConfigDict(
-        strict=True, json_schema_extra={"examples": [{"cron_expression": "0 3 * * 0", "timezone": "Europe/Berlin"}]}
-    )
+    model_config = ConfigDict(strict=True)
 
     cron_expression: str | None = Field(
         default=None,
@@ -41,3 +47,79 @@ class CheckSchedule(BaseModel):
     def _leave_nulls_out(cls, sent: Any) -> Any:
         """Null means unchanged by whatever name, and hides no other name's value."""
         return {key: value for key, value in sent.items() if value is not None} if isinstance(sent, dict) else sent
+
+
+class CheckSchedule(Times):
+    """Absent and null mean unchanged. Unknown keys are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TIMES]})
+
+    max_duration: Annotated[int, Field(ge=0, le=_LONGEST_SECONDS), BeforeValidator(as_whole)] | None = Field(
+        default=None,
+        validation_alias=_as_answers_call_it("max_duration"),
+        description="Seconds, rounded up to minutes: a check goes on where the one before came to; 0: to the end.",
+    )
+    extra_flags: str | None = Field(
+        default=None,
+        max_length=4096,
+        validation_alias=_as_answers_call_it("extra_flags"),
+        description="Borg UI's flags for borg, of which none is taken; empty is.",
+    )
+
+
+class DrillSchedule(Times):
+    """Absent and null mean unchanged. Unknown keys are ignored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TIMES]})
+
+    paths: list[str] | None = Field(
+        default=None,
+        max_length=256,
+        validation_alias=_as_answers_call_it("paths"),
+        description="Borg UI's paths to look at, of which none is taken: a drill chooses what it restores itself.",
+    )
+    full_archive: bool | None = Field(
+        default=None,
+        validation_alias=_as_answers_call_it("full_archive"),
+        description="false is Borg UI's canary, which there is not here.",
+    )
+
+
+async def _read_wishes(request: Request) -> dict[str, Any]:
+    """Return what is sent along with what needs no body, and so may come without one, or without its type."""
+    try:
+        sent = orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        return {}
+    return sent if isinstance(sent, dict) else {}
+
+
+Wishes = Annotated[dict[str, Any], Depends(_read_wishes)]
+
+
+def refuse_flags(flags: object) -> None:
+    """Raise InvalidValueError where there are any: a check without them would seem to have done what they ask for."""
+    if flags and str(flags).strip():
+        raise InvalidValueError(
+            "A check takes no flags of borg: leave them empty. What verifies all data from time to time is "
+            "spec.verification.check.verifyDataEvery of the BorgRepository.",
+            "/check_extra_flags",
+        )
+
+
+def refuse_paths(paths: object) -> None:
+    """Raise InvalidValueError where there are any: a drill restores others."""
+    if paths:
+        raise InvalidValueError(
+            "Paths cannot be chosen: choose the full archive, of which each restore check takes another part.", "/paths"
+        )
+
+
+def refuse_canary(full_archive: object) -> None:
+    """Raise InvalidValueError for Borg UI's default, a file of which there is none in archives here."""
+    if full_archive is False:
+        raise InvalidValueError(
+            "There is no canary in the archives: choose the full archive, of which each restore check takes another "
+            "part.",
+            "/full_archive",
+        )

@@ -11,6 +11,7 @@ from borg_api.picture.records import RunRecord, derive_id
 from borg_api.picture.timetable import DEFAULT_ZONE
 from borg_api.resources.runs.response import STATUSES, derive_run_id, run_status
 from borg_contract.run import Operation
+from borg_core.kinds.parts.timing import parse_age
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.workload.plan import derive_location
 
@@ -24,7 +25,7 @@ class Times(TypedDict):
     timezone: str
     last_scheduled_check: Annotated[str | None, Field(description="When the newest check ended, regular or not.")]
     next_scheduled_check: str | None
-    check_max_duration: Annotated[int | None, Field(description="null: a check takes as long as it takes.")]
+    check_max_duration: Annotated[int | None, Field(description="Seconds; null: a check takes as long as it takes.")]
     check_extra_flags: str | None
     notify_on_check_success: bool
     notify_on_check_failure: bool
@@ -166,7 +167,7 @@ def _render_times(repository: BorgRepository) -> Times:
         "timezone": zone,
         "last_scheduled_check": repository.status.last_check_time,
         "next_scheduled_check": repository.status.next_check_time if check else None,
-        "check_max_duration": None,
+        "check_max_duration": parse_age(check.max_duration) if check and check.max_duration else None,
         "check_extra_flags": None,
         "notify_on_check_success": False,
         "notify_on_check_failure": False,

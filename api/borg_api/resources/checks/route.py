@@ -11,7 +11,7 @@ from borg_api.picture.records import edition_of
 from borg_api.resources.checks import response
 from borg_api.resources.checks.changes import change_times
 from borg_api.resources.checks.history import CheckJobs, Many, ScheduledOnly, choose_runs, render_check
-from borg_api.resources.checks.request import CheckSchedule
+from borg_api.resources.checks.request import CheckSchedule, Wishes, refuse_flags
 from borg_api.resources.repositories.response import maintained_in
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.response import derive_run_id
@@ -28,9 +28,14 @@ router = ApiRouter(prefix="/api/repositories/{repository_id}", route_class=Guard
 @router.post("/check", responses=answers(Started, 404, 409, leads_to=OF_RUN))
 @requires(Permission("create", RUNS))
 async def check_repository(
-    view: TheView, writer: RunWriter, repository_id: RepositoryId, idempotency_key: IdempotencyKey = None
+    view: TheView,
+    writer: RunWriter,
+    wishes: Wishes,
+    repository_id: RepositoryId,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Check a repository now. A body is not looked at: there is nothing to choose."""
+    """Check a repository now, all of it: a body may come along, but there is nothing to choose."""
+    refuse_flags(wishes.get("check_extra_flags"))
     run = await start_check(view, writer, find_repository(view, repository_id), idempotency_key)
     body: Started = {"job_id": derive_run_id(run), "status": "pending", "message": "Check job started successfully"}
     return send(body)
@@ -57,6 +62,7 @@ async def update_check_schedule(
 ) -> Response:
     """Change when a repository is checked, or end that."""
     found = find_repository(view, repository_id)
+    refuse_flags(fields.extra_flags)
     written = await change_times(writer, found, fields, editions_of(if_match), of="check")
     body: response.CheckScheduleWritten = {"success": True, "repository": response.render_checked(written)}
     return send(body, {"ETag": _etag_of(written)})
