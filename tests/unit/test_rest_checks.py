@@ -26,6 +26,7 @@ MAIN = {
     "compression": "lz4",
 }
 BASE = "/api/repositories/main"
+RESTORE = {"repositoryRef": {"name": "main"}, "archive": "a", "target": {"claim": {"claimName": "x"}}}
 SCHEDULE = f"{BASE}/check-schedule"
 
 
@@ -300,6 +301,41 @@ def test_logs_of_what_is_not_there_and_for_those_who_may_not_read_them(world: Wo
     assert send(world, "GET", "/api/activity/check/it/logs/download?token=token").status_code == 404
     world.cluster.denied = {"pods"}
     assert send(world, "GET", "/api/activity/check/7/logs", Authorization="Bearer other").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "spec", "right"),
+    [
+        ("BorgRun", "backup", {"scheduleRef": {"name": "db"}, "operation": "Backup"}, "borgruns"),
+        ("BorgRun", "check", {"repositoryRef": {"name": "main"}, "operation": "Check"}, "borgruns"),
+        ("BorgRun", "restore_check", {"repositoryRef": {"name": "main"}, "operation": "Drill"}, "borgruns"),
+        ("BorgRun", "prune", {"repositoryRef": {"name": "main"}, "operation": "Prune"}, "borgruns"),
+        ("BorgRestore", "restore", RESTORE, "borgrestores"),
+    ],
+)
+def test_an_activity_is_cancelled_by_its_type_and_id(
+    world: World, kind: str, type_: str, spec: dict[str, Any], right: str
+) -> None:
+    world.cluster.add(kind, "it", spec, status={"phase": "Running"})
+    number = derive_id(kind, "team", "it")
+    for other in {"backup", "check", "restore_check", "prune", "restore"} - {type_}:
+        assert send(world, "POST", f"/api/activity/{other}/{number}/cancel").status_code == 404
+    assert "cancel" not in world.cluster.objects[kind, "it"]["spec"]
+    for _ in range(2):
+        told = good(send(world, "POST", f"/api/activity/{type_}/{number}/cancel"))
+        assert told["process_terminated"] is True
+    assert world.cluster.objects[kind, "it"]["spec"]["cancel"] is True
+    world.cluster.report(kind, "it", phase="Cancelled")
+    assert send(world, "POST", f"/api/activity/{type_}/{number}/cancel").status_code == 400
+    world.cluster.denied = {right}
+    refused = send(world, "POST", f"/api/activity/{type_}/{number}/cancel", Authorization="Bearer other")
+    assert refused.status_code == 403
+
+
+def test_the_step_of_a_restore_is_no_activity_of_its_own(world: World) -> None:
+    world.cluster.add("BorgRun", "step", {"restoreRef": {"name": "back"}, "operation": "Restore"})
+    for type_, status in (("backup", 404), ("restore", 404), ("package", 400)):
+        assert send(world, "POST", f"/api/activity/{type_}/step/cancel").status_code == status
 
 
 def test_checks_that_there_were_are_listed_newest_first(world: World) -> None:

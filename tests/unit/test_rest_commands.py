@@ -315,6 +315,8 @@ def test_the_log_is_that_of_borgs_container_whatever_else_is_in_the_pod(world: W
         ("BorgSchedule", "db", ("POST", f"{PATH}/toggle", None)),
         ("BorgRun", "run", ("POST", "/api/backup/cancel/run", None)),
         ("BorgRestore", "back", ("POST", "/api/restore/cancel/back", None)),
+        ("BorgRun", "run", ("POST", "/api/activity/backup/run/cancel", None)),
+        ("BorgRestore", "back", ("POST", "/api/activity/restore/back/cancel", None)),
         ("BorgRepository", "main", ("PUT", "/api/repositories/main/check-schedule", {"cron_expression": "0 5 * * 0"})),
     ],
 )

@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request, Response
 
+from borg_api.commands.writer import RestoreWriter, RunWriter
 from borg_api.edge.bodies import send
-from borg_api.edge.guard import GuardedRoute, TheCaller, TheView, is_allowed, requires
+from borg_api.edge.errors import NoSuchObjectError
+from borg_api.edge.guard import GuardedRoute, Permission, TheCaller, TheView, is_allowed, requires
 from borg_api.edge.openapi import ApiRouter, answers
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord
@@ -16,17 +18,20 @@ from borg_api.picture.restoring import RestoreRecord
 from borg_api.resources.activity.response import RESTORE, TYPES, Activity, render_restore, render_run
 from borg_api.resources.restores.response import STATUSES, derive_restore_id
 from borg_api.resources.restores.route import LIST as LIST_RESTORES
-from borg_api.resources.restores.route import find_restore
+from borg_api.resources.restores.route import RestoreId, cancel_restore_job, find_restore
 from borg_api.resources.runs.logs import READ_LOG, read_lines
-from borg_api.resources.runs.response import LogLines, run_status
+from borg_api.resources.runs.response import Cancelled, LogLines, run_status
 from borg_api.resources.runs.route import LIST as LIST_RUNS
-from borg_api.resources.runs.route import LogOffset, find_run
+from borg_api.resources.runs.route import LogOffset, RunId, SameMatch, cancel_run, find_run
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
 from borg_cluster.turns import in_turns
+from borg_core.kinds.restore import RESTORES
+from borg_core.kinds.run import RUNS
 
 router = ApiRouter(prefix="/api/activity", route_class=GuardedRoute, tags=["Activity"])
 
-JobType = Literal["backup", "restore", "check", "restore_check", "prune", "compact", "list", "break_lock"]
+RunType = Literal["backup", "check", "restore_check", "prune", "compact", "list", "break_lock"]
+JobType = Literal[RunType, "restore"]
 
 
 @router.get("/recent", responses=answers(list[Activity]))
@@ -81,6 +86,30 @@ async def read_activity_log(
         read = await read_lines(caller, run, offset)
         body |= {"lines": read["lines"], "total_lines": read["total_lines"], "has_more": read["has_more"]}
     return send(body)
+
+
+@router.post("/restore/{job_id}/cancel", responses=answers(Cancelled, 404, 409, 412))
+@requires(Permission("patch", RESTORES))
+async def cancel_restore_activity(
+    view: TheView, writer: RestoreWriter, job_id: RestoreId, if_match: SameMatch = None
+) -> Response:
+    """Stop a restore, as `/api/restore/cancel/{job_id}` does."""
+    return await cancel_restore_job(view, writer, job_id, if_match)
+
+
+@router.post("/{job_type}/{job_id}/cancel", responses=answers(Cancelled, 404, 409, 412))
+@requires(Permission("patch", RUNS))
+async def cancel_activity(
+    view: TheView,
+    writer: RunWriter,
+    job_type: Annotated[RunType, Path(description="As the recent activity says it.")],
+    job_id: RunId,
+    if_match: SameMatch = None,
+) -> Response:
+    """Stop a run of that type, as `/api/backup/cancel/{job_id}` does."""
+    if TYPES.get(find_run(view, job_id).operation) != job_type:
+        raise NoSuchObjectError(f"There is no {job_type} of that id in namespace {view.namespace}.")
+    return await cancel_run(view, writer, job_id, if_match)
 
 
 def _choose_runs(view: View, job_type: str | None, status: str | None) -> Iterator[RunRecord]:
