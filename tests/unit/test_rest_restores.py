@@ -13,6 +13,7 @@ from borg_api.resources.archives.response import ArchiveInfo, Archives
 from borg_api.resources.restores.response import PreviewAnswer, RestoreJob, RestoreJobs
 from borg_cluster.errors import ApiError, Forbidden, Unanswered, Unreachable
 from borg_contract.ownership import UndoOf, render_undo_comment
+from borg_contract.session.answers import OTHERS
 from borg_core.formats import format_time
 from support.rest_world import World
 
@@ -332,6 +333,27 @@ def test_contents_only_is_taken_where_it_takes_nothing_away(
 ) -> None:
     metadata = [{"path": path, "type": kind} for path, kind in types.items()]
     assert spec_of(world, paths=paths, restore_layout="contents_only", path_metadata=metadata)
+
+
+@pytest.mark.parametrize("kind", ["file", "symlink", *OTHERS])
+def test_every_type_that_looking_into_archives_tells_may_be_sent_back(world: World, kind: str) -> None:
+    def of(path: str) -> Any:
+        metadata = [{"path": path, "type": kind}]
+        return {"paths": [path], "path_metadata": metadata, "restore_layout": "contents_only"}
+
+    stripped = send(world, "POST", f"{PATH}/start", {**START, **of("sources/data/etc/x")})
+    assert (stripped.status_code, stripped.json()["errors"][0]["pointer"]) == (400, "/restore_layout")
+    assert spec_of(world, **of("sources/data/x"))["paths"] == ["x"]
+
+
+def test_the_archive_of_a_restore_is_a_text_also_where_none_was_found(world: World) -> None:
+    target = {"claim": {"claimName": "app-data"}}
+    world.cluster.add("BorgRestore", "latest", {"repositoryRef": {"name": "main"}, "target": target})
+    for status in ({}, {"phase": "Failed", "message": "There is no archive that fits."}):
+        world.cluster.report("BorgRestore", "latest", **status)
+        told = good(send(world, "GET", f"{PATH}/status/latest"))
+        TypeAdapter(RestoreJob).validate_python(told, strict=True)
+        assert (told["archive"], good(send(world, "GET", f"{PATH}/jobs"))["jobs"]) == ("", [told])
 
 
 def test_the_same_restore_runs_once_and_a_key_gets_the_same_answer(world: World) -> None:

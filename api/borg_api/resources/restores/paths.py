@@ -5,6 +5,7 @@ from itertools import takewhile
 
 from borg_api.edge.errors import InvalidValueError, quote
 from borg_api.picture.restoring import ArchiveRecord
+from borg_contract.session.answers import DIRECTORY
 
 ROOT = "sources"
 """The folder of an archive that holds a folder for each source."""
@@ -52,11 +53,11 @@ def normalize(path: str, pointer: str) -> str:
 def count_stripped(types: Mapping[str, str]) -> int:
     """Return how many folders Borg UI's layout `contents_only` leaves away from the front of all paths.
 
-    `types`: of each path, `file` or `directory`.
+    `types`: of each path; what is no `directory` is in one.
     """
     split = [path.split("/") for path in types]
     if len(split) == 1:
-        return len(split[0]) - (next(iter(types.values())) == "file")
+        return len(split[0]) - (next(iter(types.values())) != DIRECTORY)
     levels = zip(*(parts[:-1] for parts in split), strict=False)
     return sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
 

@@ -28,12 +28,12 @@ def _with_archive(target: dict[str, Any]) -> dict[str, Any]:
 
 
 class PathMetadata(BaseModel):
-    """Of what type a path is."""
+    """Of what type a path is, as looking into archives tells it."""
 
     model_config = ConfigDict(strict=True)
 
     path: _Path
-    type: Literal["file", "directory"]
+    type: Literal["file", "directory", "symlink", "fifo", "character device", "block device", "socket"]
 
 
 class RestoreFields(BaseModel):

@@ -63,7 +63,7 @@ class RestoreJob(TypedDict):
     name: str
     repository: str
     repository_id: int
-    archive: Annotated[str | None, Field(description="null: the newest that fits, and it has not been found yet.")]
+    archive: Annotated[str, Field(description="Empty: the newest that fits, and it has not been found.")]
     destination: Annotated[str, Field(description="The claim, and the folder in it; or the command that is given it.")]
     destination_type: Annotated[str, Field(examples=["claim", "new_claim", "stream"])]
     mode: str
@@ -120,7 +120,7 @@ def render_restore(restore: RestoreRecord, view: View, progress: Progress | None
         "name": restore.name,
         "repository": view.locate(spec.repository_ref.name),
         "repository_id": derive_id(REPOSITORIES.kind, restore.namespace, spec.repository_ref.name),
-        "archive": archive_of(restore),
+        "archive": archive_of(restore) or "",
         "destination": restore.destination,
         "destination_type": "stream" if spec.target.stream else "claim" if spec.target.claim else "new_claim",
         "mode": spec.mode.value,
