@@ -277,6 +277,34 @@ def test_an_activity_has_its_log(world: World, job_type: str, operation: str) ->
     assert body == good(send(world, "GET", f"/api/backup/logs/{item['id']}/stream?offset=1"))
 
 
+def test_of_a_long_log_the_end_is_shown_and_all_lines_are_counted(world: World) -> None:
+    restore = {"repositoryRef": {"name": "main"}, "archive": "a", "target": {"claim": {"claimName": "x"}}}
+    running = {"phase": "Running", "jobUid": "uid-job", "startTime": AT}
+    world.cluster.add("BorgRestore", "back", restore, status={"phase": "Running", "runName": "run"})
+    world.cluster.add("BorgRun", "run", {"restoreRef": {"name": "back"}, "operation": "Restore"}, status=running)
+    let_pod_write(world, b"".join(b"line %d\n" % number for number in range(1, 12_001)) + b"being written")
+
+    def read(path: str) -> tuple[int, int, int, int, bool]:
+        body = good(send(world, "GET", f"/api/activity/{path}"))
+        TypeAdapter(LogLines).validate_python(body, strict=True)
+        numbers = [line["line_number"] for line in body["lines"]]
+        assert [line["content"] for line in body["lines"]] == [f"line {number}" for number in numbers]
+        return numbers[0], numbers[-1], len(numbers), body["total_lines"], body["has_more"]
+
+    for path in ("backup/run/logs", "restore/back/logs"):
+        assert read(path) == (11_501, 12_000, 500, 12_000, False)
+        assert read(f"{path}?offset=100") == (101, 5_100, 5_000, 12_000, True)
+    let_pod_write(world, b"".join(b"line %d\n" % number for number in range(1, 12_001)))
+    world.cluster.report("BorgRun", "run", **{**running, "phase": "Failed"})
+    world.cluster.report("BorgRestore", "back", phase="Failed", runName="run")
+    for path in ("backup/run/logs", "restore/back/logs"):
+        assert read(path) == (1, 5_000, 5_000, 12_000, True)
+        assert read(f"{path}?offset=11500") == (11_501, 12_000, 500, 12_000, False)
+        body = good(send(world, "GET", f"/api/activity/{path}?offset=12000"))
+        assert (body["lines"], body["total_lines"], body["has_more"]) == ([], 12_000, False)
+    assert good(send(world, "GET", "/api/backup/logs/run/stream"))["total_lines"] == 5_000
+
+
 def test_the_log_of_a_restore_is_that_of_its_run(world: World) -> None:
     restore = {"repositoryRef": {"name": "main"}, "archive": "a", "target": {"claim": {"claimName": "x"}}}
     world.cluster.add("BorgRestore", "back", restore, status={"phase": "Pending"})

@@ -19,7 +19,7 @@ from borg_api.resources.activity.response import RESTORE, TYPES, Activity, rende
 from borg_api.resources.restores.response import STATUSES, derive_restore_id
 from borg_api.resources.restores.route import LIST as LIST_RESTORES
 from borg_api.resources.restores.route import RestoreId, cancel_restore_job, find_restore
-from borg_api.resources.runs.logs import READ_LOG, read_lines
+from borg_api.resources.runs.logs import READ_LOG, read_end_or_part
 from borg_api.resources.runs.response import Cancelled, LogLines, run_status
 from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.runs.route import LogOffset, RunId, SameMatch, cancel_run, find_run
@@ -69,10 +69,12 @@ async def read_activity_log(
 ) -> Response:
     """Show the log of a run; of a restore that of its newest run.
 
+    `total_lines` is how many lines there are. Until it has ended, the last 500 come where no offset is said.
     Ids of runs tell them apart already: Borg UI's client calls one a backup where it does not know what it is.
     """
     if job_type != RESTORE:
-        return send(await read_lines(caller, find_run(view, job_id), offset))
+        found = find_run(view, job_id)
+        return send(await read_end_or_part(caller, found, offset, grows=not found.finished))
     restore = find_restore(view, job_id)
     run = view.runs.get(restore.resource.status.run_name or "")
     body: LogLines = {
@@ -83,7 +85,7 @@ async def read_activity_log(
         "has_more": False,
     }
     if run:
-        read = await read_lines(caller, run, offset)
+        read = await read_end_or_part(caller, run, offset, grows=not restore.finished)
         body |= {"lines": read["lines"], "total_lines": read["total_lines"], "has_more": read["has_more"]}
     return send(body)
 

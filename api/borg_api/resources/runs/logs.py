@@ -1,5 +1,6 @@
 """What borg's container of a run has written, for as long as its pod exists; read with the caller's own token."""
 
+from collections import deque
 from collections.abc import AsyncIterator
 
 from borg_api.edge.guard import Caller, Permission
@@ -12,6 +13,7 @@ from borg_core.native.pod import PODS
 
 READ_LOG = Permission("get", PODS, "log")
 _LINES = 5_000
+_END = 500
 _LINE_BYTES = 64 * 1024
 
 
@@ -35,6 +37,27 @@ async def read_lines(caller: Caller, run: RunRecord, offset: int) -> LogLines:
         "lines": lines,
         "total_lines": number,
         "has_more": more,
+    }
+
+
+async def read_end_or_part(caller: Caller, run: RunRecord, offset: int, *, grows: bool) -> LogLines:
+    """Return the lines as Borg UI has them: of a log that grows the last 500 where no offset is said, else from there.
+
+    `total_lines` is how many there are: so all are counted, and only what is shown is kept. Raises ApiError.
+    """
+    from_end = grows and not offset
+    kept: deque[tuple[int, bytes]] = deque(maxlen=_END if from_end else _LINES)
+    number = 0
+    async for line in _all_lines(caller, run):
+        number += 1
+        if from_end or offset < number <= offset + _LINES:
+            kept.append((number, line))
+    return {
+        "job_id": derive_run_id(run),
+        "status": run_status(run),
+        "lines": [{"line_number": at, "content": line.decode(errors="replace")} for at, line in kept],
+        "total_lines": number,
+        "has_more": bool(kept) and kept[-1][0] < number,
     }
 
 
