@@ -36,7 +36,7 @@ class CacheStats(TypedDict):
 
 @answer
 class Cache(TypedDict):
-    stats: CacheStats
+    stats: Annotated[CacheStats | None, Field(description="null while no run has told the sizes.")]
 
 
 @answer
@@ -65,20 +65,13 @@ class RepositoryInfo(TypedDict):
 
 def render_details(repository: BorgRepository) -> RepositoryDetails:
     original, deduplicated = repository.status.original_size, repository.status.deduplicated_size
+    summary = _summarize(original, deduplicated)
     return {
         "repository": render_identity(repository),
         "encryption": {"mode": repository.spec.encryption.mode.value},
-        "cache": {
-            "stats": {
-                "total_size": original,
-                "total_csize": None,
-                "unique_size": None,
-                "unique_csize": deduplicated,
-                "total_chunks": None,
-                "total_unique_chunks": None,
-            }
-        },
-        "summary_stats": _summarize(original, deduplicated),
+        # Borg UI's client takes a null of the cache for 0 bytes, and looks there when there is no summary.
+        "cache": {"stats": _render_cache(original, deduplicated) if summary else None},
+        "summary_stats": summary,
     }
 
 
@@ -88,6 +81,17 @@ def render_identity(repository: BorgRepository) -> RepositoryOfInfo:
         "id": (identity.id or None) if identity else None,
         "location": derive_location(repository),
         "last_modified": repository.status.last_backup_time,
+    }
+
+
+def _render_cache(original: int | None, deduplicated: int | None) -> CacheStats:
+    return {
+        "total_size": original,
+        "total_csize": None,
+        "unique_size": None,
+        "unique_csize": deduplicated,
+        "total_chunks": None,
+        "total_unique_chunks": None,
     }
 
 

@@ -61,6 +61,8 @@ class Repository(ScheduleOfRepository):
     mode: str
     borg_version: int
     last_backup: str | None
+    last_check: Annotated[str | None, Field(description="When the newest check ended.")]
+    last_compact: str | None
     archive_count: int
     total_size: Annotated[str | None, Field(examples=["1.23 GB"])]
     original_size: int | None
@@ -124,6 +126,8 @@ def _render_repository(repository: BorgRepository, rendered: Rendered | None, *,
         "mode": "full",
         "borg_version": 1,
         "last_backup": status.last_backup_time,
+        "last_check": status.last_check_time,
+        "last_compact": status.last_compact_time,
         "archive_count": status.archives or 0,
         "total_size": _format_size(status.deduplicated_size) if status.deduplicated_size is not None else None,
         "original_size": status.original_size,
