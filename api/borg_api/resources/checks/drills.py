@@ -11,7 +11,7 @@ from borg_api.picture.records import edition_of
 from borg_api.resources.checks import response
 from borg_api.resources.checks.changes import change_times
 from borg_api.resources.checks.history import DrillJobs, Many, ScheduledOnly, choose_runs, render_drill
-from borg_api.resources.checks.request import DrillSchedule, Wishes, refuse_canary, refuse_paths
+from borg_api.resources.checks.request import DrillSchedule, Wishes, refuse_paths
 from borg_api.resources.repositories.route import LIST, RepositoryId, find_repository
 from borg_api.resources.runs.response import derive_run_id
 from borg_api.resources.runs.route import LIST as LIST_RUNS
@@ -62,7 +62,6 @@ async def update_drill_schedule(
     """Change when archives are restored on trial, or end that. What else drills are told stays as it is."""
     found = find_repository(view, repository_id)
     refuse_paths(fields.paths)
-    refuse_canary(fields.full_archive)
     written = await change_times(writer, found, fields, editions_of(if_match), of="drill")
     body: response.DrillScheduleWritten = {"success": True, "repository": response.render_drilled(written)}
     return send(body, {"ETag": _etag_of(written)})

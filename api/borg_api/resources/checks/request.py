@@ -78,11 +78,6 @@ class DrillSchedule(Times):
         validation_alias=_as_answers_call_it("paths"),
         description="Borg UI's paths to look at, of which none is taken: a drill chooses what it restores itself.",
     )
-    full_archive: bool | None = Field(
-        default=None,
-        validation_alias=_as_answers_call_it("full_archive"),
-        description="false is Borg UI's canary, which there is not here.",
-    )
 
 
 async def _read_wishes(request: Request) -> dict[str, Any]:
@@ -112,14 +107,4 @@ def refuse_paths(paths: object) -> None:
     if paths:
         raise InvalidValueError(
             "Paths cannot be chosen: choose the full archive, of which each restore check takes another part.", "/paths"
-        )
-
-
-def refuse_canary(full_archive: object) -> None:
-    """Raise InvalidValueError for Borg UI's default, a file of which there is none in archives here."""
-    if full_archive is False:
-        raise InvalidValueError(
-            "There is no canary in the archives: choose the full archive, of which each restore check takes another "
-            "part.",
-            "/full_archive",
         )
