@@ -25,6 +25,7 @@ from borg_runner.restore.preview.changes import Changes, count_bytes
 from borg_runner.restore.preview.reckon import Meant, Task
 from borg_runner.restore.preview.room import find_losses
 from borg_runner.restore.preview.target import NO_LINK, Folders, Target
+from borg_runner.restore.untold import make_untold
 from borg_runner.restore.verify import Findings, verify_attributes, verify_content
 
 _SHOWN = 5
@@ -39,11 +40,12 @@ def change(task: Task, meant: Meant, changes: Changes) -> None:
     with held_times(task.target, find_folders_above(task.target, changes)):
         _delete(task, changes)
         task.add(deleted=len(whole.delete))
+        make_untold(task.target, meant.selection, changes, keeps_owner=task.uid is None)
         outcome = _extract(task, meant, changes)
     if _sets_root(task, meant):
         assert meant.selection.root is not None  # noqa: S101 - for the type alone
         set_root(meant.selection.root, str(task.target.root), keeps_owner=task.uid is None)
-    task.add(files=len(whole.written), bytes=count_bytes(meant.selection, whole.written))
+    task.add(files=len(whole.written | whole.untold), bytes=count_bytes(meant.selection, whole.written))
     if task.plan.verify:
         _verify(task, meant, changes, outcome)
     elif outcome is not None and outcome.warned:
@@ -75,7 +77,7 @@ def _sets_root(task: Task, meant: Meant) -> bool:
 
 def find_folders_above(target: Target, changes: Changes) -> set[str]:
     """Return the folders that are there, stay, and get another time when something in them is made or deleted."""
-    changed = changes.create | changes.overwrite | changes.delete
+    changed = changes.create | changes.overwrite | changes.delete | changes.untold
     above = {posixpath.dirname(path) for path in changed} - changed
     return set(filter(Folders(target).has, above))
 

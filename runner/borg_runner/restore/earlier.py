@@ -16,6 +16,7 @@ from borg_runner.restore.journal import Journal, NoFileError, is_aside, read_jou
 from borg_runner.restore.late import find_ours, tell_late_before
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.reckon import Meant, Task
+from borg_runner.restore.untold import finish_above
 
 
 def find_of_same(plan: RestorePlan, found: Iterable[Journal]) -> Journal | None:
@@ -92,6 +93,7 @@ def hold_to_list(task: Task, meant: Meant, journal: Journal, changes: Changes) -
     changes.overwrite -= late
     changes.clear -= late
     changes.keep |= late
+    finish_above(task.target, meant.selection, changes, signs)
     below = _keep_below(meant, changes, late | new)
     begun = there = _find_begun(task, meant, changes, signs)
     if journal.is_of_this_boot or not task.plan.undo:
@@ -126,6 +128,7 @@ def _keep_below(meant: Meant, changes: Changes, kept: set[str]) -> set[str]:
     changes.create -= below
     changes.overwrite -= below
     changes.clear -= below
+    changes.untold -= {path for path in changes.untold if not folders.isdisjoint((path, *_above(path)))}
     changes.keep |= below
     changes.stuck |= below
     return below

@@ -20,6 +20,8 @@ class Changes:
     keep: set[str] = field(default_factory=set)
     clear: set[str] = field(default_factory=set)
     """Of `overwrite`, what is of another kind than what comes: it is removed before, as what it holds is."""
+    untold: set[str] = field(default_factory=set)
+    """Folders that are made as they lead to what is restored, and of which the archive tells nothing."""
     stuck: set[str] = field(default_factory=set)
     """Of `keep`, what cannot be restored as what is there must stay."""
     begun: dict[str, str] = field(default_factory=dict)
@@ -49,7 +51,8 @@ class Changes:
 
     def lines(self) -> Iterator[str]:
         """Yield each change with its sign, in a fixed order: deletions, replacements, creations."""
-        for sign, paths in (("-", self.delete), ("~", self.overwrite), ("+", self.create)):
+        made = self.create | (self.untold - self.delete)  # of what is in their place, its loss is told
+        for sign, paths in (("-", self.delete), ("~", self.overwrite), ("+", made)):
             for path in sorted(paths):
                 yield f"{sign} {path}"
 

@@ -46,6 +46,7 @@ def compare(selection: Selection, place: Place, scope: Scope, rules: Rules) -> C
     """Return what would be changed. Raises OSError for what cannot be looked at."""
     comparison = _Comparison(selection, place, scope, rules)
     comparison.compare_entries()
+    comparison.find_untold()
     comparison.join_hard_links()
     if rules.mode is Mode.MIRROR:
         comparison.find_surplus()
@@ -120,6 +121,11 @@ class _Comparison:
                 self._clear(path, is_folder=False)
             self.selection.entries[path] = entry
             self.folders[path] = False
+
+    def find_untold(self) -> None:
+        """Find the folders that are missing above what is made, and of which the archive tells nothing."""
+        missing = {path for path, stands in self.folders.items() if path and stands is False}
+        self.changes.untold = missing - self.selection.entries.keys()
 
     def _stands(self, path: str) -> bool | None:
         """Tell whether the folder is there and stays; None where something else is there and stays."""

@@ -207,6 +207,11 @@ def check(task: Task, meant: Meant, changes: Changes) -> None:
     check_flags(changes, task.target)
     check_mounts(changes, task.target)
     written = (meant.selection.entries[path] for path in sorted(changes.written) if path in meant.selection.entries)
+    if changes.untold:
+        task.repository.warn(
+            f"{describe_paths(sorted(changes.untold))}: the archive tells nothing of these folders, which lead to what "
+            "is restored; they are made, with the owner and the mode of what comes first below them"
+        )
     for loss in find_losses(written, task.powers):
         task.repository.warn(f"{len(loss.paths):,} files ({describe_paths(loss.paths)}): {loss.what}")
     if task.plan.has_target and (tight := check_space(meant.selection, changes, task.target)):
@@ -241,7 +246,7 @@ def describe(task: Task, meant: Meant, changes: Changes, digest: str) -> Restore
     whole = changes.of_all_attempts
     sample = tuple(make_printable(line)[:_SAMPLE_CHARACTERS] for line in islice(whole.lines(), _SAMPLE))
     return RestorePreview(
-        create=len(whole.create),
+        create=len(whole.create | whole.untold),
         overwrite=len(whole.overwrite),
         delete=len(whole.delete),
         same=len(whole.same),

@@ -108,7 +108,8 @@ def check_flags(changes: Changes, target: Target) -> None:
         return
     changed = changes.overwrite | changes.delete
     # Whatever is changed, the journal comes and goes in the root.
-    above = {""} | {posixpath.dirname(path) for path in changes.written | changes.delete} - changes.create - changed
+    above = {""} | {posixpath.dirname(path) for path in changes.written | changes.delete | changes.untold}
+    above -= changes.create | changed
     emptied, folders = {posixpath.dirname(path) for path in changed}, Folders(target)
     held = sorted(
         path

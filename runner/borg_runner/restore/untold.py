@@ -1,0 +1,92 @@
+"""Folders that lead to what is restored, and of which the archive tells nothing: it was made of paths below them.
+
+Borg makes them for its own user alone, who is root as a rule, and the application could not reach its files. So they
+are made before, like what comes first below them. Those of which the archive tells, borg gives what they had.
+"""
+
+import contextlib
+import os
+import posixpath
+import stat
+from collections.abc import Iterator, Mapping
+
+from borg_runner.restore.archive.entry import Entry
+from borg_runner.restore.archive.scope import Selection
+from borg_runner.restore.preview.changes import Changes
+from borg_runner.restore.preview.target import NO_LINK, Folders, Target
+
+_UNFINISHED = 0o700
+"""The mode of what is made and not given away yet."""
+_OWNERS, _KEPT = 0o700, 0o2775
+"""What the owner may do in any case; what is taken over, without which anybody could write in there."""
+_READS, _OF_A_LINK = 0o444, 0o755
+
+
+def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps_owner: bool) -> None:
+    """Make the folders that lead to what is written, each with the mode of what comes first below it, and its owner.
+
+    One that others made meanwhile stays as it is. Raises OSError.
+    """
+    for path, like in sorted(_find_likes(selection, changes).items()):
+        with target.open_parent(path) as (parent, name):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, _UNFINISHED, dir_fd=parent)
+            folder = os.open(name, NO_LINK, dir_fd=parent)
+            try:
+                if not _is_unfinished(os.fstat(folder)):
+                    continue
+                if keeps_owner:
+                    with contextlib.suppress(PermissionError):  # as of files, of which borg says it
+                        os.fchown(folder, like.uid, like.gid)
+                os.fchmod(folder, _derive_mode(like))
+            finally:
+                os.close(folder)
+
+
+def finish_above(target: Target, selection: Selection, changes: Changes, signs: Mapping[str, str]) -> None:
+    """Take what leads to the entries and an earlier attempt made as still to be made: it may not be as it is to be.
+
+    `signs`: all that was to be changed when the restore began.
+    """
+    entries = selection.entries
+    folders, there = {posixpath.dirname(path) for path in entries}, Folders(target)
+    above = {path for folder in folders for path in (folder, *_above(folder))} & signs.keys()
+    for path in above - entries.keys():
+        if not there.has(path):
+            continue
+        if path not in selection.above:
+            changes.untold.add(path)
+        elif (found := target.look(path)) is not None and _is_unfinished(found):
+            entries[path] = selection.above[path]
+            changes.overwrite.add(path)
+
+
+def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry]:
+    """Return what comes first below each of the folders that lead to what is written."""
+    likes: dict[str, Entry] = {}
+    written = changes.written if changes.untold else ()
+    for path in sorted(written, key=lambda path: (path.count("/"), path)):
+        for above in _above(path):
+            if above in likes or above not in changes.untold:
+                break
+            likes[above] = selection.entries[path]
+    return likes
+
+
+def _above(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _is_unfinished(found: os.stat_result) -> bool:
+    return found.st_uid == os.geteuid() and found.st_mode & 0o777 == _UNFINISHED
+
+
+def _derive_mode(like: Entry) -> int:
+    """Return the mode of a folder above: where a file may be read, it may be entered."""
+    if like.is_symlink:
+        return _OF_A_LINK
+    mode = stat.S_IMODE(like.mode)
+    if not like.is_folder:
+        mode = mode & 0o777 | (mode & _READS) >> 2
+    return mode & _KEPT | _OWNERS
