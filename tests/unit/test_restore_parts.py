@@ -47,7 +47,7 @@ from borg_runner.restore.journal import (
     write_list,
 )
 from borg_runner.restore.preview import room
-from borg_runner.restore.preview.changes import Changes
+from borg_runner.restore.preview.changes import Changes, count_bytes
 from borg_runner.restore.preview.compare import Rules, compare
 from borg_runner.restore.preview.room import check_flags, check_mounts, count_freed
 from borg_runner.restore.preview.target import Target
@@ -351,6 +351,14 @@ def test_a_result_too_long_loses_samples_first_and_never_what_the_operator_waits
     brief = decode_result(text[: len(encode_result(result, 1200))])
     assert brief.repositories[0].restore is not None
     assert encode(result) != text
+
+
+def test_small_files_take_whole_blocks_and_hard_links_none_of_their_own() -> None:
+    master = entry("a", is_master=True, size=1)
+    entries = {"a": master, "b": entry("b", size=0, link="a"), "c": entry("c", size=4097), "d": entry("d", size=0)}
+    selection = Selection("", entries, masters={"a": master})
+    assert count_bytes(selection, set(entries)) == 4098
+    assert count_bytes(selection, set(entries), block=4096) == 3 * 4096
 
 
 def test_room_is_freed_by_what_goes_for_good_and_by_no_folder_that_stays(tmp_path: Path) -> None:

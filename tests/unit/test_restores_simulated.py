@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from borg_cluster.client import Object
 from borg_cluster.errors import Forbidden
-from borg_contract.restore.result import RestoreResult
+from borg_contract.restore.result import RestorePreview, RestoreResult
 from borg_contract.result import RunResult
 from borg_contract.run import Operation, Phase
 from borg_core import labels
@@ -334,6 +335,37 @@ def test_a_failure_of_the_archive_is_told_and_not_tried_again() -> None:
     )
     assert len(cluster.runs) == 1
     assert cluster.recorder.find("BorgRepository", "main")["status"].get("conditions", []) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "size", "wanted"),
+    [(1, 300, "1024Mi"), (300_000, 300_000 * 1024, "5157Mi"), (100, 10 * 1024**3, "11265Mi")],
+    ids=["very little", "more files than ext4 has inodes for their bytes", "large ones"],
+)
+def test_a_new_claim_has_room_for_blocks_and_inodes(files: int, size: int, wanted: str) -> None:
+    def answer_many(pod: Object) -> RunResult:
+        if pod["metadata"]["labels"].get(labels.OPERATION) != Operation.PREVIEW:
+            return answer(pod)
+        preview = RestorePreview(create=files, overwrite=0, delete=0, digest=DIGEST)
+        return told(Phase.COMPLETED, RestoreResult(ARCHIVE, size=size, preview=preview))
+
+    cluster = play((0, lambda cluster: setattr(cluster, "answer", answer_many)), target={"newClaim": {"name": "fresh"}})
+    claim = cluster.recorder.find("PersistentVolumeClaim", "fresh")
+    assert claim["spec"]["resources"]["requests"]["storage"] == wanted
+
+
+@pytest.mark.parametrize("target", [{"newClaim": {"name": "fresh"}}, {"claim": {"claimName": "app-data"}}])
+def test_a_claim_that_the_restore_made_too_small_is_told_as_such(target: dict[str, Any]) -> None:
+    full = told(Phase.FAILED, RestoreResult(), reason="NotEnoughSpace", message="It is full.")
+
+    def answer_full(pod: Object) -> RunResult:
+        return full if pod["metadata"]["labels"].get(labels.OPERATION) == Operation.RESTORE else answer(pod)
+
+    cluster = play((0, lambda cluster: setattr(cluster, "answer", answer_full)), target=target)
+    status = cluster.restore.status
+    assert (status.phase, status.reason) == (RestorePhase.FAILED, "NotEnoughSpace")
+    assert ("`target.newClaim.size`" in status.message) == ("newClaim" in target)
+    assert ('claim "fresh"' in status.message) == ("newClaim" in target)
 
 
 def test_a_new_claim_is_made_once_its_size_is_known() -> None:

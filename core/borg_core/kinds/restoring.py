@@ -112,7 +112,8 @@ class TargetNewClaim(Model):
     size: Annotated[
         str,
         Schema(
-            "How large, for example `10Gi`; default: what is restored and a tenth more.",
+            "How large, for example `10Gi`; default: a tenth more than what is restored takes in blocks of 4 KiB, at "
+            "least 16 KiB for each file and folder (ext4 has room for so many only), and at least 1Gi.",
             Rule(
                 "self == '' || (isQuantity(self) && quantity(self).isGreaterThan(quantity('0')))",
                 "give a quantity above 0, for example 10Gi",

@@ -5,12 +5,17 @@ from typing import Any
 
 from borg_contract.reasons import Reason
 from borg_core import labels
+from borg_core.kinds.restore import BorgRestore
 from borg_core.native.claim import CLAIMS
 from borg_core.policies.problem import Problem, Severity
 from borg_core.restores.facts import Facts, written_by
 
 _LEAST = 1024**3
 _MIB = 1024**2
+_BLOCK = 4 * 1024
+"""A file takes whole ones, so that it may need nearly one more than it has bytes."""
+_PER_INODE = 16 * 1024
+"""So large a claim has room for one file more where their number is fixed, as on ext4."""
 
 
 def find_target_problems(facts: Facts) -> Iterator[Problem]:
@@ -53,7 +58,8 @@ def render_claim(facts: Facts) -> dict[str, Any]:
     wanted = restore.spec.target.new_claim
     if wanted is None:
         raise ValueError(f"{restore.metadata.name} makes no claim")
-    size = wanted.size or _derive_size(restore.status.size or 0)
+    preview = restore.status.preview
+    size = wanted.size or _derive_size(restore.status.size or 0, preview.create if preview else 0)
     spec: dict[str, Any] = {
         "accessModes": list(wanted.access_modes),
         "resources": {"requests": {"storage": size}},
@@ -73,6 +79,17 @@ def render_claim(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _derive_size(size: int) -> str:
-    """Return a tenth more than what is restored; a file system needs room for itself, so never very little."""
-    return f"{-(-max(size * 11 // 10, _LEAST) // _MIB)}Mi"
+def explain_size(restore: BorgRestore) -> str:
+    """Return what to do where the claim that the restore made is too small, empty where it made none."""
+    if restore.spec.target.new_claim is None:
+        return ""
+    return (
+        f' The restore made the claim "{restore.claim_name}": set `target.newClaim.size` in a new one, and delete that '
+        "claim before, if nobody needs what is in it, or give another name."
+    )
+
+
+def _derive_size(size: int, files: int) -> str:
+    """Return a tenth more than what is restored takes; a file system needs room for itself, so never very little."""
+    needed = max(size + files * _BLOCK, files * _PER_INODE)
+    return f"{-(-max(needed * 11 // 10, _LEAST) // _MIB)}Mi"

@@ -14,6 +14,7 @@ from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.run import RUNS, BorgRun
 from borg_core.policies.problem import Problem
 from borg_core.registry import Reference
+from borg_core.restores.claims import explain_size
 from borg_core.restores.facts import Facts, restored_by, select_runs, told_by
 from borg_core.restores.room import SOON_SECONDS, begin, describe_in_the_way
 from borg_core.restores.situation import (
@@ -102,6 +103,8 @@ def _after_attempt(seen: Situation) -> Stage:
     again &= seen.restore.spec.target.stream is None  # what a command does twice, only its owner knows
     if again and len(killed) < ATTEMPTS and len(seen.attempts) < 2 * ATTEMPTS:
         return replace(begin(seen), holds=True)
+    if reason == Reason.NOT_ENOUGH_SPACE.value:
+        message += explain_size(seen.restore)
     return Stage(RestorePhase.FAILED, reason, message)
 
 

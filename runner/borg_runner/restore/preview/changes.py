@@ -64,8 +64,8 @@ class Changes:
         return made.hexdigest()
 
 
-def count_bytes(selection: Selection, paths: set[str], *, least: bool = False) -> int:
-    """Return the bytes of the content of these, hard links to one file counted once."""
+def count_bytes(selection: Selection, paths: set[str], *, least: bool = False, block: int = 1) -> int:
+    """Return the bytes of the content of these, each in whole blocks, hard links to one file counted once."""
     total, counted = 0, set()
     for path in paths:
         entry = selection.entries.get(path)
@@ -76,7 +76,7 @@ def count_bytes(selection: Selection, paths: set[str], *, least: bool = False) -
                 continue
             counted.add(master)
             entry = selection.masters.get(master, entry)
-        total += entry.least if least else entry.size
+        total += -(-(entry.least if least else entry.size) // block) * block
     return total
 
 

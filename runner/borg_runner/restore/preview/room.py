@@ -27,6 +27,8 @@ _FILE_CAPABILITY = "security.capability"
 _KEPT_FLAGS = 0x2 | 0x4
 """Immutable and append-only, as BSD numbers them."""
 _SHOWN = 3
+_BLOCK = 4096
+"""Of nearly all file systems; some tell a larger one, and take less."""
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
@@ -156,7 +158,8 @@ def check_space(selection: Selection, changes: Changes, target: Target) -> str |
     room = os.statvfs(at)
     freed = count_freed(changes, target)
     free = room.f_bavail * room.f_frsize + freed
-    needed, least = (count_bytes(selection, changes.written, least=least) for least in (False, True))
+    block = min(room.f_frsize, _BLOCK)
+    needed, least = (count_bytes(selection, changes.written, least=least, block=block) for least in (False, True))
     if least > free:
         text = (
             f"{describe_size(needed)} are to be written, and {describe_size(free)} are free, what is replaced or "
@@ -164,9 +167,10 @@ def check_space(selection: Selection, changes: Changes, target: Target) -> str |
             "less of it (`paths`, `exclude`)."
         )
         raise FaultError(Fault(Reason.NOT_ENOUGH_SPACE, text))
-    if room.f_files and len(changes.create) > room.f_favail + len(changes.delete):
+    made = changes.create | changes.untold
+    if room.f_files and len(made) > room.f_favail + len(changes.delete):
         text = (
-            f"{len(changes.create):,} files and folders are to be made, and the file system has room for "
+            f"{len(made):,} files and folders are to be made, and the file system has room for "
             f"{room.f_favail:,} more (inodes). Nothing was changed. Restore into a new, larger claim, or less of it."
         )
         raise FaultError(Fault(Reason.NOT_ENOUGH_SPACE, text))
