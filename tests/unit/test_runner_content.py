@@ -80,6 +80,24 @@ def test_what_borg_comes_to_by_another_path_is_given_to_it_once_and_counted_once
     assert found.derive_content(3).suspect
 
 
+def test_what_is_exchanged_while_it_is_looked_for_is_still_given_to_borg_once(tmp_path: Path, data: Path) -> None:
+    (data / "mail").mkdir()
+    (data / "mail/0").touch()
+    (data / "other").mkdir()
+
+    def exchange() -> None:
+        (data / "mail").rename(data / "old")
+        (data / "other").rename(data / "mail")
+
+    steps = iter([lambda: None, exchange])
+
+    def step() -> None:
+        next(steps, lambda: None)()
+
+    found = survey_sources((SourcePlan("data", ("mail", ".")),), tmp_path, on_folder=step)
+    assert found.paths == [str(data)]
+
+
 @pytest.mark.parametrize(
     ("patterns", "given"),
     [
@@ -128,7 +146,10 @@ def test_of_one_folder_or_file_by_two_names_borg_is_given_one_and_the_other_is_t
     assert found.files == {"data": 1}
     fault = explain_unreadable(found, "night")
     assert fault is not None
-    assert f"{data}/{paths[1]} is the same as {data}/{paths[0]}, and borg archives it once" in fault.text
+    assert (
+        f"{data}/{paths[1]} is the same as {data}/{paths[0]} by its device and inode, and borg archives that once"
+        in fault.text
+    )
 
 
 @pytest.mark.parametrize("path", ["..", "a/../../x", "/etc", "link/passwd"])

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -23,17 +24,36 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-
 _FEW = 5
 _SOON = timedelta(minutes=10)
 _LONG = timedelta(hours=1)
-"""What somebody else changes so often, each time so soon after it was undone, is let be for so long."""
+_LONGEST = timedelta(days=1)
+"""What somebody else changes so often, each time so soon after it was undone, is let be for so long, and longer."""
 
 _ADVICE = f"keep that from CronJobs with the label {labels.OURS}"
 
 
 class OverruledError(Exception):
     """Something else in the cluster will have a CronJob begin runs at other times, or none."""
+
+
+@dataclass(frozen=True)
+class _Fight:
+    """What was written over what somebody else had written, and when: each time soon after the one before."""
+
+    sent: dict[str, Any]
+    last: datetime
+    rounds: int = 1
+
+    @property
+    def rest(self) -> timedelta:
+        """For how long the CronJob is left to them; nothing at first."""
+        return min(_LONG * 2 ** (self.rounds - _FEW), _LONGEST) if self.rounds >= _FEW else timedelta()
+
+    def go_on(self, sent: dict[str, Any], now: datetime) -> "_Fight":
+        """Return it with one more round, or a new one where this one is over."""
+        goes_on = sent == self.sent and now - self.last < max(_SOON, 2 * self.rest)
+        return _Fight(sent, now, self.rounds + 1 if goes_on else 1)
 
 
 class CronJobs:
@@ -45,8 +65,8 @@ class CronJobs:
         self._clock = clock
         self._changed_by_others: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         """By uid of a CronJob that the cluster's admission changes: what was sent last, and what came of it."""
-        self._undone: dict[str, tuple[dict[str, Any], tuple[datetime, ...]]] = {}
-        """By uid of a CronJob that others write to: what was sent, and when, each time soon after the other."""
+        self._fights: dict[str, _Fight] = {}
+        """By uid of a CronJob that others write to."""
 
     async def repair(self, manifest: dict[str, Any], forget_missed_before: datetime | None) -> None:
         """Make the CronJob what the manifest says: see `actions.RepairCronJob`. Raises OverruledError."""
@@ -59,8 +79,9 @@ class CronJobs:
         body = await self._api.get(CRON_JOBS, target.namespace, target.name)
         if body is None or not (is_same(body["metadata"], metadata) or is_orphan(body["metadata"], metadata)):
             return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
-        if self._is_let_be(body, manifest):
-            return
+        foreign = parse_cron_job(body).foreign_managers
+        if foreign:
+            self._give_way(body, manifest)
         # What admission has begin runs at other times is asked again and again: it is not to lose one of them by that.
         if forget_missed_before and (not again or body["spec"].get("suspend")):
             status = {"lastScheduleTime": format_time(forget_missed_before)}
@@ -70,6 +91,11 @@ class CronJobs:
         live = await self._api.replace(CRON_JOBS, repaired(body, manifest))
         self._store.put_answer(CRON_JOBS, live)
         uid = live["metadata"]["uid"]
+        if foreign:  # only what was written can have been undone
+            now = self._clock()
+            known_fight = self._fights.get(uid)
+            self._fights[uid] = known_fight.go_on(manifest, now) if known_fight else _Fight(manifest, now)
+            self._fights = self._alive(self._fights)
         if covers(live["spec"], manifest["spec"]) and not parse_cron_job(live).foreign_managers:
             self._changed_by_others.pop(uid, None)
             return
@@ -80,26 +106,15 @@ class CronJobs:
             by = "an admission policy or webhook of the cluster changes it whenever it is written"
             raise OverruledError(f'CronJob "{target.name}" is not as it should be: {other}; {by}: {_ADVICE}')
 
-    def _is_let_be(self, body: dict[str, Any], manifest: dict[str, Any]) -> bool:
-        """Tell whether somebody else has changed the CronJob back so often that it is left to them for a while.
-
-        Raises OverruledError where it then begins runs at other times.
-        """
-        live, now = parse_cron_job(body), self._clock()
-        if not live.foreign_managers:
-            return False
-        sent, times = self._undone.get(live.uid, ({}, ()))
-        since = now - times[-1] if sent == manifest else None
-        if since is not None and len(times) >= _FEW and since < _LONG:
-            other = tell_other_times(live.spec, manifest["spec"])
-            if not other:
-                return True
-            by = f"{', '.join(sorted(set(live.foreign_managers)))} changes it back whenever the operator has written it"
-            raise OverruledError(f'CronJob "{live.name}" is not as it should be: {other}; {by}: {_ADVICE}')
-        goes_on = since is not None and since < (2 * _LONG if len(times) >= _FEW else _SOON)
-        self._undone[live.uid] = (manifest, (*(times if goes_on else ()), now)[-_FEW:])
-        self._undone = self._alive(self._undone)
-        return False
+    def _give_way(self, body: dict[str, Any], manifest: dict[str, Any]) -> None:
+        """Raise OverruledError where somebody else has changed the CronJob back so often that it is left to them."""
+        live = parse_cron_job(body)
+        fight = self._fights.get(live.uid)
+        if fight is None or fight.sent != manifest or self._clock() - fight.last >= fight.rest:
+            return
+        other = tell_other_times(live.spec, manifest["spec"]) or "its spec is another one"
+        by = f"{', '.join(sorted(set(live.foreign_managers)))} changes it back whenever the operator has written it"
+        raise OverruledError(f'CronJob "{live.name}" is not as it should be: {other}; {by}: {_ADVICE}')
 
     def _alive(self, noted: dict[str, T]) -> dict[str, T]:
         alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}

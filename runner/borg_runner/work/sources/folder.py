@@ -97,12 +97,20 @@ class _Watch:
         self._given = given if len(given) > 1 else {}
         self._nodes = frozenset(self._given.values())
         self._inodes = frozenset(inode for _, inode in self._nodes)
+        self._names = frozenset(path.rpartition("/")[2] for path in self._given)
         self._paths: set[str] = set()
         self._met: set[Node] = set()
 
     def see(self, entry: "os.DirEntry[str]") -> None:
-        """Take note of what is in the folder. The entry of a folder tells nothing of what is mounted there."""
-        if not self._given or not (entry.inode() in self._inodes or entry.is_dir(follow_symlinks=False)):
+        """Take note of what is in the folder. The entry of a folder tells nothing of what is mounted there.
+
+        By its name borg comes to it, whatever it has become since it was looked at.
+        """
+        if not self._given:
+            return
+        if entry.name in self._names and entry.path in self._given:
+            self._paths.add(entry.path)
+        if not (entry.inode() in self._inodes or entry.is_dir(follow_symlinks=False)):
             return
         try:
             status = entry.stat(follow_symlinks=False)
@@ -111,8 +119,6 @@ class _Watch:
         node = status.st_dev, status.st_ino
         if node in self._nodes:
             self._met.add(node)
-            if self._given.get(entry.path) == node:
-                self._paths.add(entry.path)
 
     @property
     def met(self) -> Met:

@@ -136,7 +136,10 @@ def survey_sources(
     on_folder: Callable[[], None] = lambda: None,
 ) -> Survey:
     """Look at all paths of the sources. `on_folder` is called before each folder is read, and may raise."""
-    seen = [_look_at(source, path, root) for source in sources for path in source.paths]
+    seen = []
+    for source in sources:
+        on_folder()
+        seen += [_look_at(source, path, root) for path in source.paths]
     given = {item.path: item.node for item in seen if item.node is not None}
     found = _settle([_count(item, given, excluded, on_folder) for item in seen], excluded.leaves_out)
     digests = {source.name: digest_paths(source.paths) for source in sources}
@@ -208,7 +211,7 @@ def _settle(found: Sequence[SourcePath], leaves_out: Callable[[str], bool]) -> t
         if twin.path == item.path:
             settled.append(replace(item, is_within=is_within or twin is not item))
         else:
-            is_same = f"{item.path} is the same as {twin.path}, and borg archives it once"
+            is_same = f"{item.path} is the same as {twin.path} by its device and inode, and borg archives that once"
             problem = f"{is_same}: name the folder above, or one of them"
             settled.append(replace(item, problem=problem, files=0, regular=0, sockets=0, kept=0))
     return tuple(settled)
