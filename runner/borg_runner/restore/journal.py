@@ -102,7 +102,8 @@ def read_list(folder: Path, restore: str) -> dict[str, str]:
 
 def read_list_of(folder: Path, journal: Journal) -> dict[str, str]:
     """Return the same of the restore that left this journal, whether it was set aside or not. Raises OSError."""
-    return read_list(folder, _find_stem(folder, journal))
+    aside = _stem_aside(journal)  # a list goes first, and its journal may not have come after it
+    return read_list(folder, aside if os.path.lexists(folder / list_name(aside)) else _find_stem(folder, journal))
 
 
 def write_journal(folder: Path, journal: Journal) -> None:

@@ -19,24 +19,29 @@ _UNFINISHED = 0o700
 """The mode of what is made and not given away yet."""
 _OWNERS, _KEPT = 0o700, 0o2775
 """What the owner may do in any case; what is taken over, without which anybody could write in there."""
-_READS, _OF_A_LINK = 0o444, 0o755
+_READS, _OF_ANYBODY = 0o444, 0o755
 
 
 def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps_owner: bool) -> None:
     """Make the folders that lead to what is written, each with the mode of what comes first below it, and its owner.
 
-    One that others made meanwhile stays as it is. Raises OSError.
+    What lies below may be of several owners: then it is nobody's of them. One that others made meanwhile stays as it
+    is. Raises OSError.
     """
     for path, like in sorted(_find_likes(selection, changes).items()):
         with target.open_parent(path) as (parent, name):
+            is_made = False
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, _UNFINISHED, dir_fd=parent)
+                is_made = True
+            if not is_made and path not in changes.unfinished:
+                continue
             folder = os.open(name, NO_LINK, dir_fd=parent)
             try:
-                if not _is_unfinished(os.fstat(folder)):
+                if not is_made and not _is_unfinished(os.fstat(folder), like):
                     continue
-                if keeps_owner:
-                    with contextlib.suppress(PermissionError):  # as of files, of which borg says it
+                if keeps_owner and like is not None:
+                    with contextlib.suppress(OSError):  # as borg does with files, of which verification tells
                         os.fchown(folder, like.uid, like.gid)
                 os.fchmod(folder, _derive_mode(like))
             finally:
@@ -56,20 +61,24 @@ def finish_above(target: Target, selection: Selection, changes: Changes, signs: 
             continue
         if path not in selection.above:
             changes.untold.add(path)
-        elif (found := target.look(path)) is not None and _is_unfinished(found):
+            changes.unfinished.add(path)
+        elif (found := target.look(path)) is not None and _is_unfinished(found, None):
             entries[path] = selection.above[path]
             changes.overwrite.add(path)
 
 
-def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry]:
-    """Return what comes first below each of the folders that lead to what is written."""
-    likes: dict[str, Entry] = {}
+def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry | None]:
+    """Return what comes first below each of the folders that lead to what is written; None: of several owners."""
+    likes: dict[str, Entry | None] = {}
     written = changes.written if changes.untold else ()
     for path in sorted(written, key=lambda path: (path.count("/"), path)):
+        entry = selection.entries[path]
         for above in _above(path):
-            if above in likes or above not in changes.untold:
+            if above not in changes.untold:
                 break
-            likes[above] = selection.entries[path]
+            like = likes.setdefault(above, entry)
+            if like is not None and (like.uid, like.gid) != (entry.uid, entry.gid):
+                likes[above] = None
     return likes
 
 
@@ -78,14 +87,15 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def _is_unfinished(found: os.stat_result) -> bool:
-    return found.st_uid == os.geteuid() and found.st_mode & 0o777 == _UNFINISHED
+def _is_unfinished(found: os.stat_result, like: Entry | None) -> bool:
+    owners = {os.geteuid(), os.geteuid() if like is None else like.uid}
+    return found.st_uid in owners and found.st_mode & 0o777 == _UNFINISHED
 
 
-def _derive_mode(like: Entry) -> int:
+def _derive_mode(like: Entry | None) -> int:
     """Return the mode of a folder above: where a file may be read, it may be entered."""
-    if like.is_symlink:
-        return _OF_A_LINK
+    if like is None or like.is_symlink:
+        return _OF_ANYBODY
     mode = stat.S_IMODE(like.mode)
     if not like.is_folder:
         mode = mode & 0o777 | (mode & _READS) >> 2

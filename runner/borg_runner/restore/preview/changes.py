@@ -22,6 +22,8 @@ class Changes:
     """Of `overwrite`, what is of another kind than what comes: it is removed before, as what it holds is."""
     untold: set[str] = field(default_factory=set)
     """Folders that are made as they lead to what is restored, and of which the archive tells nothing."""
+    unfinished: set[str] = field(default_factory=set)
+    """Of these, what an earlier attempt made, and may not have given its owner and mode."""
     stuck: set[str] = field(default_factory=set)
     """Of `keep`, what cannot be restored as what is there must stay."""
     begun: dict[str, str] = field(default_factory=dict)

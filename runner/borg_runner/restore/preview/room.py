@@ -159,7 +159,9 @@ def check_space(selection: Selection, changes: Changes, target: Target) -> str |
     freed = count_freed(changes, target)
     free = room.f_bavail * room.f_frsize + freed
     block = min(room.f_frsize, _BLOCK)
-    needed, least = (count_bytes(selection, changes.written, least=least, block=block) for least in (False, True))
+    # Some file systems pack small files, so whole blocks are no bound from below.
+    needed = count_bytes(selection, changes.written, block=block)
+    least = count_bytes(selection, changes.written, least=True)
     if least > free:
         text = (
             f"{describe_size(needed)} are to be written, and {describe_size(free)} are free, what is replaced or "
