@@ -7,7 +7,7 @@ ends it leaves the journal behind, and the next attempt goes on by it.
 import contextlib
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from borg_contract.ownership import UndoOf
@@ -128,12 +128,12 @@ def _telling_what_is_half(task: Task, journal: Journal | None) -> Iterator[None]
 
 
 @contextlib.contextmanager
-def _begun_in_vain(task: Task, former: Iterable[Journal]) -> Iterator[None]:
+def _begun_in_vain(task: Task, former: Sequence[Journal]) -> Iterator[None]:
     """Take back that the restore began where it cannot go on, and nothing is changed yet.
 
     What `former` ones of its name left is set aside before: whatever ends this one, it says what they half restored.
     """
-    with held_times(task.target, {""}):
+    with held_times(task.target, {""} if former else set()):
         for item in former:
             set_aside(task.target.root, item)
     try:
