@@ -12,7 +12,7 @@ from borg_cluster.errors import NotFound
 from borg_core import labels
 from borg_core.actions import RecordTick, ReserveTurn
 from borg_core.formats import format_time
-from borg_core.native.cron_job import CRON_JOBS, parse_cron_job, tell_other_times
+from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob, parse_cron_job, tell_other_times
 from borg_core.native.drift import covers
 from borg_core.native.job import JOBS, parse_job
 from borg_core.registry import Reference
@@ -30,11 +30,13 @@ _LONG = timedelta(hours=1)
 _LONGEST = timedelta(days=1)
 """What somebody else changes so often, each time so soon after it was undone, is let be for so long, and longer."""
 
-_ADVICE = f"keep that from CronJobs with the label {labels.OURS}"
-
 
 class OverruledError(Exception):
-    """Something else in the cluster will have a CronJob begin runs at other times, or none."""
+    """Something else in the cluster will have a CronJob otherwise."""
+
+    def __init__(self, name: str, differs: str, by: str) -> None:
+        advice = f"keep that from CronJobs with the label {labels.OURS}"
+        super().__init__(f'CronJob "{name}" is not as it should be: {differs}; {by}: {advice}')
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class _Fight:
 
     sent: dict[str, Any]
     last: datetime
-    rounds: int = 1
+    rounds: int
 
     @property
     def rest(self) -> timedelta:
@@ -79,9 +81,9 @@ class CronJobs:
         body = await self._api.get(CRON_JOBS, target.namespace, target.name)
         if body is None or not (is_same(body["metadata"], metadata) or is_orphan(body["metadata"], metadata)):
             return  # deleted meanwhile, and perhaps made anew by somebody else; its event is on the way
-        foreign = parse_cron_job(body).foreign_managers
-        if foreign:
-            self._give_way(body, manifest)
+        found = parse_cron_job(body)
+        if found.foreign_managers:
+            self._give_way(found, manifest)
         # What admission has begin runs at other times is asked again and again: it is not to lose one of them by that.
         if forget_missed_before and (not again or body["spec"].get("suspend")):
             status = {"lastScheduleTime": format_time(forget_missed_before)}
@@ -91,10 +93,9 @@ class CronJobs:
         live = await self._api.replace(CRON_JOBS, repaired(body, manifest))
         self._store.put_answer(CRON_JOBS, live)
         uid = live["metadata"]["uid"]
-        if foreign:  # only what was written can have been undone
+        if found.foreign_managers:  # only what was written can have been undone
             now = self._clock()
-            known_fight = self._fights.get(uid)
-            self._fights[uid] = known_fight.go_on(manifest, now) if known_fight else _Fight(manifest, now)
+            self._fights[uid] = self._fights.get(uid, _Fight(manifest, now, rounds=0)).go_on(manifest, now)
             self._fights = self._alive(self._fights)
         if covers(live["spec"], manifest["spec"]) and not parse_cron_job(live).foreign_managers:
             self._changed_by_others.pop(uid, None)
@@ -104,17 +105,16 @@ class CronJobs:
         self._changed_by_others = self._alive(self._changed_by_others)
         if other := tell_other_times(live["spec"], manifest["spec"]):
             by = "an admission policy or webhook of the cluster changes it whenever it is written"
-            raise OverruledError(f'CronJob "{target.name}" is not as it should be: {other}; {by}: {_ADVICE}')
+            raise OverruledError(target.name, other, by)
 
-    def _give_way(self, body: dict[str, Any], manifest: dict[str, Any]) -> None:
+    def _give_way(self, found: ObservedCronJob, manifest: dict[str, Any]) -> None:
         """Raise OverruledError where somebody else has changed the CronJob back so often that it is left to them."""
-        live = parse_cron_job(body)
-        fight = self._fights.get(live.uid)
+        fight = self._fights.get(found.uid)
         if fight is None or fight.sent != manifest or self._clock() - fight.last >= fight.rest:
             return
-        other = tell_other_times(live.spec, manifest["spec"]) or "its spec is another one"
-        by = f"{', '.join(sorted(set(live.foreign_managers)))} changes it back whenever the operator has written it"
-        raise OverruledError(f'CronJob "{live.name}" is not as it should be: {other}; {by}: {_ADVICE}')
+        other = tell_other_times(found.spec, manifest["spec"]) or "its spec is another one"
+        who = ", ".join(sorted(set(found.foreign_managers)))
+        raise OverruledError(found.name, other, f"{who} changes it back whenever the operator has written it")
 
     def _alive(self, noted: dict[str, T]) -> dict[str, T]:
         alive = {cron_job.uid for cron_job in self._store.values(CRON_JOBS)}

@@ -6,12 +6,12 @@ was approved, or is in an undo archive, was of the first.
 
 import contextlib
 import hashlib
-import posixpath
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from borg_contract.restore.plan import Mode, RestorePlan
 from borg_runner.log import describe_paths
+from borg_runner.restore.archive.scope import find_above
 from borg_runner.restore.journal import Journal, NoFileError, is_aside, read_journals, read_list, read_list_of
 from borg_runner.restore.late import find_ours, tell_late_before
 from borg_runner.restore.preview.changes import Changes
@@ -124,19 +124,14 @@ def _keep_below(meant: Meant, changes: Changes, kept: set[str]) -> set[str]:
     """Leave out, and return, what was to be made in folders in whose place something else is, and stays."""
     entries = meant.selection.entries
     folders = {path for path in kept if path not in entries or entries[path].is_folder}
-    below = {path for path in changes.written if folders and not folders.isdisjoint(_above(path))}
+    below = {path for path in changes.written if folders and not folders.isdisjoint(find_above(path))}
     changes.create -= below
     changes.overwrite -= below
     changes.clear -= below
-    changes.untold -= {path for path in changes.untold if not folders.isdisjoint((path, *_above(path)))}
+    changes.untold -= {path for path in changes.untold if not folders.isdisjoint((path, *find_above(path)))}
     changes.keep |= below
     changes.stuck |= below
     return below
-
-
-def _above(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
-        yield path
 
 
 def _tell_left(task: Task, left: set[str], *, doubtful: set[str]) -> None:

@@ -8,10 +8,10 @@ import contextlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from borg_runner.restore.archive.entry import Entry
-from borg_runner.restore.archive.scope import Selection
+from borg_runner.restore.archive.scope import Selection, find_above
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.target import NO_LINK, Folders, Target
 
@@ -55,7 +55,7 @@ def finish_above(target: Target, selection: Selection, changes: Changes, signs: 
     """
     entries = selection.entries
     folders, there = {posixpath.dirname(path) for path in entries}, Folders(target)
-    above = {path for folder in folders for path in (folder, *_above(folder))} & signs.keys()
+    above = {path for folder in folders for path in (folder, *find_above(folder))} & signs.keys()
     for path in above - entries.keys():
         if not there.has(path):
             continue
@@ -73,18 +73,13 @@ def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry | Non
     written = changes.written if changes.untold else ()
     for path in sorted(written, key=lambda path: (path.count("/"), path)):
         entry = selection.entries[path]
-        for above in _above(path):
+        for above in find_above(path):
             if above not in changes.untold:
                 break
             like = likes.setdefault(above, entry)
             if like is not None and (like.uid, like.gid) != (entry.uid, entry.gid):
                 likes[above] = None
     return likes
-
-
-def _above(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
-        yield path
 
 
 def _is_unfinished(found: os.stat_result, like: Entry | None) -> bool:

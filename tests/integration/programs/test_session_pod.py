@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -50,6 +51,16 @@ def over_ssh(pod: Pod, server: SshServer) -> RepositoryPlan:
         pod.secret("borg-ssh", "id", server.user_key), pod.secret("borg-ssh", "known_hosts", server.known_hosts)
     )
     return pod.repository(location=server.url(pod.root / "repositories/main"), ssh=secrets, remote_path=str(pod.borg))
+
+
+@contextmanager
+def reading(session: Session) -> Iterator[httpx.Response]:
+    """Give the answer that brings the big file, while borg is at work for it."""
+    session.folder("one")
+    request = ReadRequest(SessionOperation.FILE, archive="one", path="data/big")
+    headers = {"authorization": f"Bearer {session.sign(request)}"}
+    with session.client.stream("GET", session.url(request), headers=headers) as answer:
+        yield answer
 
 
 def borgs_of(session: Session) -> list[int]:
@@ -126,36 +137,26 @@ def test_it_ends_when_it_was_open_for_long_enough(pod: Pod, repository: Reposito
 
 
 def test_told_to_end_it_ends_its_borgs_and_leaves_no_lock(pod: Pod, repository: RepositoryPlan) -> None:
-    with session_of(pod, repository) as session:
-        session.folder("one")
-        request = ReadRequest(SessionOperation.FILE, archive="one", path="data/big")
-        with session.client.stream(
-            "GET", session.url(request), headers={"authorization": f"Bearer {session.sign(request)}"}
-        ) as answer:
-            pieces = answer.iter_bytes(1 << 16)
-            next(pieces)
-            [borg] = borgs_of(session)
-            session.process.send_signal(signal.SIGTERM)
-            assert session.ended(60) == 0
-            with pytest.raises(httpx.TransportError):
-                list(pieces)
+    with session_of(pod, repository) as session, reading(session) as answer:
+        pieces = answer.iter_bytes(1 << 16)
+        next(pieces)
+        [borg] = borgs_of(session)
+        session.process.send_signal(signal.SIGTERM)
+        assert session.ended(60) == 0
+        with pytest.raises(httpx.TransportError):
+            list(pieces)
     assert not Path(f"/proc/{borg}").exists()
     assert read_holders(Path(repository.location)) == []
     assert list((pod.root / "tmp").glob("run-*")) == []
 
 
 def test_what_it_starts_leaves_no_core_in_which_secrets_are(pod: Pod, repository: RepositoryPlan) -> None:
-    with session_of(pod, repository) as session:
-        session.folder("one")
-        request = ReadRequest(SessionOperation.FILE, archive="one", path="data/big")
-        with session.client.stream(
-            "GET", session.url(request), headers={"authorization": f"Bearer {session.sign(request)}"}
-        ) as answer:
-            next(answer.iter_bytes(1 << 16))
-            for pid in (session.process.pid, *borgs_of(session)):
-                limits = Path(f"/proc/{pid}/limits").read_text().split("\n")
-                [line] = [line for line in limits if "Max core file size" in line]
-                assert line.split()[-3:] == ["1", "1", "bytes"]
+    with session_of(pod, repository) as session, reading(session) as answer:
+        next(answer.iter_bytes(1 << 16))
+        for pid in (session.process.pid, *borgs_of(session)):
+            limits = Path(f"/proc/{pid}/limits").read_text().split("\n")
+            [line] = [line for line in limits if "Max core file size" in line]
+            assert line.split()[-3:] == ["1", "1", "bytes"]
 
 
 def test_a_download_that_is_broken_off_ends_its_borg(pod: Pod, repository: RepositoryPlan) -> None:

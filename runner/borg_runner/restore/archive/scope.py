@@ -6,7 +6,7 @@ Paths here are below the source's root, which is the empty path. An archive is n
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from borg_contract.reasons import Reason
@@ -245,6 +245,12 @@ def is_safe(path: str) -> bool:
     if "//" not in path and "." not in path and path[:1] != "/" and path[-1:] != "/":
         return bool(path)
     return path == "." or not any(part in ("", ".", "..") for part in path.split("/"))
+
+
+def find_above(path: str) -> Iterator[str]:
+    """Yield the folders above, from below, without the root."""
+    while path := posixpath.dirname(path):
+        yield path
 
 
 def _set_apart(selection: Selection, forged: set[str]) -> None:
