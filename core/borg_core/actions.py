@@ -285,12 +285,10 @@ def object_of(action: Action) -> Reference:
 
 
 def describe(action: Action) -> str:
-    """Return one line for the operator's log: what is done, to what, and for a status which fields."""
+    """Return one line for the operator's log: what is done, and to what."""
     found = object_of(action)
     line = f"{type(action).__name__} {found.kind} {found.namespace}/{found.name}"
     match action:
-        case PatchStatus(_, _, status):
-            return f"{line}: {', '.join(status)}"
         case RecordEvent(_, _, reason):
             return f"{line}: {reason}"
         case ScaleWorkload(_, _, replicas):

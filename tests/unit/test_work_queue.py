@@ -33,6 +33,23 @@ def test_a_key_added_while_it_is_worked_on_comes_again_afterwards_and_not_before
     asyncio.run(check())
 
 
+def test_a_key_that_comes_again_lets_past_what_nobody_has_looked_at_but_not_for_ever() -> None:
+    async def check() -> None:
+        queue: WorkQueue[int] = WorkQueue()
+        queue.add(-1)
+        assert await queue.get() == -1
+        queue.add(0)
+        queue.add(-1)
+        queue.done(-1)
+        for key in range(1, 5000):
+            queue.add(key)
+        order = [await queue.get() for _ in range(len(queue))]
+        assert [key for key in order if key >= 0] == list(range(5000))
+        assert 100 < order.index(-1) < 2000
+
+    asyncio.run(check())
+
+
 def test_failures_come_back_later_each_time_up_to_a_bound_until_forgotten() -> None:
     async def check() -> None:
         queue: WorkQueue[str] = WorkQueue()

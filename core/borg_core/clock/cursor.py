@@ -6,6 +6,7 @@ asked for. So the steps are the same here, and many of them are taken at once wh
 """
 
 from datetime import date
+from functools import lru_cache
 
 from borg_core.clock.expression import Fields
 from borg_core.clock.zone import Zone
@@ -17,6 +18,7 @@ _LAST_YEAR = 9998  # a year below the last that datetime knows
 _NOON = 12
 
 
+@lru_cache(maxsize=4096)  # a plan asks the same several times, and so do all schedules with these times
 def find_next(fields: Fields, zone: Zone, after: int) -> int | None:
     """Return the first run later than `after`, both in seconds since 1970, or None when robfig/cron finds none.
 

@@ -86,7 +86,7 @@ class Applier:
 
     async def apply(self, action: Action) -> None:  # noqa: C901, PLR0912 - an arm for each action
         """Log the action and carry it out. Raises TakenError, OverruledError, Refused, or another ApiError."""
-        logger.info("%s", describe(action))
+        _log(action)
         match action:
             case CreateCronJob(manifest) | CreateJob(manifest):
                 await self._create(find_kind(manifest["kind"]), manifest)
@@ -251,3 +251,8 @@ class Applier:
         except ApiError as error:
             # An Event is news for people; a full namespace or one that is going must not stop the work.
             logger.warning("no Event on %s %s/%s: %s", regarding.kind, regarding.namespace, regarding.name, error)
+
+
+def _log(action: Action) -> None:
+    if not isinstance(action, PatchStatus):  # that can be read where it was written
+        logger.info("%s", describe(action))

@@ -2,9 +2,13 @@
 
 A key that is added while it waits is there once; one that is added while it is being worked on is worked on again
 afterwards, never twice at once. A key that failed comes back later and later.
+
+Mostly it is the answer to its own writes that brings a key back at once, and there is nothing left to do: those that
+nobody has looked at yet come first, up to a bound.
 """
 
 import asyncio
+import itertools
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -13,6 +17,9 @@ Key = TypeVar("Key", bound=Hashable)
 
 FIRST_RETRY_SECONDS = 0.2
 LAST_RETRY_SECONDS = 300.0
+
+_LET_PAST = 1000
+"""How many keys that are added later a key lets past that has just been worked on."""
 
 
 @dataclass
@@ -32,7 +39,9 @@ class WorkQueue(Generic[Key]):
     """To be used from one event loop."""
 
     def __init__(self) -> None:
-        self._ready: asyncio.Queue[Key] = asyncio.Queue()
+        self._ready: asyncio.PriorityQueue[tuple[int, int, Key]] = asyncio.PriorityQueue()
+        """Each key after its place in the queue and the number of its ticket, of which no two are the same."""
+        self._tickets = itertools.count()
         self._waiting: set[Key] = set()
         self._working: set[Key] = set()
         self._again: set[Key] = set()
@@ -52,13 +61,7 @@ class WorkQueue(Generic[Key]):
 
     def add(self, key: Key) -> None:
         """Let `key` be worked on as soon as a worker is free, and its pace allows."""
-        if (wait := self._wait_for_pace(key)) > 0:
-            self.add_after(key, wait)
-        elif key in self._working:
-            self._again.add(key)
-        elif key not in self._waiting:
-            self._waiting.add(key)
-            self._ready.put_nowait(key)
+        self._add(key, let_past=0)
 
     def pace(self, key: Key, seconds: float) -> None:
         """For the next `seconds`, let `key` be worked on at most once in so many, whoever adds it.
@@ -84,7 +87,7 @@ class WorkQueue(Generic[Key]):
 
     async def get(self) -> Key:
         """Wait for a key and return it; `done` must follow."""
-        key = await self._ready.get()
+        _, _, key = await self._ready.get()
         self._waiting.discard(key)
         self._working.add(key)
         if key in self._paces:
@@ -95,7 +98,7 @@ class WorkQueue(Generic[Key]):
         self._working.discard(key)
         if key in self._again:
             self._again.discard(key)
-            self.add(key)
+            self._add(key, let_past=_LET_PAST)
 
     def retry(self, key: Key) -> float:
         """Let `key` come back after a failure; return in how many seconds: twice as many each time."""
@@ -114,6 +117,16 @@ class WorkQueue(Generic[Key]):
         for handle in self._later.values():
             handle.cancel()
         self._later.clear()
+
+    def _add(self, key: Key, *, let_past: int) -> None:
+        if (wait := self._wait_for_pace(key)) > 0:
+            self.add_after(key, wait)
+        elif key in self._working:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            ticket = next(self._tickets)
+            self._ready.put_nowait((ticket + let_past, ticket, key))
 
     def _wait_for_pace(self, key: Key) -> float:
         pace = self._paces.get(key)
