@@ -80,6 +80,7 @@ class Cluster(ApiServer):
         self.objects[kind, name] = body
         if not self.silent and self.picture.find_index(kind, NAMESPACE) is not None:  # Secrets, it does not watch
             self._index(kind).put(copy.deepcopy(body))
+            self._index(kind).advance(self._version)
         return copy.deepcopy(body)
 
     def change(self, kind: str, name: str, **spec: Any) -> Body:
