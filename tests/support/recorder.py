@@ -91,7 +91,8 @@ class Recorder(ApiServer):
     def __post_init__(self) -> None:
         self.objects: dict[Key, Object] = {}
         self.requests: list[Request] = []
-        self._versions = count(100)
+        self.version = 100
+        """Of the last change."""
         self._uids = count(1)
 
     # What a test puts in and looks at
@@ -262,7 +263,7 @@ class Recorder(ApiServer):
         if generated:
             made.pop("status", None)
             metadata["uid"] = f"{kind.lower()}-{next(self._uids)}"
-        metadata |= {"resourceVersion": str(next(self._versions)), "generation": 1}
+        metadata |= {"resourceVersion": self._next_version(), "generation": 1}
         metadata.setdefault("uid", f"{kind.lower()}-{next(self._uids)}")
         if generated or "creationTimestamp" not in metadata:
             metadata["creationTimestamp"] = format_time(self.now)
@@ -273,6 +274,10 @@ class Recorder(ApiServer):
         self._tell("ADDED", kind, made)
         return made
 
+    def _next_version(self) -> str:
+        self.version += 1
+        return str(self.version)
+
     def _replace(self, key: Key, body: Object) -> Object:
         before = self.objects[key]
         if body == before:
@@ -280,7 +285,7 @@ class Recorder(ApiServer):
         if body.get("spec") != before.get("spec"):
             body["metadata"]["generation"] = before["metadata"].get("generation", 1) + 1
         _check_schema(key, body)
-        body["metadata"]["resourceVersion"] = str(next(self._versions))
+        body["metadata"]["resourceVersion"] = self._next_version()
         self.objects[key] = body
         metadata = body["metadata"]
         if key[0] not in ("Job", "Pod") and "deletionTimestamp" in metadata and not metadata.get("finalizers"):
@@ -291,7 +296,7 @@ class Recorder(ApiServer):
 
     def _remove(self, key: Key) -> None:
         body = copied(self.objects.pop(key))
-        body["metadata"]["resourceVersion"] = str(next(self._versions))
+        body["metadata"]["resourceVersion"] = self._next_version()
         self._tell("DELETED", key[0], body)
         self._finish_foreground()
 
