@@ -2,6 +2,8 @@
 
 import hashlib
 import tracemalloc
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from time import process_time
 from typing import Any
@@ -11,16 +13,19 @@ import pytest
 from borg_contract.archives.ids import digest_newest, unpack_ids
 from borg_contract.codec import decode_plan
 from borg_contract.pod import PLAN_ENV
+from borg_contract.result import PruneResult
 from borg_contract.run import Operation
 from borg_core import labels
 from borg_core.actions import Action, CreateJob, CreateRun, DeleteArchive, PatchStatus
 from borg_core.archives.asking import FIRST_PAUSE, LONGEST_PAUSE
+from borg_core.archives.told import Account, read_accounts
 from borg_core.archives.vanished import is_finder
-from borg_core.kinds.archive import ARCHIVES, VanishedArchives
+from borg_core.kinds.archive import ARCHIVES, RepositoryListing, VanishedArchives
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
 from borg_core.kinds.run import RUNS, BorgRun, BorgRunStatus
 from borg_core.native.claim import CLAIMS
 from borg_core.reconcile.repository import reconcile_repository
+from borg_core.reconcile.status.identity import derive_identity
 from borg_core.registry import Reference
 from borg_core.runs.entry import Entry
 from borg_core.runs.world import World
@@ -108,6 +113,54 @@ def test_what_another_repository_has_costs_nothing_and_many_archives_little() ->
     for number in range(2000):
         few.put(ARCHIVES, body(number, "other"))
     assert seconds(many) < 40 * seconds(few), "ten times as many: not a hundred times as long"
+
+
+class Names(tuple[str, ...]):
+    """Counts how often anybody looks for a name in here."""
+
+    __slots__ = ()
+    asked = 0
+
+    def __contains__(self, name: object) -> bool:
+        Names.asked += 1
+        return super().__contains__(name)
+
+
+def backup(schedule: str, hours_ago: int, *, deleted: int, pruned: tuple[str, ...] = ()) -> Account:
+    at = f"{NOW - timedelta(hours=hours_ago):%Y-%m-%dT%H:%M:%SZ}"
+    id_ = hashlib.sha256(f"{schedule} {hours_ago}".encode()).hexdigest()
+    made = {"archive": f"{schedule}-{hours_ago}", "archiveId": id_, "archiveTime": at, "repositoryId": "ab" * 32}
+    status = {"phase": "Completed", "startTime": at, "completionTime": at}
+    status["repositories"] = [{"name": "main", "phase": "Completed", **made}]  # type: ignore[assignment]
+    run = builders.run(f"{schedule}-{hours_ago}", status, scheduleRef={"name": schedule})
+    return run, replace(run.status.repositories[0], prune=PruneResult(2, deleted, Names(pruned)))
+
+
+def test_a_prune_is_held_against_the_archives_of_its_own_schedule_alone() -> None:
+    accounts = [
+        backup(f"s-{number}", hour, deleted=1, pruned=(f"s-{number}-{hour + 2}",))
+        for hour in reversed(range(5))
+        for number in range(40)
+    ]
+    accounts += [backup("s-0", 0, deleted=3), backup("s-1", 0, deleted=0, pruned=("s-2-1",))]
+    Names.asked = 0
+    told = read_accounts(accounts, (), RepositoryListing(), "ab" * 32, ())
+    assert Names.asked < 5 * len(accounts), "few for each, however many schedules there are"
+    left = {result.archive for _, result in told.made.values()}
+    assert left == {"s-0-0"} | {f"s-{number}-{hour}" for number in range(1, 40) for hour in (0, 1)}
+    assert told.silent == {"s-0"}
+
+
+def test_the_runs_are_read_once_for_all_that_follows_from_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+
+    def reads(found: BorgRepository, done: Sequence[Account], now: datetime) -> Any:
+        read.append(len(done))
+        return derive_identity(found, done, now)
+
+    monkeypatch.setattr("borg_core.reconcile.status.repository.derive_identity", reads)
+    plan(store_with(repository(200), 3, backup("db", 1, deleted=0)[0]))
+    assert read == [1]
 
 
 def test_a_listing_is_told_what_is_known_and_no_other_run_is() -> None:

@@ -12,7 +12,7 @@ from borg_contract.reasons import Reason
 from borg_contract.run import Phase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.policies.problem import Problem, Severity
-from borg_core.reconcile.status.repository import derive_repository_status
+from borg_core.reconcile.status.repository import derive_repository_status, read_runs
 from borg_core.reconcile.status.schedule import derive_schedule_status
 from borg_core.runs.entry import Entry
 from borg_core.runs.status.run_status import derive_run_conditions
@@ -86,7 +86,8 @@ def a_schedule(*problems: Problem, entries: tuple[Entry, ...] = (), generation: 
 
 def a_repository(*runs: BorgRun) -> Resource:
     repository = builders.local_repository()
-    return as_resource("BorgRepository", repository, derive_repository_status(repository, 1, runs, now=NOW))
+    status = derive_repository_status(repository, 1, read_runs(repository, runs, NOW), now=NOW)
+    return as_resource("BorgRepository", repository, status)
 
 
 def ended(phase: str, **result: Any) -> BorgRun:

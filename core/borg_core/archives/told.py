@@ -4,6 +4,7 @@ A run's word holds from the newest listing on: of an archive that was made befor
 there. So nothing comes back that was deleted since.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,9 @@ from borg_core.runs.vanished import may_have_pruned
 
 Account = tuple[BorgRun, RepositoryResult]
 """A run that used the repository and has ended, with what it says of it."""
+
+_Made = dict[str, dict[str, Account]]
+"""`Told.made` by the schedule: a run that prunes concerns its own schedule's alone, of however many there are."""
 
 
 @dataclass
@@ -55,12 +59,14 @@ def read_accounts(
     )
     told.silent = {_schedule_of(run) for run in died if (run.status.completion_time or "") > whole}
     told.makers = {result.archive_id: (run, result) for run, result in accounts if result.archive_id}
+    made: _Made = defaultdict(dict)
     for run, result in accounts:
         _count(told, run, result)
         if (run.status.completion_time or "") > whole:
-            _note_pruned(told, run, result, prunes=_schedule_of(run) in pruning)
+            _note_pruned(told, made, run, result, prunes=_schedule_of(run) in pruning)
         if (run.status.completion_time or "") > since:
-            _note_made(told, run, result)
+            _note_made(told, made, run, result)
+    told.made = {id_: account for own in made.values() for id_, account in own.items()}
     return told
 
 
@@ -79,24 +85,23 @@ def _counted(result: RepositoryResult) -> tuple[str | None, int]:
     return (result.totals.newest, result.totals.archives) if result.totals else (None, 0)
 
 
-def _note_pruned(told: Told, run: BorgRun, result: RepositoryResult, *, prunes: bool) -> None:
+def _note_pruned(told: Told, made: _Made, run: BorgRun, result: RepositoryResult, *, prunes: bool) -> None:
     prune, schedule = result.prune, _schedule_of(run)
     if prune is None and not may_have_pruned(run, result, prunes=prunes):
         return
     names = prune.archives if prune else ()
     told.pruned |= {(schedule, name) for name in names}
-    for id_, (maker, made) in list(told.made.items()):
-        if made.archive in names and _schedule_of(maker) == schedule:
-            del told.made[id_]
     if prune is None or prune.deleted > len(names):
         told.silent.add(schedule)
-        told.made = {id_: account for id_, account in told.made.items() if _schedule_of(account[0]) != schedule}
+        made[schedule] = {}
+    else:
+        made[schedule] = {id_: account for id_, account in made[schedule].items() if account[1].archive not in names}
 
 
-def _note_made(told: Told, run: BorgRun, result: RepositoryResult) -> None:
+def _note_made(told: Told, made: _Made, run: BorgRun, result: RepositoryResult) -> None:
     known = told.listing.repository_id
     if result.archive and result.archive_id and result.archive_time and result.repository_id in (None, known):
-        told.made[result.archive_id] = (run, result)
+        made[_schedule_of(run)][result.archive_id] = (run, result)
         told.pruned.discard((_schedule_of(run), result.archive))
 
 

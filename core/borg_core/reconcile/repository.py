@@ -26,7 +26,7 @@ from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.status.foretold import derive_disagreement, tell_disagreement
 from borg_core.reconcile.status.forget import forget_future
 from borg_core.reconcile.status.identity import select_begun
-from borg_core.reconcile.status.repository import derive_repository_status, read_runs
+from borg_core.reconcile.status.repository import RunsRead, derive_repository_status, read_runs
 from borg_core.registry import Reference
 from borg_core.repositories.surroundings import Surroundings, gather_surroundings
 from borg_core.repositories.workload import render_workload
@@ -88,11 +88,12 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     )
     # No run may be made to depend on a CronJob that goes, or is another's.
     runs = plan_runs(replace(world, cron_job=checks.cron_job), host, now)
-    archives = _plan_archives(world, repository, around, host=host, entries=runs.entries, now=now)
+    read = read_runs(repository, around.runs, now)
+    archives = _plan_archives(world, repository, around, read, host=host, entries=runs.entries, now=now)
     status = derive_repository_status(
         repository,
         around.schedules,
-        around.runs,
+        read,
         died=around.died,
         names=around.names,
         others=[
@@ -176,20 +177,20 @@ def _plan_archives(
     world: World,
     repository: BorgRepository,
     around: Surroundings,
+    read: RunsRead,
     *,
     host: Host,
     entries: Sequence[Entry],
     now: datetime,
 ) -> ArchivesPlan:
-    identity, accounts = read_runs(repository, around.runs, now)
-    counted = select_begun(repository, identity, _find_undoable(repository, around.runs))
-    accounts = sorted((*accounts, *counted), key=lambda account: account[0].status.completion_time or "")
+    counted = select_begun(repository, read.identity, _find_undoable(repository, around.runs))
+    accounts = sorted((*read.told, *counted), key=lambda account: account[0].status.completion_time or "")
     observed = Observed(
         known=around.archives,
         accounts=accounts,
         died=around.died,
         entries=entries,
-        repository_id=identity.id if identity else "",
+        repository_id=read.identity.id if read.identity else "",
         pruning=around.pruning,
         busy=around.busy,
     )

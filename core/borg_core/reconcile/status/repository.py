@@ -1,7 +1,7 @@
 """What a BorgRepository says about itself, from the newest runs on it."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from borg_contract.pod import parse_lock_holder
@@ -18,6 +18,7 @@ from borg_core.kinds.run import BorgRun
 from borg_core.kinds.status import ConditionType, Finding, derive_conditions
 from borg_core.reconcile.status.blame import had_the_lock, speaks_against_it, tells_of_it
 from borg_core.reconcile.status.identity import (
+    Done,
     derive_identity,
     find_missing,
     find_replacement,
@@ -36,10 +37,24 @@ _Told = tuple[str, BorgRun, RepositoryResult]
 """When a run ended, and what it told."""
 
 
+@dataclass(frozen=True)
+class RunsRead:
+    """The `runs` that used a repository, whoever asked for them, as they are read once for all that follows from them.
+
+    `ended`: those of them that have, with what they say of it, the oldest first. `told`: those of these that tell of
+    the borg repository that it is, `identity`.
+    """
+
+    runs: tuple[BorgRun, ...]
+    ended: Done
+    identity: RepositoryIdentity | None
+    told: Done
+
+
 def derive_repository_status(
     repository: BorgRepository,
     schedules: int,
-    runs: Iterable[BorgRun],
+    read: RunsRead,
     *,
     died: Iterable[BorgRun] = (),
     others: Iterable[Finding] = (),
@@ -51,14 +66,11 @@ def derive_repository_status(
 ) -> BorgRepositoryStatus:
     """Return the status; what runs that are no longer kept have left in it stays.
 
-    `runs`: those that used it, whoever asked for them; `died`: those that may have pruned, and said nothing. `others`:
-    what there is to say beside how the newest run fared; `names`: of the schedules; `checks`, `drills`: their
-    CronJobs.
+    `died`: runs that may have pruned, and said nothing. `others`: what there is to say beside how the newest run fared;
+    `names`: of the schedules; `checks`, `drills`: their CronJobs.
     """
-    before = repository.status
-    runs = tuple(runs)
-    identity, told = read_runs(repository, runs, now)
-    told = [(run, result) for run, result in told if not _is_aside(run, result)]
+    before, runs, identity = repository.status, read.runs, read.identity
+    told = [(run, result) for run, result in read.told if not _is_aside(run, result)]
     if identity and before.identity and identity.since != before.identity.since:
         before = BorgRepositoryStatus()  # all that was known is of another one
     latest = derive_latest(now)
@@ -73,7 +85,7 @@ def derive_repository_status(
     known_id = identity.id if identity else ""
     backups = [time for time, _, result in done if result.archive and (result.repository_id or known_id) == known_id]
     # Damage is damage, by whatever it was found: by a restore, or by a listing that nobody asked for.
-    witnesses = select_begun(repository, identity, _read_ended(repository, runs, now))
+    witnesses = select_begun(repository, identity, read.ended)
     untold = select_begun(repository, identity, list(find_untold(repository.metadata.name, runs)))
     verifying = [*done, *((_derive_end(run, latest).time, run, result) for run, result in untold)]
     verifying.sort(key=lambda item: _derive_end(item[1], latest))
@@ -136,26 +148,19 @@ def derive_repository_status(
     )
 
 
-def read_runs(
-    repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
-) -> tuple[RepositoryIdentity | None, Sequence[tuple[BorgRun, RepositoryResult]]]:
-    """Return which borg repository it is, and the runs that have ended and tell of it, the oldest first."""
-    seen = _select_of_the_repository(repository.status, _read_ended(repository, runs, now), now)
-    identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
-    return identity, select_begun(repository, identity, seen)
-
-
-def _read_ended(
-    repository: BorgRepository, runs: Iterable[BorgRun], now: datetime
-) -> Sequence[tuple[BorgRun, RepositoryResult]]:
+def read_runs(repository: BorgRepository, runs: tuple[BorgRun, ...], now: datetime) -> RunsRead:
+    """Return which borg repository it is, and the runs that have ended and tell of it."""
     latest = derive_latest(now)
-    return [
+    ended = [
         (run, result)
         for run in sorted(runs, key=lambda run: _derive_end(run, latest))
         if run.finished
         for result in run.status.repositories
         if result.name == repository.metadata.name and result.phase is not Phase.SKIPPED
     ]
+    seen = _select_of_the_repository(repository.status, ended, now)
+    identity = derive_identity(repository, [item for item in seen if not _is_aside(*item)], now)
+    return RunsRead(runs, ended, identity, select_begun(repository, identity, seen))
 
 
 def _derive_end(run: BorgRun, latest: str) -> Moment:
@@ -163,9 +168,7 @@ def _derive_end(run: BorgRun, latest: str) -> Moment:
     return derive_moment(latest, status.completion_time or "", status.start_time, run.metadata.creation_timestamp)
 
 
-def _select_of_the_repository(
-    before: BorgRepositoryStatus, ended: Sequence[tuple[BorgRun, RepositoryResult]], now: datetime
-) -> Sequence[tuple[BorgRun, RepositoryResult]]:
+def _select_of_the_repository(before: BorgRepositoryStatus, ended: Done, now: datetime) -> Done:
     """Return what is its affair, the oldest first: that an archive is not there, or a claim full, is the restore's.
 
     That a restore found the right repository is news only where it was gone before.
