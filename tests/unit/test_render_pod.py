@@ -11,6 +11,7 @@ from borg_contract.pod import NOTICE_FILE, PLAN_ENV
 from borg_contract.run import Operation
 from borg_core.workload.bundle import Bundle
 from borg_core.workload.job import render_job_template
+from borg_core.workload.mounts import Mounts
 from borg_core.workload.plan import render_plan
 from support import builders
 from support.builders import SETTINGS
@@ -74,6 +75,34 @@ def test_a_claim_that_two_repositories_share_is_one_volume() -> None:
     assert {"/repositories/a", "/repositories/b"} <= mounts(bundle).keys()
     locations = [target.location for target in render_plan(bundle.workload(), cluster="").repositories]
     assert locations == ["/repositories/a/a", "/repositories/b/b"]
+
+
+class Sought(str):
+    """The name of a claim that counts how often anybody compares it."""
+
+    __slots__ = ()
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        Sought.times += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_many_claims_are_each_one_volume_and_none_is_compared_with_all_others() -> None:
+    rendered = Mounts()
+    for _repository in range(2):
+        for number in range(200):
+            source = {"persistentVolumeClaim": {"claimName": Sought(f"claim-{number}")}}
+            rendered.add("source", source, f"/sources/{number}", read_only=True)
+    rendered.add("source", {"persistentVolumeClaim": {"claimName": "claim-0"}}, "/elsewhere", read_only=False)
+    assert [volume["name"] for volume in rendered.volumes] == [f"source-{number}" for number in range(200)]
+    assert rendered.mounts == [
+        *({"name": f"source-{number}", "mountPath": f"/sources/{number}", "readOnly": True} for number in range(200)),
+        {"name": "source-0", "mountPath": "/elsewhere"},
+    ]
+    assert Sought.times < 1000
 
 
 def test_secrets_are_optional_files_of_just_the_keys_that_are_needed() -> None:

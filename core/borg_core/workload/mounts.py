@@ -1,5 +1,6 @@
 """The volumes of a pod: one per claim, Secret or other source, however often it is mounted."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,16 +20,21 @@ class Mounts:
 
     volumes: list[dict[str, Any]] = field(default_factory=list)
     mounts: list[dict[str, Any]] = field(default_factory=list)
+    _names: dict[str, str] = field(default_factory=dict)
+    """The volumes' names by their sources."""
+    _mounted: set[tuple[str, str, bool]] = field(default_factory=set)
 
     def add(self, prefix: str, source: dict[str, Any], mount_path: str, *, read_only: bool) -> None:
         """Mount `source` at `mount_path`; the kubelet hangs on a claim that one pod names in two volumes."""
-        name = next((volume["name"] for volume in self.volumes if _without_name(volume) == source), None)
+        key = json.dumps(source, sort_keys=True)
+        name = self._names.get(key)
         if name is None:
-            name = f"{prefix}-{len(self.volumes)}"
+            name = self._names[key] = f"{prefix}-{len(self.volumes)}"
             self.volumes.append({"name": name, **source})
-        mount = {"name": name, "mountPath": mount_path} | ({"readOnly": True} if read_only else {})
-        if mount not in self.mounts:
-            self.mounts.append(mount)
+        mount = (name, mount_path, read_only)
+        if mount not in self._mounted:
+            self._mounted.add(mount)
+            self.mounts.append({"name": name, "mountPath": mount_path} | ({"readOnly": True} if read_only else {}))
 
 
 def render_mounts(workload: Workload) -> Mounts:
@@ -103,10 +109,6 @@ def _volume_source(volume: VolumeSource, *, read_only: bool) -> dict[str, Any]:
     if read_only and "hostPath" not in source:
         source = {kind: {**options, "readOnly": True} for kind, options in source.items()}
     return source
-
-
-def _without_name(volume: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in volume.items() if key != "name"}
 
 
 def _secret_keys(workload: Workload) -> dict[str, set[str]]:
