@@ -169,4 +169,4 @@ def test_a_dump_needs_no_claim_and_its_plan_is_measured() -> None:
     workload = bundle(dump()).workload()
     assert [problem.message for problem in find_claim_problems(workload, builders.claims_called("repo-main"))] == []
     template = render_job_template(workload, bundle(dump()).owner.reference, SETTINGS)
-    assert not list(find_size_problems(template))
+    assert not list(find_size_problems(workload.operation, template))

@@ -21,7 +21,7 @@ def derive_problems(of: Bundle, settings: Settings) -> tuple[Problem, ...]:
     workload = of.workload()
     if found := policies.derive_problems(of, workload, settings):
         return found
-    return tuple(find_size_problems(render_job_template(workload, of.owner.reference, settings)))
+    return tuple(find_size_problems(workload.operation, render_job_template(workload, of.owner.reference, settings)))
 
 
 def with_hook(parameters: list[dict[str, object]], declared: tuple[dict[str, object], ...]) -> Bundle:

@@ -393,6 +393,7 @@ def test_a_new_claim_is_made_once_its_size_is_known() -> None:
         ({"target": {"claim": {"claimName": "repo-main"}}}, RestorePhase.FAILED, "TargetIsRepository"),
         ({"repositoryRef": {"name": "none"}}, RestorePhase.PENDING, "RepositoryNotFound"),
         ({"job": {"image": "evil"}}, RestorePhase.FAILED, "ImageNotAllowed"),
+        ({"paths": [f"{number}-" + "x" * 1000 for number in range(128)]}, RestorePhase.FAILED, "PlanTooLarge"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_begun(

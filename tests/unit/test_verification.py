@@ -297,6 +297,37 @@ def test_checks_and_drills_have_a_cron_job_each() -> None:
     assert condition_of(case, "Verified") == ("Unknown", "NotYetVerified")
 
 
+def test_what_backups_leave_out_is_no_matter_of_checks_and_drills() -> None:
+    long = ["sh:**/" + "x" * 1000] * 256
+    case = case_of(repository=local_repository(**BOTH, exclude=long))
+    assert [plan.repositories[0].exclude for plan in plans_of(case)] == [(), ()]
+    by_hand = builders.run("now", scheduleRef=None, repositoryRef={"name": "main"}, operation="Compact")
+    case = replace(made_by(case), runs=(by_hand,))
+    actions = plan_repository(case, case.repository, case.around, NOW).actions
+    [created] = [action for action in actions if isinstance(action, CreateJob)]
+    assert plan_in(created.manifest["spec"]["template"]).repositories[0].exclude == ()
+
+
+def test_a_drill_whose_plan_does_not_fit_into_a_pod_is_told_and_never_begins() -> None:
+    app = {"image": "app:1", "paths": [f"sources/data/{number}-" + "x" * 1000 for number in range(64)]}
+    drill = {"schedule": "0 5 * * 6", "app": app}
+    asked = local_repository(verification={"check": BOTH["verification"]["check"], "drill": drill})
+    names = tuple(f"schedule-{number:04}-" + "x" * 37 for number in range(1200))
+    settings = replace(SETTINGS, allowed_images=("*",))
+    case = replace(case_of(repository=asked, names=names), settings=settings)
+    assert list(cron_jobs_of(case)) == ["main-check"]
+    assert condition_of(case, "ChecksScheduled") == ("True", "Scheduled")
+    assert condition_of(case, "DrillsScheduled") == ("False", "PlanTooLarge")
+    by_hand = builders.run("now", scheduleRef=None, repositoryRef={"name": "main"}, operation="Drill")
+    actions = plan_repository(replace(case, runs=(by_hand,)), asked, case.around, NOW).actions
+    [told] = [a.status for a in actions if isinstance(a, PatchStatus) and a.target.name == "now"]
+    assert (told["phase"], told["reason"]) == ("Pending", "PlanTooLarge")
+    assert "spread the schedules over several repositories" in told["message"]
+    known = replace(case, drill_cron_job=made_by(case_of()).drill_cron_job)
+    actions = plan_repository(known, asked, case.around, NOW).actions
+    assert not [a for a in actions if getattr(a, "target", MAIN).name == "main-drill"], "it goes on as it was"
+
+
 def made_by(case: Case) -> Case:
     made = cron_jobs_of(case)
     return replace(

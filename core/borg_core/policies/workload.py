@@ -5,6 +5,7 @@ from typing import Any
 
 from borg_contract.pod import PLAN_ENV, PLAN_LIMIT_BYTES, STREAM_CONTAINER_LIMIT
 from borg_contract.reasons import Reason
+from borg_contract.run import Operation
 from borg_core.kinds.parts.hooks import Hook
 from borg_core.kinds.parts.job import FileAccess
 from borg_core.kinds.parts.volumes import Copy, Source
@@ -140,7 +141,7 @@ def find_parameter_problems(hook: Hook, script: BorgScript) -> Iterator[str]:
             yield f'BorgScript "{name}" needs parameter "{parameter_name}"'
 
 
-def find_size_problems(job_template: dict[str, Any]) -> Iterator[Problem]:
+def find_size_problems(operation: Operation, job_template: dict[str, Any]) -> Iterator[Problem]:
     """Yield what is wrong with a rendered Job's plan: it is one environment value, of which Linux limits the size."""
     pod = job_template["spec"]["template"]["spec"]
     containers = (*pod.get("initContainers", ()), *pod["containers"])
@@ -148,7 +149,15 @@ def find_size_problems(job_template: dict[str, Any]) -> Iterator[Problem]:
     for size in map(len, values):
         if size > PLAN_LIMIT_BYTES:
             message = (
-                f"the run's plan is {size} bytes, more than the {PLAN_LIMIT_BYTES} that fit into a pod: shorten the "
-                "scripts or spread the repositories over several schedules"
+                f"the run's plan is {size} bytes, more than the {PLAN_LIMIT_BYTES} that fit into a pod: "
+                f"{_say_how_to_shorten(operation)}"
             )
             yield Problem(Reason.PLAN_TOO_LARGE, message)
+
+
+def _say_how_to_shorten(operation: Operation) -> str:
+    if operation.needs_restore:
+        return "make a BorgRestore with fewer paths and fewer patterns in exclude: a folder stands for all in it"
+    if operation is Operation.DRILL:
+        return "give drill.app.paths folders in place of files, or spread the schedules over several repositories"
+    return "shorten the scripts or exclude, or spread the repositories over several schedules"

@@ -20,7 +20,7 @@ from borg_core.native.claim import ObservedClaim
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem
 from borg_core.policies.schedule import find_never_problems, find_time_problems
-from borg_core.policies.workload import find_claim_problems
+from borg_core.policies.workload import find_claim_problems, find_size_problems
 from borg_core.reconcile.cron_job import derive_requeue
 from borg_core.reconcile.reconciler import PACE_OF_CLAIMS, Reconciler
 from borg_core.reconcile.status.foretold import derive_disagreement, tell_disagreement
@@ -45,6 +45,7 @@ from borg_core.verification.checks import (
 )
 from borg_core.verification.status import Timed
 from borg_core.view import View
+from borg_core.workload.job import render_job_template
 from borg_core.workload.owner import Owner
 from borg_core.workload.workload import Workload
 
@@ -78,6 +79,7 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
     told = (*of_drills, *never[DRILLS])
     drills = plan_checks(beside, owner, DRILLS, asked.drill, drill, problems=told, now=now)
     host = _host(
+        world,
         repository,
         owner,
         around,
@@ -225,6 +227,7 @@ def _find_aliases(around: Surroundings) -> Iterator[Finding]:
 
 
 def _host(
+    world: World,
     repository: BorgRepository,
     owner: Owner,
     around: Surroundings,
@@ -235,11 +238,21 @@ def _host(
     listing: ListingPlan,
 ) -> Host:
     spec = repository.spec
+
+    def workload(operation: Operation, dead: tuple[str, ...] = ()) -> Workload:
+        return render_workload(repository, operation, around, dead, listing=listing)
+
+    def hindrances(operation: Operation) -> Sequence[Problem]:
+        if found := of_drills if operation is Operation.DRILL else problems:
+            return found
+        template = render_job_template(workload(operation), owner.reference, world.settings)
+        return tuple(find_size_problems(operation, template))
+
     return Host(
         owner=owner,
         history_limit=HISTORY_LIMIT,
-        hindrances=lambda operation: of_drills if operation is Operation.DRILL else problems,
-        workload=lambda operation, dead: render_workload(repository, operation, around, dead, listing=listing),
+        hindrances=hindrances,
+        workload=workload,
         has_cron_job=checks.scheduled,
         clock=checks.clock,
         kept=keep_finders(repository.status.listing),

@@ -17,6 +17,7 @@ from borg_core.kinds.status import ConditionType, Finding, derive_conditions, de
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.policies.permissions import find_forbidden
 from borg_core.policies.problem import Problem, Severity
+from borg_core.policies.workload import find_size_problems
 from borg_core.reconcile.reconciler import Reconciler
 from borg_core.registry import Reference
 from borg_core.restores.claims import find_target_problems
@@ -31,6 +32,7 @@ from borg_core.runs.records import patch_run, render_run
 from borg_core.runs.status.ended import derive_ended
 from borg_core.runs.world import Host, World
 from borg_core.view import View
+from borg_core.workload.job import render_job_template
 from borg_core.workload.owner import Owner
 
 _HISTORY_LIMIT = 20
@@ -146,9 +148,10 @@ def _find_problems(world: World, facts: Facts) -> Iterator[Problem]:
         message = f'latest.before "{latest.before}" is no time: give one as RFC 3339 has it, 2026-11-25T00:00:00Z'
         yield Problem(Reason.INVALID_ARGUMENT, message)
         return
-    yield from find_forbidden(
-        render_workload(facts, Operation.RESTORE), world.settings
-    )  # which has all that it may have
+    workload = render_workload(facts, Operation.RESTORE)  # which has all that it may have
+    yield from find_forbidden(workload, world.settings)
+    template = render_job_template(workload, _reference(restore), world.settings)
+    yield from find_size_problems(workload.operation, template)
 
 
 def _host(facts: Facts, problems: Sequence[Problem]) -> Host:

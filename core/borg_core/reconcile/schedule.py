@@ -78,7 +78,7 @@ def plan_schedule(world: World, bundle: Bundle | None, now: datetime) -> Plan:
     desired = None
     if not problems:
         desired = _render(bundle, workload, world)
-        problems = tuple(find_size_problems(desired["spec"]["jobTemplate"]))
+        problems = tuple(find_size_problems(workload.operation, desired["spec"]["jobTemplate"]))
     refused = tuple(find_cron_job_problems(world, bundle.owner, schedule.metadata.name))
     blocked = (*problems, *refused)
     spec = schedule.spec

@@ -19,6 +19,7 @@ from borg_core.kinds.status import ConditionType, Finding, has_changed
 from borg_core.names import CRON_JOB_NAME_LIMIT, shorten
 from borg_core.native.cron_job import ObservedCronJob
 from borg_core.policies.problem import Problem
+from borg_core.policies.workload import find_size_problems
 from borg_core.reconcile.cron_job import (
     derive_clock,
     derive_lasting,
@@ -111,11 +112,8 @@ def plan_checks(
     name = kind.name(owner.name)
     refused = tuple(find_cron_job_problems(world, owner, name))
     is_foreign = world.cron_job is not None and current is None
-    if problems:
-        desired = render_held(world, owner, problems, workload.targets)
-    elif is_foreign:
-        desired = None
-    else:
+    desired = None
+    if not (problems or is_foreign):
         timing = Timing(
             resolve(times.schedule, owner.namespace, name),
             times.time_zone,
@@ -123,6 +121,9 @@ def plan_checks(
             history_limit=HISTORY_LIMIT,
         )
         desired = render_cron_job(name, owner, timing, workload, world.settings)
+        problems = tuple(find_size_problems(workload.operation, desired["spec"]["jobTemplate"]))
+    if problems:
+        desired = render_held(world, owner, problems, workload.targets)
     name_is_taken = any(problem.reason is Reason.CRON_JOB_NAME_TAKEN for problem in refused)
     scheduled = desired is not None and not name_is_taken
     kept = is_kept(world, owner, refused)

@@ -71,7 +71,7 @@ def secret_file(ref: SecretKeyRef) -> SecretFile:
 
 
 def _repository(workload: Workload, target: Target) -> RepositoryPlan:
-    spec = target.repository.spec
+    spec, backup = target.repository.spec, workload.operation is Operation.BACKUP
     passphrase = spec.encryption.passphrase_secret_ref
     return RepositoryPlan(
         name=target.repository.metadata.name,
@@ -88,11 +88,11 @@ def _repository(workload: Workload, target: Target) -> RepositoryPlan:
         place=derive_place_mark(target.repository),
         is_doubted=is_doubted(target.repository),
         unjudged_runs=target.unjudged_runs,
-        exclude=spec.exclude,
+        exclude=spec.exclude if backup else (),  # long, perhaps, and of no use to others
         compression=spec.compression,
         upload_rate_limit_kib=spec.upload_rate_limit_ki_b,
         min_files=spec.min_files,
-        hooks=_hooks(workload, target.hooks) if workload.operation is Operation.BACKUP else None,
+        hooks=_hooks(workload, target.hooks) if backup else None,
         archive_limit=spec.archive_limit,
         damage=describe_damage(target.names),
         check=derive_check_plan(target.repository, in_slices=workload.in_slices)
