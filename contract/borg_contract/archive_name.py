@@ -9,6 +9,7 @@ import datetime as dt
 import re
 import string
 from collections.abc import Iterator
+from functools import lru_cache
 
 NAME_PLACEHOLDERS = ("job_name", "repo_name")
 """Who: the schedule's `metadata.name` and the repository's."""
@@ -113,7 +114,7 @@ def without_times(name: str) -> str:
 
 def overlaps(pattern_a: str, pattern_b: str) -> bool:
     """Tell whether some name matches both patterns, which `derive_prune_glob` made."""
-    tokens_a, tokens_b = list(_tokens(pattern_a)), list(_tokens(pattern_b))
+    tokens_a, tokens_b = _tokens(pattern_a), _tokens(pattern_b)
     return len(tokens_a) == len(tokens_b) and all(map(_compatible, tokens_a, tokens_b))
 
 
@@ -123,10 +124,10 @@ def _compatible(a: str, b: str) -> bool:
     return a == b or (b == _DIGIT and a in string.digits)
 
 
-def _tokens(pattern: str) -> Iterator[str]:
-    """Yield what stands for one character each: the digit class, or a literal character without its brackets."""
-    for match in _TOKEN.finditer(pattern):
-        yield match[1] or match[2] or _DIGIT
+@lru_cache(maxsize=4096)  # the pattern of each schedule is held against that of each
+def _tokens(pattern: str) -> tuple[str, ...]:
+    """Return what stands for one character each: the digit class, or a literal character without its brackets."""
+    return tuple(match[1] or match[2] or _DIGIT for match in _TOKEN.finditer(pattern))
 
 
 def _parts(template: str) -> Iterator[tuple[str, str | None]]:

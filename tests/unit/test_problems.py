@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from borg_contract import archive_name
 from borg_core.kinds.schedule import BorgSchedule
 from borg_core.policies import schedule as policies
 from borg_core.policies.problem import Problem, Severity
@@ -186,6 +187,25 @@ def test_no_schedule_may_prune_what_looks_like_its_own(
 ) -> None:
     of = bundle(schedule("db", **mine), neighbours=(schedule("db-daily", **other),))
     assert [problem.reason for problem in derive_problems(of, SETTINGS)] == (["ArchiveNamesOverlap"] if clash else [])
+
+
+def test_the_names_of_many_schedules_are_read_once_for_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    derive = archive_name.derive_prune_glob
+
+    def counts(template: str, *, schedule: str, repository: str) -> str:
+        read.append(schedule)
+        return derive(template, schedule=schedule, repository=repository)
+
+    monkeypatch.setattr(archive_name, "derive_prune_glob", counts)
+    many = [
+        schedule(f"many-{number}", prune=PRUNE, archiveNameTemplate=f"{{job_name}}-x{number}-{{now}}")
+        for number in range(30)
+    ]
+    for own in many:
+        of = bundle(own, neighbours=tuple(other for other in many if other is not own))
+        assert derive_problems(of, SETTINGS) == ()
+    assert sorted(read) == sorted(own.metadata.name for own in many)
 
 
 def test_of_two_schedules_of_one_title_the_older_one_keeps_it() -> None:

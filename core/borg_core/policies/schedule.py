@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from functools import lru_cache
 
 from borg_contract import archive_name
 from borg_contract.reasons import Reason
@@ -122,15 +123,15 @@ def find_archive_name_problems(bundle: Bundle, *, prune: bool) -> Iterator[Probl
 def _overlapping_names(bundle: Bundle, *, prune: bool) -> Iterator[Problem]:
     """Yield the neighbours whose archives one of the two would prune as its own."""
     schedule = bundle.schedule
+    own = {ref.name: _name_pattern(schedule, ref.name) for ref in schedule.spec.repository_refs}
     for other in bundle.neighbours:
         # With one template for both, names of two schedules always differ: the job's name is in them.
         if other.spec.archive_name_template == schedule.spec.archive_name_template:
             continue
         if not (prune or other.spec.prune.enabled):
             continue
-        shared = {ref.name for ref in schedule.spec.repository_refs} & {ref.name for ref in other.spec.repository_refs}
-        for name in sorted(shared):
-            if archive_name.overlaps(_name_pattern(schedule, name), _name_pattern(other, name)):
+        for name in sorted(own.keys() & {ref.name for ref in other.spec.repository_refs}):
+            if archive_name.overlaps(own[name], _name_pattern(other, name)):
                 message = (
                     f'its archives would have names like those of BorgSchedule "{other.metadata.name}" in '
                     f"BorgRepository \"{name}\", and prune would take the one's for the other's: change "
@@ -140,7 +141,11 @@ def _overlapping_names(bundle: Bundle, *, prune: bool) -> Iterator[Problem]:
 
 
 def _name_pattern(schedule: BorgSchedule, repository: str) -> str:
-    template = schedule.spec.archive_name_template
+    return _derive_pattern(schedule.spec.archive_name_template, schedule.metadata.name, repository)
+
+
+@lru_cache(maxsize=4096)  # each neighbour asks for that of each
+def _derive_pattern(template: str, schedule: str, repository: str) -> str:
     if archive_name.find_template_problems(template):
         return ""  # it writes no archives
-    return archive_name.derive_prune_glob(template, schedule=schedule.metadata.name, repository=repository)
+    return archive_name.derive_prune_glob(template, schedule=schedule, repository=repository)
