@@ -1,7 +1,9 @@
 """Patterns of `exclude`: what is refused matches no path of ours, and what matched in a run is told as borg sees it."""
 
+import itertools
 import random
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,6 +110,20 @@ def test_patterns_are_unused_until_borg_leaves_something_out_that_they_match(
     before = unused.names
     unused.see(matched)
     assert (before, unused.names) == ((pattern, "never"), ("never",))
+
+
+def test_the_look_at_what_is_left_out_takes_so_long_in_all_and_then_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = itertools.count(0.0, 4.0)
+    monkeypatch.setattr("borg_runner.borg.patterns.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    unused = UnusedPatterns(["never", "*.tmp"])
+    said = []
+    for _ in range(5):
+        unused.see("sources/data/x.tmp")
+        said.append(unused.names)
+    assert said == [("never",), ("never",), (), (), ()]
+    assert next(clock) == 6 * 4, "nobody looks any more"
 
 
 def test_of_an_expression_that_borg_does_not_take_nothing_is_said() -> None:

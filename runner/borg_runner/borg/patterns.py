@@ -9,11 +9,15 @@ import contextlib
 import fnmatch
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from posixpath import normpath
 
 PATIENCE_SECONDS = 0.5
 """For a look at one path. An expression can take years, in which a run would hear no signal and leave no result."""
+
+PATIENCE_IN_ALL_SECONDS = 10.0
+"""For a look at all paths that a run leaves out, of which there may be millions: borg waits meanwhile."""
 
 _STYLES = ("fm", "sh", "re", "pp", "pf")
 _SHELL_TOKEN = re.compile(
@@ -26,13 +30,14 @@ class UnusedPatterns:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._left = {pattern: compile_pattern(pattern) for pattern in patterns}
+        self._patience = PATIENCE_IN_ALL_SECONDS
 
     def see(self, path: str) -> None:
         """Take note of a path that borg left out."""
         if not self._left:
             return
         path, tried = path.lstrip("/"), ""
-        used = []
+        used, began = [], time.monotonic()
         try:
             with _at_most(PATIENCE_SECONDS):
                 for tried, matches in self._left.items():
@@ -42,6 +47,9 @@ class UnusedPatterns:
             used.append(tried)  # nobody knows, and nothing is said of it
         for pattern in used:
             del self._left[pattern]
+        self._patience -= time.monotonic() - began
+        if self._patience < 0:
+            self._left.clear()  # the same
 
     @property
     def names(self) -> tuple[str, ...]:
