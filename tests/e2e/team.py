@@ -6,11 +6,13 @@ import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import pytest
 
 from support.cluster import Kubectl
+from support.reader import Reader
 
 T = TypeVar("T")
 Object = dict[str, Any]
@@ -159,22 +161,26 @@ class Team:
 
     # Looking
 
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.kubectl)
+
     def __call__(self, *arguments: str, stdin: str = "", check: bool = True) -> Any:
         """Run kubectl in the namespace."""
         return self.kubectl("--namespace", self.namespace, *arguments, stdin=stdin, check=check)
 
     def get(self, kind: str, name: str) -> Object:
-        return self.kubectl.get(kind, name, "--namespace", self.namespace)
+        found = self.find(kind, name)
+        if found is None:
+            pytest.fail(f"there is no {kind} {name}\n{self.story()}")
+        return found
 
     def find(self, kind: str, name: str) -> Object | None:
         """Return the object, None when there is none."""
-        text = self("get", kind, name, "--ignore-not-found", "-o", "json").stdout
-        found: Object | None = json.loads(text) if text else None
-        return found
+        return self._reader.find(kind, self.namespace, name)
 
     def items(self, kind: str, selector: str = "") -> list[Object]:
-        items: list[Object] = self.kubectl.get(kind, "--namespace", self.namespace, f"--selector={selector}")["items"]
-        return items
+        return self._reader.items(kind, self.namespace, selector)
 
     def names(self, kind: str, selector: str = "") -> set[str]:
         return {item["metadata"]["name"] for item in self.items(kind, selector)}
