@@ -20,9 +20,11 @@ from borg_contract.ownership import (
     render_comment,
 )
 from borg_core.claims.coverage import derive_coverage
+from borg_core.claims.selection import select_sources
 from borg_core.kinds.repository import REPOSITORIES
 from borg_core.kinds.schedule import SCHEDULES, BorgSchedule
 from borg_core.native.claim import CLAIMS, ObservedClaim
+from borg_core.workload import bundle as bundle_module
 from borg_operator.store import Store
 from borg_operator.telemetry import claims as claims_module
 from borg_operator.telemetry.snapshot import Snapshot
@@ -96,6 +98,33 @@ def test_a_claim_is_protected_by_a_schedule_that_is_ready_and_not_suspended() ->
 def test_since_when_a_schedule_does_not_do_it(schedules: tuple[BorgSchedule, ...], protected: bool, since: str) -> None:
     (found,) = derive_coverage(schedules, [builders.local_repository()], [claim("app-data")])
     assert (found.protected, max((cover.failing_since for cover in found.covers), default="")) == (protected, since)
+
+
+def test_schedules_that_read_the_same_choose_among_the_claims_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[object] = []
+
+    def counting(*args: Any, **more: Any) -> Any:
+        looks.append(args)
+        return select_sources(*args, **more)
+
+    monkeypatch.setattr(bundle_module, "select_sources", counting)
+    repositories = [builders.local_repository(name, sources=[CHOSEN]) for name in ("main", "other")]
+    other_labels = {"name": "chosen", "claimSelector": {"matchLabels": {"backup": "weekly"}}}
+    kinds: tuple[dict[str, Any], ...] = (
+        {},
+        {"sources": [CHOSEN]},
+        {"sources": [other_labels]},
+        {"repositories": ("other",)},
+    )
+    schedules = [schedule(f"s-{number}", READY, **kinds[number % 4]) for number in range(40)]
+    together = derive_coverage(schedules, repositories, CLAIMS_THERE)
+    assert len(looks) == len(kinds)
+    apart = [
+        derive_coverage([each], repositories, CLAIMS_THERE) for each in sorted(schedules, key=lambda s: s.metadata.name)
+    ]
+    assert [item.covers for item in together] == [
+        tuple(cover for item in items for cover in item.covers) for items in zip(*apart, strict=True)
+    ]
 
 
 # The metric

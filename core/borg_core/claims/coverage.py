@@ -67,8 +67,13 @@ def derive_coverage(
         return []
     by_name = {repository.metadata.name: repository for repository in repositories}
     covers: dict[str, list[Cover]] = {}
+    read: dict[tuple[tuple[str, ...], str], dict[str, str]] = {}
     for schedule in sorted(schedules, key=lambda schedule: schedule.metadata.name):
-        for claim, source in _read_by(schedule, by_name, claims).items():
+        # Many schedules read the same, and one that chooses by labels looks at all claims.
+        wanted = tuple(ref.name for ref in schedule.spec.repository_refs), repr(schedule.spec.sources)
+        if wanted not in read:
+            read[wanted] = _read_by(schedule, by_name, claims)
+        for claim, source in read[wanted].items():
             covers.setdefault(claim, []).append(Cover(schedule, source))
     keeps = {
         claim: repository.metadata.name for repository in by_name.values() for claim in derive_written([repository])

@@ -55,7 +55,7 @@ async def show_overview(
     shown = sorted(records, key=lambda record: (troubled.get(record.name, len(matters)), record.resource.title))
     space = space_of(runs)
     glance = await glance_at_claims(request, caller, view, NEEDED)
-    bare = sum(item.matters and not item.protected for item in cover(view, glance.claims))
+    bare = sum(item.matters and not item.protected for item in await cover(view, glance.claims))
     return show(
         request,
         "overview.html",

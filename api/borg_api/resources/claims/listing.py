@@ -75,9 +75,10 @@ async def read_claims(
             return found, token or None
 
 
-def cover(view: View, claims: Sequence[ObservedClaim]) -> list[Coverage]:
+async def cover(view: View, claims: Sequence[ObservedClaim]) -> list[Coverage]:
+    """Return who backs up each of the claims: in a thread, as every schedule may choose among all of them."""
     schedules = [record.resource for record in view.schedules.in_order()]
-    return derive_coverage(schedules, view.repositories.in_order(), claims)
+    return await asyncio.to_thread(derive_coverage, schedules, view.repositories.in_order(), claims)
 
 
 async def render_claims(request: Request, view: View, claims: list[ObservedClaim]) -> list[Claim]:
@@ -86,4 +87,4 @@ async def render_claims(request: Request, view: View, claims: list[ObservedClaim
     if await is_allowed(request, LIST_ARCHIVES):
         archives = [item for each in view.repositories.in_order() for item in view.archives_in(each.metadata.name)]
     last = collect_last(archives)
-    return [render_claim(item, last) async for item in in_turns(cover(view, claims))]
+    return [render_claim(item, last) async for item in in_turns(await cover(view, claims))]
