@@ -1,6 +1,7 @@
 """Which claims are backed up, and by whom: as the metric tells it, and over REST."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -148,6 +149,36 @@ def filled() -> Store:
 def test_the_metric_tells_of_each_claim_that_is_to_be_backed_up_where_it_is_asked_for() -> None:
     assert samples(filled()) == {"a": 1.0, "b": 0.0}
     assert samples(filled(), with_claims=False) == {}
+
+
+class Counted(Sequence[Any]):
+    """Counts how often it is gone through."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self.items, self.times = items, 0
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Any]:
+        self.times += 1
+        return iter(self.items)
+
+
+def test_the_metric_goes_through_schedules_and_repositories_once_for_all_namespaces() -> None:
+    def move(resource: Any, namespace: str) -> Any:
+        return resource.model_copy(update={"metadata": resource.metadata.model_copy(update={"namespace": namespace})})
+
+    namespaces = ("a", "b", "c", "d")
+    schedules = Counted([move(schedule("db", READY), namespace) for namespace in namespaces[:3]])
+    repositories = Counted([move(builders.local_repository(), namespace) for namespace in namespaces[1:]])
+    claims = [replace(claim("app-data"), namespace=namespace) for namespace in namespaces]
+    found = claims_module.read_claims(schedules, repositories, claims)
+    assert {labels["namespace"]: value for labels, value in found} == {"a": 0.0, "b": 1.0, "c": 1.0, "d": 0.0}
+    assert (schedules.times, repositories.times) == (1, 1)
 
 
 def test_the_metric_is_bounded_and_those_that_nobody_backs_up_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
