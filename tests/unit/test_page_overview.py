@@ -4,20 +4,25 @@ import asyncio
 import gzip
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from borg_api.page.frame.assets import load_assets
+from borg_api.page.insight import attention
 from borg_api.page.insight.attention import find_matters, is_late, of_schedule
 from borg_api.page.insight.overview import find_proof, find_underway
 from borg_api.page.show.times import NOTHING, size, span
+from borg_api.picture.records import RunRecord, ScheduleRecord
 from borg_api.picture.timetable import Timetable, whole_now
 from borg_api.resources.claims import listing
 from borg_cluster.errors import Unreachable
+from borg_cluster.index import Index
 from borg_contract.restore.progress import Progress
 from borg_core.formats import format_time, parse_time
+from borg_core.kinds.run import RUNS
 from borg_core.native.claim import CLAIMS
 from borg_core.registry import Body, ResourceType
 from support.page_world import add_archive, add_repository, add_run, add_schedule, ago, condition, fill
@@ -447,11 +452,61 @@ def test_what_runs_has_the_title_and_the_progress_of_no_other_of_its_name() -> N
     add_run(world, "app-now", "app", "Running", hours=0.1)
     add_run(world, "app-check", "", "Running", hours=0.1, operation="Check", repositoryRef={"name": "app"})
     told = {"app": Progress(50, 100, 5, 10, seconds_left=12)}
-    found = find_underway(world.cluster.picture.view("team"), told, {"app": "Shop"}, whole_now())
+    found = find_underway(world.cluster.picture.view("team"), told, {"app": "Shop"}, whole_now(), 10)
     assert {(item.run.name, item.title, item.measured) for item in found} == {
         ("app-now", "Shop", False),
         ("app-check", "app", False),
     }
+
+
+def test_of_many_that_wait_only_those_that_are_shown_are_reckoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(page=True)
+    add_repository(world, "main")
+    add_schedule(world, "nightly", "Nightly", "gg")
+    for number in range(30):
+        add_run(world, f"waits-{number:02}", "nightly", "Pending", hours=0.1)
+    add_run(world, "works", "nightly", "Running", hours=0.1)
+    reckoned: list[str] = []
+
+    def reckon(_view: object, run: RunRecord) -> float:
+        reckoned.append(run.name)
+        return 60.0
+
+    monkeypatch.setattr("borg_api.page.insight.overview.usual_seconds", reckon)
+    page = Browser(world, "token").get("/").text
+    assert len(reckoned) == 10
+    assert reckoned[0] == "works"
+    assert all(name in page for name in reckoned)
+
+
+def test_the_overview_asks_once_whether_a_schedule_is_late_and_looks_at_no_run_that_it_does_not_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def ask(record: ScheduleRecord, timetable: Timetable, now: datetime) -> bool:
+        asked.append(record.name)
+        return is_late(record, timetable, now)
+
+    monkeypatch.setattr(attention, "is_late", ask)
+    world = World(page=True)
+    add_repository(world, "main")
+    for number in range(3):
+        add_schedule(world, f"s-{number}", f"S {number}", "gg")
+    add_schedule(world, "late", "Late", "gg", status={"lastSuccessTime": ago(days=4)})
+    browser = Browser(world, "token")
+    monkeypatch.setattr(Index, "in_order", _refuse_runs(Index.in_order))
+    assert "1 of 4 schedules needs somebody" in browser.get("/").text
+    assert sorted(asked) == ["late", "s-0", "s-1", "s-2"]
+    assert browser.get("/repositories").status_code == 200
+
+
+def _refuse_runs(in_order: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    def read(index: Index[Any], *args: Any) -> list[Any]:
+        assert index.kind.kind != RUNS.kind
+        return in_order(index, *args)
+
+    return read
 
 
 def test_a_repository_in_danger_is_counted_once_and_not_called_ready() -> None:

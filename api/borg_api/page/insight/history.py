@@ -38,22 +38,16 @@ def usual_seconds(view: View, run: RunRecord) -> float | None:
     return median(took) if took else None
 
 
-def space_of(runs: Sequence[RunRecord]) -> dict[str, list[tuple[Point, int]]]:
-    """Return how many bytes each repository took when runs ended, oldest first, and in how many archives.
-
-    By the repository's name.
-    """
-    found: dict[str, list[tuple[Point, int]]] = {}
-    for run in runs:
-        if not run.completed:
-            continue
-        for item in run.repositories:
-            if item.totals:
-                point = Point(parse_time(run.completed), item.totals.deduplicated_size)
-                found.setdefault(item.name, []).append((point, item.totals.archives))
-    for points in found.values():
-        points.sort(key=lambda point: point[0].at)
-    return found
+def space_of(runs: Iterable[RunRecord], repository: str) -> list[tuple[Point, int]]:
+    """Return how many bytes a repository took when runs ended, oldest first, and in how many archives."""
+    found = [
+        (Point(parse_time(run.completed), item.totals.deduplicated_size), item.totals.archives)
+        for run in runs
+        if run.completed
+        for item in run.repositories
+        if item.totals and item.name == repository
+    ]
+    return sorted(found, key=lambda point: point[0].at)
 
 
 def failed_last(runs: Sequence[RunRecord]) -> RunRecord | None:

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from borg_api.page.insight.attention import is_late
 from borg_api.page.insight.history import usual_seconds
 from borg_api.page.insight.matter import Level, Matter
 from borg_api.page.show.times import count, span_at_most
 from borg_api.page.show.words import Tone
 from borg_api.picture.picture import View
 from borg_api.picture.records import RunRecord, ScheduleRecord
-from borg_api.picture.timetable import Timetable
 from borg_contract.restore.progress import Progress
 from borg_contract.run import Phase
 from borg_core.formats import parse_time
@@ -53,10 +51,11 @@ class Proof:
     whole: str | None
 
 
-def derive_verdict(
-    view: View, matters: Sequence[Matter], timetable: Timetable, now: datetime, *, bare: int | None
-) -> Verdict:
-    """Return the sentence that says whether all is well; `bare`: how many claims nobody backs up, if that is known."""
+def derive_verdict(view: View, matters: Sequence[Matter], now: datetime, *, bare: int | None) -> Verdict:
+    """Return the sentence that says whether all is well; `bare`: how many claims nobody backs up, if that is known.
+
+    `matters`: all of schedules, as each that is late is among them.
+    """
     others = sum(matter.level in (Level.LOOK, Level.DECIDE) for matter in matters)
     good: Tone = "good" if bare == 0 and not others else "warn"
     also_told = _tell_bare(bare) + (f"; {count(others, 'thing needs', 'things need')} somebody" if others else "")
@@ -68,7 +67,7 @@ def derive_verdict(
         return Verdict("bad" if bare else good, "Nothing is backed up here yet.", "")
     if not active:
         return Verdict("bad", "Nothing is backed up: all schedules are paused.", "")
-    if trouble := _tell_trouble(active, matters, timetable, now):
+    if trouble := _tell_trouble(active, matters):
         return Verdict("bad", trouble, also)
     times = [record.resource.status.last_success_time for record in active]
     first = [text for text in times if text]
@@ -81,9 +80,7 @@ def derive_verdict(
     return Verdict(good, f"{whole} a good backup of the last {span_at_most(oldest)}{also_told}.", also)
 
 
-def _tell_trouble(
-    active: Sequence[ScheduleRecord], matters: Sequence[Matter], timetable: Timetable, now: datetime
-) -> str:
+def _tell_trouble(active: Sequence[ScheduleRecord], matters: Sequence[Matter]) -> str:
     """Return what is worst, empty where new backups are made."""
 
     def of_level(what: str, level: Level) -> set[str]:
@@ -92,7 +89,7 @@ def _tell_trouble(
     if danger := len(of_level("repositories", Level.DANGER)):
         return f"{count(danger, 'repository needs', 'repositories need')} somebody now: archives may be in danger."
     bad = of_level("schedules", Level.FAILING)
-    if ill := sum(record.name in bad or is_late(record, timetable, now) for record in active):
+    if ill := sum(record.name in bad for record in active):
         needs, theirs, is_ = (
             ("needs", "its newest backup", "is") if ill == 1 else ("need", "their newest backups", "are")
         )
@@ -108,10 +105,15 @@ def _tell_bare(bare: int | None) -> str:
     return f"; nobody backs up {count(bare, 'claim')}" if bare else ""
 
 
-def find_underway(view: View, progress: dict[str, Progress], titles: dict[str, str], now: datetime) -> list[Underway]:
-    """Return what waits and runs; that which runs first. `progress`: of restores, by the restore's name."""
+def find_underway(
+    view: View, progress: dict[str, Progress], titles: dict[str, str], now: datetime, most: int
+) -> list[Underway]:
+    """Return what waits and runs, so many at the most; that which runs first.
+
+    `progress`: of restores, by the restore's name.
+    """
     runs = sorted(view.unfinished_runs(), key=lambda run: (run.phase is not Phase.RUNNING, run.order))
-    return [_underway(view, run, progress, titles, now) for run in runs]
+    return [_underway(view, run, progress, titles, now) for run in runs[:most]]
 
 
 def _underway(

@@ -9,7 +9,7 @@ from borg_api.edge.parts import provide
 from borg_api.page.frame.answers import show
 from borg_api.page.frame.guard import PageRoute
 from borg_api.page.insight.attention import find_matters
-from borg_api.page.insight.history import backups_of, space_of, states_of
+from borg_api.page.insight.history import backups_of, states_of
 from borg_api.page.insight.matter import WORDS
 from borg_api.page.insight.overview import derive_verdict, find_proof, find_underway
 from borg_api.picture.timetable import Timetable, whole_now
@@ -49,17 +49,15 @@ async def show_overview(
     titles = {record.name: record.resource.title for record in records}
     repositories = view.repositories.in_order() if sees["repositories"] else []
     restores = view.restores.in_order() if sees["restores"] else []
-    runs = view.runs.in_order() if sees["runs"] else []
     page = await listing.page(view, now)
     troubled = {matter.name: number for number, matter in enumerate(matters) if matter.what == "schedules"}
     shown = sorted(records, key=lambda record: (troubled.get(record.name, len(matters)), record.resource.title))
-    space = space_of(runs)
     glance = await glance_at_claims(request, caller, view, NEEDED)
     bare = sum(item.matters and not item.protected for item in await cover(view, glance.claims))
     return show(
         request,
         "overview.html",
-        verdict=derive_verdict(view, matters, timetable, now, bare=None if glance.failed else bare),
+        verdict=derive_verdict(view, matters, now, bare=None if glance.failed else bare),
         bare=bare,
         uncounted=_tell_uncounted(glance, view.namespace),
         matters=matters[:_MATTERS],
@@ -71,10 +69,10 @@ async def show_overview(
             (record, states_of(backups_of(view, record.name)) if sees["runs"] else []) for record in shown[:_STRIPS]
         ],
         upcoming=page.soonest[:_NEXT],
-        underway=find_underway(view, await read_progress(request, caller, view, restores), titles, now)[:_UNDERWAY]
+        underway=find_underway(view, await read_progress(request, caller, view, restores), titles, now, _UNDERWAY)
         if sees["runs"]
         else [],
-        repositories=[(item, [point for point, _ in space.get(item.metadata.name, [])]) for item in repositories],
+        repositories=repositories,
         proof=find_proof(view, repositories),
         kind=REPOSITORIES.kind,
     )

@@ -33,14 +33,10 @@ _PROOFS = (Work.CHECK, Work.DRILL)
 @requires(LIST)
 async def list_repositories(request: Request, view: TheView) -> Response:
     found = view.repositories.in_order()
-    space = space_of(view.runs.in_order() if await is_allowed(request, LIST_RUNS) else [])
     return show(
         request,
         "repositories.html",
-        repositories=[
-            (item, [point for point, _ in space.get(item.metadata.name, [])], next(iter(find_matters_of(item)), None))
-            for item in found
-        ],
+        repositories=[(item, next(iter(find_matters_of(item)), None)) for item in found],
         words=WORDS,
         locate=derive_location,
     )
@@ -55,7 +51,7 @@ async def show_repository(request: Request, view: TheView, repository_id: Reposi
     runs = [run for run in view.runs.in_order() if name in view.targets_of(run)] if sees_runs else []
     sees_archives = await is_allowed(request, LIST_ARCHIVES)
     archives = view.archives_in(name) if sees_archives else []
-    points = space_of(runs).get(name, [])[-_POINTS:]
+    points = space_of(runs, name)[-_POINTS:]
     return show(
         request,
         "repository.html",
