@@ -186,7 +186,8 @@ class Archivist(Cluster):
         self.vault.is_there = True
         owner = ArchiveOwner("team", plan.schedule, "main", plan.cluster)
         comment = render_comment(owner, run_name, ArchiveContent({"data": 3}))
-        before = max(self.vault.archives.values(), key=lambda item: item.time, default=None)
+        named = [item for item in self.vault.archives.values() if item.name.startswith(f"{plan.schedule}-")]
+        before = max(named, key=lambda item: item.time, default=None)
         made = self.vault.add(f"{plan.schedule}-{now:%Y-%m-%dT%H:%M:%S}", now, comment)
         own = sorted((item for item in self.vault.archives.values() if " " in item.comment), key=lambda item: item.time)
         going = own[: max(0, len(own) - self.keep)]

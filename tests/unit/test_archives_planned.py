@@ -144,7 +144,7 @@ def test_a_prune_is_held_against_the_archives_of_its_own_schedule_alone() -> Non
     ]
     accounts += [backup("s-0", 0, deleted=3), backup("s-1", 0, deleted=0, pruned=("s-2-1",))]
     Names.asked = 0
-    told = read_accounts(accounts, (), RepositoryListing(), "ab" * 32, ())
+    told = read_accounts(accounts, (), RepositoryListing(), "ab" * 32, (), own=())
     assert Names.asked < 5 * len(accounts), "few for each, however many schedules there are"
     left = {result.archive for _, result in told.made.values()}
     assert left == {"s-0-0"} | {f"s-{number}-{hour}" for number in range(1, 40) for hour in (0, 1)}

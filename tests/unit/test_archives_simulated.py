@@ -345,6 +345,77 @@ def test_an_archive_of_ours_that_vanishes_is_told_with_its_name_until_somebody_a
     assert cluster.events[told[0]] == 1
 
 
+async def go_unwatched(cluster: Archivist, nights: int, *, kept: int) -> None:
+    """Let nights of five minutes pass in which there is no operator; so many Jobs are kept."""
+    await cluster.stop()
+    cluster.recorder.on_news = lambda *_: None
+    for _ in range(nights):
+        await cluster.live(300)
+        jobs = sorted(cluster.recorder.all_of("Job"), key=lambda job: job["metadata"]["creationTimestamp"])
+        for job in jobs[:-kept]:
+            cluster.recorder.remove("Job", job["metadata"]["name"])
+            cluster.recorder.collect_garbage()
+    cluster._start()
+    await cluster.begin()
+
+
+def write_unrecorded(cluster: Archivist, count: int) -> None:
+    """Let runs of the schedule go by of which there is no record: each made an archive and pruned the oldest."""
+    for number in range(count):
+        del cluster.vault.archives[min(cluster.vault.archives.values(), key=lambda stored: stored.time).name]
+        at = cluster.recorder.now - timedelta(seconds=count - number)
+        comment = render_comment(ArchiveOwner("team", "db", "main"), f"db-lost-{number}", ArchiveContent({"data": 3}))
+        cluster.vault.add(f"db-{at:%Y-%m-%dT%H:%M:%S}", at, comment)
+
+
+async def assert_a_loss_is_told(cluster: Archivist) -> None:
+    listing = cluster.recorder.find("BorgRepository", "main")["status"]["listing"]
+    assert not listing.get("unrecorded")
+    oldest = min(cluster.vault.archives.values(), key=lambda stored: stored.time).name
+    del cluster.vault.archives[oldest]
+    await cluster.live(1300)
+    told = cluster.condition("RolledBack")
+    assert told
+    assert oldest in told[2]
+
+
+@pytest.mark.parametrize("kept", [1, 3, 10])
+def test_what_runs_pruned_of_which_no_record_is_left_is_not_called_vanished(kept: int) -> None:
+    async def act(cluster: Archivist) -> None:
+        await cluster.live(3600)
+        await go_unwatched(cluster, 16, kept=kept)
+        await cluster.live(2400)
+        assert_whole(cluster)
+        assert cluster.condition("RolledBack") is None
+        assert not any(event.startswith("ArchiveVanished: 4 archives that runs") for event in cluster.events)
+        await assert_a_loss_is_told(cluster)
+
+    play(act, Vault(is_there=False), times="*/5 * * * *", keep=4, prunes=True)
+
+
+@pytest.mark.parametrize("others", [0, 150], ids=["in one part", "in several parts"])
+@pytest.mark.parametrize("is_asked", [False, True], ids=["a backup is first", "a listing is first"])
+def test_a_cluster_that_was_put_back_to_an_earlier_moment_takes_no_run_since_for_a_loss(
+    is_asked: bool, others: int
+) -> None:
+    async def act(cluster: Archivist) -> None:
+        await cluster.live(3550)
+        write_unrecorded(cluster, 3)
+        for number in range(others):
+            cluster.vault.add(f"other-{number}", cluster.recorder.now + timedelta(seconds=number))
+        if is_asked:
+            cluster.add(run_by_hand("look", at=cluster.recorder.now, **BY_HAND))
+        await cluster.live(1500)
+        assert_whole(cluster)
+        assert cluster.condition("RolledBack") is None
+        told = [event for event in cluster.events if "nobody knows whether it was prune" in event]
+        assert len(told) == 1
+        assert told[0].startswith("ArchiveVanished: 3 archives are gone")
+        await assert_a_loss_is_told(cluster)
+
+    play(act, Vault(is_there=False), times="*/10 * * * *", keep=4, prunes=True)
+
+
 @pytest.mark.parametrize("others", [0, 150], ids=["in one part", "in several parts"])
 def test_an_archive_that_has_another_id_since_it_was_marked_is_not_called_vanished(others: int) -> None:
     async def act(cluster: Archivist) -> None:

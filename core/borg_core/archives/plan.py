@@ -14,7 +14,7 @@ from borg_contract.run import Operation
 from borg_core.actions import Action, CreateArchive, DeleteArchive
 from borg_core.archives.asking import State, derive_ask
 from borg_core.archives.objects import Naming, archive_name, maker_of, render_archive, row_of
-from borg_core.archives.told import Account, Told, read_accounts
+from borg_core.archives.told import Account, Told, find_newest, list_unrecorded, read_accounts
 from borg_core.archives.vanished import Judged, derive_vanished, find_vanished, is_finder, tell_vanished
 from borg_core.kinds.archive import ARCHIVES, KnownArchive, RepositoryListing
 from borg_core.kinds.repository import BorgRepository
@@ -48,7 +48,8 @@ class Observed:
 class ArchivesPlan:
     """`vanished`: what is to be told of archives that are gone though nothing here deleted them.
 
-    `has_news`: something vanished just now. The status has to say so before the objects go, which alone know of it.
+    `has_news`: something vanished just now, or went by unrecorded. The status has to say so before objects go or come,
+    which alone know of it.
     """
 
     actions: tuple[Action, ...] = ()
@@ -82,6 +83,7 @@ def plan_archives(
         before or RepositoryListing(),
         observed.repository_id,
         observed.pruning,
+        own=own,
     )
     naming = Naming(owner, world.settings.cluster)
     books = _Books(naming, own, told, limit, frozenset(world.refusals))
@@ -94,7 +96,7 @@ def plan_archives(
             if told.listing.vanished and is_finder(entry, told.listing.vanished):
                 judged = replace(judged, vanished=())  # told before, and not all of them could be deleted then
     vanished = derive_vanished(told.listing.vanished, judged, observed.entries)
-    listing = told.listing.model_copy(update={"vanished": vanished})
+    listing = told.listing.model_copy(update={"vanished": vanished, "unrecorded": list_unrecorded(books.unrecorded)})
     refused = next((item for subject, item in world.refusals.items() if subject.kind == ARCHIVES.kind), None)
     is_whole = refused is None and bool(listing.newest) and books.digest == listing.newest
     state = State(
@@ -110,7 +112,7 @@ def plan_archives(
     )
     ask = derive_ask(host, observed.entries, state, now)
     actions = [
-        *tell_vanished(owner, replace(judged, others=()) if books.is_hindered else judged),
+        *tell_vanished(owner, replace(judged, others=(), unknown=()) if books.is_hindered else judged),
         *_delete(books.gone, len(books.gone)),
         *_delete([*strangers, *books.doomed]),
         *books.create(set(world.refusals)),
@@ -122,7 +124,7 @@ def plan_archives(
         listing=listing if is_known else None,
         finding=ask.finding,
         vanished=find_vanished(vanished),
-        has_news=bool(judged.vanished),
+        has_news=bool(judged.vanished) or listing.unrecorded != (before or RepositoryListing()).unrecorded,
         unsettled=frozenset(telling) if books.is_hindered else frozenset(),
         requeue_after=ask.requeue_after,
     )
@@ -142,6 +144,8 @@ class _Books:
         self._new = {row.id: row for row in map(row_of, told.made.values()) if row and row.id not in self._known}
         self._from_part: frozenset[str] = frozenset()
         self._all = own
+        self.unrecorded = {item.schedule: item.time for item in told.listing.unrecorded}
+        """When it showed of which schedules that runs went by without a record."""
         self.gone: list[KnownArchive] = []
         """Objects of archives that a listing found gone. All are to go now: it may not be known the next time."""
         self._settle()
@@ -171,11 +175,15 @@ class _Books:
         by_short = {shorten_id(archive.id): archive for archive in self._known.values()}
         gone = [by_short[id_] for id_ in part.gone if id_ in by_short]
         unsettled, told_from = self._find_unsettled(entry, observed), _derive_told_from(part, entry)
+        began = entry.status.start_time or ""
+        self.unrecorded |= dict.fromkeys(self._find_unrecorded(part, observed) - unsettled, began)
         settled = []
         for archive in gone:
             is_news = archive.schedule and archive.schedule not in self._told.silent
             is_open = archive.schedule in unsettled or (is_news and archive.time <= told_from)
             if is_open and _refer_to(archive) not in self._refused:
+                if archive.schedule in self.unrecorded:
+                    self.unrecorded[archive.schedule] = entry.status.completion_time or began
                 continue  # its own run may have pruned it, and tells so at its end; or another part tells more
             del self._known[archive.id]
             settled.append(archive)
@@ -186,11 +194,24 @@ class _Books:
         self._settle()
         vanished = [archive for archive in settled if archive.schedule not in self._told.silent]
         made = self._find_made() if vanished else frozenset()
+        ours = [archive for archive in vanished if archive.schedule and (archive.schedule, archive.time) not in made]
         return Judged(
             entry.name,
             entry.uid,
-            tuple(item for item in vanished if item.schedule and (item.schedule, item.time) not in made),
+            tuple(archive for archive in ours if archive.schedule not in self.unrecorded),
             tuple(archive for archive in vanished if not archive.schedule),
+            tuple(archive for archive in ours if archive.schedule in self.unrecorded),
+        )
+
+    def _find_unrecorded(self, part: Part, observed: Observed) -> frozenset[str]:
+        """Return the schedules of which there are archives newer than all that were known, of runs without a record."""
+        newest = find_newest(self._known.values())
+        recorded = {run.metadata.name for run, _ in observed.accounts} | {run.metadata.name for run in observed.died}
+        makers = ((row.time, *maker_of(row, self._naming, self._told.makers.get(row.id))) for row in part.rows)
+        return frozenset(
+            schedule
+            for time, schedule, run in makers
+            if run not in recorded and schedule in newest and time > newest[schedule]
         )
 
     def _find_made(self) -> frozenset[tuple[str, str]]:

@@ -5,12 +5,12 @@ there. So nothing comes back that was deleted since.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from borg_contract.archives.result import ListingResult
 from borg_contract.result import RepositoryResult
-from borg_core.kinds.archive import RepositoryListing
+from borg_core.kinds.archive import MOST_UNRECORDED, KnownArchive, RepositoryListing, UnrecordedRuns
 from borg_core.kinds.run import BorgRun
 from borg_core.runs.vanished import may_have_pruned
 
@@ -45,17 +45,27 @@ def read_accounts(
     before: RepositoryListing,
     repository_id: str,
     pruning: Collection[str],
+    *,
+    own: Sequence[KnownArchive],
 ) -> Told:
     """Return what the accounts, the oldest first, tell beyond `before`.
 
     `died`: runs that may have pruned, and said nothing; `repository_id`: borg's id of the repository, where known;
-    `pruning`: schedules whose backups prune.
+    `pruning`: schedules whose backups prune; `own`: the BorgArchives of the repository.
     """
     listings = [(run.status.start_time or "", result.listing.left) for run, result in accounts if result.listing]
     since = max([before.since or "", *(began for began, _ in listings)])
     whole = max([before.whole or "", *(began for began, left in listings if not left)])
+    unrecorded = {item.schedule: item.time for item in before.unrecorded} | _find_unrecorded(accounts, own)
     told = Told(
-        before.model_copy(update={"repository_id": repository_id, "since": since or None, "whole": whole or None})
+        before.model_copy(
+            update={
+                "repository_id": repository_id,
+                "since": since or None,
+                "whole": whole or None,
+                "unrecorded": list_unrecorded({name: time for name, time in unrecorded.items() if time > whole}),
+            }
+        )
     )
     told.silent = {_schedule_of(run) for run in died if (run.status.completion_time or "") > whole}
     told.makers = {result.archive_id: (run, result) for run, result in accounts if result.archive_id}
@@ -68,6 +78,37 @@ def read_accounts(
             _note_made(told, made, run, result)
     told.made = {id_: account for own in made.values() for id_, account in own.items()}
     return told
+
+
+def find_newest(own: Iterable[KnownArchive]) -> dict[str, str]:
+    """Return when the newest archive of each schedule was begun."""
+    newest: dict[str, str] = {}
+    for archive in own:
+        if archive.schedule:
+            newest[archive.schedule] = max(newest.get(archive.schedule, ""), archive.time)
+    return newest
+
+
+def list_unrecorded(times: Mapping[str, str]) -> tuple[UnrecordedRuns, ...]:
+    """Return what is remembered, by the schedules; of too many those of which it is the newest news."""
+    newest = sorted(times, key=lambda schedule: times[schedule])[-MOST_UNRECORDED:]
+    return tuple(UnrecordedRuns(schedule=schedule, time=times[schedule]) for schedule in sorted(newest))
+
+
+def _find_unrecorded(accounts: Iterable[Account], own: Sequence[KnownArchive]) -> dict[str, str]:
+    """Return schedules of which runs went by unrecorded, and when the run ended by which that shows.
+
+    It found an archive newer than all that were known. That shows only until there is an object of its own archive.
+    """
+    newest, names, found = find_newest(own), {archive.archive for archive in own}, {}
+    for run, result in accounts:
+        schedule, previous = _schedule_of(run), result.previous
+        known = newest.get(schedule)
+        if known and previous and previous.time > known and previous.name not in names:
+            found[schedule] = run.status.completion_time or ""
+        if schedule and result.archive_time:
+            newest[schedule] = max(known or "", result.archive_time)
+    return found
 
 
 def _count(told: Told, run: BorgRun, result: RepositoryResult) -> None:

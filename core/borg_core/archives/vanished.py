@@ -15,15 +15,25 @@ _NAMED = 8
 
 @dataclass(frozen=True)
 class Judged:
-    """What a listing found gone: `vanished` were made for this namespace, `others` were not; by which run."""
+    """What a listing found gone: `vanished` were made for this namespace, `others` were not; by which run.
+
+    `unknown`: of schedules of which runs went by that nobody has a record of.
+    """
 
     run_name: str = ""
     run_uid: str = ""
     vanished: tuple[KnownArchive, ...] = ()
     others: tuple[KnownArchive, ...] = ()
+    unknown: tuple[KnownArchive, ...] = ()
 
     def followed_by(self, later: "Judged") -> "Judged":
-        return Judged(later.run_name, later.run_uid, (*self.vanished, *later.vanished), (*self.others, *later.others))
+        return Judged(
+            later.run_name,
+            later.run_uid,
+            (*self.vanished, *later.vanished),
+            (*self.others, *later.others),
+            (*self.unknown, *later.unknown),
+        )
 
 
 def derive_vanished(
@@ -62,6 +72,11 @@ def tell_vanished(owner: Owner, judged: Judged) -> Iterator[RecordEvent]:
     for archives, what, warning in (
         (judged.vanished, "that runs of this namespace made are gone, and nothing here deleted them", True),
         (judged.others, "that others made are gone", False),
+        (
+            judged.unknown,
+            "are gone, and nobody knows whether it was prune: runs of their schedule left no record",
+            False,
+        ),
     ):
         if archives:
             some = _name_some([archive.archive for archive in archives[:_NAMED]], len(archives))

@@ -12,6 +12,8 @@ from borg_core.registry import Body, Column, Definition, Kind, Reference
 
 MOST_SOURCES = 32
 """So many are named, at the most."""
+MOST_UNRECORDED = 1024
+"""Schedules."""
 
 
 class BorgArchiveSpec(Model):
@@ -89,6 +91,13 @@ class VanishedArchives(Model):
     ] = ()
 
 
+class UnrecordedRuns(Model):
+    """Runs of a schedule that went by while nobody looked, and of which there is no record."""
+
+    schedule: Annotated[str, Schema("The schedule's name.", maxLength=63)]
+    time: Annotated[Time, Schema("When the run ended, or the `List` began, by which that shows.")]
+
+
 class RepositoryListing(Model):
     """How far the cluster knows the archives of a repository."""
 
@@ -103,6 +112,15 @@ class RepositoryListing(Model):
         Schema("When the newest `List` began: of archives of earlier runs, it alone tells whether they are there."),
     ] = None
     whole: Annotated[Time | None, Schema("When the newest `List` began that left nothing to be told.")] = None
+    unrecorded: Annotated[
+        tuple[Annotated[UnrecordedRuns, Schema("One of them.")], ...],
+        Schema(
+            "Schedules of which runs went by without a record, so that nobody knows what they pruned; each until a "
+            "`List` that began later left nothing to be told.",
+            maxItems=MOST_UNRECORDED,
+            listMapKeys=["schedule"],
+        ),
+    ] = ()
     vanished: Annotated[
         VanishedArchives | None,
         Schema("What is gone though nothing here deleted it; delete the BorgRun that found it when that is settled."),

@@ -124,8 +124,9 @@ def plan_repository(world: World, repository: BorgRepository | None, around: Sur
             *tell_ticks(owner, earlier, status.conditions),
         )
     waits = (runs.requeue_after, archives.requeue_after, checks.wait, drills.wait)
-    # What vanished is known by its object alone: that it is gone is said before the object goes. And what a listing
-    # told is in its pod alone: it is recorded as done once the objects are there.
+    # What vanished is known by its object alone: that it is gone is said before the object goes; so it is with runs
+    # that went by, before there are newer objects. And what a listing told is in its pod alone: it is recorded as done
+    # once the objects are there.
     before, after = (said, ()) if archives.has_news else ((), said)
     of_runs = [action for action in runs.actions if not _tells(action, archives.unsettled)]
     actions = (*checks.actions, *drills.actions, *before, *archives.actions, *of_runs, *after)
