@@ -440,6 +440,29 @@ def test_a_restore_that_a_restore_of_the_cluster_put_back_is_not_done_again() ->
     assert cluster.runs == []
 
 
+@pytest.mark.parametrize("phase", ["Completed", "Failed"])
+def test_a_restore_that_was_put_back_with_its_end_stays_as_it_is(phase: str) -> None:
+    cluster = Cluster(answer=answer)
+
+    async def work() -> None:
+        for claim in claims():
+            cluster.recorder.add("PersistentVolumeClaim", claim)
+        back = restore()
+        metadata = back.metadata.model_copy(update={"annotations": {labels.RESTORE_UID: "of the former life"}})
+        ended = {"phase": phase, "reason": "X", "message": "said then", "completionTime": "2026-03-01T00:00:00Z"}
+        status = back.status.model_validate({**ended, "undoArchive": "x-undo"})
+        cluster.add(builders.local_repository(), back.model_copy(update={"metadata": metadata, "status": status}))
+        await cluster.begin()
+        await cluster.live(20)
+        await cluster.stop()
+
+    run_virtually(work())
+    status = cluster.restore.status
+    assert (status.phase, status.reason, status.message) == (phase, "X", "said then")
+    assert status.undo_archive == "x-undo"
+    assert cluster.runs == []
+
+
 def test_two_restores_into_one_claim_come_one_after_the_other() -> None:
     def ask(cluster: Cluster) -> None:
         cluster.add(restore("again"))

@@ -76,10 +76,12 @@ def plan_restore(world: World, facts: Facts, now: datetime) -> Plan:
     runs = plan_runs(replace(world, runs=own), _host(facts, problems), now)
     known = tuple(entry.recorded for entry in runs.entries if entry.run)
     seen = restore.metadata.annotations.get(labels.RESTORE_UID)
-    if seen not in (None, restore.metadata.uid):
+    if restore.finished:
+        stage = _stay(restore)
+    elif seen not in (None, restore.metadata.uid):
         stage = Stage(RestorePhase.CANCELLED, Reason.RESTORED.value, _PUT_BACK)
     else:
-        stage = _stay(restore) if restore.finished else derive_stage(facts, world, known, problems, now)
+        stage = derive_stage(facts, world, known, problems, now)
     stage, ties = _release(world, restore, stage, known)
     if stage.next_run:
         run = _render_run(facts, world, stage.next_run)
