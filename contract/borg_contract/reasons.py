@@ -56,6 +56,7 @@ class Reason(StrEnum):
     RUN_CANCELLED = "RunCancelled"
     RUN_NOT_RECORDED = "RunNotRecorded"
     COVERED_BY_RUN = "CoveredByRun"
+    TOO_MANY_WAITING = "TooManyWaiting"
     RESTORED = "Restored"
     VERIFIED = "Verified"
     NOT_YET_VERIFIED = "NotYetVerified"

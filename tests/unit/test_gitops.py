@@ -97,9 +97,9 @@ def ended(phase: str, **result: Any) -> BorgRun:
     )
 
 
-def a_run(phase: str) -> Resource:
+def a_run(phase: str, reason: str | None = None) -> Resource:
     run = builders.run("db-1")
-    status = BorgRunStatus(phase=Phase(phase))
+    status = BorgRunStatus(phase=Phase(phase), reason=reason)
     conditions = derive_run_conditions(run, status, NOW)
     return as_resource("BorgRun", run, status.model_copy(update={"conditions": conditions}))
 
@@ -122,6 +122,10 @@ REPOSITORIES: dict[str, Resource] = {
 }
 RUNS: dict[str, Resource] = {
     phase: a_run(phase) for phase in ("Pending", "Running", "Completed", "CompletedWithWarnings", "Failed", "Cancelled")
+}
+RUNS |= {
+    f"Skipped ({reason})": a_run("Skipped", reason.value)
+    for reason in (Reason.COVERED_BY_RUN, Reason.TOO_MANY_WAITING, Reason.RESTORED)
 }
 
 

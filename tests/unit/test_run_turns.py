@@ -150,7 +150,7 @@ def test_of_equal_runs_that_wait_the_oldest_begins_and_no_other_is_given_up_befo
     world = replace(READY, runs=tuple(builders.run(f"a{number}") for number in range(3)))
     (created,) = planned(world, CreateJob)
     assert created.manifest["metadata"]["name"] == "a0"
-    said = 'Waits for BorgRun "a0", which does the same: once that has begun, this one is not needed'
+    said = 'Waits for BorgRun "a0", which does the same: once that has succeeded, this one is not needed'
     assert [waits(world, name) for name in ("a1", "a2")] == [("WaitingForRun", said)] * 2
 
 
@@ -164,43 +164,78 @@ def test_when_the_one_that_waits_first_is_deleted_or_cancelled_the_next_takes_it
 @pytest.mark.parametrize(
     ("other", "spec", "covers"),
     [
-        ({"phase": "Running", "startTime": AFTER}, {}, True),
         ({"phase": "Completed", "startTime": AFTER, "completionTime": AFTER}, {}, True),
-        ({"phase": "Running", "startTime": ASKED}, {}, False),
-        ({"phase": "Pending", "startTime": AFTER}, {}, False),
+        ({"phase": "CompletedWithWarnings", "startTime": AFTER, "completionTime": AFTER}, {}, True),
+        ({"phase": "Completed", "startTime": ASKED, "completionTime": AFTER}, {}, False),
+        ({"phase": "Running", "startTime": AFTER}, {}, False),
         ({"phase": "Failed", "startTime": AFTER, "completionTime": AFTER}, {}, False),
-        ({"phase": "Running", "startTime": AFTER}, {"operation": "Check"}, False),
-        ({"phase": "Running", "startTime": AFTER}, {"cancel": True}, False),
+        ({"phase": "Cancelled", "startTime": AFTER, "completionTime": AFTER}, {}, False),
+        ({"phase": "Completed", "startTime": AFTER, "completionTime": AFTER}, {"operation": "Check"}, False),
         ({"phase": "Completed", "startTime": AFTER, "completionTime": AFTER, "trigger": "Scheduled"}, {}, False),
     ],
     ids=[
-        "runs",
         "ran",
+        "ran with warnings",
         "began when this one was asked for, or before",
-        "its pod has not begun",
+        "runs still",
         "failed",
-        "does something else",
-        "is being stopped",
+        "was cancelled",
+        "did something else",
         "by the clock, which waits for no other",
     ],
 )
-def test_a_run_is_not_needed_once_an_equal_one_by_hand_has_begun_since(
+def test_a_run_is_not_needed_once_an_equal_one_by_hand_has_begun_since_and_succeeded(
     other: dict[str, Any], spec: dict[str, Any], covers: bool
 ) -> None:
-    jobs, pods = [], {}
-    if other["phase"] not in ("Completed", "Failed"):
-        start = datetime.fromisoformat(other["startTime"])
-        jobs = [replace(OURS, suspended=False, started=start, run_uid="uid-now")]
-        pods = builders.pod(OURS, began=other["phase"] == "Running")
-    status = {"trigger": "Manual", "jobUid": OURS.uid, **other}
-    world = replace(
-        READY, runs=(builders.run("now", status, **spec), builders.run("then")), jobs=tuple(jobs), pods=pods
-    )
+    world = beside(other, **spec)
     covered = (
         "CoveredByRun",
-        'BorgRun "now" began after this one was asked for, and does the same: one run is enough',
+        'BorgRun "now" began after this one was asked for, and did the same: one run is enough',
     )
     assert (waits(world, "then") == covered) is covers, waits(world, "then")
+    assert (succeeded(world, "then") == "True") is covers, "what was asked for is done"
+
+
+@pytest.mark.parametrize(
+    ("start", "spec", "words"),
+    [
+        (AFTER, {}, 'Waits for BorgRun "now", which does the same: once that has succeeded, this one is not needed'),
+        (ASKED, {}, 'Waits until BorgRun "now" has finished'),
+        (AFTER, {"cancel": True}, 'Waits until BorgRun "now" has finished'),
+        (AFTER, {"operation": "Check"}, 'Waits until BorgRun "now" has finished'),
+    ],
+    ids=["does it", "began before", "is being stopped", "does something else"],
+)
+def test_a_run_is_not_judged_before_the_equal_one_that_runs_has_ended(
+    start: str, spec: dict[str, Any], words: str
+) -> None:
+    world = beside({"phase": "Running", "startTime": start}, **spec)
+    assert steps(world) == []
+    assert waits(world, "then") == ("WaitingForRun", words)
+    assert succeeded(world, "then") == "Unknown"
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Cancelled"])
+def test_when_the_one_that_others_relied_on_fails_the_next_begins(phase: str) -> None:
+    (created,) = planned(beside({"phase": phase, "startTime": AFTER, "completionTime": AFTER}), CreateJob)
+    assert created.manifest["metadata"]["name"] == "then"
+
+
+def beside(other: dict[str, Any], **spec: Any) -> Case:
+    """Return the world in which run `then` was asked for beside run `now`, of that status."""
+    jobs: tuple[ObservedJob, ...] = ()
+    if other["phase"] == "Running":
+        start = datetime.fromisoformat(other["startTime"])
+        jobs = (replace(OURS, suspended=False, started=start, run_uid="uid-now"),)
+    status = {"trigger": "Manual", "jobUid": OURS.uid, **other}
+    runs = (builders.run("now", status, **spec), builders.run("then"))
+    pods = builders.pod(OURS) if jobs else {}
+    return replace(asked(active=RESERVED if jobs else frozenset()), runs=runs, jobs=jobs, pods=pods)
+
+
+def succeeded(world: Case, name: str) -> str:
+    (patch,) = (action.status for action in planned(world, PatchStatus) if action.target.name == name)
+    return str(patch["conditions"][0]["status"])
 
 
 def test_a_run_is_not_overtaken_by_one_that_was_asked_for_before_it() -> None:
@@ -216,7 +251,7 @@ def test_a_run_of_the_same_second_does_not_step_before_one_that_has_a_job() -> N
     world = asked(OURS)
     world = replace(world, runs=(*world.runs, builders.run("a")))
     assert steps(world) == [ReserveTurn]
-    said = 'Waits for BorgRun "now", which does the same: once that has begun, this one is not needed'
+    said = 'Waits for BorgRun "now", which does the same: once that has succeeded, this one is not needed'
     assert waits(world, "a") == ("WaitingForRun", said)
 
 
@@ -225,7 +260,8 @@ def test_somebody_who_asks_for_ever_while_nothing_can_begin_does_not_fill_the_cl
     world = builders.world(missing, runs=tuple(builders.run(f"a{number:02}") for number in range(40)))
     reasons = [waits(world, f"a{number:02}")[0] for number in range(40)]
     assert reasons[:10] == ["ClaimNotFound"] * 10
-    assert waits(world, "a39") == ("CoveredByRun", 'BorgRun "a00" and 9 others wait already and do the same')
+    assert waits(world, "a39") == ("TooManyWaiting", 'BorgRun "a00" and 9 others wait already and do the same')
+    assert succeeded(world, "a39") == "False", "nothing was done"
     assert len(planned(world, DeleteRun)) == 40 - WAITING_LIMIT - missing.schedule.spec.run_history_limit
 
 

@@ -75,8 +75,8 @@ class BorgRunStatus(Model):
         Conditions,
         Schema(
             "One, `Succeeded`: Unknown until the run has ended, True when it is Completed or "
-            "CompletedWithWarnings, False when it is Failed, Cancelled or Skipped. `kubectl wait "
-            "--for=condition=Succeeded` works.",
+            "CompletedWithWarnings, or Skipped as an equal run succeeded (`CoveredByRun`), False when it is Failed, "
+            "Cancelled or Skipped for another reason. `kubectl wait --for=condition=Succeeded` works.",
             below={
                 "type": Schema("What is judged, which is `Succeeded`."),
                 "reason": Schema("The phase."),
@@ -89,8 +89,8 @@ class BorgRunStatus(Model):
         Schema(
             "`Pending` (waits for its pod), `Running`, then one of `Completed`, `CompletedWithWarnings` (an archive "
             "was made; some files could not be read, or it is not what earlier ones were), `Failed`, `Cancelled`, "
-            "`Skipped` (an equal run began since this one was asked for, or a restore of the cluster put this "
-            "record back)."
+            "`Skipped` (an equal run began since this one was asked for and succeeded, ten equal ones waited already, "
+            "or a restore of the cluster put this record back)."
         ),
     ] = None
     trigger: Annotated[

@@ -1,4 +1,4 @@
-"""Equal runs: one is enough for all that were asked for before it began."""
+"""Equal runs: one that succeeds is enough for all that were asked for before it began."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -18,17 +18,17 @@ def derive_covered(
 ) -> BorgRunStatus | None:
     """Return the status of a run that is not needed, None where it is; `before`: equal ones that wait before it.
 
-    Another one must have begun. One that only waits may yet be deleted or cancelled, and then nothing would run at all.
+    Another one must have succeeded. One that waits or runs may yet fail or be cancelled, and then nothing is done.
     """
     if not is_alike(entry):
         return None
-    if done := next((other for other in entries if _does_for(other, entry)), None):
-        words = f'BorgRun "{done.name}" began after this one was asked for, and does the same: one run is enough'
-    elif len(before) >= WAITING_LIMIT:
+    if done := next((other for other in entries if other.succeeded and does_for(other, entry)), None):
+        words = f'BorgRun "{done.name}" began after this one was asked for, and did the same: one run is enough'
+        return derive_ended(asked, Phase.SKIPPED, Reason.COVERED_BY_RUN, words, now)
+    if len(before) >= WAITING_LIMIT:
         words = f'BorgRun "{before[0].name}" and {len(before) - 1} others wait already and do the same'
-    else:
-        return None
-    return derive_ended(asked, Phase.SKIPPED, Reason.COVERED_BY_RUN, words, now)
+        return derive_ended(asked, Phase.SKIPPED, Reason.TOO_MANY_WAITING, words, now)
+    return None
 
 
 def is_alike(entry: Entry) -> bool:
@@ -38,13 +38,13 @@ def is_alike(entry: Entry) -> bool:
 
 def describe_wait(before: Entry) -> str:
     """Return what a run says that waits for an equal one."""
-    return f'Waits for BorgRun "{before.name}", which does the same: once that has begun, this one is not needed'
+    return f'Waits for BorgRun "{before.name}", which does the same: once that has succeeded, this one is not needed'
 
 
-def _does_for(other: Entry, entry: Entry) -> bool:
+def does_for(other: Entry, entry: Entry) -> bool:
+    """Tell whether the other one began after this one was asked for, and does the same."""
     return (
         other.operation is entry.operation
         and other.status.trigger is Trigger.MANUAL
         and (other.status.start_time or "") > entry.created
-        and (other.succeeded or (other.status.phase is Phase.RUNNING and not other.cancelled))
     )

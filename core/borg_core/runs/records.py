@@ -236,6 +236,8 @@ def _tell(host: Host, entry: Entry, run: Reference) -> Iterator[Action]:
         return  # there may be hundreds, and nothing has happened; of listings the condition ArchivesListed tells
     if entry.just_finished:
         reason, verb = describe_end(status.phase)
+        if status.reason == Reason.TOO_MANY_WAITING:
+            reason = Reason.TOO_MANY_WAITING
         warning = status.phase not in (Phase.COMPLETED, Phase.SKIPPED)
     elif _is_stuck(entry):
         reason, verb, warning = Reason(status.reason or ""), "does not begin", True

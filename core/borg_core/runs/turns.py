@@ -35,7 +35,7 @@ from borg_core.native.cron_job import CRON_JOBS, ObservedCronJob
 from borg_core.native.job import JOBS, ObservedJob
 from borg_core.native.pod import ObservedPod
 from borg_core.registry import Reference
-from borg_core.runs.covered import derive_covered, describe_wait, is_alike
+from borg_core.runs.covered import derive_covered, describe_wait, does_for, is_alike
 from borg_core.runs.entry import Entry
 from borg_core.runs.status.run_status import derive_copying, derive_trigger
 from borg_core.runs.world import Host, Refusal, World
@@ -222,7 +222,9 @@ def _queue_status(world: World, entry: Entry, working: Sequence[Entry], asked: B
         message = f"Its Job is refused, and tried again: {refused.message}"
         return _waits(asked, Reason.REFUSED_BY_API_SERVER, message)
     if working:
-        return _waits(asked, Reason.WAITING_FOR_RUN, _behind(working[0].name))
+        relies = is_alike(entry) and does_for(working[0], entry) and not working[0].cancelled
+        words = describe_wait(working[0]) if relies else _behind(working[0].name)
+        return _waits(asked, Reason.WAITING_FOR_RUN, words)
     if world.lingering:
         message = f"Waits until pod {world.lingering[0].name} of an earlier run has ended"
         return _waits(asked, Reason.WAITING_FOR_RUN, message)

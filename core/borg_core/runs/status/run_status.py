@@ -109,7 +109,8 @@ def derive_run_conditions(run: BorgRun | None, status: BorgRunStatus, now: datet
     if run and run.finished and not before.conditions:
         return ()  # of a version without conditions: an upgrade is not to write to every run that is kept
     phase = status.phase or Phase.PENDING
-    succeeded = phase.succeeded if phase.finished else None
+    covered = status.reason == Reason.COVERED_BY_RUN  # what was asked for is done, by another one
+    succeeded = (phase.succeeded or covered) if phase.finished else None
     # A message is required here, and a run that goes well has none.
     finding = Finding(ConditionType.SUCCEEDED.value, succeeded, phase.value, status.message or phase.value)
     generation = run.metadata.generation if run else 1  # the API server gives 1 to the BorgRun that is made now

@@ -7,7 +7,7 @@ if message == nil or message == "" then message = phase end
 if phase == "Pending" or phase == "Running" then
   return {status = "Progressing", message = message}
 end
-if phase == "Completed" or phase == "CompletedWithWarnings" then
+if phase == "Completed" or phase == "CompletedWithWarnings" or status.reason == "CoveredByRun" then
   return {status = "Healthy", message = message}
 end
 return {status = "Degraded", message = message}
