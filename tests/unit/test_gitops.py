@@ -215,6 +215,12 @@ def test_the_config_map_has_the_texts_of_the_checks() -> None:
     }
 
 
+def test_a_hook_has_a_name_by_which_argo_cd_finds_it_again() -> None:
+    hook = yaml.load((GITOPS / "argocd" / "backup-before-sync.yaml").read_text(), Loader=yaml.CSafeLoader)
+    assert hook["metadata"]["name"]
+    assert hook["metadata"]["annotations"]["argocd.argoproj.io/hook-delete-policy"] == "BeforeHookCreation"
+
+
 @pytest.mark.parametrize("path", sorted(GITOPS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(GITOPS)))
 def test_every_file_is_yaml_of_named_resources(path: Path) -> None:
     for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader):
