@@ -10,6 +10,7 @@ import yaml
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Phase
+from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.status.repository import derive_repository_status, read_runs
@@ -23,7 +24,7 @@ Resource = dict[str, Any]
 
 GITOPS = Path(__file__).parents[2] / "docs" / "gitops"
 CHECKS = GITOPS / "argocd" / "borgoperator.io"
-KINDS = ("BorgSchedule", "BorgRepository", "BorgRun")
+KINDS = ("BorgSchedule", "BorgRepository", "BorgRun", "BorgRestore")
 LUA_OF_ARGO_CD = {"_G", "_VERSION", "assert", "error", "ipairs", "next", "pairs", "select", "table", "tonumber"}
 LUA_OF_ARGO_CD |= {"tostring", "type", "unpack"}
 
@@ -168,6 +169,15 @@ def test_the_conditions_in_the_tables_are_those_of_the_operator() -> None:
             assert found.items() >= said.items(), name
             # What kstatus would read as trouble is named in the table, if it is there at all.
             assert set(found) - set(said) <= {"Suspended", "LastRunSucceeded"}, name
+
+
+def test_the_table_says_what_argo_cd_makes_of_a_restore() -> None:
+    said = {phase: row[4] for row in table_of("BorgRestore") for phase in row[0].split(", ")}
+    found = {}
+    for phase in RestorePhase:
+        resource = {"kind": "BorgRestore", "metadata": {"generation": 1}, "status": {"phase": phase.value}}
+        found[phase.value] = argo_cd(resource)[0]
+    assert said == found
 
 
 @pytest.mark.parametrize("resource", [*SCHEDULES.values(), *REPOSITORIES.values(), *RUNS.values()])
