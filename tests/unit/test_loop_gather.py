@@ -147,6 +147,12 @@ def test_a_run_that_cannot_be_read_is_not_gone() -> None:
     assert world.unreadable_runs == {"uid-db-1"}
 
 
+def test_a_schedule_that_cannot_be_read_is_told_from_one_that_is_not_there() -> None:
+    unreadable = {"metadata": metadata("db"), "spec": {"schedule": 5}}
+    assert gather(with_objects())[0].unreadable == ""
+    assert gather(with_objects(BorgSchedule=[unreadable]))[0].unreadable
+
+
 @pytest.mark.parametrize(
     ("objects", "seconds", "said"),
     [

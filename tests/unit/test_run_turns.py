@@ -292,6 +292,13 @@ def test_a_run_of_a_schedule_that_does_not_exist_says_so_and_waits() -> None:
     assert waits(world) == ("ScheduleNotFound", 'BorgSchedule "db" does not exist in namespace "team": create it')
 
 
+def test_a_run_of_a_schedule_that_cannot_be_read_does_not_ask_to_create_it() -> None:
+    world = replace(builders.world(None, runs=(builders.run("now"),)), unreadable="spec.job: unknown")
+    assert steps(world) == []
+    words = 'BorgSchedule "db" exists and cannot be read, written by a newer version perhaps: spec.job: unknown'
+    assert waits(world) == ("ScheduleNotFound", words)
+
+
 def test_a_prune_by_hand_that_would_take_archives_of_others_does_not_begin_and_is_in_nobodys_way() -> None:
     template = settled(builders.world(builders.bundle(builders.schedule(archiveNameTemplate="backup-{now}"))))
     world = replace(template, runs=(builders.run("a", operation="Prune"), builders.run("b")))

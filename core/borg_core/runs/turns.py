@@ -118,7 +118,11 @@ def _hindered(world: World, host: Host | None, entry: Entry, asked: BorgRunStatu
     """Return the status of a run that could not begin even if it was alone; None for the others."""
     subject = world.subject
     if host is None:
-        message = f'{subject.kind} "{subject.name}" does not exist in namespace "{subject.namespace}": create it'
+        if world.unreadable:
+            how = f"exists and cannot be read, written by a newer version perhaps: {world.unreadable[:500]}"
+        else:
+            how = f'does not exist in namespace "{subject.namespace}": create it'
+        message = f'{subject.kind} "{subject.name}" {how}'
         reason = _NOT_FOUND[subject.kind]
         return _waits(asked, reason, message)
     if problems := host.hindrances(entry.operation):

@@ -52,6 +52,8 @@ class World:
 
     subject: Reference
     settings: Settings
+    unreadable: str = ""
+    """Why the subject cannot be read though it exists, written by another version perhaps; empty otherwise."""
     runs: tuple[BorgRun, ...] = ()
     unreadable_runs: frozenset[str] = frozenset()
     """uids of BorgRuns that exist and cannot be read, written by another version perhaps: nobody deleted them."""

@@ -70,6 +70,7 @@ class Gatherer:
         return World(
             subject=subject,
             settings=self._settings,
+            unreadable=store.index(reconciler.kind).unreadable(subject.namespace, subject.name) or "",
             runs=runs,
             unreadable_runs=frozenset(
                 job.run_uid for job in jobs if job.run_uid and store.index(RUNS).is_unreadable(job.run_uid)
