@@ -86,7 +86,7 @@ def a_schedule(*problems: Problem, entries: tuple[Entry, ...] = (), generation: 
 
 
 def a_repository(*runs: BorgRun) -> Resource:
-    repository = builders.local_repository()
+    repository = builders.local_repository(archiveLimit=200)
     status = derive_repository_status(repository, 1, read_runs(repository, runs, NOW), now=NOW)
     return as_resource("BorgRepository", repository, status)
 
@@ -168,7 +168,7 @@ def test_the_conditions_in_the_tables_are_those_of_the_operator() -> None:
             found = {item["type"]: item["status"] for item in resources[name]["status"]["conditions"]}
             assert found.items() >= said.items(), name
             # What kstatus would read as trouble is named in the table, if it is there at all.
-            assert set(found) - set(said) <= {"Suspended", "LastRunSucceeded"}, name
+            assert set(found) - set(said) <= {"Suspended", "LastRunSucceeded", "ArchivesListed"}, name
 
 
 def test_the_table_says_what_argo_cd_makes_of_a_restore() -> None:
