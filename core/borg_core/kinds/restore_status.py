@@ -65,10 +65,12 @@ class BorgRestoreStatus(Model):
     preview: Annotated[RestorePreview | None, Schema("What would be done, or was to be done.")] = None
     files: Annotated[
         int | None,
-        Schema("How many files, folders and links the newest attempt wrote.", format="int64", minimum=0),
+        Schema("How many files, folders and links were written, by all attempts together.", format="int64", minimum=0),
     ] = None
-    bytes: Annotated[int | None, Schema("How many bytes the newest attempt wrote.", format="int64", minimum=0)] = None
-    deleted: Annotated[int | None, Schema("How many the newest attempt deleted.", format="int64", minimum=0)] = None
+    bytes: Annotated[int | None, Schema("How many bytes were written, by all attempts.", format="int64", minimum=0)] = (
+        None
+    )
+    deleted: Annotated[int | None, Schema("How many were deleted, by all attempts.", format="int64", minimum=0)] = None
     verified: Annotated[Verified | None, Schema("Reading back all of it, whichever attempt brought it.")] = None
     undo_archive: Annotated[
         str | None,
