@@ -10,8 +10,10 @@ import yaml
 
 from borg_contract.reasons import Reason
 from borg_contract.run import Phase
+from borg_core.archives.plan import ArchivesPlan
 from borg_core.kinds.restore_status import RestorePhase
 from borg_core.kinds.run import BorgRun, BorgRunStatus
+from borg_core.kinds.status import Finding
 from borg_core.policies.problem import Problem, Severity
 from borg_core.reconcile.status.repository import derive_repository_status, read_runs
 from borg_core.reconcile.status.schedule import derive_schedule_status
@@ -87,7 +89,9 @@ def a_schedule(*problems: Problem, entries: tuple[Entry, ...] = (), generation: 
 
 def a_repository(*runs: BorgRun) -> Resource:
     repository = builders.local_repository(archiveLimit=200)
-    status = derive_repository_status(repository, 1, read_runs(repository, runs, NOW), now=NOW)
+    unlisted = ArchivesPlan(finding=Finding("ArchivesListed", False, Reason.LISTING.value, "Not listed yet"))
+    read = read_runs(repository, runs, NOW)
+    status = derive_repository_status(repository, 1, read, archives=unlisted, now=NOW)
     return as_resource("BorgRepository", repository, status)
 
 
@@ -169,6 +173,13 @@ def test_the_conditions_in_the_tables_are_those_of_the_operator() -> None:
             assert found.items() >= said.items(), name
             # What kstatus would read as trouble is named in the table, if it is there at all.
             assert set(found) - set(said) <= {"Suspended", "LastRunSucceeded", "ArchivesListed"}, name
+
+
+def test_a_repository_that_no_run_has_used_has_conditions_and_no_ready_among_them() -> None:
+    # For this the expression of Flux asks for no Ready that is not True, and not for one that is.
+    found = {item["type"] for item in REPOSITORIES["no run has used it yet"]["status"]["conditions"]}
+    assert found
+    assert "Ready" not in found
 
 
 def test_the_table_says_what_argo_cd_makes_of_a_restore() -> None:
