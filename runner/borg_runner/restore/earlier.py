@@ -4,15 +4,13 @@ A BorgRestore that was deleted and made anew under its name is another one: sinc
 was approved, or is in an undo archive, was of the first.
 """
 
-import contextlib
-import hashlib
 import stat
 from collections.abc import Iterable, Mapping
 
-from borg_contract.restore.plan import Mode, RestorePlan
+from borg_contract.restore.plan import RestorePlan
 from borg_runner.log import describe_paths
 from borg_runner.restore.archive.scope import find_above
-from borg_runner.restore.journal import Journal, NoFileError, is_aside, read_journals, read_list, read_list_of
+from borg_runner.restore.journal import Journal, is_aside, read_list
 from borg_runner.restore.late import find_ours, tell_late_before
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.reckon import Meant, Task
@@ -53,7 +51,7 @@ def find_own(task: Task, found: Iterable[Journal], meant: Meant) -> Journal | No
         )
         task.repository.warn(
             f'The target was half restored by {_name(journal, plan)} from archive "{journal.archive}", which never '
-            f"finished; this one goes over it.{undo}"
+            f"finished.{undo}"
         )
     return own
 
@@ -156,19 +154,6 @@ def _note_begun(task: Task, changes: Changes, signs: Mapping[str, str]) -> None:
         changes.begun |= dict.fromkeys((path for path in changes.overwrite if path not in signs), "=")
 
 
-def tell_unfinished(task: Task, meant: Meant, changes: Changes, former: Iterable[Journal]) -> None:
-    """Warn of what earlier restores of this name may have begun to write, and this one leaves alone."""
-    begun: set[str] = set()
-    for journal in former:
-        with contextlib.suppress(FileNotFoundError, NoFileError):
-            begun |= _find_begun(task, meant, changes, read_list_of(task.target.root, journal))
-    if begun:
-        task.repository.warn(
-            f"{describe_paths(sorted(begun))}: not as in the archive, and left alone as OnlyMissing does; the earlier "
-            "restore may have written but a part of it. Look at it, or restore it with `mode: Merge`."
-        )
-
-
 def _find_begun(task: Task, meant: Meant, changes: Changes, signs: Mapping[str, str]) -> set[str]:
     """Return what differs from the archive and was to be made by an attempt whose list has these `signs`."""
     kept = (path for path in changes.keep - changes.stuck if signs.get(path) == "+")
@@ -183,29 +168,3 @@ def _is_of_its_kind(task: Task, meant: Meant, path: str) -> bool:
 def _stays_folder(task: Task, changes: Changes, path: str) -> bool:
     found = task.target.look(path)
     return path not in changes.clear and found is not None and stat.S_ISDIR(found.st_mode)
-
-
-def find_covered(task: Task, meant: Meant) -> list[Journal]:
-    """Return the journals of the restores of which nothing is half restored once this one has ended."""
-    plan = task.plan
-    undoes = plan.mode is Mode.MIRROR and not (plan.paths or plan.exclude)
-    return [
-        journal
-        for journal in read_journals(task.target.root)
-        if _is_whole(plan) or _does_again(plan, journal) or (undoes and journal.undo_archive == meant.archive.name)
-    ]
-
-
-def _does_again(plan: RestorePlan, journal: Journal) -> bool:
-    """Tell whether it goes over all that the one of its name was to restore."""
-    is_same = journal.restore == plan.name and journal.paths_digest == digest_selection(plan)
-    return is_same and plan.mode is not Mode.ONLY_MISSING
-
-
-def digest_selection(plan: RestorePlan) -> str:
-    return hashlib.sha256(repr((plan.source, plan.paths, plan.exclude)).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _is_whole(plan: RestorePlan) -> bool:
-    """Tell whether nothing stays half restored in the target, whatever was to be restored before."""
-    return not (plan.paths or plan.exclude) and plan.mode is not Mode.ONLY_MISSING

@@ -85,7 +85,7 @@ def read_began(folder: Path, journal: Journal) -> int:
     The list is written then; its mtime stays when somebody gives all files another owner or label.
     """
     with contextlib.suppress(OSError):
-        return (folder / list_name(journal.restore)).lstat().st_mtime_ns
+        return (folder / list_name(_find_list_stem(folder, journal))).lstat().st_mtime_ns
     return journal.began
 
 
@@ -102,8 +102,7 @@ def read_list(folder: Path, restore: str) -> dict[str, str]:
 
 def read_list_of(folder: Path, journal: Journal) -> dict[str, str]:
     """Return the same of the restore that left this journal, whether it was set aside or not. Raises OSError."""
-    aside = _stem_aside(journal)  # a list goes first, and its journal may not have come after it
-    return read_list(folder, aside if os.path.lexists(folder / list_name(aside)) else _find_stem(folder, journal))
+    return read_list(folder, _find_list_stem(folder, journal))
 
 
 def write_journal(folder: Path, journal: Journal) -> None:
@@ -147,6 +146,12 @@ def is_aside(folder: Path, journal: Journal) -> bool:
 def _find_stem(folder: Path, journal: Journal) -> str:
     """Return what stands for the restore in the names of its files."""
     return _stem_aside(journal) if is_aside(folder, journal) else journal.restore
+
+
+def _find_list_stem(folder: Path, journal: Journal) -> str:
+    """Return the same of its list: that is set aside first, and the journal may not have come after it."""
+    aside = _stem_aside(journal)
+    return aside if os.path.lexists(folder / list_name(aside)) else _find_stem(folder, journal)
 
 
 def _stem_aside(journal: Journal) -> str:

@@ -17,15 +17,12 @@ from borg_runner.fault import Fault, FaultError, explain_os_error
 from borg_runner.log import describe_paths
 from borg_runner.restore.change import change, find_folders_above, finish, held_times
 from borg_runner.restore.earlier import (
-    digest_selection,
-    find_covered,
     find_of_same,
     find_own,
     hold_to_list,
     leave_alone,
     list_earlier,
     name_undo_archives,
-    tell_unfinished,
 )
 from borg_runner.restore.journal import (
     Journal,
@@ -38,6 +35,7 @@ from borg_runner.restore.journal import (
     write_list,
 )
 from borg_runner.restore.late import find_late, tell_late
+from borg_runner.restore.others import digest_selection, find_covered, tell_unfinished
 from borg_runner.restore.preview.changes import Changes, list_name
 from borg_runner.restore.preview.reckon import (
     Meant,
@@ -54,6 +52,19 @@ from borg_runner.restore.undo import find_linked, make_undo_archive
 
 _EXACT = 10**6
 """Nanoseconds. Nobody misses what is less."""
+
+
+def preview(task: Task) -> None:
+    """Say what a restore would do, and change nothing. Raises FaultError, OSError."""
+    meant = find_meant(task)
+    before = read_journals(task.target.root)
+    journal = find_own(task, before, meant)
+    changes = reckon(task, meant)
+    tell_unfinished(task, meant, changes, [item for item in before if item is not journal])
+    found = describe(task, meant, changes, derive_digest(task, meant, changes))
+    task.add(preview=found)
+    say_changes(task, changes, found)
+    check(task, meant, changes)
 
 
 def restore(task: Task) -> None:
@@ -84,7 +95,7 @@ def _restore(task: Task, before: list[Journal]) -> None:
     is_again = journal is not None
     if journal is not None:
         hold_to_list(task, meant, journal, changes)
-    tell_unfinished(task, meant, changes, former)
+    tell_unfinished(task, meant, changes, [item for item in before if item is not journal])
     found = describe(task, meant, changes, digest)
     task.add(preview=found)
     say_changes(task, changes, found)
@@ -103,7 +114,7 @@ def _restore(task: Task, before: list[Journal]) -> None:
                 journal = _keep_late(task, meant, journal, changes, is_again=False)
         with _telling_what_is_half(task, None if is_again else journal):
             change(task, meant, changes)
-            covered = find_covered(task, meant)
+            covered = find_covered(task, meant, changes)
             finish(task, covers=covered, leaves=[item for item in former if item not in covered])
     finally:
         if journal is not None and (journal.undo_archive or journal.late):

@@ -38,7 +38,7 @@ def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps
                 continue
             folder = os.open(name, NO_LINK, dir_fd=parent)
             try:
-                if not is_made and not _is_unfinished(os.fstat(folder), like):
+                if not is_made and not is_unfinished(os.fstat(folder), like):
                     continue
                 if keeps_owner and like is not None:
                     with contextlib.suppress(OSError):  # as borg does with files, of which verification tells
@@ -62,7 +62,7 @@ def finish_above(target: Target, selection: Selection, changes: Changes, signs: 
         if path not in selection.above:
             changes.untold.add(path)
             changes.unfinished.add(path)
-        elif (found := target.look(path)) is not None and _is_unfinished(found, None):
+        elif (found := target.look(path)) is not None and is_unfinished(found):
             entries[path] = selection.above[path]
             changes.overwrite.add(path)
 
@@ -82,7 +82,8 @@ def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry | Non
     return likes
 
 
-def _is_unfinished(found: os.stat_result, like: Entry | None) -> bool:
+def is_unfinished(found: os.stat_result, like: Entry | None = None) -> bool:
+    """Tell whether a folder may be one that an attempt made, and did not come to give away, or its mode."""
     owners = {os.geteuid(), os.geteuid() if like is None else like.uid}
     return found.st_uid in owners and found.st_mode & 0o777 == _UNFINISHED
 

@@ -18,9 +18,9 @@ from borg_contract.run import Operation, Phase
 from borg_runner.drill.drill import drill
 from borg_runner.fault import Fault, FaultError, explain_error
 from borg_runner.restore.command.deliver import deliver, preview_delivery
-from borg_runner.restore.preview.reckon import Task, preview
+from borg_runner.restore.preview.reckon import Task
 from borg_runner.restore.preview.target import Target
-from borg_runner.restore.restore import restore
+from borg_runner.restore.restore import preview, restore
 from borg_runner.scratch import make_unique_folder
 from borg_runner.streams.container import Container
 from borg_runner.streams.dumps import Streams

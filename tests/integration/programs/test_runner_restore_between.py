@@ -465,7 +465,7 @@ def test_what_an_earlier_one_half_restored_is_told_however_the_next_one_of_its_n
     restored(ended)
     assert (target / "hello.txt").read_text() == "he"
     warnings = ended.result.repositories[0].warnings
-    assert any("hello.txt" in text and "not as in the archive" in text for text in warnings)
+    assert any("hello.txt" in text and "left as it is" in text for text in warnings)
     assert any(f'"{undo}"' in text for text in warnings)
     restored(run(pod, Operation.RESTORE, replace(plan, uid="fourth")))
     assert [path.name for path in target.iterdir() if path.name.startswith(".borg-restore")] == []

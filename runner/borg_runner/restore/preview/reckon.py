@@ -269,13 +269,3 @@ def say_changes(task: Task, changes: Changes, preview: RestorePreview) -> None:
     )
     if changes.begun:
         log.say(f"earlier attempts did some of it: {len(changes.written | changes.delete):,} are left")
-
-
-def preview(task: Task) -> None:
-    """Say what a restore would do, and change nothing. Raises FaultError, OSError."""
-    meant = find_meant(task)
-    changes = reckon(task, meant)
-    found = describe(task, meant, changes, derive_digest(task, meant, changes))
-    task.add(preview=found)
-    say_changes(task, changes, found)
-    check(task, meant, changes)
