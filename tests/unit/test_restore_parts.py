@@ -422,3 +422,17 @@ def test_a_journal_that_is_set_aside_keeps_its_list_beside_those_of_another_one_
     assert [journal.uid for journal in read_journals(tmp_path)] == ["second"]
     remove_journal(tmp_path, "back")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_list_that_was_set_aside_alone_goes_with_its_journal(tmp_path: Path) -> None:
+    journal = Journal("back", "night", "id", "digest", "undo", began=1, boot="boot", uid="first")
+    write_list(tmp_path, "back", iter(["+ a"]))
+    write_journal(tmp_path, journal)
+    written = (tmp_path / ".borg-restore.back.json").read_bytes()
+    set_aside(tmp_path, journal)
+    [aside] = tmp_path.glob("*.json")
+    aside.unlink()
+    (tmp_path / ".borg-restore.back.json").write_bytes(written)  # as if killed between the two renames
+    assert read_list_of(tmp_path, journal) == {"a": "+"}
+    remove_former(tmp_path, journal)
+    assert not list(tmp_path.iterdir())

@@ -129,7 +129,9 @@ def set_aside(folder: Path, journal: Journal) -> None:
 
 def remove_former(folder: Path, journal: Journal) -> None:
     """Remove this journal, wherever it is, and its list. Raises OSError."""
+    found = folder / list_name(_find_list_stem(folder, journal))
     remove_journal(folder, _find_stem(folder, journal))
+    found.unlink(missing_ok=True)
 
 
 def remove_journal(folder: Path, restore: str) -> None:
