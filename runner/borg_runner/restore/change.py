@@ -187,7 +187,10 @@ def _gives_acl(folder: str) -> bool:
 
 
 def _verify(task: Task, meant: Meant, changes: Changes, outcome: BorgOutcome | None) -> None:
-    """Read back all that is meant, but what was left alone though it differs. Raises FaultError."""
+    """Read back all that is meant, but what was left alone though it differs. Raises FaultError.
+
+    Where a repair put zeros, only attributes: what is in place since it was archived may be better than the archive.
+    """
     repository, selection = task.repository, meant.selection
     paths = (changes.written | changes.same) & selection.entries.keys()
     repository.log.say(f"reading back {len(paths):,} files and folders")
@@ -197,7 +200,7 @@ def _verify(task: Task, meant: Meant, changes: Changes, outcome: BorgOutcome | N
         meant.archive.name,
         selection,
         task.target,
-        paths=paths - findings.missing,
+        paths={path for path in paths - findings.missing if not selection.is_patched(path)},
         findings=findings,
         scratch=task.scratch,
         items=task.items,

@@ -60,6 +60,11 @@ class Selection:
         master = entry.master
         return master if master != entry.path or master in self.masters else ""
 
+    def is_patched(self, path: str) -> bool:
+        """Tell whether a repair put zeros where parts of its content were lost."""
+        entry = self.entries[path]
+        return self.masters.get(entry.master, entry).is_patched
+
     def drop(self, path: str) -> None:
         """Leave out what was meant."""
         del self.entries[path]

@@ -188,7 +188,7 @@ class _Comparison:
             return False
         if found.st_ctime_ns != entry.ctime:
             since = self.rules.since
-            if since is None or found.st_ctime_ns < since or entry.is_folder:
+            if since is None or found.st_ctime_ns < since or entry.is_folder or self.selection.is_patched(path):
                 return False
         return not entry.is_symlink or self.place.read_link(path) == entry.link
 

@@ -203,6 +203,12 @@ def check(task: Task, meant: Meant, changes: Changes) -> None:
     """Warn of what this pod cannot bring back. Raises FaultError where it cannot be done; OSError."""
     if knots := changes.written & meant.selection.knots:
         raise FaultError(explain_knots(meant.archive.name, knots, "Nothing was changed."))
+    if patched := sorted(filter(meant.selection.is_patched, changes.written & meant.selection.entries.keys())):
+        task.repository.warn(
+            f"{describe_paths(patched)}: parts are lost, and a repair of the repository put zeros in their place. They "
+            "are restored so, also over what is there, and not read back: leave them out (`exclude`), or restore them "
+            "from an archive that has them whole."
+        )
     check_owners(meant.selection, changes, task.plan.ownership, task.powers)
     check_flags(changes, task.target)
     check_mounts(changes, task.target)
