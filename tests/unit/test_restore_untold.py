@@ -16,8 +16,8 @@ from borg_runner.restore.untold import finish_above, make_untold
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
 
 
-def entry(path: str, mode: int, uid: int) -> Entry:
-    return Entry(path, mode, 0, 0, 0, None, uid, uid)
+def entry(path: str, mode: int, uid: int, gid: int | None = None) -> Entry:
+    return Entry(path, mode, 0, 0, 0, None, uid, uid if gid is None else gid)
 
 
 def make(target: Path, *entries: Entry, unfinished: frozenset[str] = frozenset()) -> None:
@@ -71,4 +71,13 @@ def test_what_an_attempt_made_and_did_not_finish_the_next_one_finishes(tmp_path:
     finish_above(Target(tmp_path, ""), selection, changes, {"a": "+", "a/b": "+", "a/b/f": "+"})
     make_untold(Target(tmp_path, ""), selection, changes, keeps_owner=True)
     assert see(tmp_path / "a") == (0o750, 1000)
+    assert see(tmp_path / "a/b") == (0o750, 1000)
+
+
+def test_a_folder_of_which_the_archive_tells_may_lie_above_one_of_which_it_does_not(tmp_path: Path) -> None:
+    told, file = entry("a", stat.S_IFDIR | 0o755, 0), entry("a/b/f", stat.S_IFREG | 0o640, 1000)
+    selection = Selection("", {item.path: item for item in (told, file)})
+    changes = Changes(create={"a", "a/b/f"}, untold={"a/b"})
+    make_untold(Target(tmp_path, ""), selection, changes, keeps_owner=True)
+    assert see(tmp_path / "a") == (0o700, 0), "borg gives it what the archive tells"
     assert see(tmp_path / "a/b") == (0o750, 1000)

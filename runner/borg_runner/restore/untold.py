@@ -26,15 +26,18 @@ def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps
     """Make the folders that lead to what is written, each with the mode of what comes first below it, and its owner.
 
     What lies below may be of several owners: then it is nobody's of them. One that others made meanwhile stays as it
-    is. Raises OSError.
+    is. Those above of which the archive tells are made too, for borg to give them what they had. Raises OSError.
     """
-    for path, like in sorted(_find_likes(selection, changes).items()):
+    likes = _find_likes(selection, changes)
+    told = {above for path in likes for above in find_above(path)} & changes.written
+    for path in sorted(likes.keys() | told):
+        like = likes.get(path)
         with target.open_parent(path) as (parent, name):
             is_made = False
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, _UNFINISHED, dir_fd=parent)
                 is_made = True
-            if not is_made and path not in changes.unfinished:
+            if path in told or (not is_made and path not in changes.unfinished):
                 continue
             folder = os.open(name, NO_LINK, dir_fd=parent)
             try:

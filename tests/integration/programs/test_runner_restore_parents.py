@@ -97,6 +97,26 @@ def test_a_restore_that_goes_on_finishes_them(pod: Pod, target: Path, path: str)
         assert snapshot(target / "usr") == snapshot(pod.data / "usr")
 
 
+def test_an_archive_may_tell_of_a_folder_and_not_of_one_in_it(pod: Pod, target: Path) -> None:
+    """As undo archives do: a folder that stays the same is not in them."""
+    back_up(pod)
+    for path in (FILE, *FOLDERS):
+        (pod.data / path).chmod(0o755)
+    pod.ask_borg(
+        pod.repository(),
+        "create",
+        "--paths-from-command",
+        "REPO::odd",
+        "--",
+        "printf",
+        f"{FOLDERS[0]}\\n{FILE}\\n",
+        directory=pod.data,
+    )
+    restored(run(pod, Operation.RESTORE, RestorePlan(name="back", archive="odd")))
+    assert [see(target, folder) for folder in FOLDERS] == [(0o755, 1234, 5678)] * 3
+    assert (target / FILE).read_text() == "x"
+
+
 @pytest.mark.parametrize(("mode", "seen"), [(Mode.MERGE, (0o750, 1234, 5678)), (Mode.ONLY_MISSING, (0o644, 0, 0))])
 def test_what_is_in_their_place_goes_or_stays_as_always(
     pod: Pod, target: Path, mode: Mode, seen: tuple[int, int, int]
