@@ -18,7 +18,19 @@ from borg_runner.restore.journal import Journal, NoFileError, read_began, read_j
 from borg_runner.restore.preview.changes import Changes
 from borg_runner.restore.preview.reckon import Meant, Task
 from borg_runner.restore.preview.target import Folders
-from borg_runner.restore.untold import is_unfinished
+from borg_runner.restore.untold import finish_above, is_unfinished
+
+
+def heed_unfinished(task: Task, meant: Meant, changes: Changes, others: Iterable[Journal]) -> None:
+    """Finish the folders that lead to what is restored, and that these made, and did not come to give what they had.
+
+    OnlyMissing changes nothing that is there, but for folders of which no archive tells, and which are empty.
+    """
+    for journal in others:
+        made = {path for path, _, _ in _find_touched(task, journal)}
+        if task.plan.mode is Mode.ONLY_MISSING:
+            made -= meant.selection.above.keys()
+        finish_above(task.target, meant.selection, changes, made, is_own=False)
 
 
 def tell_unfinished(task: Task, meant: Meant, changes: Changes, others: Iterable[Journal]) -> None:

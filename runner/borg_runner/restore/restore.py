@@ -35,7 +35,7 @@ from borg_runner.restore.journal import (
     write_list,
 )
 from borg_runner.restore.late import find_late, tell_late
-from borg_runner.restore.others import digest_selection, find_covered, tell_unfinished
+from borg_runner.restore.others import digest_selection, find_covered, heed_unfinished, tell_unfinished
 from borg_runner.restore.preview.changes import Changes, list_name
 from borg_runner.restore.preview.reckon import (
     Meant,
@@ -59,8 +59,10 @@ def preview(task: Task) -> None:
     meant = find_meant(task)
     before = read_journals(task.target.root)
     journal = find_own(task, before, meant)
+    others = [item for item in before if item is not journal]
     changes = reckon(task, meant)
-    tell_unfinished(task, meant, changes, [item for item in before if item is not journal])
+    heed_unfinished(task, meant, changes, others)
+    tell_unfinished(task, meant, changes, others)
     found = describe(task, meant, changes, derive_digest(task, meant, changes))
     task.add(preview=found)
     say_changes(task, changes, found)
@@ -87,7 +89,9 @@ def _restore(task: Task, before: list[Journal]) -> None:
     since = journal.began if journal is not None and journal.is_of_this_boot else None
     if journal is not None:
         _heed_grain(task, journal)
+    others = [item for item in before if item is not journal]
     changes = reckon(task, meant, since=since)
+    heed_unfinished(task, meant, changes, others)
     digest = journal.digest if journal is not None else derive_digest(task, meant, changes)
     if plan.digest and digest != plan.digest:
         task.add(preview=describe(task, meant, changes, digest))  # to be looked at in place of the old one
@@ -95,7 +99,7 @@ def _restore(task: Task, before: list[Journal]) -> None:
     is_again = journal is not None
     if journal is not None:
         hold_to_list(task, meant, journal, changes)
-    tell_unfinished(task, meant, changes, [item for item in before if item is not journal])
+    tell_unfinished(task, meant, changes, others)
     found = describe(task, meant, changes, digest)
     task.add(preview=found)
     say_changes(task, changes, found)

@@ -8,7 +8,7 @@ import contextlib
 import os
 import posixpath
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection
 
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.scope import Selection, find_above
@@ -51,21 +51,26 @@ def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps
                 os.close(folder)
 
 
-def finish_above(target: Target, selection: Selection, changes: Changes, signs: Mapping[str, str]) -> None:
+def finish_above(
+    target: Target, selection: Selection, changes: Changes, made: Collection[str], *, is_own: bool = True
+) -> None:
     """Take what leads to the entries and an earlier attempt made as still to be made: it may not be as it is to be.
 
-    `signs`: all that was to be changed when the restore began.
+    `made`: what that was to change, among all else. Of another restore, what looks unfinished counts.
     """
     entries = selection.entries
     folders, there = {posixpath.dirname(path) for path in entries}, Folders(target)
-    above = {path for folder in folders for path in (folder, *find_above(folder))} & signs.keys()
+    above = {path for folder in folders for path in (folder, *find_above(folder))}.intersection(made)
     for path in above - entries.keys():
         if not there.has(path):
             continue
+        found = target.look(path)
+        looks_so = found is not None and is_unfinished(found)
         if path not in selection.above:
-            changes.untold.add(path)
-            changes.unfinished.add(path)
-        elif (found := target.look(path)) is not None and is_unfinished(found):
+            if is_own or (looks_so and next(target.walk(path, lambda _: True), None) is None):
+                changes.untold.add(path)
+                changes.unfinished.add(path)
+        elif looks_so:
             entries[path] = selection.above[path]
             changes.overwrite.add(path)
 

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,21 @@ def test_what_is_in_their_place_goes_or_stays_as_always(
         assert (done.deleted, (target / FILE).read_text()) == (1, "x")
         restored(run(pod, Operation.RESTORE, RestorePlan(name="undo", archive=done.undo_archive, mode=Mode.MIRROR)))
     assert snapshot(target) == before
+
+
+@pytest.mark.parametrize("mode", [Mode.MERGE, Mode.ONLY_MISSING])
+@pytest.mark.parametrize("path", [FILE, "."])
+def test_one_that_is_made_anew_finishes_them_too_or_names_them(pod: Pod, target: Path, path: str, mode: Mode) -> None:
+    """Borg gives folders what they had when it leaves them; those of which the archive tells nothing come before."""
+    plan = RestorePlan(name="back", uid="first", archive=back_up_a_part(pod, path), paths=(FILE,), mode=mode)
+    begun = f"mkdir -p {FOLDERS[-1]}; printf y >{FILE}" if path == "." else "rm -r usr; mkdir usr"
+    fail_after(pod, plan, f"cd {target}; umask 077; {begun}")
+    for operation in (Operation.PREVIEW, Operation.RESTORE):
+        ended = run(pod, operation, replace(plan, uid="second"))
+        left = [text for text in ended.result.repositories[0].warnings if ": left as it is" in text]
+        assert [text.startswith("usr") for text in left] == [True] * (mode is Mode.ONLY_MISSING and path == ".")
+    restored(ended)
+    if mode is Mode.MERGE or path == FILE:
+        wanted = 0o750 if path == FILE else 0o2751
+        assert [see(target, folder) for folder in FOLDERS] == [(wanted, 1234, 5678)] * 3
+    assert (len(list(target.iterdir())) == 1) == (mode is Mode.MERGE), "only that goes over all of it"
