@@ -51,6 +51,13 @@ def test_a_folder_that_somebody_made_meanwhile_stays_closed(tmp_path: Path) -> N
     assert see(tmp_path / "a/b") == (0o750, 1000)
 
 
+def test_a_folder_that_others_made_between_two_attempts_and_wrote_into_stays_closed(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir(0o700)
+    (tmp_path / "a/secret").touch()
+    make(tmp_path, FILE, unfinished=frozenset({"a"}))
+    assert see(tmp_path / "a") == (0o700, 0)
+
+
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EPERM])
 def test_a_volume_that_gives_nothing_away_ends_no_restore(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int

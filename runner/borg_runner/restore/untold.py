@@ -41,8 +41,8 @@ def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps
                 continue
             folder = os.open(name, NO_LINK, dir_fd=parent)
             try:
-                if not is_made and not is_unfinished(os.fstat(folder), like):
-                    continue
+                if not is_made and (os.listdir(folder) or not is_unfinished(os.fstat(folder), like)):
+                    continue  # nothing is put in there before it is finished
                 if keeps_owner and like is not None:
                     with contextlib.suppress(OSError):  # as borg does with files, of which verification tells
                         os.fchown(folder, like.uid, like.gid)

@@ -88,7 +88,8 @@ def test_one_that_is_there_stays_as_it_is_and_undo_takes_away_the_others(pod: Po
 def test_a_restore_that_goes_on_finishes_them(pod: Pod, target: Path, path: str) -> None:
     """Of an archive of all of it, the folders above have what the archive tells of them."""
     plan = RestorePlan(name="back", archive=back_up_a_part(pod, path), paths=(FILE,))
-    fail_after(pod, plan, f"rm {target}/usr -r; mkdir -p -m 700 {target}/{FOLDERS[-1]}; chmod -R 700 {target}/usr")
+    made = FOLDERS[0] if path == FILE else FOLDERS[-1]  # those of which it tells nothing are made one after the other
+    fail_after(pod, plan, f"cd {target}; rm -rf usr; umask 077; mkdir -p {made}")
     ended = run(pod, Operation.RESTORE, plan)
     restored(ended)
     mode = 0o750 if path == FILE else 0o2751
