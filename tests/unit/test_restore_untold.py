@@ -44,6 +44,12 @@ def test_what_lies_above_the_files_of_several_owners_is_nobodys_of_them(tmp_path
     assert see(tmp_path / "home/bob") == (0o700, 1002)
 
 
+def test_an_owner_of_files_in_several_groups_may_write_above_them(tmp_path: Path) -> None:
+    make(tmp_path, *(entry(f"a/{name}", stat.S_IFREG | 0o640, 1000, gid) for name, gid in (("f", 1000), ("g", 33))))
+    assert see(tmp_path / "a") == (0o755, 1000)
+    assert (tmp_path / "a").stat().st_gid == 0
+
+
 def test_a_folder_that_somebody_made_meanwhile_stays_closed(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir(0o700)
     make(tmp_path, FILE)

@@ -9,6 +9,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Collection
+from dataclasses import replace
 
 from borg_runner.restore.archive.entry import Entry
 from borg_runner.restore.archive.scope import Selection, find_above
@@ -20,18 +21,19 @@ _UNFINISHED = 0o700
 _OWNERS, _KEPT = 0o700, 0o2775
 """What the owner may do in any case; what is taken over, without which anybody could write in there."""
 _READS, _OF_ANYBODY = 0o444, 0o755
+_SEVERAL = -1
+"""In place of the owner, or the group, of what lies below: the folder keeps its own."""
 
 
 def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps_owner: bool) -> None:
     """Make the folders that lead to what is written, each with the mode of what comes first below it, and its owner.
 
-    What lies below may be of several owners: then it is nobody's of them. One that others made meanwhile stays as it
-    is. Those above of which the archive tells are made too, for borg to give them what they had. Raises OSError.
+    What lies below may be of several owners, or groups: then it is none of theirs. One that others made meanwhile stays
+    as it is. Those above of which the archive tells are made too, for borg to give them what they had. Raises OSError.
     """
     likes = _find_likes(selection, changes)
     told = {above for path in likes for above in find_above(path)} & changes.written
     for path in sorted(likes.keys() | told):
-        like = likes.get(path)
         with target.open_parent(path) as (parent, name):
             is_made = False
             with contextlib.suppress(FileExistsError):
@@ -39,12 +41,14 @@ def make_untold(target: Target, selection: Selection, changes: Changes, *, keeps
                 is_made = True
             if path in told or (not is_made and path not in changes.unfinished):
                 continue
+            like = likes[path]
             folder = os.open(name, NO_LINK, dir_fd=parent)
             try:
-                if not is_made and (os.listdir(folder) or not is_unfinished(os.fstat(folder), like)):
+                is_empty = not os.listdir(folder)  # noqa: PTH208 - of a descriptor
+                if not is_made and not (is_empty and is_unfinished(os.fstat(folder), like)):
                     continue  # nothing is put in there before it is finished
-                if keeps_owner and like is not None:
-                    with contextlib.suppress(OSError):  # as borg does with files, of which verification tells
+                if keeps_owner:
+                    with contextlib.suppress(OSError):  # as borg does with files
                         os.fchown(folder, like.uid, like.gid)
                 os.fchmod(folder, _derive_mode(like))
             finally:
@@ -75,9 +79,9 @@ def finish_above(
             changes.overwrite.add(path)
 
 
-def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry | None]:
-    """Return what comes first below each of the folders that lead to what is written; None: of several owners."""
-    likes: dict[str, Entry | None] = {}
+def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry]:
+    """Return what comes first below each of the folders that lead to what is written; see `_SEVERAL`."""
+    likes: dict[str, Entry] = {}
     written = changes.written if changes.untold else ()
     for path in sorted(written, key=lambda path: (path.count("/"), path)):
         entry = selection.entries[path]
@@ -85,8 +89,10 @@ def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry | Non
             if above not in changes.untold:
                 break
             like = likes.setdefault(above, entry)
-            if like is not None and (like.uid, like.gid) != (entry.uid, entry.gid):
-                likes[above] = None
+            if (like.uid, like.gid) != (entry.uid, entry.gid):
+                uid = like.uid if like.uid == entry.uid else _SEVERAL
+                gid = like.gid if like.gid == entry.gid else _SEVERAL
+                likes[above] = replace(like, uid=uid, gid=gid)
     return likes
 
 
@@ -96,9 +102,9 @@ def is_unfinished(found: os.stat_result, like: Entry | None = None) -> bool:
     return found.st_uid in owners and found.st_mode & 0o777 == _UNFINISHED
 
 
-def _derive_mode(like: Entry | None) -> int:
+def _derive_mode(like: Entry) -> int:
     """Return the mode of a folder above: where a file may be read, it may be entered."""
-    if like is None or like.is_symlink:
+    if like.is_symlink or _SEVERAL in (like.uid, like.gid):
         return _OF_ANYBODY
     mode = stat.S_IMODE(like.mode)
     if not like.is_folder:
