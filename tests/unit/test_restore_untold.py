@@ -50,6 +50,14 @@ def test_an_owner_of_files_in_several_groups_may_write_above_them(tmp_path: Path
     assert (tmp_path / "a").stat().st_gid == 0
 
 
+def test_what_an_earlier_attempt_brought_back_counts_for_those_above_it(tmp_path: Path) -> None:
+    both = (entry("a/b/f", stat.S_IFREG | 0o600, 1000), entry("a/b/g", stat.S_IFREG | 0o664, 1000))
+    selection = Selection("", {item.path: item for item in both})
+    changes = Changes(create={"a/b/g"}, same={"a/b/f"}, untold={"a", "a/b"}, begun={"a/b/f": "+"})
+    make_untold(Target(tmp_path, ""), selection, changes, keeps_owner=True)
+    assert see(tmp_path / "a/b") == (0o700, 1000)
+
+
 def test_a_folder_that_somebody_made_meanwhile_stays_closed(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir(0o700)
     make(tmp_path, FILE)

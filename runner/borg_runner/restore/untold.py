@@ -82,7 +82,7 @@ def finish_above(
 def _find_likes(selection: Selection, changes: Changes) -> dict[str, Entry]:
     """Return what comes first below each of the folders that lead to what is written; see `_SEVERAL`."""
     likes: dict[str, Entry] = {}
-    written = changes.written if changes.untold else ()
+    written = changes.written | changes.resumed if changes.untold else ()
     for path in sorted(written, key=lambda path: (path.count("/"), path)):
         entry = selection.entries[path]
         for above in find_above(path):
