@@ -216,8 +216,8 @@ def check(task: Task, meant: Meant, changes: Changes) -> None:
     if changes.untold:
         task.repository.warn(
             f"{describe_paths(sorted(changes.untold))}: the archive tells nothing of these folders, which lead to what "
-            "is restored; they are made, with the owner and the mode of what comes first below them; where what is below "
-            "is of several owners or groups, it is none of theirs, and anybody may enter"
+            "is restored; they are made, with the owner and the mode of what comes first below them; where that is "
+            "of several owners or groups, they are none of theirs, and anybody may enter"
         )
     for loss in find_losses(written, task.powers):
         task.repository.warn(f"{len(loss.paths):,} files ({describe_paths(loss.paths)}): {loss.what}")
