@@ -43,6 +43,17 @@ def tell_unfinished(task: Task, meant: Meant, changes: Changes, others: Iterable
         )
 
 
+def tell_above(task: Task) -> None:
+    """Warn of restores into folders above, within the volume, that never finished."""
+    root, volume = task.target.root, task.target.volume
+    for folder in (above for above in root.parents if above.is_relative_to(volume)):
+        for journal in read_journals(folder):
+            task.repository.warn(
+                f"What is in the target may be half written, and is not named: a folder above was half restored by "
+                f'BorgRestore "{journal.restore}" from archive "{journal.archive}", which never finished.'
+            )
+
+
 def find_covered(task: Task, meant: Meant, changes: Changes) -> list[Journal]:
     """Return the journals of the restores of which nothing is half restored once this one has ended."""
     plan = task.plan

@@ -35,7 +35,7 @@ from borg_runner.restore.journal import (
     write_list,
 )
 from borg_runner.restore.late import find_late, tell_late
-from borg_runner.restore.others import digest_selection, find_covered, heed_unfinished, tell_unfinished
+from borg_runner.restore.others import digest_selection, find_covered, heed_unfinished, tell_above, tell_unfinished
 from borg_runner.restore.preview.changes import Changes, list_name
 from borg_runner.restore.preview.reckon import (
     Meant,
@@ -62,6 +62,7 @@ def preview(task: Task) -> None:
     others = [item for item in before if item is not journal]
     changes = reckon(task, meant)
     heed_unfinished(task, meant, changes, others)
+    tell_above(task)
     tell_unfinished(task, meant, changes, others)
     found = describe(task, meant, changes, derive_digest(task, meant, changes))
     task.add(preview=found)
@@ -99,6 +100,7 @@ def _restore(task: Task, before: list[Journal]) -> None:
     is_again = journal is not None
     if journal is not None:
         hold_to_list(task, meant, journal, changes)
+    tell_above(task)
     tell_unfinished(task, meant, changes, others)
     found = describe(task, meant, changes, digest)
     task.add(preview=found)

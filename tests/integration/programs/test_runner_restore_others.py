@@ -145,3 +145,17 @@ def test_what_came_between_its_attempts_brings_no_half_restored_file_back(pod: P
     assert (target / "hello.txt").read_text() == "of the application"
     assert "db" in named(ended)
     assert "db" in named(run(pod, Operation.RESTORE, replace(MISSING, name="third")))
+
+
+def test_a_folder_above_that_is_half_restored_is_told(pod: Pod, target: Path) -> None:
+    source = pod.root / "source"
+    for folder in (pod.data / "sub", source, target / "sub"):
+        folder.mkdir()
+        (folder / "db").write_text("of before")
+    back_up(pod)
+    pod.ask_borg(pod.repository(), "create", "REPO::plain", "db", directory=source)
+    fail_after(pod, HALF, f"rm {target}/sub/db; printf db >{target}/sub/db")
+    plan = RestorePlan(name="other", archive="plain", mode=Mode.ONLY_MISSING, folder="sub")
+    for operation in (Operation.PREVIEW, Operation.RESTORE):
+        [text] = run(pod, operation, plan).result.repositories[0].warnings
+        assert 'a folder above was half restored by BorgRestore "half"' in text
