@@ -480,6 +480,45 @@ def test_a_check_that_was_cancelled_or_skipped_says_nothing(phase: Phase) -> Non
     assert condition_of(case, "Verified") == ("True", "Verified")
 
 
+def cancelled(number: int, operation: str, **told: Any) -> BorgRun:
+    """Return a run that was cancelled while it worked, and told of the repository how far it had come."""
+    told = {"phase": "Failed", "reason": "Interrupted", "error": "The pod was stopped while borg worked.", **told}
+    run = ended(number, operation, **told)
+    return run.model_copy(update={"status": run.status.model_copy(update={"phase": Phase.CANCELLED})})
+
+
+@pytest.mark.parametrize("operation", ["Check", "Drill"])
+@pytest.mark.parametrize("verdict", ["Verified", "HostUnreachable"])
+def test_what_the_newest_said_stays_when_a_later_check_or_drill_is_cancelled(operation: str, verdict: str) -> None:
+    told = {"phase": "Failed", "reason": verdict, "error": "gone"} if verdict != "Verified" else {}
+    runs = (
+        ended(0, "Check", **WHOLE),
+        ended(1, "Drill", drill={"archives": [drilled()]}),
+        ended(2, operation, check={"complete": True}, drill={"archives": [drilled()]}, **told),
+    )
+    stopped = cancelled(3, operation)
+    case = case_of(*runs, stopped)
+    assert condition_of(case, "Verified") == condition_of(case_of(*runs), "Verified") == (str(not told), verdict)
+    fields = (f"last{operation}Time", f"last{operation}Result")
+    status = status_after(case)
+    assert [status[name] for name in fields] == ["2026-03-01T02:02:00Z", told.get("phase", "Completed")]
+    later = case_of(stopped, repository=with_status(case))
+    assert [status_after(later)[name] for name in fields] == [status[name] for name in fields], "it alone is kept"
+    assert condition_of(later, "Verified") == (str(not told), verdict)
+    assert not {f"last{operation}Time", f"last{operation}Result"} & status_after(case_of(stopped)).keys()
+
+
+@pytest.mark.parametrize(("operation", "told"), [("Check", FAILED_CHECK), ("Drill", MISMATCH)])
+def test_damage_that_a_check_or_drill_found_before_it_was_cancelled_is_damage(
+    operation: str, told: dict[str, Any]
+) -> None:
+    case = case_of(ended(0, "Check", **WHOLE), cancelled(2, operation, **told))
+    assert condition_of(case, "Damaged") == ("True", told["reason"])
+    assert condition_of(case, "Verified") == ("False", told["reason"])
+    settled = case_of(repository=with_status(case))
+    assert condition_of(settled, "Verified") == ("False", told["reason"]), "its run is no longer kept"
+
+
 def test_the_cron_jobs_are_written_anew_when_what_they_are_told_changes() -> None:
     case = made_by(case_of())
     told = {"drill": {"archives": [drilled(1)]}}

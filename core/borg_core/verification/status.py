@@ -61,8 +61,8 @@ def derive_verification(
 
     `witnesses`: all runs that could have found damage. `schedules`: those that write into the repository.
     """
-    checked = [item for item in told if item[1].spec.operation is Operation.CHECK]
-    drill_runs = [item for item in told if item[1].spec.operation is Operation.DRILL]
+    checked = _select(told, Operation.CHECK)
+    drill_runs = _select(told, Operation.DRILL)
     passed = [item for item in told if item[2].phase.succeeded and _verifies(item[2])]
     data = [time for time, _, result in passed if result.check and result.check.data]
     last_data = max([*data, *([before.last_data_check_time] if before.last_data_check_time else [])], default=None)
@@ -127,7 +127,7 @@ def find_verified(
         yield Finding(type_, False, status.damage.reason, message)
         return
     for operation in (operation for operation, phase in results.items() if phase and not phase.succeeded):
-        known = next((item for item in reversed(told) if item[1].spec.operation is operation), None)
+        known = next(reversed(_select(told, operation)), None)
         said = next((condition for condition in before if condition.type == type_), None)
         if known:
             _, run, result = known
@@ -143,6 +143,13 @@ def find_verified(
         return
     covered = "" if status.coverage is None else f"; drills cover {status.coverage} % of the newest archives' files"
     yield Finding(type_, True, Reason.VERIFIED.value, f"verified last at {status.last_verified_time}{covered}")
+
+
+def _select(told: Told, operation: Operation) -> Told:
+    """Return the runs of that operation, but for those that somebody cancelled: these say nothing of the repository."""
+    return [
+        item for item in told if item[1].spec.operation is operation and item[1].status.phase is not Phase.CANCELLED
+    ]
 
 
 def _verifies(result: RepositoryResult) -> bool:
