@@ -18,6 +18,7 @@ from borg_api.resources.checks.response import (
     RunningJobs,
 )
 from borg_api.resources.runs.response import LogLines
+from borg_core.clock.hashed import resolve
 from support.rest_world import World
 
 MAIN = {
@@ -506,6 +507,33 @@ def test_times_are_taken_by_the_names_that_answers_have_for_them(world: World, w
     assert (paused.status_code, "cannot be paused" in paused.json()["detail"]) == (400, True)
     good(send(world, "PUT", path, shown))
     assert good(send(world, "GET", path)) == shown
+
+
+@pytest.mark.parametrize(
+    ("what", "prefix", "field"), [("check", "", "nextCheckTime"), ("restore-check", "restore_", "nextDrillTime")]
+)
+def test_the_next_time_is_known_at_once_and_is_the_old_one_no_more_after_an_edit(
+    world: World, what: str, prefix: str, field: str
+) -> None:
+    path, key, said = f"{BASE}/{what}-schedule", f"next_scheduled_{prefix}check", "2099-01-01T00:00:00Z"
+
+    def put(**sent: str) -> Any:
+        written = good(send(world, "PUT", path, sent))["repository"][key]
+        assert good(send(world, "GET", path))[key] == written
+        return written
+
+    def report(**status: str) -> None:
+        generation = world.cluster.objects["BorgRepository", "main"]["metadata"]["generation"]
+        world.cluster.report("BorgRepository", "main", observedGeneration=generation, **status)
+
+    assert put(cron_expression="30 4 * * *")[10:] == "T04:30:00Z"
+    report(**{field: said})
+    assert put() == good(send(world, "GET", path))[key] == said, "the operator has seen it"
+    minute, hour = map(int, resolve("H H * * *", "team", f"main-{'drill' if prefix else 'check'}").split()[:2])
+    assert put(cron_expression="H H * * *")[10:] == f"T{hour:02}:{minute:02}:00Z"
+    report()
+    assert good(send(world, "GET", path))[key] is None, "without a CronJob nothing begins"
+    assert put(cron_expression="") is None
 
 
 @pytest.mark.parametrize("null", ["timezone", "check_timezone"])

@@ -8,11 +8,16 @@ from typing_extensions import TypedDict
 
 from borg_api.edge.bodies import answer
 from borg_api.picture.records import RunRecord, derive_id
-from borg_api.picture.timetable import DEFAULT_ZONE
+from borg_api.picture.timetable import DEFAULT_ZONE, whole_now
 from borg_api.resources.runs.response import STATUSES, derive_run_id, run_status
 from borg_contract.run import Operation
+from borg_core.clock import CronSchedule
+from borg_core.clock.hashed import try_resolve
+from borg_core.formats import format_time
 from borg_core.kinds.parts.timing import parse_age
+from borg_core.kinds.parts.verification import CheckTimes, DrillTimes
 from borg_core.kinds.repository import REPOSITORIES, BorgRepository
+from borg_core.verification.checks import CHECKS, DRILLS, CronJobKind
 from borg_core.workload.plan import derive_location
 
 
@@ -166,7 +171,7 @@ def _render_times(repository: BorgRepository) -> Times:
         "check_timezone": zone,
         "timezone": zone,
         "last_scheduled_check": repository.status.last_check_time,
-        "next_scheduled_check": repository.status.next_check_time if check else None,
+        "next_scheduled_check": _foretell(repository, CHECKS, check, repository.status.next_check_time),
         "check_max_duration": parse_age(check.max_duration) if check and check.max_duration else None,
         "check_extra_flags": None,
         "notify_on_check_success": False,
@@ -186,7 +191,7 @@ def _render_drills(repository: BorgRepository) -> Drills:
         "last_restore_check": status.last_drill_time,
         "last_restore_check_result": STATUSES[status.last_drill_result] if status.last_drill_result else None,
         "last_scheduled_restore_check": status.last_drill_time,
-        "next_scheduled_restore_check": status.next_drill_time if times else None,
+        "next_scheduled_restore_check": _foretell(repository, DRILLS, times, status.next_drill_time),
         # Borg UI's client reads the length of the paths; of its modes this one needs no paths and no canary.
         "restore_check_paths": [],
         "restore_check_full_archive": True,
@@ -200,6 +205,21 @@ def _render_drills(repository: BorgRepository) -> Drills:
         "estimated_restore_time": status.estimated_restore_time,
         "last_verified": status.last_verified_time,
     }
+
+
+def _foretell(
+    repository: BorgRepository, kind: CronJobKind, times: CheckTimes | DrillTimes | None, promised: str | None
+) -> str | None:
+    """Return the next time: what the operator promised, and until it has seen this spec, what the spec says."""
+    if times is None:
+        return None
+    metadata = repository.metadata
+    if repository.status.observed_generation == metadata.generation:
+        return promised
+    line = try_resolve(times.schedule, metadata.namespace, kind.name(metadata.name))
+    known = CronSchedule.try_parse(line, times.time_zone)
+    due = known.next_after(whole_now()) if known else None
+    return format_time(due) if due else None
 
 
 def _render_job(run: RunRecord | None) -> RunningJob | None:
