@@ -263,6 +263,16 @@ def test_recent_activity_is_runs_and_restores_newest_first(world: World) -> None
     assert [(item["type"], item["schedule_name"]) for item in items] == [("check", None), ("backup", "db")]
 
 
+def test_listings_that_the_operator_makes_for_itself_are_no_activity_unless_they_are_asked_for(world: World) -> None:
+    spec = {"repositoryRef": {"name": "main"}, "operation": "List"}
+    for name, trigger in (("own", "Automatic"), ("asked", "Manual")):
+        world.cluster.add("BorgRun", name, spec, status={"phase": "Completed", "trigger": trigger})
+    unlock = {**spec, "operation": "BreakLock"}
+    world.cluster.add("BorgRun", "unlock", unlock, status={"phase": "Completed", "trigger": "Automatic"})
+    assert [item["type"] for item in recent(world)] == ["break_lock", "list"]
+    assert len(recent(world, "?job_type=list")) == 2
+
+
 @pytest.mark.parametrize(
     ("job_type", "operation"),
     [("backup", "Backup"), ("check", "Check"), ("restore_check", "Drill"), ("prune", "Prune"), ("compact", "Compact")],

@@ -25,8 +25,9 @@ from borg_api.resources.runs.route import LIST as LIST_RUNS
 from borg_api.resources.runs.route import LogOffset, RunId, SameMatch, cancel_run, find_run
 from borg_api.resources.schedules.route import LIST as LIST_SCHEDULES
 from borg_cluster.turns import in_turns
+from borg_contract.run import Operation
 from borg_core.kinds.restore import RESTORES
-from borg_core.kinds.run import RUNS
+from borg_core.kinds.run import RUNS, Trigger
 
 router = ApiRouter(prefix="/api/activity", route_class=GuardedRoute, tags=["Activity"])
 
@@ -45,6 +46,7 @@ async def list_activity(
 ) -> Response:
     """List runs and restores, newest first; restores for those who may list them, no previews.
 
+    Listings that the operator made for itself come only where the type `list` is asked for.
     Of a type or state that there is not here, as Borg UI has some, there is none.
     """
     with_titles = await is_allowed(request, LIST_SCHEDULES)
@@ -117,8 +119,14 @@ async def cancel_activity(
 def _choose_runs(view: View, job_type: str | None, status: str | None) -> Iterator[RunRecord]:
     for run in reversed(view.runs.in_order() if job_type != RESTORE else ()):
         type_ = TYPES.get(run.operation)
-        if type_ and job_type in (None, type_) and status in (None, run_status(run)):
+        types = (type_,) if _is_own_listing(run) else (None, type_)
+        if type_ and job_type in types and status in (None, run_status(run)):
             yield run
+
+
+def _is_own_listing(run: RunRecord) -> bool:
+    """Tell whether the operator lists archives for itself: nobody asked for that, and Borg UI has no word for it."""
+    return run.operation is Operation.LIST and run.trigger is Trigger.AUTOMATIC
 
 
 def _choose_restores(view: View, job_type: str | None, status: str | None) -> Iterator[RestoreRecord]:
