@@ -77,7 +77,7 @@ async def read_run_log(
 async def cancel_run(view: TheView, writer: RunWriter, job_id: RunId, if_match: SameMatch = None) -> Response:
     """Stop a run. Borg writes a checkpoint, from which the next one goes on."""
     await cancel.cancel_run(writer, find_run(view, job_id), editions_of(if_match))
-    body: response.Cancelled = {"message": "Backup cancelled successfully", "process_terminated": True}
+    body: response.Cancelled = {"message": "Cancellation requested", "process_terminated": True}
     return send(body)
 
 
