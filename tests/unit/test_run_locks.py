@@ -19,6 +19,7 @@ from borg_core.native.pod import Ending, ObservedPod
 from borg_core.runs.locks import ATTEMPTS, LOOK_SECONDS, unlock_run_name
 from borg_core.runs.plan import WAIT_LOOK_SECONDS
 from borg_core.runs.world import Doubt
+from borg_core.workload.bundle import Bundle
 from support import builders
 from support.builders import NOW, Case, plan, planned
 from unit.test_crds import version_of
@@ -214,14 +215,14 @@ def test_an_unlock_that_failed_says_what_comes_next_in_its_status_and_in_an_even
     assert "checkpoint" not in event.message
 
 
-def waiting(holder: str, *others: BorgRun, **more: Any) -> Case:
+def waiting(holder: str, *others: BorgRun, of: Bundle | None = None, **more: Any) -> Case:
     """Return a world in which a run waits for a lock of the holder."""
     words = f'Locked by run "db-0" in namespace "team" ({holder}): waits until 12:30 UTC'
     job = builders.job("db-2", run_uid="uid-db-2", started=datetime(2026, 3, 2, 1, tzinfo=UTC))
     run = builders.run("db-2", {"phase": "Running", "jobUid": job.uid, "startTime": "2026-03-02T01:00:00Z"})
     pods = builders.pod(job, waits=True, node="node-1")
     told = {pod.uid: words for pod in pods.values()}
-    return builders.world(builders.bundle(), runs=(run, *others), jobs=(job,), pods=pods, words=told, **more)
+    return builders.world(of or builders.bundle(), runs=(run, *others), jobs=(job,), pods=pods, words=told, **more)
 
 
 def said_by(case: Case, name: str = "db-2") -> str:
@@ -229,8 +230,8 @@ def said_by(case: Case, name: str = "db-2") -> str:
 
 
 COMMAND = (
-    """echo '{"apiVersion":"borgoperator.io/v1alpha1","kind":"BorgRun","metadata":{"generateName":"db-unlock-"},"""
-    """"spec":{"scheduleRef":{"name":"db"},"operation":"BreakLock"}}' | kubectl -n team create -f -"""
+    """echo '{"apiVersion":"borgoperator.io/v1alpha1","kind":"BorgRun","metadata":{"generateName":"main-unlock-"},"""
+    """"spec":{"repositoryRef":{"name":"main"},"operation":"BreakLock"}}' | kubectl -n team create -f -"""
 )
 
 
@@ -251,6 +252,18 @@ def test_a_run_that_waits_says_why_nobody_breaks_the_lock_and_names_a_command_on
     assert ". Its Node is gone: once it is certain that nobody writes" in said_by(unknown)
     assert said_by(unknown).endswith(COMMAND)
     assert unlocks(alive) == unlocks(unknown) == ["db-2-unlock"], "it is asked again at each look"
+
+
+def test_the_command_for_a_person_breaks_the_locks_of_one_repository_alone() -> None:
+    """Another schedule may be at work in the others, and would lose its lock."""
+    both = builders.bundle(
+        builders.schedule(repositories=("main", "offsite")),
+        (builders.local_repository(), builders.local_repository("offsite")),
+    )
+    holder = holder_of("db-0")
+    said = said_by(waiting(holder, of=both, doubts={holder: Doubt("Its Node is gone", needs_a_person=True)}))
+    assert '"repositoryRef":{"name":"REPOSITORY"}' in said
+    assert "REPOSITORY is main or offsite, as the log of the run says" in said
 
 
 def test_the_command_for_a_person_is_a_run_that_the_api_server_takes() -> None:

@@ -27,10 +27,11 @@ from borg_contract.run import Operation, Phase
 from borg_core import labels
 from borg_core.actions import Action, CreateRun
 from borg_core.formats import format_duration, parse_time
+from borg_core.kinds.parts.base import API_VERSION
 from borg_core.kinds.run import Trigger
 from borg_core.names import JOB_NAME_LIMIT, shorten
 from borg_core.runs.entry import Entry
-from borg_core.runs.records import REFERENCES, render_run
+from borg_core.runs.records import render_run
 from borg_core.runs.world import Host, World
 
 ATTEMPTS = 5
@@ -210,14 +211,20 @@ def _note(world: World, host: Host, entry: Entry, entries: Sequence[Entry]) -> s
 
 
 def _ask_for_a_person(host: Host) -> str:
-    """Return the one command that removes all locks, and what is to be sure before."""
-    owner = host.owner
-    name = shorten(owner.name, _SUFFIX, JOB_NAME_LIMIT)
+    """Return the command that removes all locks of the repository, and what is to be sure before.
+
+    A run of the schedule would remove those of all its repositories, also where another schedule is at work.
+    """
+    names = [target.repository.metadata.name for target in host.workload(Operation.BREAK_LOCK, ()).targets]
+    repository, which = names[0], ""
+    if len(names) > 1:
+        repository, which = "REPOSITORY", f" (REPOSITORY is {' or '.join(names)}, as the log of the run says)"
     run = (
-        f'{{"apiVersion":"{owner.api_version}","kind":"BorgRun","metadata":{{"generateName":"{name}-"}},'
-        f'"spec":{{"{REFERENCES[owner.kind]}":{{"name":"{owner.name}"}},"operation":"BreakLock"}}}}'
+        f'{{"apiVersion":"{API_VERSION}","kind":"BorgRun",'
+        f'"metadata":{{"generateName":"{shorten(names[0], _SUFFIX, JOB_NAME_LIMIT)}-"}},'
+        f'"spec":{{"repositoryRef":{{"name":"{repository}"}},"operation":"BreakLock"}}}}'
     )
     return (
-        "once it is certain that nobody writes to the repository any more, remove the lock: "
-        f"echo '{run}' | kubectl -n {owner.namespace} create -f -"
+        f"once it is certain that nobody writes to the repository any more, remove the lock{which}: "
+        f"echo '{run}' | kubectl -n {host.owner.namespace} create -f -"
     )

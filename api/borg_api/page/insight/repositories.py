@@ -86,6 +86,6 @@ def _of_repository(repository: BorgRepository) -> Iterator[Matter]:
             Level.LOOK,
             "Its lock is held",
             f"Runs wait, or failed, because {holder} holds the lock.",
-            "If you know that nobody works on it, a BorgRun with operation: BreakLock removes the lock.",
+            "If you know that nobody works on it, a BorgRun of this repository with operation: BreakLock removes it.",
             status.lock.time or None,
         )
