@@ -54,7 +54,7 @@ _BY_ERRNO: dict[int, tuple[Reason, str]] = {
         "Enlarge the volume of the repository or of the cache, or prune; /tmp is on the node's disk.",
     ),
     errno.EDQUOT: (Reason.DISK_FULL, "Raise the quota of the volume, or prune and compact."),
-    errno.EROFS: (Reason.READ_ONLY, "Mount the repository's volume writable, and look at its health."),
+    errno.EROFS: (Reason.READ_ONLY, "Mount the volume of repository or cache writable, and look at its health."),
     errno.EACCES: (
         Reason.PERMISSION_DENIED,
         (

@@ -1,5 +1,7 @@
 """What goes wrong, in words that help: each fault has a reason for machines and says what to do."""
 
+import errno
+import os
 from dataclasses import replace
 
 import pytest
@@ -52,7 +54,8 @@ def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words:
 
 
 FULL = "Traceback (most recent call last):\n\nOSError: [Errno 28] No space left on device\n"
-LOCK = "Failed to create/acquire the lock {}/lock.exclusive ([Errno 30] Read-only file system: 'x')."
+NO_LOCK = "Failed to create/acquire the lock {}/lock.exclusive ([Errno 13] Permission denied: 'x')."
+FULL_FOR_LOCK = "Failed to create/acquire the lock /srv/borg/lock.exclusive ([Errno 28] No space left on device: 'x')."
 
 
 @pytest.mark.parametrize(
@@ -65,14 +68,33 @@ LOCK = "Failed to create/acquire the lock {}/lock.exclusive ([Errno 30] Read-onl
             failed(2, "[Errno 28] No space left on device: '/scratch/.config'", "Error"),
             "of the repository or of the cache",
         ),
-        (failed(72, LOCK.format("/srv/borg"), "LockFailed"), "On the server, the ssh user must be able to write"),
-        (failed(72, LOCK.format("/var/cache/borg/main/.cache/borg/ab12"), "LockFailed"), "The pod's user"),
+        (failed(72, NO_LOCK.format("/srv/borg"), "LockFailed"), "On the server, the ssh user must be able to write"),
+        (failed(72, NO_LOCK.format("/var/cache/borg/main/.cache/borg/ab12"), "LockFailed"), "Let the pod's user"),
+        (failed(72, FULL_FOR_LOCK, "LockFailed"), "The server's disk is full"),
     ],
-    ids=["server", "server foresaw it", "pod", "pod's own folder", "server's lock", "pod's lock"],
+    ids=["server", "server foresaw it", "pod", "pod's own folder", "server's lock", "pod's lock", "full for a lock"],
 )
 def test_whose_disk_it_is_is_told(outcome: BorgOutcome, words: str) -> None:
     assert words in explain_failure(outcome, REMOTE).text
     assert "server's disk" not in explain_failure(outcome, LOCAL).text
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "words"),
+    [
+        (errno.ENOSPC, Reason.DISK_FULL, "Enlarge"),
+        (errno.EDQUOT, Reason.DISK_FULL, "quota"),
+        (errno.EROFS, Reason.READ_ONLY, "writable"),
+        (errno.ESTALE, Reason.VOLUME_FAILED, "does not answer"),
+        (errno.EIO, Reason.VOLUME_FAILED, "does not answer"),
+        (errno.EACCES, Reason.PERMISSION_DENIED, "job.fsGroup"),
+        (errno.ENOENT, Reason.PERMISSION_DENIED, "must be able to write the repository"),
+    ],
+)
+def test_why_the_lock_could_not_be_taken_is_told(number: int, reason: Reason, words: str) -> None:
+    said = f"Failed to create/acquire the lock /r/lock.exclusive ([Errno {number}] {os.strerror(number)}: '/r/x.tmp')."
+    fault = explain_failure(failed(72, said, "LockFailed"), LOCAL)
+    assert (fault.reason, words in fault.text) == (reason, True)
 
 
 def test_what_borg_asks_for_is_told_without_its_question() -> None:

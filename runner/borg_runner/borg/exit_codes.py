@@ -199,6 +199,8 @@ ABSENT = frozenset({DOES_NOT_EXIST, 15})
 ARCHIVE_ABSENT = 31
 NO_PASSPHRASE = 50
 PASSPHRASE_WRONG = 52
+LOCK_FAILED = 72
+"""Borg could not make the lock's files; the system's words for why are in the message."""
 LOCK_TIMEOUT = 73
 ANSWER_OF_NO_BORG = 86
 """What the server answered is in the message itself."""
@@ -234,7 +236,8 @@ def explain_exit(code: int, message: str, traceback: str = "") -> tuple[Reason, 
         if code == -signal.SIGKILL:
             return Reason.KILLED, "As a rule memory ran out: raise `job.resources.limits.memory`."
         return Reason.KILLED, "It crashed, or somebody ended it: the pod's log has what borg said before."
-    if known := _BY_EXIT_CODE.get(code) or explain_system_words(message):
+    of_system = explain_system_words(message)
+    if known := (of_system if code == LOCK_FAILED else None) or _BY_EXIT_CODE.get(code) or of_system:
         return known
     if "unrecognized arguments" in message:
         return Reason.BORG_TOO_OLD, "Use a runner image with the borg that this runner is made for, 1.4."
