@@ -181,6 +181,12 @@ STATES: dict[str, tuple[ObservedPod, str, str | None, str]] = {
         "AppFailed",
         'could not be started: exec: "x": not found',
     ),
+    "it had no such program, and containerd tells of a start": (
+        pod_of(over(RESULT), over('exec: "x": not found', 128, startedAt="1970-01-01T00:00:00Z"), **FAILED),
+        "Failed",
+        "AppFailed",
+        'could not be started: exec: "x": not found',
+    ),
     "it never ended": (
         pod_of(over(RESULT), over("", 143), **ENDED),
         "Failed",

@@ -227,6 +227,20 @@ def test_what_the_kubelet_makes_up_is_no_borg_that_ran() -> None:
     assert "could not be located" not in status.message
 
 
+NO_SHIM = "OCI runtime create failed: container init was OOM-killed (memory limit too low?): unknown"
+
+
+@pytest.mark.parametrize("reason", ["StartError", "ContainerCannotRun"])
+@pytest.mark.parametrize("started", [{}, {"startedAt": "1970-01-01T00:00:00Z"}], ids=["no time", "containerd's"])
+def test_a_container_that_could_not_be_started_says_why_and_has_begun_nothing(
+    reason: str, started: dict[str, str]
+) -> None:
+    found = pod(over(NO_SHIM, reason, 128, began=False, **started), "Failed")
+    status = status_of(FAILED, found)
+    assert (status.reason, status.start_time) == ("RunnerCrashed", None)
+    assert status.message == f"Pod db-1-x could not be started: {NO_SHIM}"
+
+
 def test_a_stopped_run_ends_when_its_container_did_and_tells_how_long_it_took() -> None:
     status = status_of(replace(WORKING, started=NOW - timedelta(seconds=92)), pod(over(RESULT), "Succeeded"))
     assert (status.completion_time, status.duration) == (AT, "1m32s")

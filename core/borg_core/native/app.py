@@ -17,7 +17,8 @@ from borg_core.registry import Body
 
 _TAIL = 500
 _SHOWS_OUTPUT = "FallbackToLogsOnError"
-_NOT_STARTED = ("StartError", "ContainerCannotRun")
+NOT_STARTED = ("StartError", "ContainerCannotRun")
+"""The kubelet's words for a container that its runtime could not start."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class App:
         terminated = self.state.get("terminated")
         if terminated is None and not finished:
             return None
-        if terminated and terminated.get("startedAt") and terminated.get("exitCode") == 0:
+        if terminated and has_run(terminated) and terminated.get("exitCode") == 0:
             return result
         reason, text = self._explain(terminated or {})
         repositories = tuple(
@@ -60,7 +61,7 @@ class App:
 
     def _explain(self, terminated: dict[str, Any]) -> tuple[Reason, str]:
         begin = f"What was drilled is as in the archive, but its application (image {self.image})"
-        never = not terminated.get("startedAt") or terminated.get("reason") in _NOT_STARTED
+        never = not has_run(terminated)
         if self.why == "Evicted":
             return Reason.EVICTED, f"{begin} could not end: the node evicted the pod: {self.words}"
         if terminated.get("reason") == "OOMKilled":
@@ -83,6 +84,15 @@ class App:
         waiting = self.state.get("waiting", {})
         words = ": ".join(_join(waiting.get(key, "")) for key in ("reason", "message") if waiting.get(key))
         return f" ({words})" if words else ""
+
+
+def has_run(terminated: dict[str, Any]) -> bool:
+    """Tell whether a container that is `terminated` ran before: one that could not be started is that too.
+
+    Such a one has no start, or, with containerd, one of 1970.
+    """
+    started = time_of(terminated.get("startedAt"))
+    return started is not None and started.timestamp() > 0 and terminated.get("reason") not in NOT_STARTED
 
 
 def parse_app(body: Body) -> App | None:

@@ -12,7 +12,7 @@ from borg_contract.session.plan import SESSION_CONTAINER_NAME
 from borg_core import labels
 from borg_core.formats import parse_time
 from borg_core.kinds.parts.base import OwnerReference
-from borg_core.native.app import parse_app
+from borg_core.native.app import NOT_STARTED, has_run, parse_app
 from borg_core.native.copy import CopyVolume, find_copies
 from borg_core.native.metadata import controller_of, holds, owners_beside, subject_of, time_of
 from borg_core.registry import Body, Kind, Reference
@@ -60,6 +60,8 @@ class Ending:
     """What a runner that was killed had written before, when it had done some of its repositories."""
     words: str = ""
     """Why the kubelet ended the pod, in its own words, where it did."""
+    start_error: str = ""
+    """Why the container could not be started, in the words of its runtime, where that is it."""
 
 
 @dataclass(frozen=True)
@@ -178,8 +180,8 @@ def newest(pods: Iterable[ObservedPod]) -> ObservedPod | None:
 
 
 def _ran(state: dict[str, Any]) -> bool:
-    """Tell whether the container has ended after it ran: one that could not be started is `terminated` too."""
-    return bool(state.get("terminated", {}).get("startedAt"))
+    """Tell whether the container has ended after it ran."""
+    return has_run(state.get("terminated", {}))
 
 
 def _ending(status: dict[str, Any], state: dict[str, Any], *, finished: bool) -> Ending | None:
@@ -200,7 +202,10 @@ def _ending(status: dict[str, Any], state: dict[str, Any], *, finished: bool) ->
     if reason != "OOMKilled" and status.get("reason"):
         reason = status["reason"]
     finished_at = time_of(terminated.get("finishedAt"))
-    return Ending(result, unreadable, reason, terminated.get("exitCode"), finished_at, partial, _why_ended(status))
+    start_error = " ".join(terminated.get("message", "").split()) if terminated.get("reason") in NOT_STARTED else ""
+    return Ending(
+        result, unreadable, reason, terminated.get("exitCode"), finished_at, partial, _why_ended(status), start_error
+    )
 
 
 def _why_ended(status: dict[str, Any]) -> str:

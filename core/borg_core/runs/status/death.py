@@ -34,8 +34,10 @@ def explain_death(job: ObservedJob, pod: ObservedPod | None, ending: Ending) -> 
     if pod is None or pod.deleting or ending == Ending():  # of one that is deleted, the log goes as well
         return Reason.POD_LOST, "Its pod was deleted, or its node was lost, before it could report"
     code = "" if ending.exit_code is None else f" with exit code {ending.exit_code}"
-    message = f"Pod {name} ended{code} without a result: {see_log(job, pod.name)}"
-    return Reason.RUNNER_CRASHED, message
+    what = f"ended{code} without a result: {see_log(job, pod.name)}"
+    if ending.start_error:
+        what = f"could not be started: {ending.start_error[:_WORDS_LIMIT].rstrip('.')}"
+    return Reason.RUNNER_CRASHED, f"Pod {name} {what}"
 
 
 def ran_out_of_time(job: ObservedJob, ending: Ending) -> bool:

@@ -145,7 +145,7 @@ def _without_result(
         message = "Its Job completed, but its pod is gone and with it the details"
         return derive_ended(known, Phase.COMPLETED, Reason.POD_LOST, message, at)
     reason, message = explain_death(job, pod, ending)
-    then = tell_how_it_goes_on(job)
+    then = "" if pod and not pod.began else tell_how_it_goes_on(job)
     return derive_ended(known, Phase.FAILED, reason, f"{message}. {then}" if then else message, at)
 
 
