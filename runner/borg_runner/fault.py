@@ -37,6 +37,8 @@ _STORAGE_ERRORS = (
     errno.ECONNABORTED,
     errno.ETIMEDOUT,
     errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.EKEYEXPIRED,
     errno.EREMOTEIO,
     errno.ENODEV,
     errno.ENXIO,
@@ -46,6 +48,8 @@ _EXHAUSTED = (
     "The node or the pod's limits have no more processes, open files or memory to give: let fewer run there at once, "
     "or raise the limits (`job.resources.limits.memory`, the kubelet's `podPidsLimit`)."
 )
+_UNSTARTABLE = (errno.ENOENT, errno.EACCES, errno.ENOEXEC)
+"""What the system says of a program that is not there, or not for this machine."""
 _EXHAUSTION_ERRORS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 _BY_ERRNO: dict[int, tuple[Reason, str]] = {
@@ -63,6 +67,7 @@ _BY_ERRNO: dict[int, tuple[Reason, str]] = {
         ),
     ),
     errno.EPERM: (Reason.PERMISSION_DENIED, "Look at the owners and attributes (`lsattr`) of the volume."),
+    errno.EFBIG: (Reason.VOLUME_FAILED, "The volume's file system takes no file of that size: choose another one."),
     **dict.fromkeys(_STORAGE_ERRORS, (Reason.VOLUME_FAILED, _STORAGE)),
     **dict.fromkeys(_EXHAUSTION_ERRORS, (Reason.NODE_EXHAUSTED, _EXHAUSTED)),
 }
@@ -89,7 +94,10 @@ _OF_TARGET: dict[int, tuple[Reason, str]] = {
     ),
 }
 """Of what a restore reads and writes in its target."""
-_BY_WORDS = {os.strerror(number): known for number, known in _BY_ERRNO.items()}
+_BY_WORDS = {
+    **{os.strerror(number): known for number, known in _BY_ERRNO.items()},
+    MemoryError.__name__: (Reason.NODE_EXHAUSTED, _EXHAUSTED),
+}
 
 
 def explain_system_words(message: str) -> tuple[Reason, str] | None:
@@ -107,8 +115,10 @@ def explain_os_error(error: OSError, *, of_target: bool = False) -> Fault:
 
 def explain_error(error: Exception, executable: str = "borg", *, of_target: bool = False) -> Fault:
     """Return what an error means that was raised while a repository was prepared or worked on."""
+    if isinstance(error, MemoryError):
+        return Fault(Reason.NODE_EXHAUSTED, f"The runner had no memory left. {_EXHAUSTED}")
     if not isinstance(error, OSError):
         return Fault(Reason.INTERNAL_ERROR, f"The runner failed: {error!r}.")
-    if isinstance(error, FileNotFoundError) and error.filename == executable:
-        return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg.")
+    if error.filename == executable and error.errno in _UNSTARTABLE:
+        return Fault(Reason.BORG_MISSING, f"{error}. Use a runner image that has borg, for this node's architecture.")
     return explain_os_error(error, of_target=of_target)

@@ -43,6 +43,7 @@ def failed(code: int, text: str = "", msgid: str = "", remote: tuple[str, ...] =
         (failed(2, "T\nPermissionError: [Errno 13] Permission denied: 'r'"), Reason.PERMISSION_DENIED, "ReadAll"),
         (failed(2, "Traceback …\nOSError: [Errno 30] Read-only file system: '/r'"), Reason.READ_ONLY, "writable"),
         (failed(2, "Traceback\nOSError: No space left on device", "OSError"), Reason.DISK_FULL, "Enlarge"),
+        (failed(2, "Local Exception\n\nTraceback\nMemoryError\n\nPlatform"), Reason.NODE_EXHAUSTED, "memory"),
         (failed(2), Reason.BORG_FAILED, "borg ended with exit code 2"),
         (replace(failed(2, "Got Ctrl-C / SIGINT."), interrupted=True), Reason.INTERRUPTED, "while borg worked"),
     ],
@@ -55,6 +56,7 @@ def test_a_failed_borg_is_explained(outcome: BorgOutcome, reason: Reason, words:
 
 FULL = "Traceback (most recent call last):\n\nOSError: [Errno 28] No space left on device\n"
 NO_LOCK = "Failed to create/acquire the lock {}/lock.exclusive ([Errno 13] Permission denied: 'x')."
+NO_SSH = "kex_exchange_identification: banner line contains invalid characters"
 FULL_FOR_LOCK = "Failed to create/acquire the lock /srv/borg/lock.exclusive ([Errno 28] No space left on device: 'x')."
 
 
@@ -64,6 +66,7 @@ FULL_FOR_LOCK = "Failed to create/acquire the lock /srv/borg/lock.exclusive ([Er
         (failed(2, FULL, "OSError"), "The server's disk is full"),
         (failed(14, "Insufficient free space to complete transaction", "InsufficientFreeSpace"), "The server's disk"),
         (failed(2, FULL, "Exception"), "of the repository or of the cache"),
+        (failed(2, "Traceback (most recent call last):\nMemoryError\n", "MemoryError"), "The server has no processes"),
         (
             failed(2, "[Errno 28] No space left on device: '/scratch/.config'", "Error"),
             "of the repository or of the cache",
@@ -72,7 +75,16 @@ FULL_FOR_LOCK = "Failed to create/acquire the lock /srv/borg/lock.exclusive ([Er
         (failed(72, NO_LOCK.format("/var/cache/borg/main/.cache/borg/ab12"), "LockFailed"), "Let the pod's user"),
         (failed(72, FULL_FOR_LOCK, "LockFailed"), "The server's disk is full"),
     ],
-    ids=["server", "server foresaw it", "pod", "pod's own folder", "server's lock", "pod's lock", "full for a lock"],
+    ids=[
+        "server",
+        "server foresaw it",
+        "pod",
+        "server's memory",
+        "pod's own folder",
+        "server's lock",
+        "pod's lock",
+        "full for a lock",
+    ],
 )
 def test_whose_disk_it_is_is_told(outcome: BorgOutcome, words: str) -> None:
     assert words in explain_failure(outcome, REMOTE).text
@@ -117,6 +129,8 @@ def test_what_borg_asks_for_is_told_without_its_question() -> None:
         ("sh: 1: borg: not found", Reason.REMOTE_BORG_MISSING, "Install borg"),
         ("bash: line 1: borg: command not found", Reason.REMOTE_BORG_MISSING, "Install borg"),
         ("kex_exchange_identification: read: Connection reset by peer", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
+        (NO_SSH, Reason.HOST_UNREACHABLE, "no ssh server"),
+        ("kex_exchange_identification: Connection closed by remote host", Reason.SERVER_REFUSES_LOGINS, "is the port"),
         ("ssh: connect to host h port 22: Connection reset by peer", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
         ("banner exchange: Connection to h port 22: Broken pipe", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),
         ("Connection reset by 10.0.0.1 port 22", Reason.SERVER_REFUSES_LOGINS, "fail2ban"),

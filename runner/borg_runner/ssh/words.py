@@ -20,7 +20,8 @@ _SHUT_DOOR = (
     "The server hangs up before the login, also on good keys: there were many failed logins, or many connections at "
     "once (MaxStartups, PerSourcePenalties, fail2ban, a firewall's limit). All pods of a node have one address: find "
     "who fails (the server's log; runs with SshPermissionDenied), mend that, wait or lift the ban, or exempt the "
-    "cluster's addresses (PerSourcePenaltyExemptList, fail2ban's ignoreip)."
+    "cluster's addresses (PerSourcePenaltyExemptList, fail2ban's ignoreip). If it never worked: is the port in "
+    "`ssh.url` that of an ssh server?"
 )
 _NO_SIGN_OF_LIFE = (
     "For five minutes nothing came from the server, not even a sign of life: it is switched off, or the way to it is "
@@ -71,6 +72,11 @@ _BY_SSH_WORDS: tuple[tuple[str, Reason, str], ...] = (
         "Too many authentication failures",
         Reason.SSH_PERMISSION_DENIED,
         "The server refuses the key: add its public half to authorized_keys, or raise MaxAuthTries in its sshd_config.",
+    ),
+    (
+        "banner line contains invalid characters",
+        Reason.HOST_UNREACHABLE,
+        "What listens there is no ssh server: correct host and port in `ssh.url`.",
     ),
     ("kex_exchange_identification", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
     ("Not allowed at this time", Reason.SERVER_REFUSES_LOGINS, _SHUT_DOOR),
