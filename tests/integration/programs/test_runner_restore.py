@@ -628,7 +628,7 @@ def test_one_made_anew_that_leaves_alone_what_is_there_tells_what_the_first_one_
     fail_in_a_file(pod, plan, target / "hello.txt")
     ended = run(pod, Operation.RESTORE, replace(plan, uid=ANEW))
     assert restored(ended)
-    assert any("hello.txt: not as in the archive" in text for text in ended.result.repositories[0].warnings)
+    assert any("hello.txt: left as it is" in text for text in ended.result.repositories[0].warnings)
     assert list(target.glob(".borg-restore.back.*.json")), "it is half restored still"
     restored(run(pod, Operation.RESTORE, replace(plan, uid="a third", mode=Mode.MERGE)))
     assert (target / "hello.txt").read_text() == "hello\n"
