@@ -179,7 +179,8 @@ class Judge:
         spec = case.manifest["spec"]
         said: dict[str, Any] = {}
         for repository in kept.repositories if case.kind == "BorgRepository" else ():
-            said = {"exclude": list(repository.exclude), "compression": repository.compression}
+            said = {"exclude": list(repository.exclude)} if kept.operation is Operation.BACKUP else {}
+            said |= {"compression": repository.compression}
             said |= {"minFiles": repository.min_files, "uploadRateLimitKiB": repository.upload_rate_limit_kib}
         if case.kind == "BorgSchedule" and kept.operation is Operation.BACKUP:
             said = {"archiveNameTemplate": kept.archive_name_template}
