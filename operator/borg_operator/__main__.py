@@ -1,7 +1,6 @@
 """Starts the operator: settings, connection, kopf's watches, the controller's workers."""
 
 import asyncio
-import gc
 import logging
 import os
 import sys
@@ -48,7 +47,6 @@ def main() -> None:
     # kopf tells every event it hands over; what was done is told by the operator itself.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)  # the kubelet's probes
-    gc.set_threshold(20_000, 20, 20)
     ending = Ending()
     while asyncio.run(_run(configuration, ending)):
         pass

@@ -7,7 +7,7 @@ last change (ctime) tells what was touched since it began, and of its own archiv
 import contextlib
 import hashlib
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from os import stat_result
 
 from borg_contract.restore.plan import Mode, RestorePlan
@@ -27,7 +27,7 @@ def heed_unfinished(task: Task, meant: Meant, changes: Changes, others: Iterable
     OnlyMissing changes nothing that is there, but for folders of which no archive tells, and which are empty.
     """
     for journal in others:
-        made = {path for path, _, _ in _find_touched(task, journal)}
+        made = {path for path, _, _ in _find_touched(task, journal, _read_signs(task, journal))}
         if task.plan.mode is Mode.ONLY_MISSING:
             made -= meant.selection.above.keys()
         finish_above(task.target, meant.selection, changes, made, is_own=False)
@@ -84,9 +84,10 @@ def digest_selection(plan: RestorePlan) -> str:
 def _find_left(task: Task, meant: Meant, changes: Changes, journal: Journal) -> set[str]:
     """Return what that restore wrote, or began to, and this one neither writes, deletes nor finds as in its archive."""
     done = changes.written | changes.same | changes.delete | changes.untold
-    left = set(_find_half_emptied(task, journal)) - done
+    signs = _read_signs(task, journal)
+    left = set(_find_half_emptied(task, signs)) - done
     is_same = journal.archive_id == meant.archive.id and journal.is_of_this_boot
-    for path, sign, found in _find_touched(task, journal):
+    for path, sign, found in _find_touched(task, journal, signs):
         if path in done or (is_same and _is_as_archived(task, meant, path, found)):
             continue
         is_made = sign == "+" and stat.S_ISDIR(found.st_mode) and not is_unfinished(found)
@@ -95,18 +96,18 @@ def _find_left(task: Task, meant: Meant, changes: Changes, journal: Journal) -> 
     return left
 
 
-def _find_touched(task: Task, journal: Journal) -> Iterator[tuple[str, str, stat_result]]:
+def _find_touched(task: Task, journal: Journal, signs: Mapping[str, str]) -> Iterator[tuple[str, str, stat_result]]:
     """Yield, with its sign, what is there of what it was to make or replace, and was changed since it began."""
     since, folders = read_began(task.target.root, journal), Folders(task.target)
-    for path, sign in _read_signs(task, journal).items():
+    for path, sign in signs.items():
         found = task.target.look(path) if sign != "-" and folders.hold(path) else None
         if found is not None and found.st_ctime_ns >= since:
             yield path, sign, found
 
 
-def _find_half_emptied(task: Task, journal: Journal) -> Iterator[str]:
+def _find_half_emptied(task: Task, signs: Mapping[str, str]) -> Iterator[str]:
     """Yield the folders that are still there, and were to be replaced, and of which something is gone."""
-    signs, folders = _read_signs(task, journal), Folders(task.target)
+    folders = Folders(task.target)
     for path, sign in signs.items():
         if sign == "-" and (not folders.hold(path) or task.target.look(path) is None):
             yield from (above for above in find_above(path) if signs.get(above) == "~" and folders.has(above))
